@@ -1,0 +1,10 @@
+//! What Tincan's programs say to each other over the transport: messages, identities, names,
+//! login suite. The transport itself imports none of it.
+
+pub mod framing;
+pub mod identity;
+pub mod login;
+pub mod name;
+pub mod peer;
+pub mod server;
+pub mod text;

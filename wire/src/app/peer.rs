@@ -1,0 +1,156 @@
+//! What two peers say to each other: signalling on a stream of class Control, text on one of
+//! class Chat (each side opens its own and only writes to it), file blocks on streams of class
+//! Bulk, one for each transfer, opened by the receiver.
+
+use serde::{Deserialize, Serialize};
+
+use super::framing::Message;
+
+/// Longest text of one message in bytes.
+pub const MAX_TEXT: usize = 64 * 1024;
+/// Longest file name in an offer, in bytes.
+pub const MAX_FILE_NAME: usize = 1024;
+/// Longest media type in an offer, in bytes.
+pub const MAX_MEDIA_TYPE: usize = 127;
+/// Largest range that one [`BulkRequest`] asks for.
+pub const MAX_RANGE: u32 = 1 << 20;
+
+/// Close codes of peer connections.
+pub mod close {
+    /// The peer quit or logged out.
+    pub const BYE: u32 = 0;
+    /// The user is blocked (told as an ordinary end).
+    pub const BLOCKED: u32 = 0;
+    /// Another connection between the same two took its place.
+    pub const REPLACED: u32 = 1;
+    /// Messages that make no sense.
+    pub const PROTOCOL: u32 = 2;
+}
+
+/// Identifies a transfer between two devices: random, chosen by the sender of the offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TransferId(pub [u8; 16]);
+
+/// Signalling.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// A file may be fetched. Repeated on every new connection until it is answered for good.
+    Offer(Offer),
+    /// The receiver wants it (it opens a Bulk stream for it).
+    Accept(TransferId),
+    /// The receiver does not want it.
+    Decline(TransferId),
+    /// This side will not go on, ever.
+    Cancel(TransferId, CancelReason),
+    /// This side pauses. Both may; it goes on when neither does.
+    Pause(TransferId),
+    /// This side pauses no longer.
+    Resume(TransferId),
+    /// The receiver has everything, verified and durable.
+    Complete(TransferId),
+    /// The transfer of this number is not known here (any more).
+    Unknown(TransferId),
+}
+
+impl Message for Control {
+    const KINDS: u32 = 8;
+    const MAX_LEN: usize = 4096;
+}
+
+/// A file that may be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Names the transfer.
+    pub id: TransferId,
+    /// The sender's name for the file: foreign text.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// IANA media type as the sender guesses it: foreign text.
+    pub media_type: String,
+    /// BLAKE3 of the contents (what `b3sum` prints).
+    pub root: [u8; 32],
+}
+
+/// Why a transfer was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum CancelReason {
+    /// The user did it.
+    #[error("cancelled")]
+    User,
+    /// The sender's file is gone or cannot be read.
+    #[error("the file is gone or cannot be read")]
+    SourceGone,
+    /// The sender's file is no longer what was offered.
+    #[error("the file was changed while it was being sent")]
+    SourceChanged,
+    /// What arrived does not fit the offer's BLAKE3 root.
+    #[error("what arrived is not what was offered")]
+    Corrupt,
+}
+
+/// Asks for a range, on a Bulk stream, receiver to sender. The first names the transfer; all
+/// requests of one stream are for the same transfer. Ranges begin at multiples of 16 KiB.
+///
+/// For each request, in order, the sender answers on the same stream with a four-byte big-endian
+/// length and that many bytes: the range in Bao encoding with chunk groups of 16 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BulkRequest {
+    /// One range.
+    Get {
+        /// Which transfer.
+        id: TransferId,
+        /// First byte: a multiple of 16384.
+        offset: u64,
+        /// How many: at most [`MAX_RANGE`], not beyond the end of the file.
+        len: u32,
+    },
+}
+
+impl Message for BulkRequest {
+    const KINDS: u32 = 1;
+    const MAX_LEN: usize = 64;
+}
+
+/// Text, and its receipts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Chat {
+    /// One message.
+    Text(Text),
+    /// The other side's message is stored here durably; it need not be sent again.
+    Received {
+        /// Its number.
+        sequence: u64,
+        /// Its random part.
+        nonce: [u8; 16],
+    },
+    /// The other side's message will never be accepted.
+    Refused {
+        /// Its number.
+        sequence: u64,
+        /// Its random part.
+        nonce: [u8; 16],
+    },
+}
+
+impl Message for Chat {
+    const KINDS: u32 = 3;
+    const MAX_LEN: usize = MAX_TEXT + 256;
+}
+
+/// One message. Identified by the sender's identity and device, its number and its random part:
+/// shown once however often it arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Counts up by one for each message of this device to this receiver, from 1.
+    pub sequence: u64,
+    /// The number of the message before it that was not given up: the receiver shows a gap when
+    /// it does not have that one.
+    pub after: u64,
+    /// Chosen at random when the message was typed.
+    pub nonce: [u8; 16],
+    /// Milliseconds since 1970 by the sender's clock: a claim.
+    pub sent: u64,
+    /// The text, at most [`MAX_TEXT`] bytes: foreign text.
+    pub body: String,
+}

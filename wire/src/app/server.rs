@@ -1,0 +1,318 @@
+//! What clients and the rendezvous server say to each other, on one stream of class Control that
+//! the client opens.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::framing::Message;
+use super::identity::{DeviceCertificate, IdentityKey};
+use super::login::Stretch;
+use super::name::Name;
+use crate::endpoint::CallTag;
+
+/// Longest message of the day.
+pub const MAX_MOTD: usize = 2048;
+/// Most entries in one presence notice.
+pub const MAX_PRESENCE: usize = 128;
+/// Most candidates of one client.
+pub const MAX_CANDIDATES: usize = 8;
+/// Most users that one user can block.
+pub const MAX_BLOCKED: usize = 1024;
+
+/// Close codes of client-server connections.
+pub mod close {
+    /// The client logged out or quit.
+    pub const LOGOUT: u32 = 0;
+    /// The server is shutting down; reconnect later.
+    pub const SHUTDOWN: u32 = 1;
+    /// The same account logged in elsewhere.
+    pub const TAKEN_OVER: u32 = 2;
+    /// Not logged in within the time allowed.
+    pub const TOO_SLOW: u32 = 3;
+    /// Messages that make no sense.
+    pub const PROTOCOL: u32 = 4;
+    /// This device no longer belongs to the account, or the account is gone.
+    pub const REVOKED: u32 = 5;
+    /// Too many sessions.
+    pub const FULL: u32 = 6;
+}
+
+/// A request with a number that its response repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// One request.
+    Request {
+        /// Chosen by the client, counting up.
+        id: u64,
+        /// What is asked.
+        request: Request,
+    },
+}
+
+impl Message for ClientMessage {
+    const KINDS: u32 = 1;
+    const MAX_LEN: usize = 4096;
+}
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// OPAQUE registration, first step (RFC 9807 section 5.2): the `RegistrationRequest`.
+    RegisterStart {
+        /// The wanted name.
+        name: Name,
+        /// 32 bytes.
+        message: Vec<u8>,
+    },
+    /// OPAQUE registration, last step: the `RegistrationRecord`, and who the user will be.
+    /// Repeating it with the same content succeeds again. Answered by [`Response::Welcome`].
+    RegisterFinish {
+        /// 192 bytes.
+        message: Vec<u8>,
+        /// How the password was stretched.
+        stretch: Stretch,
+        /// The new user's identity.
+        identity: IdentityKey,
+        /// This device, certified by that identity.
+        certificate: DeviceCertificate,
+        /// The identity's secret, sealed under OPAQUE's export key; may be empty.
+        sealed_identity: Vec<u8>,
+    },
+    /// OPAQUE login, first step (RFC 9807 section 6.2): KE1.
+    LoginStart {
+        /// Who logs in.
+        name: Name,
+        /// 96 bytes.
+        message: Vec<u8>,
+    },
+    /// OPAQUE login, last step: KE3. Answered by [`Response::PasswordAccepted`].
+    LoginFinish {
+        /// 64 bytes.
+        message: Vec<u8>,
+    },
+    /// After [`Response::PasswordAccepted`]: the device to log in with. Answered by
+    /// [`Response::Welcome`].
+    UseDevice(DeviceCertificate),
+    /// On a connection that proved a device's key: log in as its user. Answered by
+    /// [`Response::Welcome`].
+    Resume,
+    /// Ends the session.
+    Logout,
+    /// The addresses under which this client may be reached, apart from the one the server sees.
+    Candidates(Vec<SocketAddr>),
+    /// Introduce me to this user. Answered by [`Response::Done`] and followed by
+    /// [`Notice::Introduction`] to both.
+    Introduce(Name),
+    /// Who is online that I may see. Answered by [`Response::Users`].
+    Who,
+    /// When was this user last seen. Answered by [`Response::Users`] with one entry.
+    Seen(Name),
+    /// Who was online in the last so many seconds. Answered by [`Response::Users`].
+    SeenSince(u32),
+    /// Hide me from this user and refuse introductions, both ways.
+    Block(Name),
+    /// No longer.
+    Unblock(Name),
+    /// Whom do I block. Answered by [`Response::Blocked`].
+    Blocked,
+    /// Who is this user. Answered by [`Response::User`].
+    Directory(Name),
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerMessage {
+    /// The answer to a request.
+    Response {
+        /// The request's number.
+        id: u64,
+        /// The answer.
+        response: Response,
+    },
+    /// News.
+    Notice(Notice),
+}
+
+impl Message for ServerMessage {
+    const KINDS: u32 = 2;
+    const MAX_LEN: usize = 65_536;
+}
+
+/// Answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// It is done.
+    Done,
+    /// It is not, and this is why.
+    Refused(Refusal),
+    /// OPAQUE's `RegistrationResponse`, 64 bytes.
+    Registering {
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// OPAQUE's KE2, 320 bytes.
+    LoggingIn {
+        /// The message.
+        message: Vec<u8>,
+        /// How to stretch the password.
+        stretch: Stretch,
+    },
+    /// The password is right.
+    PasswordAccepted {
+        /// The account's identity.
+        identity: IdentityKey,
+        /// Its secret, as sealed at registration.
+        sealed_identity: Vec<u8>,
+        /// The generation that a new device's certificate must exceed.
+        generation: u64,
+    },
+    /// Logged in.
+    Welcome(Welcome),
+    /// Users and when they were last seen, sorted by name, at most [`MAX_PRESENCE`].
+    Users(Vec<Presence>),
+    /// Whom the asker blocks, sorted.
+    Blocked(Vec<Name>),
+    /// A user's identity.
+    User {
+        /// The name.
+        name: Name,
+        /// The identity.
+        identity: IdentityKey,
+    },
+}
+
+/// The start of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The account's name in its prepared form.
+    pub name: Name,
+    /// The server's greeting: foreign text.
+    pub motd: String,
+    /// The client's address as the server sees it (what STUN does).
+    pub observed: SocketAddr,
+    /// Failed password attempts since the last login.
+    pub failed_attempts: u32,
+    /// Whether an older session of this account was ended by this login.
+    pub took_over: bool,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The request needs a login.
+    #[error("not logged in")]
+    NotLoggedIn,
+    /// Already logged in on this connection.
+    #[error("already logged in")]
+    AlreadyLoggedIn,
+    /// Somebody has this name, or one that looks like it.
+    #[error("this name is taken, or looks too much like one that is")]
+    NameTaken,
+    /// The server takes no new accounts.
+    #[error("this server takes no new accounts")]
+    RegistrationClosed,
+    /// Unknown user or wrong password: the server does not say which.
+    #[error("wrong user name or password")]
+    WrongPassword,
+    /// Too many failed attempts.
+    #[error("too many failed attempts: try again in {seconds} s")]
+    Locked {
+        /// Seconds until the next attempt is allowed.
+        seconds: u32,
+    },
+    /// Too many requests.
+    #[error("too many requests: try again in {seconds} s")]
+    TooManyRequests {
+        /// Seconds until the next is allowed.
+        seconds: u32,
+    },
+    /// No account has this name.
+    #[error("no such user")]
+    UnknownUser,
+    /// The user is not online (or does not want to be seen).
+    #[error("not online")]
+    Offline,
+    /// The request names the asker.
+    #[error("that is you")]
+    Yourself,
+    /// Blocked already.
+    #[error("already blocked")]
+    AlreadyBlocked,
+    /// Not blocked.
+    #[error("not blocked")]
+    NotBlocked,
+    /// The block list is full.
+    #[error("the block list is full")]
+    BlockListFull,
+    /// The device is not known: log in with the password.
+    #[error("this device is not known here: log in with your password")]
+    UnknownDevice,
+    /// A request that makes no sense here, or with contents out of range.
+    #[error("the request makes no sense")]
+    Malformed,
+    /// The server cannot write to its disk.
+    #[error("the server cannot store anything right now")]
+    StorageFailed,
+}
+
+/// News that nobody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Everyone the client may see who is online, in pieces; begins anew with each session.
+    PresenceSnapshot {
+        /// Sorted by name, at most [`MAX_PRESENCE`].
+        users: Vec<Presence>,
+        /// Whether this is the last piece.
+        last: bool,
+    },
+    /// Somebody came, left, or can no longer be seen.
+    PresenceChanged(Presence),
+    /// The address and keys of a peer, told to both sides of an introduction.
+    Introduction(Introduction),
+    /// The server is about to stop.
+    ShuttingDown,
+}
+
+/// A user and when he was last seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// The user.
+    pub name: Name,
+    /// Online now.
+    pub online: bool,
+    /// Seconds since 1970: when he came, if online; when he was last seen, if not.
+    pub since: u64,
+}
+
+/// What two peers need to reach each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// The other user.
+    pub name: Name,
+    /// The other user's identity, as the server has it.
+    pub identity: IdentityKey,
+    /// The other device's key, certified by that identity.
+    pub certificate: DeviceCertificate,
+    /// Names the call on the wire.
+    pub tag: CallTag,
+    /// Bound into the handshake.
+    pub call_id: [u8; 16],
+    /// The introduction secret.
+    pub secret: [u8; 32],
+    /// Whether the receiver of this notice begins the handshake.
+    pub initiator: bool,
+    /// Where the other side may be reached: what the server sees first, then what it says.
+    pub candidates: Vec<SocketAddr>,
+}
+
+impl Introduction {
+    /// What both sides bind into their handshake: the call and both identities, the initiator's
+    /// first.
+    #[must_use]
+    pub fn prologue(&self, own: IdentityKey) -> Vec<u8> {
+        let (first, second) =
+            if self.initiator { (own, self.identity) } else { (self.identity, own) };
+        [b"tincan/1 call".as_slice(), &self.call_id, &first.0, &second.0].concat()
+    }
+}
