@@ -1,0 +1,266 @@
+//! What the core tells its user. Each face shows it in its own way: the plain face as a stable
+//! line, the JSON face as an object, the one-shot commands as an exit code.
+//!
+//! Texts from others stand here as they came; faces filter them (`wire::app::text`).
+
+use serde::Serialize;
+
+use crate::work::Direction;
+
+/// One thing to tell. Serialised, `event` names the kind (docs/json.md).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum Output {
+    /// The database is loaded; commands are taken.
+    Ready {
+        /// The account kept here, if any.
+        user: Option<String>,
+        /// The server's address as typed.
+        server: String,
+    },
+    /// The connection to the server.
+    Server {
+        /// Where it stands.
+        #[serde(flatten)]
+        state: ServerState,
+    },
+    /// A server's key, seen for the first time and pinned from now on.
+    ServerFingerprint {
+        /// `host:port` as typed.
+        server: String,
+        /// Ten groups of four hexadecimal digits.
+        fingerprint: String,
+    },
+    /// Nobody is logged in: a face asks for a name and a password.
+    LoginNeeded {
+        /// Why, when a login ended or failed.
+        reason: Option<String>,
+    },
+    /// Logged in.
+    LoggedIn {
+        /// The account.
+        user: String,
+        /// The server's greeting: foreign text.
+        motd: String,
+        /// Failed attempts since the last login.
+        failed_attempts: u32,
+        /// Whether an older session was ended by this one.
+        took_over: bool,
+        /// Whether the account was made just now.
+        new_account: bool,
+    },
+    /// Logged out.
+    LoggedOut {
+        /// Why.
+        reason: String,
+    },
+    /// Somebody came or left.
+    Presence {
+        /// Who.
+        user: String,
+        /// Online now.
+        online: bool,
+    },
+    /// Answer to `/who`, `/seen`.
+    Users {
+        /// What was asked.
+        query: String,
+        /// Sorted.
+        users: Vec<UserLine>,
+    },
+    /// Answer to `/blocked`.
+    Blocked {
+        /// Sorted.
+        users: Vec<String>,
+    },
+    /// A message from somebody, stored and new.
+    Message {
+        /// From.
+        from: String,
+        /// Foreign text.
+        text: String,
+        /// When the sender says he typed it: milliseconds since 1970.
+        sent: u64,
+        /// When it arrived.
+        at: u64,
+        /// Messages before it are missing.
+        gap: bool,
+    },
+    /// What became of a message of ours.
+    MessageState {
+        /// To.
+        to: String,
+        /// Its number.
+        id: u64,
+        /// `queued`, `delivered` or `failed`.
+        state: &'static str,
+        /// Why it failed, or waits.
+        reason: Option<String>,
+    },
+    /// A peer connection came up or went.
+    Link {
+        /// The other user.
+        user: String,
+        /// `direct`, `connecting`, `lost`, `unreachable`.
+        state: &'static str,
+        /// The other side's address, when direct.
+        address: Option<String>,
+        /// Smoothed round trip in milliseconds, when direct.
+        rtt_ms: Option<u64>,
+    },
+    /// Somebody offers a file.
+    FileOffer {
+        /// The short number for commands.
+        id: u64,
+        /// From.
+        from: String,
+        /// The sender's name for it: foreign text.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// Foreign text.
+        media_type: String,
+        /// BLAKE3, hexadecimal.
+        blake3: String,
+    },
+    /// A transfer of ours or theirs changed.
+    File {
+        /// All of it.
+        #[serde(flatten)]
+        file: FileLine,
+    },
+    /// Answer to `/files`.
+    Files {
+        /// By number.
+        files: Vec<FileLine>,
+    },
+    /// Answer to `/history`, `/search`.
+    History {
+        /// What was asked.
+        query: String,
+        /// Oldest first.
+        lines: Vec<HistoryLine>,
+    },
+    /// Answer to `/outbox`.
+    Outbox {
+        /// Oldest first.
+        messages: Vec<OutboxLine>,
+    },
+    /// Answer to `/fingerprint`.
+    Fingerprint {
+        /// Whose: a user, or `server`.
+        of: String,
+        /// Ten groups of four hexadecimal digits.
+        fingerprint: String,
+    },
+    /// Somebody shows another identity than before. Nothing is sent to him until it is settled.
+    IdentityChanged {
+        /// Who.
+        user: String,
+        /// What was known.
+        old: String,
+        /// What is shown now.
+        new: String,
+    },
+    /// Help.
+    Help {
+        /// Lines.
+        text: String,
+    },
+    /// Something that went as asked and needs only a line.
+    Info {
+        /// The line.
+        text: String,
+    },
+    /// Something that did not go as asked.
+    Error {
+        /// What, why, what to do.
+        text: String,
+    },
+}
+
+/// The connection to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum ServerState {
+    /// Trying.
+    Connecting,
+    /// Connected.
+    Connected,
+    /// Not reachable: told once a second until the next try.
+    Waiting {
+        /// Until the next try.
+        seconds: u64,
+        /// Why the last one failed.
+        reason: String,
+    },
+}
+
+/// One user in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserLine {
+    /// The name.
+    pub user: String,
+    /// Online now.
+    pub online: bool,
+    /// Seconds since 1970: came, or was last seen.
+    pub since: u64,
+}
+
+/// One transfer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FileLine {
+    /// The short number for commands.
+    pub id: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// The other user.
+    pub with: String,
+    /// Foreign text when receiving.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes verified here (receiving) or asked for by the receiver (sending).
+    pub done: u64,
+    /// Bytes per second over the last seconds.
+    pub rate: u64,
+    /// Seconds to the end at this rate.
+    pub eta: Option<u64>,
+    /// `hashing`, `offered`, `waiting` (other side not reachable), `checking`, `running`,
+    /// `paused`, `complete`, `declined`, `cancelled`, `failed`.
+    pub state: &'static str,
+    /// `you`, `them` or `both`, when paused.
+    pub paused_by: Option<&'static str>,
+    /// Where the file is, when complete or ours.
+    pub path: Option<String>,
+    /// Why, when cancelled, failed or waiting.
+    pub reason: Option<String>,
+}
+
+/// One line of history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HistoryLine {
+    /// With whom.
+    pub with: String,
+    /// Who wrote it.
+    pub from: String,
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// Foreign text.
+    pub text: String,
+    /// `queued`, `delivered`, `failed`, or `received`.
+    pub state: &'static str,
+}
+
+/// One waiting message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OutboxLine {
+    /// To whom.
+    pub to: String,
+    /// Its number.
+    pub id: u64,
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// The text.
+    pub text: String,
+}

@@ -1,0 +1,487 @@
+//! What the core asks of the machine it runs on, and what comes back. Everything that may block
+//! (database, disk, password stretching) is asked for here and answered later, so that the core
+//! never waits: the shell has worker threads, the simulator has virtual time.
+
+use std::path::PathBuf;
+
+use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, TransferId};
+use wire::{PublicKey, StaticKey};
+use zeroize::Zeroizing;
+
+/// Names one job until its outcome comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkId(pub u64);
+
+/// A job. Each lane is worked off in order; lanes run beside each other.
+#[derive(Debug)]
+pub enum Work {
+    /// For the database: one thread, in order, durable before the outcome is told.
+    Store(StoreRequest),
+    /// For the disk: reading, hashing, verifying and writing files.
+    File(FileRequest),
+    /// For a processor: stretching a password.
+    Login(crate::login::LoginJob),
+}
+
+/// The outcome of a job.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Work::Store`].
+    Store(Result<StoreReply, StoreError>),
+    /// Of [`Work::File`]. A hash in progress reports more than once: every reply but
+    /// [`FileReply::Hashing`] and [`FileReply::Checking`] is the last.
+    File(Result<FileReply, FileError>),
+    /// Of [`Work::Login`].
+    Login(crate::login::LoginOutcome),
+}
+
+/// The database could not do it. The text is for the person: what, why, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// A request to the database.
+#[derive(Debug)]
+pub enum StoreRequest {
+    /// Everything the core needs at its start. Reply: [`StoreReply::Loaded`].
+    Load,
+    /// Keep the keys of this installation (made at its first start).
+    SaveInstallation(Installation),
+    /// Keep (or with `None` forget) who is logged in here.
+    SaveAccount(Option<Account>),
+    /// Keep the key that the server at this address (as typed) showed first.
+    PinServer {
+        /// `host:port` as typed.
+        address: String,
+        /// Its key.
+        key: PublicKey,
+    },
+    /// Keep the token that lets the next handshake with this server skip a round trip.
+    SaveServerToken {
+        /// `host:port` as typed.
+        address: String,
+        /// The token.
+        token: [u8; 24],
+    },
+    /// Keep what is known of another user; replaces what was known under the name.
+    SaveContact(Contact),
+    /// Number a new message and keep it until it is delivered. Reply: [`StoreReply::Queued`].
+    Queue {
+        /// The other user.
+        to: Name,
+        /// The text.
+        body: String,
+        /// Random part of its id.
+        nonce: [u8; 16],
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// The other side has it.
+    Delivered {
+        /// Which message.
+        id: MessageId,
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// It will never be delivered.
+    Failed {
+        /// Which message.
+        id: MessageId,
+        /// Why, for the person.
+        why: String,
+    },
+    /// A message arrived. Reply: [`StoreReply::Received`], when it is durable.
+    Receive(Incoming),
+    /// Lines of a conversation, oldest first. Reply: [`StoreReply::Lines`].
+    History {
+        /// With whom; with everyone when `None`.
+        with: Option<Name>,
+        /// At most this many, the newest.
+        limit: u32,
+    },
+    /// Lines that contain all these words, oldest first. Reply: [`StoreReply::Lines`].
+    Search {
+        /// What to look for: words, not a query language.
+        text: String,
+        /// At most this many, the newest.
+        limit: u32,
+    },
+    /// Keep the state of a transfer; replaces what was kept under its id and direction.
+    SaveTransfer(TransferRecord),
+}
+
+/// An answer of the database.
+#[derive(Debug)]
+pub enum StoreReply {
+    /// To requests that have nothing to say.
+    Done,
+    /// Everything at the start.
+    Loaded(Box<Profile>),
+    /// A message is kept under this number; the one before it that was not given up.
+    Queued(Outgoing),
+    /// A message that arrived is durable.
+    Received(Receipt),
+    /// Lines of a conversation.
+    Lines(Vec<Line>),
+}
+
+/// What the database holds at the start.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// `None` at the first start.
+    pub installation: Option<Installation>,
+    /// `None` when nobody is logged in here.
+    pub account: Option<Account>,
+    /// Pinned server keys, and tokens, by address as typed.
+    pub servers: Vec<ServerRecord>,
+    /// Other users.
+    pub contacts: Vec<Contact>,
+    /// Messages neither delivered nor failed, by receiver and number.
+    pub outbox: Vec<Outgoing>,
+    /// Transfers that are not over, oldest first.
+    pub transfers: Vec<TransferRecord>,
+}
+
+/// The keys of one data folder.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// The device's key on the wire.
+    pub device: StaticKey,
+    /// For the endpoint's tokens.
+    pub token_secret: Zeroizing<[u8; 32]>,
+}
+
+/// Who is logged in here.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The prepared name.
+    pub name: Name,
+    /// `host:port` of its server as typed.
+    pub server: String,
+    /// The identity's secret.
+    pub identity_secret: Zeroizing<[u8; 32]>,
+    /// This device, certified.
+    pub certificate: DeviceCertificate,
+}
+
+/// A server that was met before.
+#[derive(Clone, Debug)]
+pub struct ServerRecord {
+    /// `host:port` as typed.
+    pub address: String,
+    /// Its pinned key.
+    pub key: PublicKey,
+    /// A token from it.
+    pub token: Option<[u8; 24]>,
+}
+
+/// Another user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The name.
+    pub name: Name,
+    /// The identity first seen under this name, or accepted since.
+    pub identity: IdentityKey,
+    /// Blocked here (and asked to be at the server).
+    pub blocked: bool,
+}
+
+/// Identifies a message of this device.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageId {
+    /// To whom.
+    pub to: Name,
+    /// Its number among those.
+    pub sequence: u64,
+}
+
+/// A message on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Receiver and number.
+    pub id: MessageId,
+    /// The number before it that was not given up; 0 when it is the first.
+    pub after: u64,
+    /// Random part.
+    pub nonce: [u8; 16],
+    /// When it was typed: milliseconds since 1970.
+    pub at: u64,
+    /// The text.
+    pub body: String,
+}
+
+/// A message that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// From whom.
+    pub from: Name,
+    /// His identity...
+    pub identity: IdentityKey,
+    /// ...and device: numbers count per device.
+    pub device: PublicKey,
+    /// Number.
+    pub sequence: u64,
+    /// The number before it, as the sender says.
+    pub after: u64,
+    /// Random part.
+    pub nonce: [u8; 16],
+    /// When the sender says he typed it.
+    pub sent: u64,
+    /// When it arrived: milliseconds since 1970.
+    pub at: u64,
+    /// The text.
+    pub body: String,
+}
+
+/// What the database knew about a message that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// New: show it, acknowledge it.
+    Fresh {
+        /// Messages before it are missing: the sender gave them up, or this folder is new.
+        gap: bool,
+    },
+    /// Stored before: acknowledge it again, do not show it.
+    Duplicate,
+    /// Another message was stored under this number: the sender says two things. Kept as it was;
+    /// refuse this one and say so.
+    Conflict,
+}
+
+/// One line of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// With whom.
+    pub with: Name,
+    /// Whether this side wrote it.
+    pub own: bool,
+    /// Milliseconds since 1970: when it was typed here or arrived here.
+    pub at: u64,
+    /// The text.
+    pub body: String,
+    /// For own lines: what became of it.
+    pub state: MessageState,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// Kept here until the other side can be reached.
+    Queued,
+    /// The other side has it durably.
+    Delivered,
+    /// It will not be delivered.
+    Failed(String),
+    /// It came from the other side.
+    Incoming,
+}
+
+/// Which way a file goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From here.
+    Sending,
+    /// To here.
+    Receiving,
+}
+
+/// A transfer as kept on disk. How much of the file is there is not kept: it is checked against
+/// the hash tree when the transfer goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferRecord {
+    /// Which way.
+    pub direction: Direction,
+    /// Its id.
+    pub id: TransferId,
+    /// The other user.
+    pub with: Name,
+    /// The file's name: the sender's spelling, or here the one it is saved under.
+    pub name: String,
+    /// Sending: where the file is. Receiving: where it will be, once known.
+    pub path: Option<PathBuf>,
+    /// Bytes.
+    pub size: u64,
+    /// Media type.
+    pub media_type: String,
+    /// BLAKE3 of the contents.
+    pub root: [u8; 32],
+    /// When it was offered: milliseconds since 1970.
+    pub at: u64,
+    /// Where it stands.
+    pub state: TransferState,
+    /// Whether this side has paused it.
+    pub paused: bool,
+}
+
+/// Where a transfer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferState {
+    /// Offered, not answered.
+    Offered,
+    /// Accepted; bytes flow when both are up.
+    Running,
+    /// Complete and verified.
+    Complete,
+    /// The receiver did not want it.
+    Declined,
+    /// Given up by this side.
+    Cancelled(CancelReason),
+    /// Given up by the other side.
+    CancelledByPeer(CancelReason),
+}
+
+impl TransferState {
+    /// Nothing more will happen.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        !matches!(self, Self::Offered | Self::Running)
+    }
+}
+
+/// A job for the disk.
+#[derive(Debug)]
+pub enum FileRequest {
+    /// Read a file of ours that is to be offered, hash it, keep its hash tree. Replies:
+    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end.
+    Hash {
+        /// The transfer it is for.
+        id: TransferId,
+        /// As typed.
+        path: PathBuf,
+    },
+    /// Encode a range of an offered file for the receiver, verified against its tree. Reply:
+    /// [`FileReply::Encoded`].
+    Encode {
+        /// The transfer.
+        id: TransferId,
+        /// The file.
+        path: PathBuf,
+        /// Its size when it was offered.
+        size: u64,
+        /// Its root when it was offered.
+        root: [u8; 32],
+        /// First byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+    },
+    /// Make ready to receive: open or create the partial file, and find out what of it is
+    /// already there and right. Replies: [`FileReply::Checking`] now and then,
+    /// [`FileReply::Ready`] at the end.
+    Prepare {
+        /// The transfer.
+        id: TransferId,
+        /// The name that the sender gave: foreign text, made safe by the disk worker.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// BLAKE3 of the contents.
+        root: [u8; 32],
+    },
+    /// Verify an encoded range against the root, group by group, and write it. Reply:
+    /// [`FileReply::Written`].
+    Write {
+        /// The transfer.
+        id: TransferId,
+        /// First byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+        /// What the sender sent for it.
+        encoded: Vec<u8>,
+    },
+    /// Everything is there: sync it, give it its final name without overwriting anything. Reply:
+    /// [`FileReply::Finished`].
+    Finish {
+        /// The transfer.
+        id: TransferId,
+    },
+    /// Close what is open for this transfer; with `remove`, also remove the partial file and the
+    /// tree.
+    Forget {
+        /// The transfer.
+        id: TransferId,
+        /// Which way it went.
+        direction: Direction,
+        /// What to do with what is on disk.
+        remove: Remove,
+    },
+}
+
+/// What to do with the files of a transfer that ends or sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remove {
+    /// Keep them: it may go on.
+    Nothing,
+    /// Remove partial file and tree.
+    Partial,
+}
+
+/// An outcome of a disk job that went well.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FileReply {
+    /// So many bytes hashed of so many.
+    Hashing {
+        /// So far.
+        done: u64,
+        /// Of.
+        size: u64,
+    },
+    /// The file can be offered.
+    Hashed {
+        /// Absolute path.
+        path: PathBuf,
+        /// The file's own name.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// BLAKE3 of the contents.
+        root: [u8; 32],
+        /// Guessed from the name's ending.
+        media_type: String,
+    },
+    /// A range in Bao encoding.
+    Encoded(Vec<u8>),
+    /// So many bytes checked of so many that were there.
+    Checking {
+        /// So far.
+        done: u64,
+        /// Of.
+        size: u64,
+    },
+    /// The partial file is open.
+    Ready {
+        /// Ranges that are there and right: `start..end` in bytes, ascending, each beginning at
+        /// a multiple of 16 KiB.
+        present: Vec<(u64, u64)>,
+    },
+    /// The range is verified and written.
+    Written,
+    /// The file has its final name.
+    Finished {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Nothing to say.
+    Done,
+}
+
+/// Why a disk job failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Our file cannot be read, is no ordinary file, or is gone.
+    #[error("{0}")]
+    Source(String),
+    /// Our file is no longer what was offered.
+    #[error("the file was changed since it was offered")]
+    SourceChanged,
+    /// What came from the other side does not fit the root: never written.
+    #[error("what arrived is not what was offered")]
+    Corrupt,
+    /// No room, no right, or a broken disk: it may go on later.
+    #[error("{0}")]
+    Target(String),
+}
