@@ -2,8 +2,18 @@
 //! Ristretto255-SHA512, triple Diffie-Hellman and Argon2id.
 
 use opaque_ke::argon2::{self, Argon2};
-use opaque_ke::{CipherSuite, Ristretto255, TripleDh};
+use opaque_ke::{CipherSuite, Identifiers, Ristretto255, TripleDh};
+use precis_profiles::OpaqueString;
+use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::name::Name;
+
+/// The server's name in OPAQUE's transcripts.
+const SERVER_IDENTIFIER: &[u8] = b"tincan/1 server";
+/// Longest password in bytes.
+pub const MAX_PASSWORD: usize = 1024;
 
 /// The cipher suite of both sides.
 pub struct Suite;
@@ -58,9 +68,61 @@ pub fn context(handshake_hash: &[u8; 32]) -> Vec<u8> {
     [b"tincan/1 login".as_slice(), handshake_hash].concat()
 }
 
+/// Whom a registration or login is between (RFC 9807 section 2): the user's prepared name, which
+/// is also the credential identifier, and the server's role.
+#[must_use]
+pub fn identifiers(name: &Name) -> Identifiers<'_> {
+    Identifiers { client: Some(name.as_str().as_bytes()), server: Some(SERVER_IDENTIFIER) }
+}
+
+/// Why something is not a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Nothing at all.
+    #[error("a password needs at least one character")]
+    Empty,
+    /// Longer than [`MAX_PASSWORD`].
+    #[error("a password has at most {MAX_PASSWORD} bytes")]
+    TooLong,
+    /// A control character, or one that is not assigned.
+    #[error("a password cannot contain control characters")]
+    Character,
+}
+
+/// The one form of all spellings of a password (RFC 8265 section 4, OpaqueString): what both
+/// programs that ever see one put into OPAQUE.
+///
+/// # Errors
+/// When it is not a password.
+pub fn password(typed: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    if typed.is_empty() {
+        return Err(PasswordError::Empty);
+    }
+    if typed.len() > MAX_PASSWORD {
+        return Err(PasswordError::TooLong);
+    }
+    let prepared = OpaqueString::enforce(typed).map_err(|_| PasswordError::Character)?;
+    Ok(Zeroizing::new(prepared.into_owned().into_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Security acceptance D10.
+    #[test]
+    fn passwords_are_any_text_within_bounds() {
+        assert_eq!(
+            *password("correct horse battery staple").unwrap(),
+            b"correct horse battery staple"
+        );
+        assert_eq!(password("Gr\u{fc}\u{df}e").unwrap(), password("Gru\u{308}\u{df}e").unwrap());
+        assert_eq!(password("a\u{3000}b").unwrap(), password("a b").unwrap(), "RFC 8265 4.2.2");
+        assert_ne!(password("A").unwrap(), password("a").unwrap());
+        assert_eq!(password(""), Err(PasswordError::Empty));
+        assert_eq!(password("a\nb"), Err(PasswordError::Character));
+        assert_eq!(password(&"x".repeat(64 << 10)), Err(PasswordError::TooLong));
+    }
 
     #[test]
     fn a_lying_server_can_neither_weaken_nor_exhaust_a_client() {

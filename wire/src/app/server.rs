@@ -11,6 +11,9 @@ use super::login::Stretch;
 use super::name::Name;
 use crate::endpoint::CallTag;
 
+/// Bound into every handshake between a client and a rendezvous server
+/// ([`Config::label`](crate::Config::label)).
+pub const LABEL: &str = "tincan/1 rendezvous";
 /// Longest message of the day.
 pub const MAX_MOTD: usize = 2048;
 /// Most entries in one presence notice.
@@ -19,6 +22,8 @@ pub const MAX_PRESENCE: usize = 128;
 pub const MAX_CANDIDATES: usize = 8;
 /// Most users that one user can block.
 pub const MAX_BLOCKED: usize = 1024;
+/// Longest sealed identity that the server keeps.
+pub const MAX_SEALED: usize = 512;
 
 /// Close codes of client-server connections.
 pub mod close {
@@ -94,9 +99,19 @@ pub enum Request {
     /// After [`Response::PasswordAccepted`]: the device to log in with. Answered by
     /// [`Response::Welcome`].
     UseDevice(DeviceCertificate),
-    /// On a connection that proved a device's key: log in as its user. Answered by
-    /// [`Response::Welcome`].
-    Resume,
+    /// The same for an account that has no identity yet (it was imported): who the user is from
+    /// now on, and the device to log in with. Answered by [`Response::Welcome`].
+    SetIdentity {
+        /// The user's identity.
+        identity: IdentityKey,
+        /// This device, certified by that identity.
+        certificate: DeviceCertificate,
+        /// The identity's secret, sealed under OPAQUE's export key; may be empty.
+        sealed_identity: Vec<u8>,
+    },
+    /// On a connection that proved a device's key: log in as this user, to whom the device
+    /// belongs. Answered by [`Response::Welcome`].
+    Resume(Name),
     /// Ends the session.
     Logout,
     /// The addresses under which this client may be reached, apart from the one the server sees.
@@ -160,8 +175,9 @@ pub enum Response {
     },
     /// The password is right.
     PasswordAccepted {
-        /// The account's identity.
-        identity: IdentityKey,
+        /// The account's identity; `None` for an imported account, which gets one by
+        /// [`Request::SetIdentity`].
+        identity: Option<IdentityKey>,
         /// Its secret, as sealed at registration.
         sealed_identity: Vec<u8>,
         /// The generation that a new device's certificate must exceed.
