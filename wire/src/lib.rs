@@ -14,6 +14,8 @@ mod error;
 mod event;
 mod frame;
 mod id;
+#[cfg(feature = "net")]
+pub mod net;
 mod node;
 pub mod time;
 
