@@ -156,7 +156,7 @@ impl Socket {
             return;
         }
         loop {
-            let burst = self.state.max_gso_segments().min(MAX_BURST / 1500).max(1);
+            let burst = self.state.max_gso_segments().clamp(1, MAX_BURST / 1500);
             let Some(transmit) = node.poll_transmit(now, &mut self.send_buffer, burst) else {
                 return;
             };
