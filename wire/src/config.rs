@@ -11,6 +11,9 @@ pub struct Config {
     /// From which the keys of address tokens and reset tokens are derived. Kept on disk, so that
     /// both survive a restart.
     pub token_secret: [u8; 32],
+    /// Seconds since 1970 at [`Instant::ZERO`](crate::time::Instant::ZERO), so that the age of a
+    /// token can be told after a restart; 0 where none need outlive the run.
+    pub token_epoch: u64,
     /// Bound into every client-server handshake, so that one protocol cannot be spoken as another.
     pub label: &'static str,
     /// Whether HELLO and INIT from strangers are answered (a server) or only calls that were
