@@ -7,6 +7,7 @@
 pub mod app;
 mod codec;
 mod config;
+#[allow(dead_code, reason = "the endpoint, which comes next, uses all of it")]
 mod connection;
 mod crypto;
 mod endpoint;
@@ -17,6 +18,8 @@ mod id;
 #[cfg(feature = "net")]
 pub mod net;
 mod node;
+#[allow(dead_code, reason = "the endpoint, which comes next, uses all of it")]
+mod parameters;
 pub mod time;
 
 pub use codec::DecodeError;
