@@ -45,11 +45,18 @@ pub struct StoreError(pub String);
 /// A request to the database.
 #[derive(Debug)]
 pub enum StoreRequest {
-    /// Everything the core needs at its start. Reply: [`StoreReply::Loaded`].
-    Load,
-    /// Keep the keys of this installation (made at its first start).
+    /// Open the profile of an account and give everything that the core needs of it. With
+    /// `None`: of the account that is logged in here, or of nobody. Reply:
+    /// [`StoreReply::Loaded`].
+    ///
+    /// Each account (server and name) has a profile of its own: installation keys, contacts,
+    /// outbox, history, transfers; only the pinned servers are common. All later requests
+    /// concern the profile that was opened last, which exists from its `SaveInstallation` on.
+    Load(Option<AccountId>),
+    /// Keep the keys of this profile (made when it is first used).
     SaveInstallation(Installation),
-    /// Keep (or with `None` forget) who is logged in here.
+    /// Keep who is logged in here; with `None` nobody is any more and the secrets kept with the
+    /// account are removed, the rest of the profile stays for the next login under this name.
     SaveAccount(Option<Account>),
     /// Keep the key that the server at this address (as typed) showed first.
     PinServer {
@@ -127,12 +134,21 @@ pub enum StoreReply {
     Lines(Vec<Line>),
 }
 
-/// What the database holds at the start.
+/// Names a profile.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccountId {
+    /// `host:port` of the server as typed.
+    pub server: String,
+    /// The prepared name.
+    pub name: Name,
+}
+
+/// What the database holds of one account.
 #[derive(Debug, Default)]
 pub struct Profile {
-    /// `None` at the first start.
+    /// `None` when the profile is new, or nobody's.
     pub installation: Option<Installation>,
-    /// `None` when nobody is logged in here.
+    /// `None` when this account is not logged in here.
     pub account: Option<Account>,
     /// Pinned server keys, and tokens, by address as typed.
     pub servers: Vec<ServerRecord>,
@@ -144,10 +160,11 @@ pub struct Profile {
     pub transfers: Vec<TransferRecord>,
 }
 
-/// The keys of one data folder.
+/// The keys of one profile.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The device's key on the wire.
+    /// The device's key on the wire: another one for each account, so that a server cannot take
+    /// one account's device for another's.
     pub device: StaticKey,
     /// For the endpoint's tokens.
     pub token_secret: Zeroizing<[u8; 32]>,
@@ -183,7 +200,10 @@ pub struct Contact {
     /// The name.
     pub name: Name,
     /// The identity first seen under this name, or accepted since.
-    pub identity: IdentityKey,
+    /// `None` when only its being blocked is known.
+    pub identity: Option<IdentityKey>,
+    /// The highest generation of a device certificate seen: an older one is refused.
+    pub generation: u64,
     /// Blocked here (and asked to be at the server).
     pub blocked: bool,
 }
