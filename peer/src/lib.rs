@@ -1,6 +1,11 @@
 //! The Tincan client: one core, several faces.
 
 pub mod command;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod login;
 pub mod output;
+#[cfg(feature = "sqlite")]
+pub mod store;
+pub mod transfer;
 pub mod work;

@@ -156,7 +156,7 @@ pub struct Profile {
     pub contacts: Vec<Contact>,
     /// Messages neither delivered nor failed, by receiver and number.
     pub outbox: Vec<Outgoing>,
-    /// Transfers that are not over, oldest first.
+    /// Transfers that are not over, and the newest of those that are, oldest first.
     pub transfers: Vec<TransferRecord>,
 }
 
@@ -429,6 +429,38 @@ pub enum FileRequest {
         /// What to do with what is on disk.
         remove: Remove,
     },
+    /// At the start: remove trees and partial files of transfers that are over but were not
+    /// forgotten before the last end of the program. Reply: [`FileReply::Done`].
+    Sweep {
+        /// Transfers that are not over.
+        keep: Vec<TransferId>,
+    },
+}
+
+/// How long a job may take. A shell works long ones off on a thread of their own, so that hashing
+/// one file does not stop the flow of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Milliseconds.
+    Short,
+    /// As long as reading a whole file takes.
+    Long,
+}
+
+impl FileRequest {
+    /// How long this one may take. Jobs of one transfer are never under way on both threads,
+    /// except a [`Self::Forget`], which ends a long one early.
+    #[must_use]
+    pub const fn pace(&self) -> Pace {
+        match self {
+            Self::Hash { .. } | Self::Prepare { .. } => Pace::Long,
+            Self::Encode { .. }
+            | Self::Write { .. }
+            | Self::Finish { .. }
+            | Self::Forget { .. }
+            | Self::Sweep { .. } => Pace::Short,
+        }
+    }
 }
 
 /// What to do with the files of a transfer that ends or sleeps.

@@ -1,0 +1,41 @@
+//! The streams that transfers use, as much of them as they need to know.
+
+use wire::app::name::Name;
+use wire::{OpenError, Read, ReadError, StreamId, WriteError};
+
+/// Streams of class Bulk over the links that are up, by user. Implemented by the app over its
+/// endpoint, and by tests over pipes in memory. A user without a link has no streams.
+pub trait BulkStreams {
+    /// Opens a stream of class Bulk.
+    ///
+    /// # Errors
+    /// As [`wire::Endpoint::open`].
+    fn open(&mut self, user: &Name) -> Result<StreamId, OpenError>;
+
+    /// Takes as many of the bytes as there is room for.
+    ///
+    /// # Errors
+    /// As [`wire::Endpoint::write`].
+    fn write(&mut self, user: &Name, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError>;
+
+    /// Ends this side's half.
+    fn finish(&mut self, user: &Name, stream: StreamId);
+
+    /// Gives up this side's half.
+    fn reset(&mut self, user: &Name, stream: StreamId, code: u32);
+
+    /// Asks the other side to give up its half.
+    fn stop(&mut self, user: &Name, stream: StreamId, code: u32);
+
+    /// Appends at most `max` bytes to `out`.
+    ///
+    /// # Errors
+    /// As [`wire::Endpoint::read`].
+    fn read(
+        &mut self,
+        user: &Name,
+        stream: StreamId,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Read, ReadError>;
+}
