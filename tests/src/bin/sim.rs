@@ -1,1 +1,2 @@
+//! Runs the simulator over seeds.
 fn main() {}

@@ -1,0 +1,148 @@
+//! Invariants that hold in every run, checked from outside the cores.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use wire::time::{Duration, Instant};
+
+use crate::network::{HostId, Packet};
+
+/// Type byte and length of a PROBE: sent on the word of the server, at most ten to a candidate,
+/// so it has a limit of its own instead of the factor three.
+const PROBE: (u8, usize) = (9, 40);
+
+/// Most probes to one unproven address in [`PROBE_PERIOD`].
+const MAX_PROBES: usize = 64;
+/// The period of [`MAX_PROBES`].
+const PROBE_PERIOD: Duration = Duration::from_secs(30);
+
+/// Counts what hosts send to addresses that have not proven to receive it.
+///
+/// An address has proven it once a datagram comes from it that its sender sent after it had
+/// received, at that very address, something from the host. That is the earliest moment at which
+/// any protocol could know, and the ledger knows it without reading the bytes.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    accounts: BTreeMap<(HostId, SocketAddr), Account>,
+    /// Since when a host has received from another under the address that the other wrote.
+    reached: BTreeMap<(HostId, HostId, SocketAddr), Instant>,
+    solicited: BTreeSet<(HostId, SocketAddr)>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    received: u64,
+    sent: u64,
+    probes: Vec<Instant>,
+    proven: bool,
+}
+
+impl Ledger {
+    /// The host's user told it to talk to this address (a client to its server): what it sends
+    /// there is no answer to anybody and has no limit.
+    pub fn solicit(&mut self, host: HostId, address: SocketAddr) {
+        self.solicited.insert((host, address));
+    }
+
+    /// A datagram reached a host.
+    pub fn received(&mut self, now: Instant, host: HostId, packet: &Packet) {
+        let account = self.accounts.entry((host, packet.source)).or_default();
+        account.received += packet.bytes.len() as u64;
+        let Some(sender) = packet.origin.host else { return };
+        let reached = self.reached.get(&(sender, host, packet.source));
+        account.proven |= reached.is_some_and(|since| *since <= packet.origin.sent);
+        self.reached.entry((host, sender, packet.origin.addressed)).or_insert(now);
+    }
+
+    /// A host sent a datagram.
+    ///
+    /// # Panics
+    /// When it has sent more to an unproven address than three times what came from there
+    /// (RFC 9000 section 8.1).
+    pub fn sent(&mut self, now: Instant, host: HostId, to: SocketAddr, bytes: &[u8]) {
+        if self.solicited.contains(&(host, to)) {
+            return;
+        }
+        let account = self.accounts.entry((host, to)).or_default();
+        if account.proven {
+            return;
+        }
+        if (bytes[0], bytes.len()) == PROBE {
+            account.probes.retain(|at| now - *at < PROBE_PERIOD);
+            account.probes.push(now);
+            let probes = account.probes.len();
+            assert!(probes <= MAX_PROBES, "{host:?} sent {probes} probes to unproven {to}");
+            return;
+        }
+        account.sent += bytes.len() as u64;
+        let Account { sent, received, .. } = *account;
+        assert!(
+            sent <= 3 * received,
+            "{host:?} sent {sent} bytes to unproven {to}, from where {received} came"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Origin;
+    use wire::Ecn;
+
+    const SERVER: HostId = HostId(0);
+    const CLIENT: HostId = HostId(1);
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn packet(host: Option<HostId>, sent: u64, from: &str, to: &str, len: usize) -> Packet {
+        let (source, destination) = (address(from), address(to));
+        let origin = Origin { host, sent: Instant::from_micros(sent), addressed: destination };
+        Packet { source, destination, ecn: Ecn::NotCapable, bytes: vec![0; len], origin }
+    }
+
+    #[test]
+    fn an_address_that_answers_has_no_limit() {
+        let mut ledger = Ledger::default();
+        let at = Instant::from_micros;
+        ledger.received(at(10), SERVER, &packet(Some(CLIENT), 5, "10.0.0.2:1", "10.0.0.1:1", 100));
+        ledger.sent(at(10), SERVER, address("10.0.0.2:1"), &[0; 300]);
+        ledger.received(at(20), CLIENT, &packet(Some(SERVER), 10, "10.0.0.1:1", "10.0.0.2:1", 300));
+        ledger.received(at(30), SERVER, &packet(Some(CLIENT), 21, "10.0.0.2:1", "10.0.0.1:1", 1));
+        ledger.sent(at(30), SERVER, address("10.0.0.2:1"), &[0; 9000]);
+    }
+
+    #[test]
+    #[should_panic(expected = "unproven")]
+    fn a_forged_source_proves_nothing() {
+        let mut ledger = Ledger::default();
+        for _ in 0..3 {
+            ledger.received(Instant::ZERO, SERVER, &packet(None, 0, "10.0.0.9:1", "10.0.0.1:1", 9));
+        }
+        ledger.sent(Instant::ZERO, SERVER, address("10.0.0.9:1"), &[0; 81]);
+        ledger.sent(Instant::ZERO, SERVER, address("10.0.0.9:1"), &[0; 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "unproven")]
+    fn a_datagram_sent_before_ours_arrived_proves_nothing() {
+        let mut ledger = Ledger::default();
+        let at = Instant::from_micros;
+        ledger.received(at(10), SERVER, &packet(Some(CLIENT), 5, "10.0.0.2:1", "10.0.0.1:1", 100));
+        ledger.received(at(20), CLIENT, &packet(Some(SERVER), 10, "10.0.0.1:1", "10.0.0.2:1", 300));
+        ledger.received(at(30), SERVER, &packet(Some(CLIENT), 19, "10.0.0.2:1", "10.0.0.1:1", 1));
+        ledger.sent(at(30), SERVER, address("10.0.0.2:1"), &[0; 304]);
+    }
+
+    #[test]
+    #[should_panic(expected = "probes to unproven")]
+    fn probes_have_a_limit_of_their_own() {
+        let mut ledger = Ledger::default();
+        let mut probe = [0; 40];
+        probe[0] = PROBE.0;
+        for _ in 0..=MAX_PROBES {
+            ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &probe);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! One direction of a bad link, as a function from datagrams to deliveries: the same code stands
+//! in the simulator and in the `tunlink` program, with the options of `tc netem` and their order
+//! (Linux, net/sched/sch_netem.c, `netem_enqueue`).
+
+use core::time::Duration;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use wire::time::Instant;
+
+use crate::dice::{Dice, Probability};
+
+/// How datagrams get lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Each on its own.
+    Random(Probability),
+    /// In bursts: a Gilbert-Elliott chain with a good and a bad state.
+    Burst {
+        /// Chance to go from good to bad, per datagram.
+        to_bad: Probability,
+        /// Chance to go from bad to good, per datagram: the mean burst is one over it.
+        to_good: Probability,
+        /// Loss in the bad state (netem's 1-h).
+        in_bad: Probability,
+        /// Loss in the good state (netem's 1-k).
+        in_good: Probability,
+    },
+}
+
+/// What a link does to datagrams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impairment {
+    /// One-way delay.
+    pub delay: Duration,
+    /// The delay varies by up to this in both directions, evenly; so datagrams overtake.
+    pub jitter: Duration,
+    /// How they get lost.
+    pub loss: Loss,
+    /// Chance that one is sent twice.
+    pub duplicate: Probability,
+    /// Chance that one is not delayed, and so overtakes those that are.
+    pub reorder: Probability,
+    /// Chance that one bit of it is flipped.
+    pub corrupt: Probability,
+    /// Longer ones are dropped.
+    pub mtu: usize,
+    /// Bits per second; unlimited when `None`.
+    pub rate: Option<u64>,
+    /// Most datagrams that the link holds, waiting or delayed; further ones are dropped.
+    pub limit: usize,
+}
+
+impl Default for Impairment {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            loss: Loss::Random(Probability::NEVER),
+            duplicate: Probability::NEVER,
+            reorder: Probability::NEVER,
+            corrupt: Probability::NEVER,
+            mtu: 65_535,
+            rate: None,
+            limit: 1000,
+        }
+    }
+}
+
+/// A datagram on its way out of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// When it leaves the link.
+    pub at: Instant,
+    /// Its bytes, perhaps damaged.
+    pub bytes: Vec<u8>,
+}
+
+/// What a link did so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Datagrams taken.
+    pub taken: u64,
+    /// Deliveries made, duplicates included.
+    pub delivered: u64,
+    /// Lost at random or in bursts, or because the link was cut.
+    pub lost: u64,
+    /// Dropped because the queue was full.
+    pub overflowed: u64,
+    /// Dropped because they were longer than the MTU.
+    pub too_long: u64,
+    /// Delivered with a flipped bit.
+    pub corrupted: u64,
+    /// Sent a second time.
+    pub duplicated: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Burst {
+    Good,
+    Bad,
+}
+
+/// One direction of a link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    impairment: Impairment,
+    cut: bool,
+    dice: Dice,
+    burst: Burst,
+    /// When the datagrams that the link holds will leave it.
+    held: BinaryHeap<Reverse<Instant>>,
+    /// When the last datagram leaves a link of limited rate.
+    busy_until: Instant,
+    tally: Tally,
+}
+
+impl Link {
+    /// A link with this behaviour and its own dice.
+    #[must_use]
+    pub fn new(impairment: Impairment, dice: Dice) -> Self {
+        Self {
+            impairment,
+            cut: false,
+            dice,
+            burst: Burst::Good,
+            held: BinaryHeap::new(),
+            busy_until: Instant::ZERO,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Changes the behaviour from now on; what is on its way stays on its way.
+    pub fn set(&mut self, impairment: Impairment) {
+        self.impairment = impairment;
+    }
+
+    /// The behaviour.
+    #[must_use]
+    pub fn impairment(&self) -> &Impairment {
+        &self.impairment
+    }
+
+    /// Nothing gets through any more.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// Undoes [`Link::cut`].
+    pub fn mend(&mut self) {
+        self.cut = false;
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Takes a datagram and appends to `out` when and how it arrives: not at all, once or twice.
+    pub fn send(&mut self, now: Instant, bytes: Vec<u8>, out: &mut Vec<Delivery>) {
+        self.tally.taken += 1;
+        while self.held.peek().is_some_and(|leaves| leaves.0 <= now) {
+            self.held.pop();
+        }
+        if bytes.len() > self.impairment.mtu {
+            self.tally.too_long += 1;
+            return;
+        }
+        // A duplicate is drawn before loss, so a lost datagram may still arrive once.
+        let copies = 1 + u32::from(self.dice.chance(self.impairment.duplicate));
+        let lost = self.cut || self.is_lost();
+        self.tally.duplicated += u64::from(copies - 1);
+        self.tally.lost += u64::from(lost);
+        let copies = if self.cut { 0 } else { copies - u32::from(lost) };
+        if copies == 2 {
+            self.forward(now, bytes.clone(), out);
+        }
+        if copies > 0 {
+            self.forward(now, bytes, out);
+        }
+    }
+
+    /// Moves the chain of the loss model and draws.
+    fn is_lost(&mut self) -> bool {
+        match self.impairment.loss {
+            Loss::Random(probability) => self.dice.chance(probability),
+            Loss::Burst { to_bad, to_good, in_bad, in_good } => {
+                let (leave, next) = match self.burst {
+                    Burst::Good => (to_bad, Burst::Bad),
+                    Burst::Bad => (to_good, Burst::Good),
+                };
+                if self.dice.chance(leave) {
+                    self.burst = next;
+                }
+                match self.burst {
+                    Burst::Good => self.dice.chance(in_good),
+                    Burst::Bad => self.dice.chance(in_bad),
+                }
+            }
+        }
+    }
+
+    /// Damages, queues and delays one copy.
+    fn forward(&mut self, now: Instant, mut bytes: Vec<u8>, out: &mut Vec<Delivery>) {
+        if !bytes.is_empty() && self.dice.chance(self.impairment.corrupt) {
+            let bit = self.dice.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            self.tally.corrupted += 1;
+        }
+        if self.held.len() >= self.impairment.limit {
+            self.tally.overflowed += 1;
+            return;
+        }
+        let at = if self.dice.chance(self.impairment.reorder) {
+            now
+        } else {
+            self.departure(now, bytes.len())
+        };
+        self.held.push(Reverse(at));
+        self.tally.delivered += 1;
+        out.push(Delivery { at, bytes });
+    }
+
+    /// When a datagram that enters now leaves after delay and, at a limited rate, after those
+    /// before it.
+    fn departure(&mut self, now: Instant, len: usize) -> Instant {
+        let Impairment { delay, jitter, rate, .. } = self.impairment;
+        let delayed = if jitter.is_zero() {
+            now + delay
+        } else {
+            let spread = self.dice.duration(Duration::ZERO, jitter * 2);
+            now + (delay + spread).saturating_sub(jitter)
+        };
+        let Some(rate) = rate else { return delayed };
+        let serialization = Duration::from_nanos(len as u64 * 8 * 1_000_000_000 / rate.max(1));
+        self.busy_until = delayed.max(self.busy_until) + serialization;
+        self.busy_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::Seed;
+
+    const COUNT: u64 = 20_000;
+
+    fn link(impairment: Impairment) -> Link {
+        Link::new(impairment, Dice::new(&Seed::new([3; 32]), "link"))
+    }
+
+    /// Sends `COUNT` numbered datagrams of 100 bytes, one each 100 µs.
+    fn run(impairment: Impairment) -> (Vec<Delivery>, Tally) {
+        let mut link = link(impairment);
+        let mut out = Vec::new();
+        for i in 0..COUNT {
+            let mut bytes = vec![0; 100];
+            bytes[..8].copy_from_slice(&i.to_be_bytes());
+            link.send(Instant::from_micros(i * 100), bytes, &mut out);
+        }
+        (out, link.tally())
+    }
+
+    fn number(delivery: &Delivery) -> u64 {
+        u64::from_be_bytes(*delivery.bytes.first_chunk().unwrap())
+    }
+
+    fn near(actual: u64, expected: f64) -> bool {
+        (actual as f64 - expected).abs() < expected * 0.15
+    }
+
+    #[test]
+    fn a_perfect_link_only_delays() {
+        let (out, tally) =
+            run(Impairment { delay: Duration::from_millis(7), ..Impairment::default() });
+        assert_eq!(tally.delivered, COUNT);
+        for (i, delivery) in (0..).zip(&out) {
+            assert_eq!((number(delivery), delivery.at.as_micros()), (i, i * 100 + 7000));
+        }
+    }
+
+    #[test]
+    fn random_loss_loses_its_share() {
+        let (_, tally) = run(Impairment {
+            loss: Loss::Random(Probability::percent(10.0)),
+            ..Impairment::default()
+        });
+        assert!(near(tally.lost, 2000.0), "{tally:?}");
+    }
+
+    #[test]
+    fn burst_loss_has_the_right_share_and_burst_length() {
+        let (out, tally) = run(Impairment {
+            loss: Loss::Burst {
+                to_bad: Probability::percent(1.0),
+                to_good: Probability::percent(25.0),
+                in_bad: Probability::ALWAYS,
+                in_good: Probability::NEVER,
+            },
+            ..Impairment::default()
+        });
+        // The chain is bad p / (p + r) of the time, for 1 / r datagrams on end.
+        assert!(near(tally.lost, COUNT as f64 * 0.01 / 0.26), "{tally:?}");
+        let bursts = out.windows(2).filter(|pair| number(&pair[1]) > number(&pair[0]) + 1).count();
+        assert!(near(tally.lost, bursts as f64 * 4.0), "{tally:?} in {bursts} bursts");
+    }
+
+    #[test]
+    fn duplicates_and_flipped_bits_are_as_many_as_asked() {
+        let (out, tally) = run(Impairment {
+            duplicate: Probability::percent(2.0),
+            corrupt: Probability::percent(5.0),
+            ..Impairment::default()
+        });
+        assert_eq!(out.len() as u64, COUNT + tally.duplicated);
+        assert!(near(tally.duplicated, 400.0) && near(tally.corrupted, 1020.0), "{tally:?}");
+        let damaged = out.iter().filter(|d| d.bytes[8..].iter().any(|byte| *byte != 0)).count();
+        assert!(near(damaged as u64, 1020.0 * 0.92), "{damaged}");
+    }
+
+    #[test]
+    fn jitter_and_reorder_let_datagrams_overtake() {
+        let jitter = Impairment {
+            delay: Duration::from_millis(10),
+            jitter: Duration::from_millis(5),
+            ..Impairment::default()
+        };
+        let reorder = Impairment {
+            delay: Duration::from_millis(10),
+            reorder: Probability::percent(1.0),
+            ..Impairment::default()
+        };
+        for impairment in [jitter, reorder] {
+            let (mut out, _) = run(impairment);
+            for (i, delivery) in (0..).zip(&out) {
+                let took = delivery.at.as_micros() - i * 100;
+                assert!(took == 0 || (5_000..=15_000).contains(&took), "{took}");
+            }
+            out.sort_by_key(|delivery| delivery.at);
+            assert!(out.windows(2).any(|pair| number(&pair[0]) > number(&pair[1])));
+        }
+    }
+
+    #[test]
+    fn a_limited_rate_spaces_datagrams_and_its_queue_overflows() {
+        // 100 bytes each 100 µs are 8 Mbit/s; half of it fits.
+        let (out, tally) =
+            run(Impairment { rate: Some(4_000_000), limit: 50, ..Impairment::default() });
+        assert!(near(tally.delivered, COUNT as f64 / 2.0), "{tally:?}");
+        assert_eq!(tally.overflowed + tally.delivered, COUNT);
+        assert!(out.windows(2).all(|pair| (pair[1].at - pair[0].at).as_micros() >= 200));
+        let waited = out.iter().map(|d| d.at.as_micros() - number(d) * 100).max().unwrap();
+        assert!(waited <= 50 * 200, "no longer than a full queue: {waited}");
+    }
+
+    #[test]
+    fn cuts_and_the_mtu_drop_everything_concerned() {
+        let mut link = link(Impairment { mtu: 50, ..Impairment::default() });
+        let mut out = Vec::new();
+        link.send(Instant::ZERO, vec![0; 51], &mut out);
+        link.cut();
+        link.send(Instant::ZERO, vec![0; 50], &mut out);
+        assert!(out.is_empty());
+        link.mend();
+        link.send(Instant::ZERO, vec![0; 50], &mut out);
+        assert_eq!(out.len(), 1);
+        let Tally { too_long, lost, delivered, .. } = link.tally();
+        assert_eq!((too_long, lost, delivered), (1, 1, 1));
+    }
+}
