@@ -1,6 +1,7 @@
 //! The Tincan client: one core, several faces.
 
 pub mod command;
+pub mod face;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod login;

@@ -1,0 +1,125 @@
+//! The JSON face: one object for each thing told, one object for each command
+//! (docs/json.md).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use wire::app::text;
+use zeroize::Zeroizing;
+
+use crate::command::Command;
+use crate::output::Output;
+
+/// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
+/// that it is safe to look at too.
+#[must_use]
+pub fn line(output: &Output) -> String {
+    let plain = serde_json::to_string(output).expect("outputs have string keys only");
+    if plain.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return plain;
+    }
+    let mut line = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        if is_harmless(c) {
+            line.push(c);
+        } else {
+            // Outside strings JSON is ASCII: such a character always stands in a string.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
+}
+
+/// Whether a terminal shows `c` as itself.
+fn is_harmless(c: char) -> bool {
+    matches!(c, ' '..='~') || text::one_line(c.encode_utf8(&mut [0; 4])).starts_with(c)
+}
+
+/// A command as an object; `command` names it.
+#[derive(Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+enum Request {
+    Register { name: String, password: String },
+    Login { name: String, password: String },
+    Logout {},
+    Message { to: String, text: String },
+    Who { filter: Option<String> },
+    Seen { user: String },
+    SeenSince { seconds: u32 },
+    Block { user: String },
+    Unblock { user: String },
+    Blocked {},
+    Send { to: String, paths: Vec<PathBuf> },
+    Accept { id: Option<u64> },
+    Decline { id: Option<u64> },
+    Files {},
+    Pause { id: u64 },
+    Resume { id: u64 },
+    Cancel { id: u64 },
+    History { with: Option<String>, limit: Option<u32> },
+    Search { text: String },
+    Outbox {},
+    Fingerprint { user: Option<String> },
+    Trust { user: String },
+    Reconnect {},
+    Help { topic: Option<String> },
+    Quit {},
+}
+
+/// Lines of `history` when no `limit` is given.
+const DEFAULT_HISTORY: u32 = 50;
+
+/// The command in one line of JSON.
+///
+/// # Errors
+/// A text for the person. It quotes nothing of a line that may hold a password.
+pub fn parse(line: &str) -> Result<Command, String> {
+    match serde_json::from_str(line) {
+        Ok(request) => Ok(command(request)),
+        Err(error) if line.contains("password") => {
+            Err(format!("not a command: an error at column {}", error.column()))
+        }
+        Err(error) => Err(format!("not a command: {error}")),
+    }
+}
+
+fn command(request: Request) -> Command {
+    match request {
+        Request::Register { name, password } => {
+            Command::Register { name, password: Zeroizing::new(password) }
+        }
+        Request::Login { name, password } => {
+            Command::Login { name, password: Zeroizing::new(password) }
+        }
+        Request::Logout {} => Command::Logout,
+        Request::Message { to, text } => Command::Message { to, text },
+        Request::Who { filter } => Command::Who { filter },
+        Request::Seen { user } => Command::Seen { user },
+        Request::SeenSince { seconds } => Command::SeenSince { seconds },
+        Request::Block { user } => Command::Block { user },
+        Request::Unblock { user } => Command::Unblock { user },
+        Request::Blocked {} => Command::Blocked,
+        Request::Send { to, paths } => Command::Send { to, paths },
+        Request::Accept { id } => Command::Accept { id },
+        Request::Decline { id } => Command::Decline { id },
+        Request::Files {} => Command::Files,
+        Request::Pause { id } => Command::Pause { id },
+        Request::Resume { id } => Command::Resume { id },
+        Request::Cancel { id } => Command::Cancel { id },
+        Request::History { with, limit } => {
+            Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY) }
+        }
+        Request::Search { text } => Command::Search { text },
+        Request::Outbox {} => Command::Outbox,
+        Request::Fingerprint { user } => Command::Fingerprint { user },
+        Request::Trust { user } => Command::Trust { user },
+        Request::Reconnect {} => Command::Reconnect,
+        Request::Help { topic } => Command::Help { topic },
+        Request::Quit {} => Command::Quit,
+    }
+}
+
+#[cfg(test)]
+mod tests;

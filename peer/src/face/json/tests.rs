@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::*;
+use crate::face::samples;
+
+const DOCUMENT: &str = include_str!("../../../../docs/json.md");
+
+/// The examples in docs/json.md: every line between fences that is an object.
+fn examples(heading: &str) -> Vec<&'static str> {
+    let (_, rest) =
+        DOCUMENT.split_once(&format!("\n## {heading}\n")).expect("the heading is there");
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    section.lines().filter(|line| line.starts_with('{')).collect()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+fn event_name(value: &Value) -> String {
+    value["event"].as_str().expect("every event has its name").to_owned()
+}
+
+#[test]
+fn the_document_shows_every_event_with_all_its_fields() {
+    let mut shown: BTreeMap<String, Value> = BTreeMap::new();
+    for example in examples("Events") {
+        let value: Value = serde_json::from_str(example).expect(example);
+        shown.insert(event_name(&value), value);
+    }
+    let samples = samples::outputs("hi");
+    for sample in &samples {
+        let value: Value = serde_json::from_str(&line(sample)).unwrap();
+        let name = event_name(&value);
+        let example = shown.remove(&name).unwrap_or_else(|| panic!("docs/json.md lacks {name}"));
+        // The fields of `server` depend on its state.
+        assert_eq!(keys(&example), keys(&value), "fields of {name}");
+        for (key, inner) in value.as_object().unwrap() {
+            if let Some(first) =
+                inner.as_array().and_then(|list| list.first()).filter(|v| v.is_object())
+            {
+                assert_eq!(keys(&example[key][0]), keys(first), "{name}: items of {key}");
+            }
+        }
+    }
+    assert!(shown.is_empty(), "docs/json.md tells of events that do not exist: {shown:?}");
+}
+
+#[test]
+fn the_document_shows_every_command_and_each_is_taken() {
+    let commands: Vec<Command> =
+        examples("Commands").into_iter().map(|line| parse(line).expect(line)).collect();
+    let mut places: Vec<usize> = commands.iter().map(place).collect();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places, (0..COMMANDS).collect::<Vec<_>>(), "each command of the type is shown");
+}
+
+const COMMANDS: usize = 25;
+
+/// The place of a command in the type: a new one does not compile until it stands here.
+const fn place(command: &Command) -> usize {
+    match command {
+        Command::Register { .. } => 0,
+        Command::Login { .. } => 1,
+        Command::Logout => 2,
+        Command::Message { .. } => 3,
+        Command::Who { .. } => 4,
+        Command::Seen { .. } => 5,
+        Command::SeenSince { .. } => 6,
+        Command::Block { .. } => 7,
+        Command::Unblock { .. } => 8,
+        Command::Blocked => 9,
+        Command::Send { .. } => 10,
+        Command::Accept { .. } => 11,
+        Command::Decline { .. } => 12,
+        Command::Files => 13,
+        Command::Pause { .. } => 14,
+        Command::Resume { .. } => 15,
+        Command::Cancel { .. } => 16,
+        Command::History { .. } => 17,
+        Command::Search { .. } => 18,
+        Command::Outbox => 19,
+        Command::Fingerprint { .. } => 20,
+        Command::Trust { .. } => 21,
+        Command::Reconnect => 22,
+        Command::Help { .. } => 23,
+        Command::Quit => 24,
+    }
+}
+
+/// Security acceptance H01, H02: also those who look at JSON on a terminal are safe, and what is
+/// read back is what was sent.
+#[test]
+fn events_are_safe_to_look_at_and_lose_nothing() {
+    let hostile = "a\u{1b}[2J\u{9b}1m\r\n\u{202e}\u{7f}\"\\ grüße 世界 \u{e0041}\u{200b}";
+    for output in samples::outputs(hostile) {
+        let line = line(&output);
+        assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line}");
+        assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
+    }
+    let output = Output::Info { text: hostile.to_owned() };
+    let value: Value = serde_json::from_str(&line(&output)).unwrap();
+    assert_eq!(value["text"], hostile);
+    assert!(line(&output).contains("grüße 世界"), "what is harmless stays readable");
+}
+
+/// Security acceptance D12.
+#[test]
+fn an_error_quotes_no_password() {
+    for wrong in [
+        r#"{"command":"login","name":"a","password":12345}"#,
+        r#"{"command":"login","name":"a","password":"12345","#,
+        r#"{"command":"login","name":7,"password":"12345"}"#,
+    ] {
+        assert!(!parse(wrong).unwrap_err().contains("12345"));
+    }
+    let error = parse(r#"{"command":"message","to":"bob","txt":"x"}"#).unwrap_err();
+    assert!(error.contains("txt"), "{error}");
+    assert!(parse(r#"{"command":"dance"}"#).unwrap_err().contains("dance"));
+}

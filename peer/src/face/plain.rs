@@ -1,0 +1,456 @@
+//! The plain face: one stable line for each thing told (docs/scripting.md lists them).
+//!
+//! The first characters of a line tell what it is, and text from others never stands at the
+//! beginning of a line: `<bob> ` a message, `  | ` what belongs to the line above, `* ` a notice,
+//! `! ` a warning or error, `# ` a file, `[` a line of history.
+
+use std::collections::BTreeSet;
+
+use unicode_width::UnicodeWidthChar;
+use wire::app::text;
+use wire::time::Instant;
+
+use super::progress::Progress;
+use super::{Line, units};
+use crate::output::{FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine};
+use crate::work::Direction;
+
+/// Begins a line that belongs to the one above.
+const GUTTER: &str = "  | ";
+/// Longest file name shown, in characters.
+const MAX_NAME: usize = 120;
+/// Longest address, reason or other short text shown, in characters.
+const MAX_SHORT: usize = 400;
+/// A message that was typed so much earlier than it arrived (milliseconds) is marked.
+const LATE: u64 = 5 * 60 * 1000;
+
+/// For whom lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A person at a terminal: less is told, and a line about what goes on is overwritten.
+    Person,
+    /// A program or a screen reader: everything is told, and every line stays.
+    Program,
+}
+
+/// Whether lines are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// With escape sequences of ours.
+    On,
+    /// No escape sequence at all.
+    Off,
+}
+
+/// How lines look.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// For whom.
+    pub reader: Reader,
+    /// Coloured or not.
+    pub colour: Colour,
+    /// Cells in a row of the terminal; longer lines are broken here, so that no text of others
+    /// comes to stand at the beginning of a row.
+    pub width: Option<usize>,
+    /// Milliseconds since 1970 as local date and time, `2026-01-31 17:05`.
+    pub local_time: fn(u64) -> String,
+}
+
+/// The plain face.
+#[derive(Debug)]
+pub struct Plain {
+    style: Style,
+    /// Who is logged in: the name on own lines of history.
+    user: Option<String>,
+    /// Messages (receiver, number) that a person was told are waiting.
+    waiting: BTreeSet<(String, u64)>,
+    progress: Progress,
+    /// Why the server cannot be reached, once told.
+    unreachable: Option<String>,
+}
+
+impl Plain {
+    /// A face of this style.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            user: None,
+            waiting: BTreeSet::new(),
+            progress: Progress::default(),
+            unreachable: None,
+        }
+    }
+
+    /// The terminal has another width now.
+    pub const fn set_width(&mut self, width: Option<usize>) {
+        self.style.width = width;
+    }
+
+    /// What to write about `output`.
+    pub fn show(&mut self, now: Instant, output: &Output) -> Vec<Line> {
+        let texts = match output {
+            Output::Ready { user, server } => vec![ready(user.as_deref(), server)],
+            Output::Server { state } => return self.server(state),
+            Output::ServerFingerprint { server, fingerprint } => vec![format!(
+                "* first contact with {}: its fingerprint is {fingerprint}. It is remembered; a \
+                 server with another one will be refused.",
+                short(server)
+            )],
+            Output::LoginNeeded { reason } => vec![match reason {
+                Some(reason) => format!("! not logged in: {}", short(reason)),
+                None => "* not logged in: /login NAME or /register NAME".to_owned(),
+            }],
+            Output::LoggedIn { .. } => self.logged_in(output),
+            Output::LoggedOut { reason } => {
+                self.user = None;
+                vec![format!("* logged out: {}", short(reason))]
+            }
+            Output::Presence { user, online } => {
+                vec![format!("* {} is {}", short(user), if *online { "online" } else { "offline" })]
+            }
+            Output::Users { users, .. } => self.users(users),
+            Output::Blocked { users } => vec![match users.as_slice() {
+                [] => "* you block nobody".to_owned(),
+                users => format!("* you block {}", text::one_line(&users.join(", "))),
+            }],
+            Output::Message { .. } => self.message(output),
+            Output::MessageState { to, id, state, reason } => {
+                return self.message_state(to, *id, state, reason.as_deref());
+            }
+            Output::Link { .. } => self.link(output),
+            Output::FileOffer { id, from, name, size, media_type, blake3 } => {
+                let told = self.style.reader == Reader::Program;
+                let hash = if told { format!(" blake3 {blake3}") } else { String::new() };
+                vec![format!(
+                    "# file {id} from {}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
+                    short(from),
+                    quoted(name),
+                    units::bytes(*size),
+                    text::excerpt(media_type, 60),
+                )]
+            }
+            Output::File { file } => return self.file(now, file),
+            Output::Files { files } => match files.as_slice() {
+                [] => vec!["# no transfers".to_owned()],
+                files => files.iter().map(file_line).collect(),
+            },
+            Output::History { lines, .. } => self.history(lines),
+            Output::Outbox { messages } => self.outbox(messages),
+            Output::Fingerprint { of, fingerprint } => {
+                vec![format!("* fingerprint of {}: {}", short(of), short(fingerprint))]
+            }
+            Output::IdentityChanged { user, old, new } => vec![format!(
+                "! {user} shows another identity than before: {new} instead of {old}. Either {user} \
+                 made a new account, or somebody else poses as {user}. Nothing is sent until you \
+                 have compared the new fingerprint with {user} and typed /trust {user}.",
+                user = short(user),
+                old = short(old),
+                new = short(new),
+            )],
+            Output::Help { text } => vec![paragraph("* ", text)],
+            Output::Info { text } => vec![paragraph("* ", text)],
+            Output::Error { text } => vec![paragraph("! ", text)],
+        };
+        self.finish(texts)
+    }
+
+    fn finish(&self, texts: Vec<String>) -> Vec<Line> {
+        texts.into_iter().map(|text| Line::Text(dress(&text, &self.style))).collect()
+    }
+
+    fn server(&mut self, state: &ServerState) -> Vec<Line> {
+        let text = match state {
+            ServerState::Connecting if self.unreachable.is_some() => return Vec::new(),
+            ServerState::Connecting => "* server: connecting".to_owned(),
+            ServerState::Connected => {
+                self.unreachable = None;
+                "* server: connected".to_owned()
+            }
+            ServerState::Waiting { seconds, reason } => {
+                let reason = short(reason);
+                if self.unreachable.as_ref() != Some(&reason) {
+                    self.unreachable = Some(reason.clone());
+                    let again = "trying again by itself; /reconnect tries now";
+                    format!("! server: {reason}; {again}")
+                } else if self.style.reader == Reader::Person {
+                    let line = format!("* server: next try in {seconds} s");
+                    return vec![Line::Progress(fit(&line, &self.style))];
+                } else {
+                    return Vec::new();
+                }
+            }
+        };
+        self.finish(vec![text])
+    }
+
+    fn logged_in(&mut self, output: &Output) -> Vec<String> {
+        let Output::LoggedIn { user, motd, failed_attempts, took_over, new_account } = output
+        else {
+            return Vec::new();
+        };
+        self.user = Some(user.clone());
+        let new = if *new_account { " (new account)" } else { "" };
+        let mut texts = vec![format!("* logged in as {}{new}", short(user))];
+        if *failed_attempts > 0 {
+            texts.push(format!(
+                "! {failed_attempts} failed attempts to log in as you since the last time"
+            ));
+        }
+        if *took_over {
+            texts.push("* your session elsewhere was ended by this one".to_owned());
+        }
+        if !motd.trim().is_empty() {
+            texts.push(format!("* greeting of the server:\n{}", text::lines(motd.trim_end())));
+        }
+        texts
+    }
+
+    fn users(&self, users: &[UserLine]) -> Vec<String> {
+        if users.is_empty() {
+            return vec!["* No other active user.".to_owned()];
+        }
+        let line = |user: &UserLine| {
+            let name = short(&user.user);
+            match (user.online, user.since) {
+                (true, 0) => format!("* {name}: online"),
+                (true, since) => format!("* {name}: online since {}", self.time(since * 1000)),
+                (false, 0) => format!("* {name}: offline"),
+                (false, since) => format!("* {name}: last seen {}", self.time(since * 1000)),
+            }
+        };
+        users.iter().map(line).collect()
+    }
+
+    fn message(&self, output: &Output) -> Vec<String> {
+        let Output::Message { from, text, sent, at, gap } = output else {
+            return Vec::new();
+        };
+        let from = short(from);
+        let mut texts = Vec::new();
+        if *gap {
+            texts.push(format!("! messages from {from} before the next one are missing"));
+        }
+        if at.saturating_sub(*sent) >= LATE {
+            texts.push(format!("* {from} wrote the next one at {}", self.time(*sent)));
+        }
+        texts.push(paragraph(&format!("<{from}> "), text));
+        texts
+    }
+
+    fn message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<&str>) -> Vec<Line> {
+        if self.style.reader == Reader::Person {
+            // That a message goes and arrives is what a person expects: only the rest is told.
+            let key = (to.to_owned(), id);
+            let is_told = match state {
+                "queued" => reason.is_some() && self.waiting.insert(key),
+                "delivered" => self.waiting.remove(&key),
+                _ => {
+                    self.waiting.remove(&key);
+                    true
+                }
+            };
+            if !is_told {
+                return Vec::new();
+            }
+        }
+        let mark = if state == "failed" { '!' } else { '*' };
+        let reason = reason.map(|reason| format!(" ({})", short(reason))).unwrap_or_default();
+        self.finish(vec![format!("{mark} message {id} to {}: {state}{reason}", short(to))])
+    }
+
+    fn link(&self, output: &Output) -> Vec<String> {
+        let Output::Link { user, state, address, rtt_ms } = output else {
+            return Vec::new();
+        };
+        if self.style.reader == Reader::Person && *state == "connecting" {
+            return Vec::new();
+        }
+        let address = address.as_deref().map(|a| format!(" {}", short(a))).unwrap_or_default();
+        let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
+        vec![format!("* link to {}: {state}{address}{rtt}", short(user))]
+    }
+
+    fn file(&mut self, now: Instant, file: &FileLine) -> Vec<Line> {
+        match self.style.reader {
+            Reader::Program if self.progress.is_news(now, file) => {
+                self.finish(vec![file_line(file)])
+            }
+            Reader::Program => Vec::new(),
+            Reader::Person if self.progress.is_other_state(now, file) => {
+                self.finish(vec![file_line(file)])
+            }
+            Reader::Person => {
+                let line = self.progress.draw(now);
+                line.map(|line| Line::Progress(fit(&line, &self.style))).into_iter().collect()
+            }
+        }
+    }
+
+    fn history(&self, lines: &[HistoryLine]) -> Vec<String> {
+        if lines.is_empty() {
+            return vec!["* nothing found".to_owned()];
+        }
+        let line = |line: &HistoryLine| {
+            let time = self.time(line.at);
+            let is_own = line.state != "received";
+            let state =
+                if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
+            paragraph(&format!("[{time}{}] <{}> ", short(&state), short(&line.from)), &line.text)
+        };
+        lines.iter().map(line).collect()
+    }
+
+    fn outbox(&self, messages: &[OutboxLine]) -> Vec<String> {
+        if messages.is_empty() {
+            return vec!["* nothing waits to be sent".to_owned()];
+        }
+        let line = |message: &OutboxLine| {
+            let (to, time) = (short(&message.to), self.time(message.at));
+            format!(
+                "* message {} to {to} of {time}: {}",
+                message.id,
+                text::excerpt(&message.text, 60)
+            )
+        };
+        messages.iter().map(line).collect()
+    }
+
+    fn time(&self, ms: u64) -> String {
+        (self.style.local_time)(ms)
+    }
+}
+
+fn ready(user: Option<&str>, server: &str) -> String {
+    match user {
+        Some(user) => format!("* ready: {}, server {}", short(user), short(server)),
+        None => format!("* ready: no account here yet, server {}", short(server)),
+    }
+}
+
+/// One transfer, its state first: `# file 3 from bob: running 45 % of 12.3 MB ...: "clip.mp4"`.
+fn file_line(file: &FileLine) -> String {
+    let way = match file.direction {
+        Direction::Sending => "to",
+        Direction::Receiving => "from",
+    };
+    let mut line =
+        format!("# file {} {way} {}: {}", file.id, short(&file.with), quoted(&file.name));
+    let size = units::bytes(file.size);
+    match file.state {
+        "hashing" | "checking" | "running" | "paused" | "waiting" if file.done > 0 => {
+            let percent = units::percent(file.done, file.size);
+            line.push_str(&format!(" {} {percent} % of {size}", file.state));
+        }
+        state => line.push_str(&format!(" ({size}) {state}")),
+    }
+    if file.state == "running" {
+        line.push_str(&format!(", {}/s", units::bytes(file.rate)));
+        if let Some(eta) = file.eta {
+            line.push_str(&format!(", {} left", units::seconds(eta)));
+        }
+    }
+    if let Some(by) = file.paused_by {
+        line.push_str(&format!(" by {by}"));
+    }
+    if let Some(reason) = &file.reason {
+        line.push_str(&format!(": {}", short(reason)));
+    }
+    if let (Direction::Receiving, "complete", Some(path)) = (file.direction, file.state, &file.path)
+    {
+        line.push_str(&format!(": {}", text::one_line(path)));
+    }
+    line
+}
+
+/// A file name between quotes that it cannot close.
+fn quoted(name: &str) -> String {
+    let name = text::excerpt(name, MAX_NAME).replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{name}\"")
+}
+
+fn short(foreign: &str) -> String {
+    text::excerpt(foreign, MAX_SHORT)
+}
+
+fn paragraph(head: &str, foreign: &str) -> String {
+    format!("{head}{}", text::lines(foreign.trim_end_matches('\n')))
+}
+
+/// `text`, whose characters are filtered already, with a gutter before every row but the first,
+/// and coloured by its mark.
+fn dress(text: &str, style: &Style) -> String {
+    let (mark, colour) = match text.chars().next() {
+        Some('!') => (usize::MAX, "31"),
+        Some('*') => (usize::MAX, "2"),
+        Some('#') => (usize::MAX, "36"),
+        // Of a message only the name is coloured.
+        _ => (text.find("> ").map_or(0, |end| end + 1), "1;32"),
+    };
+    let mut rows = Vec::new();
+    for line in text.split('\n') {
+        wrap(line, style.width, &mut rows);
+    }
+    let paint = |(index, row): (usize, String)| {
+        let head = if index == 0 { mark.min(row.len()) } else { 0 };
+        let gutter = if index == 0 { "" } else { GUTTER };
+        match style.colour {
+            Colour::Off => format!("{gutter}{row}"),
+            Colour::On if mark == usize::MAX => format!("\u{1b}[{colour}m{gutter}{row}\u{1b}[0m"),
+            Colour::On if head > 0 && row.is_char_boundary(head) => {
+                format!("\u{1b}[{colour}m{}\u{1b}[0m{}", &row[..head], &row[head..])
+            }
+            Colour::On => format!("{gutter}{row}"),
+        }
+    };
+    let rows: Vec<String> = rows.into_iter().enumerate().map(paint).collect();
+    rows.join("\n")
+}
+
+/// Breaks `line` into rows, each with room for the gutter before it; at a space where there is
+/// one in the second half of a row.
+fn wrap(line: &str, width: Option<usize>, rows: &mut Vec<String>) {
+    let Some(room) = width.map(|width| width.saturating_sub(GUTTER.len() + 1).max(16)) else {
+        rows.push(line.to_owned());
+        return;
+    };
+    let mut rest = line;
+    loop {
+        let mut cells = 0;
+        let mut space = None;
+        let mut end = rest.len();
+        for (index, c) in rest.char_indices() {
+            cells += c.width().unwrap_or(0);
+            if cells > room {
+                end = index;
+                break;
+            }
+            if c == ' ' && cells > room / 2 {
+                space = Some(index + 1);
+            }
+        }
+        if end == rest.len() {
+            rows.push(rest.to_owned());
+            return;
+        }
+        // A row takes at least one character, however narrow.
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let (row, next) = rest.split_at(space.unwrap_or(end).max(first));
+        rows.push(row.to_owned());
+        rest = next;
+    }
+}
+
+/// `line` cut to one row: what is overwritten must not be longer.
+fn fit(line: &str, style: &Style) -> String {
+    let mut rows = Vec::new();
+    wrap(line, style.width, &mut rows);
+    let row = rows.into_iter().next().unwrap_or_default();
+    match style.colour {
+        Colour::On => format!("\u{1b}[36m{row}\u{1b}[0m"),
+        Colour::Off => row,
+    }
+}
+
+#[cfg(test)]
+mod tests;

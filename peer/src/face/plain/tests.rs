@@ -1,0 +1,198 @@
+use super::*;
+use crate::face::samples;
+
+fn style(reader: Reader) -> Style {
+    Style { reader, colour: Colour::Off, width: None, local_time: |ms| format!("T{ms}") }
+}
+
+fn lines(face: &mut Plain, now: u64, output: &Output) -> Vec<String> {
+    let now = Instant::from_micros(now * 1000);
+    face.show(now, output)
+        .into_iter()
+        .map(|line| match line {
+            Line::Text(text) => text,
+            Line::Progress(text) => format!("~{text}"),
+        })
+        .collect()
+}
+
+fn shown(output: &Output) -> String {
+    lines(&mut Plain::new(style(Reader::Program)), 0, output).join("\n")
+}
+
+/// The wording that docs/scripting.md promises.
+#[test]
+fn every_kind_has_its_stable_line() {
+    let texts: Vec<String> = samples::outputs("hi").iter().map(shown).collect();
+    let print = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
+    let other = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
+    let hash = "00".repeat(32);
+    let expected = [
+        "* ready: alice, server chat.example:5000".to_owned(),
+        "! server: hi; trying again by itself; /reconnect tries now".to_owned(),
+        format!(
+            "* first contact with chat.example:5000: its fingerprint is {print}. It is \
+             remembered; a server with another one will be refused."
+        ),
+        "! not logged in: hi".to_owned(),
+        "* logged in as alice\n! 2 failed attempts to log in as you since the last time\n* your \
+         session elsewhere was ended by this one\n* greeting of the server:\n  | hi"
+            .to_owned(),
+        "* logged out: hi".to_owned(),
+        "* bob is online".to_owned(),
+        "* bob: online since T1767225600000".to_owned(),
+        "* you block mallory".to_owned(),
+        "<bob> hi".to_owned(),
+        "* message 7 to bob: queued (hi)".to_owned(),
+        "* link to bob: direct 192.0.2.7:6000, 23 ms".to_owned(),
+        format!(
+            "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3"
+        ),
+        "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left: hi".to_owned(),
+        "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left".to_owned(),
+        "[T1767225600000] <bob> hi".to_owned(),
+        "* message 7 to bob of T1767225600000: hi".to_owned(),
+        format!("* fingerprint of bob: {print}"),
+        format!(
+            "! bob shows another identity than before: {other} instead of {print}. Either bob made \
+             a new account, or somebody else poses as bob. Nothing is sent until you have compared \
+             the new fingerprint with bob and typed /trust bob."
+        ),
+        "* hi".to_owned(),
+        "* hi".to_owned(),
+        "! hi".to_owned(),
+    ];
+    for (text, expected) in texts.iter().zip(&expected) {
+        assert_eq!(text, expected);
+    }
+    assert_eq!(texts.len(), expected.len());
+}
+
+const HOSTILE: &str =
+    "x\u{1b}[2J\u{9b}31m\r\n* bob is online\n<bob> paid\n\u{202e}! gone\u{7f}\n# file";
+
+/// Security acceptance H01, H02, H04: nothing but our own line breaks, whatever the text.
+#[test]
+fn no_control_character_of_others_is_shown() {
+    for output in samples::outputs(HOSTILE) {
+        for reader in [Reader::Person, Reader::Program] {
+            let mut face = Plain::new(style(reader));
+            let text = lines(&mut face, 0, &output).join("\n");
+            let is_hazard = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(is_hazard), "{text:?}");
+        }
+    }
+}
+
+/// Security acceptance H05: a row begins with a mark only when the line is ours.
+#[test]
+fn no_text_of_others_begins_a_row() {
+    let marks = ["* ", "! ", "# ", "[", "<"];
+    for (output, quiet) in samples::outputs(HOSTILE).iter().zip(samples::outputs("hi")) {
+        for width in [None, Some(20), Some(80)] {
+            let begins = |output: &Output| {
+                let mut face = Plain::new(Style { width, ..style(Reader::Program) });
+                let text = lines(&mut face, 0, output).join("\n");
+                let rows = text.lines().filter(|row| marks.iter().any(|m| row.starts_with(m)));
+                rows.count()
+            };
+            assert_eq!(begins(output), begins(&quiet), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_long_text_is_broken_before_the_edge_of_the_screen() {
+    let pad = format!("hello{}* bob is online", " ".repeat(33));
+    let output = Output::Message { from: "eve".into(), text: pad, sent: 0, at: 0, gap: false };
+    let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
+    let text = lines(&mut face, 0, &output).join("\n");
+    let rows: Vec<&str> = text.lines().collect();
+    assert!(rows.len() > 1 && rows[1..].iter().all(|row| row.starts_with(GUTTER)), "{rows:?}");
+    let cells = |row: &&str| row.chars().filter_map(char::width).sum::<usize>() < 40;
+    assert!(rows.iter().all(cells), "{rows:?}");
+    let wide =
+        Output::Message { from: "eve".into(), text: "界".repeat(500), sent: 0, at: 0, gap: false };
+    assert!(lines(&mut face, 0, &wide).join("\n").lines().all(|row| cells(&row)));
+}
+
+#[test]
+fn a_file_name_cannot_close_its_quotes() {
+    let name = "a\" (1 B) complete: \"/etc\\".to_owned();
+    let file = FileLine { name, ..samples::file_line() };
+    let text = shown(&Output::File { file });
+    assert!(text.contains(r#""a\" (1 B) complete: \"/etc\\" running"#), "{text}");
+}
+
+#[test]
+fn colour_is_ours_and_covers_no_message() {
+    let mut face = Plain::new(Style { colour: Colour::On, ..style(Reader::Person) });
+    let message =
+        Output::Message { from: "bob".into(), text: "hi".into(), sent: 0, at: 0, gap: false };
+    assert_eq!(lines(&mut face, 0, &message), ["\u{1b}[1;32m<bob>\u{1b}[0m hi"]);
+    let error = Output::Error { text: "no".into() };
+    assert_eq!(lines(&mut face, 0, &error), ["\u{1b}[31m! no\u{1b}[0m"]);
+}
+
+#[test]
+fn a_person_hears_of_a_message_only_when_it_waits_or_fails() {
+    let state = |state, reason: Option<&str>| Output::MessageState {
+        to: "bob".into(),
+        id: 7,
+        state,
+        reason: reason.map(str::to_owned),
+    };
+    let mut face = Plain::new(style(Reader::Person));
+    assert!(lines(&mut face, 0, &state("queued", None)).is_empty());
+    assert!(lines(&mut face, 0, &state("delivered", None)).is_empty());
+    let waits = state("queued", Some("bob is offline"));
+    assert_eq!(lines(&mut face, 0, &waits), ["* message 7 to bob: queued (bob is offline)"]);
+    assert!(lines(&mut face, 0, &waits).is_empty(), "told once");
+    assert_eq!(lines(&mut face, 0, &state("delivered", None)), ["* message 7 to bob: delivered"]);
+    assert_eq!(lines(&mut face, 0, &state("failed", None)), ["! message 7 to bob: failed"]);
+    let mut face = Plain::new(style(Reader::Program));
+    assert_eq!(lines(&mut face, 0, &state("queued", None)).len(), 1);
+    assert_eq!(lines(&mut face, 0, &state("delivered", None)).len(), 1);
+}
+
+#[test]
+fn the_countdown_moves_for_a_person_and_is_told_once_to_a_program() {
+    let waiting = |seconds| Output::Server {
+        state: ServerState::Waiting { seconds, reason: "no answer".into() },
+    };
+    let mut face = Plain::new(style(Reader::Person));
+    assert_eq!(lines(&mut face, 0, &waiting(3)).len(), 1);
+    assert_eq!(lines(&mut face, 1000, &waiting(2)), ["~* server: next try in 2 s"]);
+    let mut face = Plain::new(style(Reader::Program));
+    assert_eq!(lines(&mut face, 0, &waiting(3)).len(), 1);
+    let connecting = Output::Server { state: ServerState::Connecting };
+    assert!(lines(&mut face, 1000, &waiting(2)).is_empty());
+    assert!(lines(&mut face, 3000, &connecting).is_empty());
+    let connected = Output::Server { state: ServerState::Connected };
+    assert_eq!(lines(&mut face, 3100, &connected), ["* server: connected"]);
+    assert_eq!(lines(&mut face, 9000, &connecting), ["* server: connecting"]);
+}
+
+#[test]
+fn the_progress_of_a_file_is_drawn_for_a_person_and_told_to_a_program() {
+    let at = |done| Output::File { file: FileLine { done, ..samples::file_line() } };
+    let mut face = Plain::new(style(Reader::Person));
+    assert!(lines(&mut face, 0, &at(1))[0].starts_with("# file 3"));
+    assert!(lines(&mut face, 300, &at(2_000_000))[0].starts_with("~# 3 ↓ bob 2 %"));
+    let mut face = Plain::new(style(Reader::Program));
+    assert!(lines(&mut face, 0, &at(1))[0].starts_with("# file 3"));
+    assert!(lines(&mut face, 300, &at(2_000_000)).is_empty());
+}
+
+#[test]
+fn a_late_message_and_a_gap_are_marked() {
+    let output = Output::Message {
+        from: "bob".into(),
+        text: "hi".into(),
+        sent: 1000,
+        at: 1000 + LATE,
+        gap: true,
+    };
+    let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
+    assert_eq!(shown(&output), expected);
+}

@@ -1,0 +1,142 @@
+//! One of every [`Output`], for the tests of the faces and of their documentation.
+
+use crate::output::{FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine};
+use crate::work::Direction;
+
+const PRINT: &str = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
+const OTHER_PRINT: &str = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
+
+pub(crate) fn file_line() -> FileLine {
+    FileLine {
+        id: 3,
+        direction: Direction::Receiving,
+        with: "bob".to_owned(),
+        name: "clip.mp4".to_owned(),
+        size: 100_000_000,
+        done: 45_000_000,
+        rate: 8_100_000,
+        eta: Some(12),
+        state: "running",
+        paused_by: None,
+        path: None,
+        reason: None,
+    }
+}
+
+/// One of every kind, in the order of the type, with `foreign` for every text that comes from
+/// somebody else.
+pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
+    let text = || foreign.to_owned();
+    let bob = || "bob".to_owned();
+    let mut outputs = vec![
+        Output::Ready { user: Some("alice".to_owned()), server: "chat.example:5000".to_owned() },
+        Output::Server { state: ServerState::Waiting { seconds: 3, reason: text() } },
+        Output::ServerFingerprint {
+            server: "chat.example:5000".to_owned(),
+            fingerprint: PRINT.to_owned(),
+        },
+        Output::LoginNeeded { reason: Some(text()) },
+        Output::LoggedIn {
+            user: "alice".to_owned(),
+            motd: text(),
+            failed_attempts: 2,
+            took_over: true,
+            new_account: false,
+        },
+        Output::LoggedOut { reason: text() },
+        Output::Presence { user: bob(), online: true },
+        Output::Users {
+            query: "who".to_owned(),
+            users: vec![UserLine { user: bob(), online: true, since: 1_767_225_600 }],
+        },
+        Output::Blocked { users: vec!["mallory".to_owned()] },
+        Output::Message {
+            from: bob(),
+            text: text(),
+            sent: 1_767_225_600_000,
+            at: 1_767_225_600_250,
+            gap: false,
+        },
+        Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
+        Output::Link {
+            user: bob(),
+            state: "direct",
+            address: Some("192.0.2.7:6000".to_owned()),
+            rtt_ms: Some(23),
+        },
+        Output::FileOffer {
+            id: 3,
+            from: bob(),
+            name: text(),
+            size: 100_000_000,
+            media_type: text(),
+            blake3: "00".repeat(32),
+        },
+    ];
+    outputs.extend(answers(foreign));
+    outputs
+}
+
+fn answers(foreign: &str) -> Vec<Output> {
+    let text = || foreign.to_owned();
+    let bob = || "bob".to_owned();
+    vec![
+        Output::File { file: FileLine { name: text(), reason: Some(text()), ..file_line() } },
+        Output::Files { files: vec![FileLine { name: text(), ..file_line() }] },
+        Output::History {
+            query: "bob".to_owned(),
+            lines: vec![HistoryLine {
+                with: bob(),
+                from: bob(),
+                at: 1_767_225_600_000,
+                text: text(),
+                state: "received",
+            }],
+        },
+        Output::Outbox {
+            messages: vec![OutboxLine { to: bob(), id: 7, at: 1_767_225_600_000, text: text() }],
+        },
+        Output::Fingerprint { of: bob(), fingerprint: PRINT.to_owned() },
+        Output::IdentityChanged { user: bob(), old: PRINT.to_owned(), new: OTHER_PRINT.to_owned() },
+        Output::Help { text: text() },
+        Output::Info { text: text() },
+        Output::Error { text: text() },
+    ]
+}
+
+/// The place of a kind in the type. A new kind does not compile until it stands here, and then
+/// [`outputs`] must have it too.
+pub(crate) const fn index(output: &Output) -> usize {
+    match output {
+        Output::Ready { .. } => 0,
+        Output::Server { .. } => 1,
+        Output::ServerFingerprint { .. } => 2,
+        Output::LoginNeeded { .. } => 3,
+        Output::LoggedIn { .. } => 4,
+        Output::LoggedOut { .. } => 5,
+        Output::Presence { .. } => 6,
+        Output::Users { .. } => 7,
+        Output::Blocked { .. } => 8,
+        Output::Message { .. } => 9,
+        Output::MessageState { .. } => 10,
+        Output::Link { .. } => 11,
+        Output::FileOffer { .. } => 12,
+        Output::File { .. } => 13,
+        Output::Files { .. } => 14,
+        Output::History { .. } => 15,
+        Output::Outbox { .. } => 16,
+        Output::Fingerprint { .. } => 17,
+        Output::IdentityChanged { .. } => 18,
+        Output::Help { .. } => 19,
+        Output::Info { .. } => 20,
+        Output::Error { .. } => 21,
+    }
+}
+
+#[test]
+fn there_is_one_of_every_kind() {
+    for (place, output) in outputs("x").iter().enumerate() {
+        assert_eq!(index(output), place, "{output:?}");
+    }
+    assert_eq!(outputs("x").len(), 22);
+}
