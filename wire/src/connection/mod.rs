@@ -1,18 +1,62 @@
 //! One connection after the handshake: packets in, packets out, no sockets and no clock.
+//!
+//! Each file is one noun of the protocol; here they are joined, and time is handed out:
+//!
+//! ```text
+//!   receive    epochs (open) -> replay -> frames -+-> streams, control, paths
+//!                                                 +-> acks       what to acknowledge
+//!                                                 +-> recovery   what was acknowledged
+//!   transmit   acks, control, streams -> numbers -> epochs (seal) -> recovery (sent)
+//!   recovery   sent, lost, rtt, loss, congestion, pacing, delivery, ecn
+//! ```
 
+mod ack;
+mod close;
+mod congestion;
+mod control;
+mod delivery;
+mod ecn;
+mod epochs;
+mod loss;
+mod numbers;
+mod pacing;
+mod path;
+mod receive;
+mod recovery;
+mod replay;
+mod rtt;
+mod sent;
 pub(crate) mod streams;
+mod timer;
+mod transmit;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+
+use ack::AckScheduler;
+use close::{Closing, Draining};
+use control::ControlFrames;
+use epochs::{Epochs, RekeyTimeout};
+use numbers::PacketNumbers;
+use path::Paths;
+use receive::Fates;
+use recovery::Recovery;
+use replay::ReplayWindow;
+use sent::SentFrame;
+use streams::{StreamFrame, Streams};
+use timer::Timer;
 
 use crate::config::TransportConfig;
 use crate::crypto::packet_keys::PacketKeys;
 use crate::endpoint::{Read, Stats};
-use crate::error::{CloseReason, OpenError, ReadError, WriteError};
+use crate::error::{CloseReason, ConnectionError, OpenError, ProtocolError, ReadError, WriteError};
 use crate::event::Event;
 use crate::frame::RekeyStep;
 use crate::id::{Class, Seed, Side, StreamId};
-use crate::node::{Deadline, Source, Transmit};
-use crate::parameters::TransportParameters;
+use crate::node::Deadline;
+use crate::parameters::{MIN_DATAGRAM, TransportParameters};
 use crate::time::{Duration, Instant};
 
 /// What the handshake leaves to the connection.
@@ -62,119 +106,363 @@ pub(crate) enum ConnectionOutput {
     ResetToken([u8; 16]),
 }
 
-/// One connection after the handshake.
-pub(crate) struct Connection {}
+/// What a connection is doing.
+#[derive(Debug)]
+enum State {
+    Established,
+    /// Ended by this side; the other side may not know yet.
+    Closing(Closing),
+    /// Ended by the other side; its late packets are still expected.
+    Draining(Draining),
+    /// Nothing is left to do.
+    Dead,
+}
 
-#[expect(unused_variables, clippy::unused_self, reason = "skeleton")]
+/// One connection after the handshake. The verbs are those of [`Node`](crate::Node), with the
+/// same contract.
+pub(crate) struct Connection {
+    side: Side,
+    state: State,
+    remote_index: u32,
+    /// Size of a full datagram, CRC included.
+    datagram: usize,
+    idle_timeout: Duration,
+    keep_alive: Duration,
+    rng: ChaCha20Rng,
+    epochs: Epochs,
+    numbers: PacketNumbers,
+    replay: ReplayWindow,
+    acks: AckScheduler,
+    recovery: Recovery,
+    paths: Paths,
+    control: ControlFrames,
+    streams: Streams,
+    last_received: Instant,
+    pacing_at: Option<Instant>,
+    keep_alive_at: Option<Instant>,
+    /// The last handshake message handed to the endpoint: a repetition is not.
+    rekey_delivered: Option<(u8, RekeyStep)>,
+    /// What a RESET for this connection may end in: the latest first.
+    peer_reset_tokens: [Option<[u8; 16]>; 2],
+    outputs: VecDeque<ConnectionOutput>,
+    /// The last event, told after all others.
+    closed: Option<ConnectionError>,
+    datagrams_sent: u64,
+    datagrams_received: u64,
+    /// Frames of the datagram being written; kept for their memory.
+    sent_frames: Vec<SentFrame>,
+    stream_frames: Vec<StreamFrame>,
+}
+
 impl Connection {
     pub(crate) fn new(now: Instant, config: &TransportConfig, established: Established) -> Self {
-        todo!()
+        let Established { side, remote_index, keys, path, peer, handshake_rtt, seed, .. } =
+            established;
+        let datagram = config.max_datagram.max(MIN_DATAGRAM).min(peer.max_datagram);
+        let idle_timeout =
+            TransportParameters::from_config(config).idle_timeout.min(peer.idle_timeout);
+        let keep_alive = config.keep_alive.min(idle_timeout / 2);
+        let mut rng = seed.rng();
+        let mut control = ControlFrames::new();
+        control.send_reset_token(established.reset_token_for_peer);
+        let initial_rtt = config.initial_rtt;
+        Self {
+            side,
+            state: State::Established,
+            remote_index,
+            datagram,
+            idle_timeout,
+            keep_alive,
+            epochs: Epochs::new(side, keys, config.rekey_packets, config.rekey_after),
+            numbers: PacketNumbers::new(&mut rng),
+            rng,
+            replay: ReplayWindow::new(),
+            acks: AckScheduler::new(),
+            recovery: Recovery::new(now, datagram, initial_rtt, handshake_rtt, peer.ack_delay),
+            paths: if established.confirmed {
+                Paths::validated(path)
+            } else {
+                Paths::unvalidated(path)
+            },
+            control,
+            streams: Streams::new(side, config, peer.limits()),
+            last_received: now,
+            pacing_at: None,
+            keep_alive_at: Some(now + keep_alive),
+            rekey_delivered: None,
+            peer_reset_tokens: [None; 2],
+            outputs: VecDeque::new(),
+            closed: None,
+            datagrams_sent: 0,
+            datagrams_received: 0,
+            sent_frames: Vec::new(),
+            stream_frames: Vec::new(),
+        }
     }
 
-    /// Takes one DATA datagram without its CRC; the caller has checked type and receiver index.
-    pub(crate) fn handle_data(
-        &mut self,
-        now: Instant,
-        source: Source,
-        datagram: &mut [u8],
-    ) -> Received {
-        todo!()
-    }
-
+    /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        for timer in Timer::ALL {
+            if self.deadline(timer).is_some_and(|at| at <= now) {
+                tracing::trace!(%now, timer = timer.name(), "timer");
+                self.on_timer(now, timer);
+            }
+        }
     }
 
+    /// When [`Self::handle_timeout`] is next due, and why.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        todo!()
+        let deadline =
+            |timer: Timer| Some(Deadline { at: self.deadline(timer)?, timer: timer.name() });
+        Timer::ALL.into_iter().filter_map(deadline).min_by_key(|deadline| deadline.at)
     }
 
-    pub(crate) fn poll_transmit(
-        &mut self,
-        now: Instant,
-        buffer: &mut Vec<u8>,
-        max_datagrams: usize,
-    ) -> Option<Transmit> {
-        todo!()
+    fn deadline(&self, timer: Timer) -> Option<Instant> {
+        match &self.state {
+            State::Established => {}
+            State::Closing(closing) => {
+                return (timer == Timer::Close).then(|| closing.deadline());
+            }
+            State::Draining(draining) => return (timer == Timer::Close).then_some(draining.until),
+            State::Dead => return None,
+        }
+        match timer {
+            Timer::Idle => Some(self.idle_deadline()),
+            Timer::LossDetection => self.recovery.deadline(),
+            Timer::AckDelay => self.acks.deadline(),
+            Timer::Pacing => self.pacing_at,
+            Timer::KeepAlive => self.keep_alive_at,
+            Timer::PathValidation => self.paths.deadline(),
+            Timer::Rekey => self.epochs.deadline(),
+            Timer::KeyDiscard => self.epochs.discard_at(),
+            Timer::Close => None,
+        }
     }
 
+    /// Silence ends a connection, and so does a peer that talks on but acknowledges nothing
+    /// [W-76].
+    fn idle_deadline(&self) -> Instant {
+        let since = match self.recovery.waiting_since() {
+            Some(waiting) => waiting.min(self.last_received),
+            None => self.last_received,
+        };
+        since + self.idle_timeout.max(self.recovery.probe_timeout() * 3)
+    }
+
+    fn on_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Idle => {
+                self.end(ConnectionError::TimedOut);
+                self.state = State::Dead;
+            }
+            Timer::LossDetection => {
+                let Self { streams, control, acks, .. } = self;
+                self.recovery.on_timeout(now, &mut Fates { streams, control, acks });
+            }
+            Timer::AckDelay => self.acks.on_timeout(),
+            Timer::Pacing => self.pacing_at = None,
+            Timer::KeepAlive => {
+                // [W-77]; should the window be full, probes keep the path alive.
+                self.control.send_ping();
+                self.keep_alive_at = Some(now + self.keep_alive);
+            }
+            Timer::PathValidation => {
+                self.paths.on_timeout(now, self.recovery.probe_timeout());
+                if !self.paths.keeps_previous(now) {
+                    self.recovery.forget_left();
+                }
+            }
+            Timer::Rekey => match self.epochs.on_timeout(now) {
+                RekeyTimeout::NotYet => {}
+                RekeyTimeout::Due => self.request_rekey(now),
+                RekeyTimeout::Overdue => self.fail(now, ProtocolError::KeyLimit),
+            },
+            Timer::KeyDiscard => self.epochs.discard_previous(),
+            Timer::Close => match &mut self.state {
+                State::Closing(closing) => {
+                    if closing.on_timeout(now) {
+                        self.state = State::Dead;
+                    }
+                }
+                State::Draining(_) => self.state = State::Dead,
+                State::Established | State::Dead => {}
+            },
+        }
+    }
+
+    /// The next thing for the endpoint or the application. What arrived before the end is told
+    /// before the end.
     pub(crate) fn poll_output(&mut self) -> Option<ConnectionOutput> {
-        todo!()
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        let event = self.streams.poll_event();
+        let event = event.or_else(|| Some(Event::Closed(self.closed.take()?)));
+        event.map(ConnectionOutput::Event)
     }
 
+    /// Sends a message of the handshake for the keys of `epoch`, until it is acknowledged.
     pub(crate) fn send_rekey(&mut self, epoch: u8, step: RekeyStep, message: Vec<u8>) {
-        todo!()
+        self.control.send_rekey(epoch, step, message);
     }
 
+    /// Takes the keys of the next epoch into use [W-71].
     pub(crate) fn install_keys(&mut self, now: Instant, epoch: u8, keys: PacketKeys) {
-        todo!()
+        tracing::debug!(%now, epoch, "new keys");
+        let before = self.epochs.current();
+        self.epochs.install(epoch, keys);
+        if before != self.epochs.current() {
+            self.control.forget_rekey(epoch);
+            // So that the other side can follow, even when there is nothing to say.
+            self.control.send_ping();
+        }
     }
 
+    /// The epoch that the next handshake leads to.
+    pub(crate) const fn following_epoch(&self) -> u8 {
+        self.epochs.following()
+    }
+
+    fn check_keys(&mut self, now: Instant) {
+        if self.epochs.is_rekey_due(now) {
+            self.request_rekey(now);
+        }
+    }
+
+    /// New keys are wanted: the initiator begins, the responder asks it to [W-73].
+    fn request_rekey(&mut self, now: Instant) {
+        if !self.epochs.ask_for_rekey(now) {
+            return;
+        }
+        match self.side {
+            Side::Initiator => self.outputs.push_back(ConnectionOutput::RekeyDue),
+            Side::Responder => {
+                self.control.send_rekey(self.epochs.following(), RekeyStep::Wanted, Vec::new());
+            }
+        }
+    }
+
+    /// Gives the other side an address token for its next connection.
     pub(crate) fn send_new_token(&mut self, token: [u8; 24]) {
-        todo!()
+        self.control.send_new_token(token);
     }
 
+    /// Tells the other side in what a RESET from here would end.
     pub(crate) fn send_reset_token(&mut self, token: [u8; 16]) {
-        todo!()
+        self.control.send_reset_token(token);
     }
 
-    /// Whether the other side gave this reset token.
+    /// Whether the other side gave this reset token. Takes the same time for any token.
     pub(crate) fn matches_reset(&self, token: &[u8; 16]) -> bool {
-        todo!()
+        let same = |known: &[u8; 16]| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(known, token).is_ok()
+        };
+        self.peer_reset_tokens.iter().flatten().any(same)
     }
 
     /// The other side has forgotten this connection.
     pub(crate) fn reset_by_peer(&mut self, now: Instant) {
-        todo!()
+        tracing::debug!(%now, "reset by the other side");
+        self.end(ConnectionError::Reset);
+        self.state = State::Dead;
+    }
+
+    /// Closes with a reason that the other side is told.
+    pub(crate) fn close(&mut self, now: Instant, reason: CloseReason) {
+        self.close_with(now, reason.clone(), ConnectionError::Closed(reason));
+    }
+
+    fn close_with(&mut self, now: Instant, told: CloseReason, error: ConnectionError) {
+        if matches!(self.state, State::Established) {
+            self.end(error);
+            let closing = Closing::new(now, told, self.recovery.probe_timeout());
+            self.state = State::Closing(closing);
+        }
+    }
+
+    /// The application learns why, once.
+    fn end(&mut self, error: ConnectionError) {
+        if matches!(self.state, State::Established) {
+            self.closed = Some(error);
+        }
     }
 
     pub(crate) fn open(&mut self, class: Class) -> Result<StreamId, OpenError> {
-        todo!()
+        match self.state {
+            State::Established => self.streams.open(class),
+            State::Closing(_) | State::Draining(_) | State::Dead => Err(OpenError::NotConnected),
+        }
     }
 
     pub(crate) fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
-        todo!()
+        match self.state {
+            State::Established => self.streams.write(stream, bytes),
+            State::Closing(_) | State::Draining(_) | State::Dead => {
+                Err(WriteError::NoStream(stream))
+            }
+        }
     }
 
     pub(crate) fn writable(&self, stream: StreamId) -> usize {
-        todo!()
+        match self.state {
+            State::Established => self.streams.writable(stream),
+            State::Closing(_) | State::Draining(_) | State::Dead => 0,
+        }
     }
 
     pub(crate) fn finish(&mut self, stream: StreamId) -> Result<(), WriteError> {
-        todo!()
+        match self.state {
+            State::Established => self.streams.finish(stream),
+            State::Closing(_) | State::Draining(_) | State::Dead => {
+                Err(WriteError::NoStream(stream))
+            }
+        }
     }
 
     pub(crate) fn reset(&mut self, stream: StreamId, code: u32) {
-        todo!()
+        self.streams.reset(stream, code);
     }
 
     pub(crate) fn stop(&mut self, stream: StreamId, code: u32) {
-        todo!()
+        self.streams.stop(stream, code);
     }
 
+    /// Reads what has arrived, also after the end.
     pub(crate) fn read(
         &mut self,
         stream: StreamId,
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Read, ReadError> {
-        todo!()
-    }
-
-    pub(crate) fn close(&mut self, now: Instant, reason: CloseReason) {
-        todo!()
+        self.streams.read(stream, max, out)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        todo!()
+        Stats {
+            smoothed_rtt: self.recovery.rtt().smoothed(),
+            congestion_window: self.recovery.window(),
+            bytes_in_flight: self.recovery.bytes_in_flight(),
+            delivery_rate: self.recovery.delivery_rate,
+            datagrams_sent: self.datagrams_sent,
+            datagrams_received: self.datagrams_received,
+            datagrams_lost: self.recovery.datagrams_lost,
+            spurious_losses: self.recovery.spurious_losses,
+            retransmitted_bytes: self.streams.retransmitted_bytes(),
+            stream_bytes_sent: self.streams.sent_bytes(),
+            buffered_bytes: self.streams.buffered_bytes(),
+        }
     }
 
-    pub(crate) fn remote_address(&self) -> SocketAddr {
-        todo!()
+    /// The address that data goes to.
+    pub(crate) const fn remote_address(&self) -> SocketAddr {
+        self.paths.active()
     }
 
     /// Whether the endpoint may forget the connection.
     pub(crate) fn is_dead(&self) -> bool {
-        todo!()
+        matches!(self.state, State::Dead)
     }
 }
+
+#[cfg(test)]
+mod tests;

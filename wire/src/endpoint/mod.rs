@@ -66,6 +66,9 @@ pub struct Stats {
     pub congestion_window: u64,
     /// Bytes in flight.
     pub bytes_in_flight: u64,
+    /// Bytes a second that the path delivered, as last measured
+    /// (draft-ietf-ccwg-bbr section 4).
+    pub delivery_rate: u64,
     /// Datagrams sent.
     pub datagrams_sent: u64,
     /// Datagrams accepted.

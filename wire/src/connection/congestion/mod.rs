@@ -1,0 +1,70 @@
+//! Congestion control: how many bytes may be in flight, and how fast they may leave.
+//!
+//! The bookkeeping (what was acknowledged, what was lost, which losses belong together, how fast
+//! data was delivered) is done once, outside; a controller only draws the conclusions.
+
+mod cubic;
+mod hystart;
+
+pub(crate) use cubic::Cubic;
+
+use super::delivery::RateSample;
+use super::rtt::Rtt;
+use crate::id::PacketNumber;
+use crate::time::{Duration, Instant};
+
+/// An acknowledgement that newly acknowledges something.
+#[derive(Clone, Debug)]
+pub(crate) struct AckSample {
+    pub(crate) now: Instant,
+    /// Bytes newly acknowledged of packets that were sent after the last reduction and while
+    /// the window was the limit: what a window may grow by.
+    pub(crate) growth: u64,
+    /// The largest number acknowledged.
+    pub(crate) largest: PacketNumber,
+    /// The number that the next packet will have: marks the end of a round trip.
+    pub(crate) next: PacketNumber,
+    /// The round trip that this acknowledgement measured.
+    pub(crate) rtt: Option<Duration>,
+    /// Bytes in flight after it.
+    pub(crate) in_flight: u64,
+    /// The delivery rate that it measured.
+    pub(crate) rate: Option<RateSample>,
+}
+
+/// What congestion showed itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Loss,
+    /// A router's mark (RFC 3168).
+    Ecn,
+}
+
+/// Decides about the window. All bytes are bytes of whole datagrams.
+pub(crate) trait Controller: Send {
+    /// Something was newly acknowledged.
+    fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt);
+
+    /// The first signal of congestion since the last reduction became effective: at most one a
+    /// round trip.
+    fn on_congestion(&mut self, now: Instant, signal: Signal);
+
+    /// The losses that made up the last [`Self::on_congestion`] were no losses: the packets
+    /// arrived late.
+    fn on_spurious_congestion(&mut self);
+
+    /// Everything sent for several probe time-outs is lost (RFC 9002 section 7.6).
+    fn on_persistent_congestion(&mut self);
+
+    /// Bytes that may be in flight.
+    fn window(&self) -> u64;
+
+    /// Bytes a second at which they may leave.
+    fn pacing_rate(&self, rtt: &Rtt) -> u64;
+}
+
+/// The window of a new path (RFC 9002 section 7.2).
+pub(crate) fn initial_window(datagram: usize) -> u64 {
+    let datagram = datagram as u64;
+    (10 * datagram).min((2 * datagram).max(14_720))
+}

@@ -1,0 +1,132 @@
+//! Pacing (RFC 9002 section 7.7): a token bucket that feeds bursts of about a millisecond
+//! [W-65].
+
+use crate::time::{Duration, Instant};
+
+/// How long a burst lasts at the pacing rate.
+const BURST: Duration = Duration::from_millis(1);
+/// Datagrams in the smallest burst...
+const MIN_BURST: u64 = 2;
+/// ...and in the largest: what one segmentation-offload send takes.
+pub(crate) const MAX_BURST: u64 = 64;
+const MICROS: u64 = 1_000_000;
+
+/// The token bucket.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    /// Bytes that may be sent now, in millionths.
+    tokens: u64,
+    filled_at: Instant,
+    /// Bytes a second.
+    rate: u64,
+    /// Largest datagram.
+    datagram: u64,
+}
+
+impl Pacer {
+    /// A bucket with `initial` bytes in it: the first window of a connection goes out at once.
+    pub(crate) const fn new(now: Instant, datagram: usize, initial: u64) -> Self {
+        Self { tokens: initial * MICROS, filled_at: now, rate: 1, datagram: datagram as u64 }
+    }
+
+    /// Fills in what has come in since the last time, then goes on at `rate` bytes a second.
+    pub(crate) fn refill(&mut self, now: Instant, rate: u64) {
+        let elapsed = u64::try_from((now - self.filled_at).as_micros()).unwrap_or(u64::MAX);
+        self.filled_at = now;
+        // A wake-up that comes late by a burst loses nothing.
+        let capacity = 2 * self.burst() * MICROS;
+        if self.tokens < capacity {
+            let filled = self.tokens.saturating_add(self.rate.saturating_mul(elapsed));
+            self.tokens = filled.min(capacity);
+        }
+        self.rate = rate.max(1);
+    }
+
+    /// Bytes that may be sent now.
+    pub(crate) const fn available(&self) -> u64 {
+        self.tokens / MICROS
+    }
+
+    /// Bytes were sent. More than there was (a probe) is repaid later, up to one burst.
+    pub(crate) const fn on_sent(&mut self, bytes: u64) {
+        self.tokens = self.tokens.saturating_sub(bytes * MICROS);
+    }
+
+    /// When a whole burst may be sent. To be asked when not even one datagram may be.
+    pub(crate) fn ready_at(&self) -> Instant {
+        let missing = (self.burst() * MICROS).saturating_sub(self.tokens);
+        self.filled_at + Duration::from_micros(missing.div_ceil(self.rate))
+    }
+
+    /// Bytes of a burst.
+    fn burst(&self) -> u64 {
+        let by_time = self.rate / (MICROS / BURST.as_micros() as u64);
+        by_time.max(MIN_BURST * self.datagram).min(MAX_BURST * self.datagram)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DATAGRAM: usize = 1200;
+
+    /// Sends as much as allowed whenever allowed; gives (time, bytes) of each burst.
+    fn run(rate: u64, millis: u64, late: Duration) -> Vec<(Instant, u64)> {
+        let mut pacer = Pacer::new(Instant::ZERO, DATAGRAM, 12_000);
+        let mut now = Instant::ZERO;
+        let mut bursts = Vec::new();
+        while now.as_micros() < millis * 1000 {
+            pacer.refill(now, rate);
+            let datagrams = (pacer.available() / 1200).min(MAX_BURST);
+            if datagrams > 0 {
+                pacer.on_sent(datagrams * 1200);
+                bursts.push((now, datagrams * 1200));
+            }
+            now = pacer.ready_at() + late;
+        }
+        bursts
+    }
+
+    proptest! {
+        /// In any interval no more than the rate and one full bucket; over all, the rate is
+        /// reached even when every wake-up is late.
+        #[test]
+        fn bounded_and_reached(rate in 20_000u64..200_000_000, late in 0u64..900) {
+            let bursts = run(rate, 500, Duration::from_micros(late));
+            let bucket = 2 * (rate / 1000).clamp(2 * 1200, 64 * 1200);
+            for (index, &(start, _)) in bursts.iter().enumerate().skip(1).step_by(37) {
+                let mut bytes = 0;
+                for &(end, size) in &bursts[index..] {
+                    bytes += size;
+                    let elapsed = (end - start).as_micros() as u64;
+                    prop_assert!(bytes <= rate * elapsed / 1_000_000 + bucket + 1);
+                }
+            }
+            let total: u64 = bursts.iter().map(|&(_, size)| size).sum();
+            let burst = rate * (BURST.as_micros() as u64) / 1_000_000;
+            if burst <= MAX_BURST * 1200 {
+                prop_assert!(total + 2 * bucket >= rate / 2, "{total} of {}", rate / 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_burst_lasts_a_millisecond() {
+        let bursts = run(12_500_000, 100, Duration::ZERO);
+        let sizes = bursts[2..].iter().map(|&(_, size)| size / 1200);
+        assert!(sizes.clone().all(|datagrams| (10..=11).contains(&datagrams)), "{bursts:?}");
+    }
+
+    #[test]
+    fn the_first_window_goes_at_once_and_idling_saves_no_more_than_a_bucket() {
+        let mut pacer = Pacer::new(Instant::ZERO, DATAGRAM, 12_000);
+        pacer.refill(Instant::ZERO, 100_000);
+        assert_eq!(pacer.available(), 12_000);
+        pacer.on_sent(12_000);
+        assert!(pacer.ready_at() > Instant::ZERO);
+        pacer.refill(Instant::from_micros(u64::MAX), u64::MAX);
+        assert_eq!(pacer.available(), 2 * 2 * 1200);
+    }
+}

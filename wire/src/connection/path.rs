@@ -1,0 +1,318 @@
+//! Where the other side is, and proof of it (PROTOCOL.md, "Paths"; RFC 9000 sections 8.2 and 9).
+//!
+//! Data goes on to the old address until the new one has answered a challenge: whoever copies
+//! packets from a false address gains nothing but challenges (E11).
+
+use std::net::SocketAddr;
+
+use crate::time::{Duration, Instant};
+
+/// Challenges to one address before it is given up.
+const MAX_CHALLENGES: u32 = 4;
+/// Bytes sent to an unvalidated address, per byte received from it (RFC 9000 section 8.1).
+const AMPLIFICATION: u64 = 3;
+
+/// Whether a packet is the newest so far: an old one that arrives late says nothing about where
+/// the other side is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recency {
+    Newest,
+    Older,
+}
+
+/// The other side has a new address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Another host or network: what was learned about the old path does not hold.
+    Elsewhere {
+        /// The round trip that the challenge measured.
+        rtt: Option<Duration>,
+    },
+    /// Only the port has changed: a NAT has rebound, the path is the same (section 9.4).
+    SamePath,
+    /// Back to the path that was used until just now.
+    Back,
+}
+
+/// A new address under test.
+#[derive(Debug)]
+struct Candidate {
+    address: SocketAddr,
+    /// Bytes received from it and sent to it.
+    received: u64,
+    sent: u64,
+    challenge: Challenge,
+    /// What the last challenge carried, and when it went.
+    last: Option<([u8; 8], Instant)>,
+    rounds: u32,
+    /// When the next round begins, or the address is given up.
+    deadline: Instant,
+}
+
+/// Whether this round's challenge has gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Challenge {
+    Wanted,
+    Sent,
+}
+
+impl Candidate {
+    const fn allows(&self, size: u64) -> bool {
+        matches!(self.challenge, Challenge::Wanted)
+            && self.sent + size <= AMPLIFICATION * self.received
+    }
+}
+
+/// Whether the first address has proven itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Given,
+    /// Nothing is sent until an authenticated packet comes from there.
+    Missing,
+}
+
+/// The paths of a connection: one in use, at most one under test, at most one just left.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    active: SocketAddr,
+    proof: Proof,
+    candidate: Option<Candidate>,
+    /// The address before, and until when a return to it needs no proof.
+    previous: Option<(SocketAddr, Instant)>,
+}
+
+impl Paths {
+    /// A path that the handshake has validated.
+    pub(crate) const fn validated(active: SocketAddr) -> Self {
+        Self { active, proof: Proof::Given, candidate: None, previous: None }
+    }
+
+    /// A path from which nothing has come yet that proves it.
+    pub(crate) const fn unvalidated(active: SocketAddr) -> Self {
+        Self { active, proof: Proof::Missing, candidate: None, previous: None }
+    }
+
+    pub(crate) const fn active(&self) -> SocketAddr {
+        self.active
+    }
+
+    /// Whether anything may be sent to the active address.
+    pub(crate) fn may_send(&self) -> bool {
+        self.proof == Proof::Given
+    }
+
+    /// An authenticated packet of `size` bytes came from `address` [W-67].
+    pub(crate) fn on_packet(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        size: u64,
+        recency: Recency,
+        retry: Duration,
+    ) -> Option<Moved> {
+        if address == self.active {
+            // It was sealed under keys that only the handshake's answer gives.
+            self.proof = Proof::Given;
+            if recency == Recency::Newest {
+                self.candidate = None;
+            }
+            return None;
+        }
+        if let Some(candidate) = self.candidate.as_mut().filter(|c| c.address == address) {
+            candidate.received += size;
+            return None;
+        }
+        if recency == Recency::Older {
+            return None;
+        }
+        if let Some((previous, until)) = self.previous
+            && previous == address
+            && now < until
+        {
+            self.previous = Some((self.active, until));
+            self.active = address;
+            self.candidate = None;
+            return Some(Moved::Back);
+        }
+        self.candidate = Some(Candidate {
+            address,
+            received: size,
+            sent: 0,
+            challenge: Challenge::Wanted,
+            last: None,
+            rounds: 1,
+            deadline: now + retry,
+        });
+        None
+    }
+
+    /// The address to which a challenge in a datagram of `size` bytes may go now [W-68].
+    pub(crate) fn wants_challenge(&self, size: u64) -> Option<SocketAddr> {
+        self.candidate.as_ref().filter(|c| c.allows(size)).map(|c| c.address)
+    }
+
+    /// The challenge was sent; it carried `data`, fresh and random.
+    pub(crate) fn on_challenge_sent(&mut self, now: Instant, data: [u8; 8], size: u64) {
+        if let Some(candidate) = &mut self.candidate {
+            candidate.sent += size;
+            candidate.challenge = Challenge::Sent;
+            candidate.last = Some((data, now));
+        }
+    }
+
+    /// When the next challenge, or giving up, is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.candidate.as_ref().map(|candidate| candidate.deadline)
+    }
+
+    /// The deadline has come: one more challenge, or no more [W-69].
+    pub(crate) fn on_timeout(&mut self, now: Instant, retry: Duration) {
+        let Some(candidate) = self.candidate.as_mut().filter(|c| c.deadline <= now) else { return };
+        if candidate.rounds == MAX_CHALLENGES {
+            self.candidate = None;
+            return;
+        }
+        candidate.rounds += 1;
+        candidate.challenge = Challenge::Wanted;
+        candidate.deadline = now + retry;
+    }
+
+    /// A PATH_RESPONSE came, over whichever path. The old path is kept for `keep` [W-70].
+    pub(crate) fn on_response(
+        &mut self,
+        now: Instant,
+        data: [u8; 8],
+        keep: Duration,
+    ) -> Option<Moved> {
+        let (expected, sent_at) = self.candidate.as_ref()?.last?;
+        if expected != data {
+            return None;
+        }
+        let candidate = self.candidate.take()?;
+        self.previous = Some((self.active, now + keep));
+        let moved = if candidate.address.ip() == self.active.ip() {
+            Moved::SamePath
+        } else {
+            Moved::Elsewhere { rtt: Some(now - sent_at) }
+        };
+        self.active = candidate.address;
+        self.proof = Proof::Given;
+        Some(moved)
+    }
+
+    /// Whether what was learned about the previous path may still be of use.
+    pub(crate) fn keeps_previous(&self, now: Instant) -> bool {
+        self.previous.is_some_and(|(_, until)| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Duration = Duration::from_millis(300);
+    const KEEP: Duration = Duration::from_millis(900);
+    const SIZE: u64 = 60;
+
+    fn address(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, host], port))
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1000)
+    }
+
+    /// A packet comes; a challenge goes out if it may.
+    fn packet(paths: &mut Paths, millis: u64, from: SocketAddr) -> Option<SocketAddr> {
+        assert_eq!(paths.on_packet(at(millis), from, 40, Recency::Newest, RETRY), None);
+        challenge(paths, millis)
+    }
+
+    fn challenge(paths: &mut Paths, millis: u64) -> Option<SocketAddr> {
+        let to = paths.wants_challenge(SIZE)?;
+        paths.on_challenge_sent(at(millis), [7; 8], SIZE);
+        Some(to)
+    }
+
+    /// [W-67]
+    #[test]
+    fn an_answered_challenge_moves_and_a_wrong_answer_does_not() {
+        let mut paths = Paths::validated(address(1, 1));
+        assert_eq!(packet(&mut paths, 0, address(2, 1)), Some(address(2, 1)));
+        assert_eq!(paths.active(), address(1, 1), "data stays on the old path");
+        assert_eq!(paths.on_response(at(40), [8; 8], KEEP), None);
+        let rtt = Some(Duration::from_millis(40));
+        assert_eq!(paths.on_response(at(40), [7; 8], KEEP), Some(Moved::Elsewhere { rtt }));
+        assert_eq!(paths.active(), address(2, 1));
+        assert_eq!(paths.on_response(at(41), [7; 8], KEEP), None, "once");
+    }
+
+    /// [W-70]
+    #[test]
+    fn a_change_of_port_keeps_the_path() {
+        let mut paths = Paths::validated(address(1, 1));
+        packet(&mut paths, 0, address(1, 2));
+        assert_eq!(paths.on_response(at(40), [7; 8], KEEP), Some(Moved::SamePath));
+    }
+
+    #[test]
+    fn an_old_packet_from_elsewhere_is_no_move() {
+        let mut paths = Paths::validated(address(1, 1));
+        paths.on_packet(at(0), address(2, 1), 100, Recency::Older, RETRY);
+        assert_eq!(paths.wants_challenge(SIZE), None);
+    }
+
+    /// [W-68] [W-69], E11: a false address gets at most three times what came from it.
+    #[test]
+    fn a_silent_address_gets_few_challenges_and_is_forgotten() {
+        let mut paths = Paths::validated(address(1, 1));
+        let (mut received, mut sent) = (0, 0);
+        for millis in 0..5000 {
+            if millis % 700 == 0 {
+                paths.on_packet(at(millis), address(66, 1), 21, Recency::Newest, RETRY);
+                received += 21;
+            }
+            if challenge(&mut paths, millis).is_some() {
+                sent += SIZE;
+            }
+            paths.on_timeout(at(millis), RETRY);
+            assert!(sent <= 3 * received, "{sent} to {received} after {millis} ms");
+        }
+        assert!(sent > 0);
+        assert_eq!(paths.active(), address(1, 1));
+        for millis in 5000..5000 + 300 * u64::from(MAX_CHALLENGES) {
+            challenge(&mut paths, millis);
+            paths.on_timeout(at(millis), RETRY);
+        }
+        assert_eq!(paths.deadline(), None, "given up");
+    }
+
+    #[test]
+    fn a_newer_packet_from_the_true_address_ends_the_test_of_the_false_one() {
+        let mut paths = Paths::validated(address(1, 1));
+        packet(&mut paths, 0, address(66, 1));
+        packet(&mut paths, 1, address(1, 1));
+        assert_eq!(paths.on_response(at(2), [7; 8], KEEP), None);
+        assert_eq!(paths.deadline(), None);
+    }
+
+    #[test]
+    fn back_to_the_previous_path_without_proof_for_a_while() {
+        for (millis, expected) in [(800, Some(Moved::Back)), (1000, None)] {
+            let mut paths = Paths::validated(address(1, 1));
+            packet(&mut paths, 0, address(2, 1));
+            paths.on_response(at(40), [7; 8], KEEP);
+            let moved = paths.on_packet(at(millis), address(1, 1), 40, Recency::Newest, RETRY);
+            assert_eq!(moved, expected);
+        }
+    }
+
+    #[test]
+    fn nothing_goes_to_the_first_address_before_it_has_proven_itself() {
+        let mut paths = Paths::unvalidated(address(1, 1));
+        packet(&mut paths, 0, address(2, 1));
+        assert!(!paths.may_send());
+        packet(&mut paths, 0, address(1, 1));
+        assert!(paths.may_send());
+    }
+}

@@ -1,0 +1,265 @@
+//! What comes in: opened in place, checked against the replay window, taken apart into frames.
+
+use super::ack::AckScheduler;
+use super::ack::Elicits;
+use super::close::{Draining, reason_of};
+use super::control::ControlFrames;
+use super::epochs::Refused;
+use super::numbers::NUMBER_LIMIT;
+use super::path::{Moved, Recency};
+use super::recovery::Fate;
+use super::sent::SentFrame;
+use super::streams::Streams;
+use super::{Connection, ConnectionOutput, Received, State};
+use crate::codec::{DecodeError, Reader};
+use crate::error::{CloseReason, ConnectionError, ProtocolError};
+use crate::event::Event;
+use crate::frame::{Frame, RekeyStep};
+use crate::id::Side;
+use crate::node::Source;
+use crate::time::Instant;
+
+/// Bytes before the ciphertext: type, epoch, two zeros, receiver index, packet number.
+pub(super) const HEADER: usize = 16;
+
+/// Hands the fate of frames to the parts that they came from.
+pub(super) struct Fates<'a> {
+    pub(super) streams: &'a mut Streams,
+    pub(super) control: &'a mut ControlFrames,
+    pub(super) acks: &'a mut AckScheduler,
+}
+
+impl Fate for Fates<'_> {
+    fn acked(&mut self, frame: SentFrame) {
+        match frame {
+            SentFrame::Stream(frame) => self.streams.on_acked(frame),
+            SentFrame::Ack(largest) => self.acks.on_ack_acked(largest),
+            SentFrame::Rekey { epoch, step } => self.control.on_acked_rekey(epoch, step),
+            SentFrame::NewToken { version } => self.control.on_acked_new_token(version),
+            SentFrame::ResetToken { version } => self.control.on_acked_reset_token(version),
+        }
+    }
+
+    fn lost(&mut self, frame: SentFrame) {
+        match frame {
+            SentFrame::Stream(frame) => self.streams.on_lost(frame),
+            // A later one says more.
+            SentFrame::Ack(_) => {}
+            SentFrame::Rekey { epoch, step } => self.control.on_lost_rekey(epoch, step),
+            SentFrame::NewToken { version } => self.control.on_lost_new_token(version),
+            SentFrame::ResetToken { version } => self.control.on_lost_reset_token(version),
+        }
+    }
+}
+
+impl Connection {
+    /// Takes one DATA datagram without its CRC; the caller has checked type and receiver index.
+    pub(crate) fn handle_data(
+        &mut self,
+        now: Instant,
+        source: Source,
+        datagram: &mut [u8],
+    ) -> Received {
+        let size = datagram.len() as u64 + 4;
+        let Some((header, sealed)) = datagram.split_at_mut_checked(HEADER) else {
+            return Received::BadTag;
+        };
+        let epoch = header[1];
+        let number = u64::from_be_bytes(header[8..].try_into().expect("the header has 16 bytes"));
+        // Read-only until the tag has been checked: a forged number moves nothing [W-52].
+        if number >= NUMBER_LIMIT || !self.replay.accepts(number) {
+            return Received::Replayed;
+        }
+        let plain = match self.epochs.open(epoch, number, header, sealed) {
+            Ok(plain) => plain,
+            Err(Refused::UnknownEpoch) => return Received::UnknownEpoch,
+            Err(Refused::BadTag) => {
+                self.check_keys(now);
+                return Received::BadTag;
+            }
+            Err(Refused::KeyLimit) => {
+                self.fail(now, ProtocolError::KeyLimit);
+                return Received::BadTag;
+            }
+        };
+        let newest = number >= self.replay.next();
+        self.replay.commit(number);
+        self.datagrams_received += 1;
+        let before = self.epochs.current();
+        self.epochs.on_opened(now, epoch, self.recovery.probe_timeout());
+        if before != self.epochs.current() {
+            self.control.forget_rekey(self.epochs.current());
+        }
+        match &mut self.state {
+            State::Established => {
+                self.last_received = now;
+                let recency = if newest { Recency::Newest } else { Recency::Older };
+                self.on_source(now, source, size, recency);
+                match self.handle_frames(now, source, plain) {
+                    Ok(elicits) => self.acks.on_packet(now, number, elicits, source.ecn),
+                    Err(error) => self.fail(now, error),
+                }
+                self.check_keys(now);
+            }
+            State::Closing(closing) => {
+                closing.on_packet(now);
+                if find_close(plain) {
+                    self.state = State::Dead;
+                }
+            }
+            State::Draining(_) | State::Dead => {}
+        }
+        Received::Accepted
+    }
+
+    fn on_source(&mut self, now: Instant, source: Source, size: u64, recency: Recency) {
+        let retry = self.recovery.probe_timeout();
+        if let Some(moved) = self.paths.on_packet(now, source.address, size, recency, retry) {
+            self.on_moved(now, moved);
+        }
+    }
+
+    fn on_moved(&mut self, now: Instant, moved: Moved) {
+        self.recovery.on_moved(now, moved);
+        let address = self.paths.active();
+        self.outputs.push_back(ConnectionOutput::PathMoved(address));
+        self.outputs.push_back(ConnectionOutput::Event(Event::PathChanged(address)));
+    }
+
+    fn handle_frames(
+        &mut self,
+        now: Instant,
+        source: Source,
+        plain: &[u8],
+    ) -> Result<Elicits, ProtocolError> {
+        if plain.is_empty() {
+            return Err(DecodeError::Truncated.into());
+        }
+        self.streams.set_rtt(now, self.recovery.rtt().smoothed());
+        let mut reader = Reader::new(plain);
+        let mut elicits = Elicits::Nothing;
+        while !reader.is_empty() && matches!(self.state, State::Established) {
+            let frame = Frame::parse(&mut reader)?;
+            if self.handle_frame(now, source, frame)? == Elicits::Ack {
+                elicits = Elicits::Ack;
+            }
+        }
+        Ok(elicits)
+    }
+
+    fn handle_frame(
+        &mut self,
+        now: Instant,
+        source: Source,
+        frame: Frame<'_>,
+    ) -> Result<Elicits, ProtocolError> {
+        match frame {
+            Frame::Padding => return Ok(Elicits::Nothing),
+            Frame::Ping => {}
+            Frame::Ack(ack) => {
+                self.numbers.check(&ack)?;
+                let Self { streams, control, acks, .. } = self;
+                let mut fates = Fates { streams, control, acks };
+                self.recovery.on_ack(now, &ack, self.numbers.next(), &mut fates);
+                return Ok(Elicits::Nothing);
+            }
+            Frame::ResetStream { id, code, final_size } => {
+                self.streams.on_reset(id, code, final_size)?;
+            }
+            Frame::StopSending { id, code } => self.streams.on_stop(id, code)?,
+            Frame::MaxData(max) => self.streams.on_max_data(max)?,
+            Frame::MaxStreamData { id, max } => self.streams.on_max_stream_data(id, max)?,
+            Frame::MaxStreams { class, max } => self.streams.on_max_streams(class, max)?,
+            Frame::PathChallenge(data) => self.control.send_path_response(source.address, data),
+            Frame::PathResponse(data) => {
+                let keep = self.recovery.probe_timeout() * 3;
+                if let Some(moved) = self.paths.on_response(now, data, keep) {
+                    self.on_moved(now, moved);
+                }
+            }
+            Frame::Rekey { epoch, step, message } => self.on_rekey(now, epoch, step, message)?,
+            Frame::NewToken(token) => {
+                self.replace_output(ConnectionOutput::Event(Event::NewToken(token)));
+            }
+            Frame::ResetToken(token) => {
+                self.peer_reset_tokens = [Some(token), self.peer_reset_tokens[0]];
+                self.replace_output(ConnectionOutput::ResetToken(token));
+            }
+            Frame::Close { code, text } => {
+                let reason = CloseReason::new(code, text);
+                let until = now + self.recovery.probe_timeout() * 3;
+                let answer = Some(CloseReason::new(0, ""));
+                self.end(ConnectionError::ClosedByPeer(reason));
+                self.state = State::Draining(Draining { answer, until });
+                return Ok(Elicits::Nothing);
+            }
+            Frame::Stream { id, offset, data, fin } => {
+                self.epochs.on_used(now);
+                self.streams.on_stream(id, offset, data, fin)?;
+            }
+        }
+        Ok(Elicits::Ack)
+    }
+
+    /// An output of which only the latest counts: a peer that repeats itself fills no queue.
+    fn replace_output(&mut self, output: ConnectionOutput) {
+        let kind = core::mem::discriminant(&output);
+        let is_token = |event: &ConnectionOutput| {
+            matches!(event, ConnectionOutput::Event(Event::NewToken(_)))
+                || matches!(event, ConnectionOutput::ResetToken(_))
+        };
+        self.outputs.retain(|old| !(is_token(old) && core::mem::discriminant(old) == kind));
+        self.outputs.push_back(output);
+    }
+
+    /// A handshake message for the next keys [W-74].
+    fn on_rekey(
+        &mut self,
+        now: Instant,
+        epoch: u8,
+        step: RekeyStep,
+        message: &[u8],
+    ) -> Result<(), ProtocolError> {
+        match (self.side, step) {
+            (Side::Initiator, RekeyStep::Wanted | RekeyStep::Second)
+            | (Side::Responder, RekeyStep::First) => {}
+            (Side::Initiator, RekeyStep::First)
+            | (Side::Responder, RekeyStep::Wanted | RekeyStep::Second) => {
+                return Err(ProtocolError::Rekey);
+            }
+        }
+        if self.epochs.current().wrapping_sub(epoch) < 128 {
+            // A late copy of what led to the keys in use.
+            return Ok(());
+        }
+        if epoch != self.epochs.following() {
+            return Err(ProtocolError::Rekey);
+        }
+        if step == RekeyStep::Wanted {
+            self.request_rekey(now);
+        } else if self.rekey_delivered != Some((epoch, step)) {
+            self.rekey_delivered = Some((epoch, step));
+            let message = message.to_vec();
+            self.outputs.push_back(ConnectionOutput::RekeyMessage { epoch, step, message });
+        }
+        Ok(())
+    }
+
+    /// The other side broke a rule: tell it which, and the application.
+    pub(super) fn fail(&mut self, now: Instant, error: ProtocolError) {
+        self.close_with(now, reason_of(error), ConnectionError::Protocol(error));
+    }
+}
+
+/// Whether there is a CLOSE among the frames.
+fn find_close(plain: &[u8]) -> bool {
+    let mut reader = Reader::new(plain);
+    while !reader.is_empty() {
+        match Frame::parse(&mut reader) {
+            Ok(Frame::Close { .. }) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,501 @@
+//! What is in flight, and what becomes of it: joins the packets sent, the round-trip estimate,
+//! loss detection, congestion control and pacing (RFC 9002).
+
+use super::congestion::{AckSample, Controller, Cubic, Signal, initial_window};
+use super::delivery::{Demand, RateSampler};
+use super::ecn::{EcnValidator, Marks};
+use super::loss::{LossDetector, LostPackets};
+use super::pacing::Pacer;
+use super::path::Moved;
+use super::rtt::Rtt;
+use super::sent::{NewPacket, SentFrame, SentPacket, SentPackets};
+use crate::frame::{Ack, EcnCounts};
+use crate::id::PacketNumber;
+use crate::node::Ecn;
+use crate::time::{Duration, Instant};
+
+/// Packets per probe time-out (RFC 9002 section 6.2.4).
+const PROBES: u32 = 2;
+/// Probes are never farther apart than this, however often they went unanswered, unless the
+/// round trip itself asks for it: a path that comes back for two seconds is noticed (E09).
+const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// Losses over so many probe time-outs without any success are persistent congestion (RFC 9002
+/// section 7.6.1).
+const PERSISTENT_PERIODS: u32 = 3;
+
+/// Who is told what became of the frames.
+pub(crate) trait Fate {
+    fn acked(&mut self, frame: SentFrame);
+    fn lost(&mut self, frame: SentFrame);
+}
+
+/// How much may be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// So many bytes.
+    Bytes(u64),
+    /// Nothing before that time: pacing.
+    NotBefore(Instant),
+    /// Nothing before an acknowledgement: the window is full.
+    WindowFull,
+}
+
+/// What was learned about a path that was left.
+struct Left {
+    rtt: Rtt,
+    controller: Box<dyn Controller>,
+}
+
+/// The reduction of the window in progress, and whether it was right.
+#[derive(Clone, Copy, Debug, Default)]
+struct Episode {
+    id: u64,
+    /// Packets sent up to then belong to it.
+    start: Option<Instant>,
+    /// Losses that have not turned out to be late arrivals.
+    losses: u64,
+}
+
+pub(crate) struct Recovery {
+    sent: SentPackets,
+    lost: LostPackets,
+    detector: LossDetector,
+    rtt: Rtt,
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    sampler: RateSampler,
+    ecn: EcnValidator,
+    episode: Episode,
+    /// Counts the paths: what was sent over an earlier one says nothing about this one.
+    path: u32,
+    /// Bytes in flight over this path.
+    path_in_flight: u64,
+    left: Option<Left>,
+    largest_acked: Option<PacketNumber>,
+    /// When the oldest packet in flight becomes lost.
+    loss_at: Option<Instant>,
+    /// When an ack-eliciting packet was last sent, or a probe time-out came.
+    probe_base: Instant,
+    /// Probe time-outs in a row.
+    probe_count: u32,
+    /// Probes that may be sent now.
+    probes: u32,
+    /// Since when something has been in flight without any acknowledgement.
+    waiting_since: Instant,
+    datagram: usize,
+    initial_rtt: Duration,
+    /// Longest delay of the other side's acknowledgements.
+    ack_delay: Duration,
+    pub(crate) datagrams_lost: u64,
+    pub(crate) spurious_losses: u64,
+    /// Bytes a second, as last measured.
+    pub(crate) delivery_rate: u64,
+}
+
+/// What one ACK newly acknowledges.
+#[derive(Default)]
+struct Newly {
+    /// The packet of the highest number.
+    largest: Option<SentPacket>,
+    /// Bytes by which the window may grow.
+    growth: u64,
+    /// Packets sent over this path with ECT(0).
+    marked: u64,
+}
+
+impl Recovery {
+    pub(crate) fn new(
+        now: Instant,
+        datagram: usize,
+        initial_rtt: Duration,
+        handshake_rtt: Option<Duration>,
+        ack_delay: Duration,
+    ) -> Self {
+        let mut rtt = Rtt::assumed(initial_rtt);
+        if let Some(sample) = handshake_rtt {
+            rtt.on_sample(sample, Duration::ZERO);
+        }
+        Self {
+            sent: SentPackets::default(),
+            lost: LostPackets::default(),
+            detector: LossDetector::new(),
+            rtt,
+            controller: Box::new(Cubic::new(datagram)),
+            pacer: Pacer::new(now, datagram, initial_window(datagram)),
+            sampler: RateSampler::default(),
+            ecn: EcnValidator::new(EcnCounts::default()),
+            episode: Episode::default(),
+            path: 0,
+            path_in_flight: 0,
+            left: None,
+            largest_acked: None,
+            loss_at: None,
+            probe_base: now,
+            probe_count: 0,
+            probes: 0,
+            waiting_since: now,
+            datagram,
+            initial_rtt,
+            ack_delay,
+            datagrams_lost: 0,
+            spurious_losses: 0,
+            delivery_rate: 0,
+        }
+    }
+
+    pub(crate) const fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    pub(crate) fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
+    pub(crate) const fn bytes_in_flight(&self) -> u64 {
+        self.sent.bytes_in_flight()
+    }
+
+    /// The time after which a probe is due, without backing off (RFC 9002 section 6.2.1).
+    pub(crate) fn probe_timeout(&self) -> Duration {
+        self.rtt.probe_timeout() + self.ack_delay
+    }
+
+    /// ECN bits for what is sent next.
+    pub(crate) const fn codepoint(&self) -> Ecn {
+        self.ecn.codepoint()
+    }
+
+    /// Since when something has been in flight without any acknowledgement.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        (!self.sent.is_empty()).then_some(self.waiting_since)
+    }
+
+    /// How much may be sent now, probes apart [W-61].
+    pub(crate) fn allowance(&mut self, now: Instant) -> Allowance {
+        let datagram = self.datagram as u64;
+        let room = self.controller.window().saturating_sub(self.path_in_flight);
+        if room < datagram {
+            return Allowance::WindowFull;
+        }
+        self.pacer.refill(now, self.controller.pacing_rate(&self.rtt));
+        let tokens = self.pacer.available();
+        if tokens < datagram {
+            return Allowance::NotBefore(self.pacer.ready_at());
+        }
+        Allowance::Bytes(room.min(tokens))
+    }
+
+    /// Probes that are to be sent now, whatever the window says.
+    pub(crate) const fn probes(&self) -> u32 {
+        self.probes
+    }
+
+    /// The frames of the oldest packet, for a probe that has nothing else to carry: they count
+    /// as lost, so that they are sent again.
+    pub(crate) fn probe_with_oldest(&mut self, fate: &mut impl Fate) {
+        for frame in self.sent.take_oldest_frames() {
+            fate.lost(frame);
+        }
+    }
+
+    /// There is nothing to send although the window has room [W-66].
+    pub(crate) fn on_app_limited(&mut self) {
+        self.sampler.on_app_limited(self.sent.bytes_in_flight());
+    }
+
+    /// An ack-eliciting packet was sent.
+    pub(crate) fn on_sent(
+        &mut self,
+        now: Instant,
+        number: PacketNumber,
+        size: usize,
+        ecn: Ecn,
+        frames: &[SentFrame],
+    ) {
+        let in_flight = self.sent.bytes_in_flight();
+        if self.sent.is_empty() {
+            self.waiting_since = now;
+        }
+        let snapshot = self.sampler.on_sent(now, size as u64, in_flight);
+        let (size, path) = (size as u32, self.path);
+        self.sent.push(NewPacket { number, at: now, size, path, ecn, snapshot }, frames);
+        self.path_in_flight += u64::from(size);
+        self.pacer.on_sent(u64::from(size));
+        self.ecn.on_sent(ecn);
+        self.probes = self.probes.saturating_sub(1);
+        self.probe_base = now;
+    }
+
+    /// An ACK arrived; its numbers are known to have been sent. `next` is the number of the
+    /// next packet.
+    pub(crate) fn on_ack(
+        &mut self,
+        now: Instant,
+        ack: &Ack,
+        next: PacketNumber,
+        fate: &mut impl Fate,
+    ) {
+        let newly = self.collect_acked(now, ack, fate);
+        let largest = ack.ranges[0].1;
+        let is_latest = self.largest_acked.is_none_or(|before| before < largest);
+        if is_latest {
+            self.largest_acked = Some(largest);
+        }
+        let Some(newest) = newly.largest else {
+            self.sent.trim();
+            return;
+        };
+        let sample = self.sample_rtt(now, ack, &newest);
+        let marks = if is_latest { self.ecn.on_ack(newly.marked, ack.ecn) } else { Marks::None };
+        let episode = self.episode.id;
+        self.detect_losses(now, fate);
+        if marks == Marks::Congestion {
+            self.on_congestion(now, newest.at, Signal::Ecn, 0);
+        }
+        self.probe_count = 0;
+        self.probes = 0;
+        self.waiting_since = now;
+        let rate = self.sampler.finish_ack(self.rtt.min());
+        self.delivery_rate = rate.map_or(self.delivery_rate, |rate| rate.rate);
+        let reduced = self.episode.id != episode;
+        let sample = AckSample {
+            now,
+            growth: if reduced { 0 } else { newly.growth },
+            largest: newest.number,
+            next,
+            rtt: sample,
+            in_flight: self.path_in_flight,
+            rate,
+        };
+        self.controller.on_ack(&sample, &self.rtt);
+        self.sent.trim();
+        self.lost.forget_before(now.saturating_sub(self.probe_timeout() * PERSISTENT_PERIODS));
+    }
+
+    /// Takes what the ranges name out of flight.
+    fn collect_acked(&mut self, now: Instant, ack: &Ack, fate: &mut impl Fate) -> Newly {
+        let mut newly = Newly::default();
+        for &(start, end) in &ack.ranges {
+            let mut from = self.sent.position(start);
+            while let Some((position, packet)) = self.sent.next_in_flight(from) {
+                if packet.number > end {
+                    break;
+                }
+                let packet = self.take(position);
+                for frame in self.sent.frames(&packet) {
+                    fate.acked(frame);
+                }
+                let size = u64::from(packet.size);
+                self.sampler.on_packet_acked(now, packet.at, size, &packet.snapshot);
+                if packet.path == self.path {
+                    newly.marked += u64::from(packet.ecn == Ecn::Ect0);
+                    let after_reduction = self.episode.start.is_none_or(|start| packet.at > start);
+                    if after_reduction && packet.snapshot.demand == Demand::WindowLimited {
+                        newly.growth += size;
+                    }
+                }
+                if newly.largest.is_none_or(|largest| largest.number < packet.number) {
+                    newly.largest = Some(packet);
+                }
+                from = position + 1;
+            }
+            while let Some(late) = self.lost.take_in(start, end) {
+                self.spurious_losses += 1;
+                self.detector.on_spurious(now - late.sent_at, &self.rtt);
+                for frame in late.frames.into_iter().flatten() {
+                    fate.acked(frame);
+                }
+                self.on_spurious(late.episode);
+            }
+        }
+        newly
+    }
+
+    fn take(&mut self, position: usize) -> SentPacket {
+        let packet = self.sent.take(position);
+        if packet.path == self.path {
+            self.path_in_flight -= u64::from(packet.size);
+        }
+        packet
+    }
+
+    /// One loss of an episode was none; when all were none, neither was the congestion [W-63].
+    fn on_spurious(&mut self, episode: u64) {
+        if episode != self.episode.id || self.episode.losses == 0 {
+            return;
+        }
+        self.episode.losses -= 1;
+        if self.episode.losses == 0 {
+            self.controller.on_spurious_congestion();
+            self.episode.start = None;
+        }
+    }
+
+    /// RFC 9002 section 5.1: only the largest number acknowledged gives a sample, and only when
+    /// it is new.
+    fn sample_rtt(&mut self, now: Instant, ack: &Ack, newest: &SentPacket) -> Option<Duration> {
+        if newest.number != ack.ranges[0].1 || newest.path != self.path {
+            return None;
+        }
+        let sample = now - newest.at;
+        let delay = Duration::from_micros(ack.delay).min(self.ack_delay);
+        self.rtt.on_sample(sample, delay);
+        Some(sample)
+    }
+
+    /// RFC 9002 section 6.1 [W-57]. What is lost is always the oldest part of what is in flight,
+    /// as both thresholds grow with age.
+    fn detect_losses(&mut self, now: Instant, fate: &mut impl Fate) {
+        self.loss_at = None;
+        let Some(largest) = self.largest_acked else { return };
+        let delay = self.detector.delay(&self.rtt);
+        let threshold = self.detector.packet_threshold();
+        let mut lost = Vec::new();
+        let mut from = 0;
+        while let Some((position, packet)) = self.sent.next_in_flight(from) {
+            if packet.number >= largest {
+                break;
+            }
+            let overtaken = threshold.is_some_and(|by| largest - packet.number >= by);
+            if !overtaken && packet.at + delay > now {
+                self.loss_at = Some(packet.at + delay);
+                break;
+            }
+            lost.push((position, self.take(position)));
+            from = position + 1;
+        }
+        if !lost.is_empty() {
+            self.on_lost(now, &lost, fate);
+        }
+    }
+
+    fn on_lost(&mut self, now: Instant, lost: &[(usize, SentPacket)], fate: &mut impl Fate) {
+        let here = || lost.iter().filter(|(_, packet)| packet.path == self.path);
+        let losses = here().count() as u64;
+        if let Some((_, last)) = here().next_back() {
+            let sent_at = last.at;
+            self.on_congestion(now, sent_at, Signal::Loss, losses);
+        }
+        for (_, packet) in lost {
+            self.datagrams_lost += 1;
+            self.sampler.on_lost(u64::from(packet.size));
+            // Losses on a path that was left say nothing about this one.
+            let episode = if packet.path == self.path { self.episode.id } else { 0 };
+            self.lost.push(packet.number, packet.at, episode, self.sent.frames(packet));
+            for frame in self.sent.frames(packet) {
+                fate.lost(frame);
+            }
+        }
+        if self.is_persistent(lost) {
+            self.controller.on_persistent_congestion();
+            self.rtt.forget_min();
+            self.episode.losses = 0;
+        }
+        self.sent.trim();
+    }
+
+    /// Whether neighbours among the lost packets were sent so far apart that the path must have
+    /// been dead in between [W-60].
+    fn is_persistent(&self, lost: &[(usize, SentPacket)]) -> bool {
+        if !self.rtt.is_measured() {
+            return false;
+        }
+        let period = self.probe_timeout() * PERSISTENT_PERIODS;
+        let mut first: Option<(usize, Instant)> = None;
+        for &(position, ref packet) in lost {
+            if packet.path != self.path {
+                continue;
+            }
+            first = match first {
+                Some((last, since)) if last + 1 == position => {
+                    if packet.at - since > period {
+                        return true;
+                    }
+                    Some((position, since))
+                }
+                _ => Some((position, packet.at)),
+            };
+        }
+        false
+    }
+
+    /// At most one reduction a round trip: signals about packets that were sent before the last
+    /// one add nothing (RFC 9002 section 7.3.2).
+    fn on_congestion(&mut self, now: Instant, sent_at: Instant, signal: Signal, losses: u64) {
+        if self.episode.start.is_some_and(|start| sent_at <= start) {
+            self.episode.losses += losses;
+            return;
+        }
+        self.episode = Episode { id: self.episode.id + 1, start: Some(now), losses };
+        self.controller.on_congestion(now, signal);
+        self.detector.on_recovery();
+    }
+
+    /// When [`Self::on_timeout`] is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.loss_at.is_some() {
+            return self.loss_at;
+        }
+        if self.sent.is_empty() {
+            return None;
+        }
+        let timeout = self.probe_timeout();
+        let backed_off = timeout * 2u32.saturating_pow(self.probe_count.min(16));
+        Some(self.probe_base + backed_off.min(timeout.max(MAX_PROBE_INTERVAL)))
+    }
+
+    /// Packets are lost by time, or a probe is due [W-59].
+    pub(crate) fn on_timeout(&mut self, now: Instant, fate: &mut impl Fate) {
+        if self.deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        if self.loss_at.is_some() {
+            self.detect_losses(now, fate);
+            return;
+        }
+        self.probe_count += 1;
+        self.probes = PROBES;
+        self.probe_base = now;
+    }
+
+    /// The other side is elsewhere [W-70].
+    pub(crate) fn on_moved(&mut self, now: Instant, moved: Moved) {
+        match moved {
+            Moved::SamePath => self.left = None,
+            Moved::Elsewhere { rtt } => {
+                let mut fresh = Rtt::assumed(self.initial_rtt);
+                if let Some(sample) = rtt {
+                    fresh.on_sample(sample, Duration::ZERO);
+                }
+                let rtt = core::mem::replace(&mut self.rtt, fresh);
+                let fresh = Box::new(Cubic::new(self.datagram));
+                let controller =
+                    core::mem::replace::<Box<dyn Controller>>(&mut self.controller, fresh);
+                self.left = Some(Left { rtt, controller });
+                self.detector = LossDetector::new();
+                self.pacer = Pacer::new(now, self.datagram, initial_window(self.datagram));
+            }
+            Moved::Back => {
+                if let Some(left) = &mut self.left {
+                    core::mem::swap(&mut left.rtt, &mut self.rtt);
+                    core::mem::swap(&mut left.controller, &mut self.controller);
+                }
+            }
+        }
+        self.path += 1;
+        self.path_in_flight = 0;
+        self.episode = Episode { id: self.episode.id + 1, ..Episode::default() };
+        self.ecn = EcnValidator::new(self.ecn.counts());
+        self.probe_count = 0;
+        self.probe_base = now;
+        // What was in flight went to the old address: find out at once whether it arrived.
+        if !self.sent.is_empty() {
+            self.probes = 1;
+        }
+    }
+
+    /// What was learned about the path before is of no use any more.
+    pub(crate) fn forget_left(&mut self) {
+        self.left = None;
+    }
+}

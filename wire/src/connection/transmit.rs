@@ -1,0 +1,253 @@
+//! What goes out: bursts of datagrams of one size, built and sealed in one buffer [W-79].
+
+use std::net::SocketAddr;
+
+use rand_core::RngCore;
+
+use super::ack::Elicits;
+use super::epochs::KeyUse;
+use super::pacing::MAX_BURST;
+use super::receive::{Fates, HEADER};
+use super::recovery::Allowance;
+use super::sent::SentFrame;
+use super::{Connection, State};
+use crate::crypto::packet_keys::TAG_LEN;
+use crate::error::{CloseReason, ProtocolError};
+use crate::frame::Frame;
+use crate::id::PacketNumber;
+use crate::node::{Ecn, Transmit};
+use crate::time::Instant;
+
+use super::numbers::NUMBER_LIMIT;
+
+/// The type of DATA datagrams.
+const DATA: u8 = 8;
+/// Bytes after the ciphertext: tag and CRC.
+const TRAILER: usize = TAG_LEN + 4;
+/// Bytes of a datagram that are not frames.
+const OVERHEAD: usize = HEADER + TRAILER;
+/// What one send with segmentation offload may carry.
+const MAX_BURST_BYTES: usize = 65_000;
+/// A datagram with a PATH_CHALLENGE or PATH_RESPONSE.
+const PATH_DATAGRAM: u64 = OVERHEAD as u64 + 9;
+
+/// What may still be sent in a burst.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    bytes: u64,
+    probes: u32,
+}
+
+/// What a packet turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Nothing,
+    /// As long as a datagram may be: another of the same size may follow.
+    Full,
+    Short,
+}
+
+impl Connection {
+    /// Writes the next datagrams for one address into `buffer`, which is cleared first.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
+        buffer.clear();
+        self.pacing_at = None;
+        match &mut self.state {
+            State::Established => {}
+            State::Closing(closing) => {
+                let reason = closing.take_due(now).then(|| closing.reason.clone())?;
+                return Some(self.transmit_close(buffer, &reason));
+            }
+            State::Draining(draining) => {
+                let reason = draining.answer.take()?;
+                return Some(self.transmit_close(buffer, &reason));
+            }
+            State::Dead => return None,
+        }
+        if !self.paths.may_send() {
+            return None;
+        }
+        if self.epochs.key_use() == KeyUse::Nothing || self.numbers.next() >= NUMBER_LIMIT {
+            self.fail(now, ProtocolError::KeyLimit);
+            return self.poll_transmit(now, buffer, max_datagrams);
+        }
+        self.transmit_path_frame(now, buffer)
+            .or_else(|| self.transmit_burst(now, buffer, max_datagrams))
+    }
+
+    fn transmit_close(&mut self, buffer: &mut Vec<u8>, reason: &CloseReason) -> Transmit {
+        let start = begin(buffer);
+        Frame::Close { code: reason.code, text: &reason.text }.encode(buffer);
+        self.finish_packet(buffer, start);
+        single(self.paths.active(), buffer)
+    }
+
+    /// Challenges and answers travel alone, because they go where nothing else may. They are not
+    /// counted as in flight: each is bounded by what came from there [W-68].
+    fn transmit_path_frame(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
+        let (to, frame) = if let Some(to) = self.paths.wants_challenge(PATH_DATAGRAM) {
+            let mut data = [0; 8];
+            self.rng.fill_bytes(&mut data);
+            self.paths.on_challenge_sent(now, data, PATH_DATAGRAM);
+            (to, Frame::PathChallenge(data))
+        } else {
+            let (to, data) = self.control.take_path_response()?;
+            (to, Frame::PathResponse(data))
+        };
+        let start = begin(buffer);
+        frame.encode(buffer);
+        self.finish_packet(buffer, start);
+        Some(single(to, buffer))
+    }
+
+    fn transmit_burst(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
+        let ecn = self.recovery.codepoint();
+        let mut room = self.room(now);
+        let limit = max_datagrams.min(MAX_BURST as usize).min(MAX_BURST_BYTES / self.datagram);
+        self.streams.set_rtt(now, self.recovery.rtt().smoothed());
+        for _ in 0..limit.max(1) {
+            match self.write_packet(now, buffer, ecn, &mut room) {
+                Written::Full => {}
+                Written::Nothing | Written::Short => break,
+            }
+        }
+        if room.bytes >= self.datagram as u64 && !self.has_pending() {
+            self.recovery.on_app_limited();
+        }
+        if buffer.is_empty() {
+            return None;
+        }
+        self.keep_alive_at = Some(now + self.keep_alive);
+        self.check_keys(now);
+        let segment_size = self.datagram.min(buffer.len());
+        Some(Transmit { destination: self.paths.active(), segment_size, ecn })
+    }
+
+    fn room(&mut self, now: Instant) -> Room {
+        let bytes = match self.recovery.allowance(now) {
+            Allowance::Bytes(bytes) => bytes,
+            Allowance::NotBefore(at) => {
+                if self.has_pending() {
+                    self.pacing_at = Some(at);
+                }
+                0
+            }
+            Allowance::WindowFull => 0,
+        };
+        Room { bytes, probes: self.recovery.probes() }
+    }
+
+    /// Whether anything waits for window and pacing.
+    fn has_pending(&self) -> bool {
+        self.control.has_pending()
+            || (self.streams.has_pending().is_some() && self.epochs.key_use() == KeyUse::All)
+    }
+
+    /// Writes one datagram, as full as it gets [W-61].
+    fn write_packet(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        ecn: Ecn,
+        room: &mut Room,
+    ) -> Written {
+        let start = begin(buffer);
+        let end = start + self.datagram - TRAILER;
+        self.sent_frames.clear();
+        let ack = self.acks.frame(now);
+        if let Some(ack) = ack.clone() {
+            self.sent_frames.push(SentFrame::Ack(ack.ranges[0].1));
+            Frame::Ack(ack).encode(buffer);
+        }
+        let mut elicits = Elicits::Nothing;
+        if room.probes > 0 || room.bytes >= self.datagram as u64 {
+            elicits = self.write_eliciting(now, buffer, end, *room);
+        }
+        if elicits == Elicits::Nothing && !(ack.is_some() && self.acks.is_due()) {
+            buffer.truncate(start);
+            return Written::Nothing;
+        }
+        if ack.is_some() {
+            self.acks.on_sent(elicits);
+        }
+        let full = buffer.len() == end;
+        let number = self.finish_packet(buffer, start);
+        if elicits == Elicits::Ack {
+            let size = buffer.len() - start;
+            self.recovery.on_sent(now, number, size, ecn, &self.sent_frames);
+            room.bytes = room.bytes.saturating_sub(size as u64);
+            room.probes = room.probes.saturating_sub(1);
+        }
+        if full { Written::Full } else { Written::Short }
+    }
+
+    /// Writes what asks for an acknowledgement, and says whether there was anything.
+    fn write_eliciting(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        end: usize,
+        room: Room,
+    ) -> Elicits {
+        let start = buffer.len();
+        if room.probes > 0 && !self.has_pending() {
+            let Self { streams, control, acks, .. } = self;
+            self.recovery.probe_with_oldest(&mut Fates { streams, control, acks });
+        }
+        self.control.write(buffer, end - buffer.len(), &mut self.sent_frames);
+        if self.epochs.key_use() == KeyUse::All {
+            self.stream_frames.clear();
+            self.streams.write_frames(buffer, end - buffer.len(), &mut self.stream_frames);
+            if !self.stream_frames.is_empty() {
+                self.epochs.on_used(now);
+                self.sent_frames.extend(self.stream_frames.iter().copied().map(SentFrame::Stream));
+                // All datagrams of a burst but the last have one size.
+                if self.streams.has_pending().is_some() {
+                    buffer.resize(end, 0);
+                }
+            }
+        }
+        let asks = room.probes > 0 || self.acks.wants_ping();
+        if buffer.len() == start && asks {
+            Frame::Ping.encode(buffer);
+        }
+        if buffer.len() > start { Elicits::Ack } else { Elicits::Nothing }
+    }
+
+    /// Completes the datagram that begins at `start`: header, encryption in place, tag, CRC.
+    fn finish_packet(&mut self, buffer: &mut Vec<u8>, start: usize) -> PacketNumber {
+        let number = self.numbers.take(&mut self.rng);
+        let (header, payload) = buffer[start..].split_at_mut(HEADER);
+        header[0] = DATA;
+        header[1] = self.epochs.current();
+        header[4..8].copy_from_slice(&self.remote_index.to_be_bytes());
+        header[8..].copy_from_slice(&number.to_be_bytes());
+        let tag = self.epochs.seal(number, header, payload);
+        buffer.extend_from_slice(&tag);
+        let crc = crc32fast::hash(&buffer[start..]);
+        buffer.extend_from_slice(&crc.to_be_bytes());
+        self.datagrams_sent += 1;
+        number
+    }
+}
+
+/// Makes room for a header and says where the datagram begins.
+fn begin(buffer: &mut Vec<u8>) -> usize {
+    let start = buffer.len();
+    buffer.resize(start + HEADER, 0);
+    start
+}
+
+fn single(destination: SocketAddr, buffer: &[u8]) -> Transmit {
+    Transmit { destination, segment_size: buffer.len(), ecn: Ecn::NotCapable }
+}
