@@ -6,6 +6,8 @@ pub mod face;
 pub mod files;
 pub mod login;
 pub mod output;
+#[cfg(any(feature = "files", feature = "sqlite"))]
+mod private;
 #[cfg(feature = "sqlite")]
 pub mod store;
 pub mod transfer;

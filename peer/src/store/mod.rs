@@ -1,13 +1,37 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
+mod messages;
+mod profile;
+mod schema;
+mod transfers;
+
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use crate::work::{StoreError, StoreReply, StoreRequest};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::private;
+use crate::work::{AccountId, StoreError, StoreReply, StoreRequest};
+
+/// What a request may come back with.
+type Answer = Result<StoreReply, StoreError>;
 
 /// The database of one data folder.
-pub struct Database {}
+pub struct Database {
+    connection: Connection,
+    open: Option<Open>,
+    /// Held locked as long as this lives: one process at a time.
+    _lock: Option<File>,
+}
 
-#[expect(unused_variables, clippy::unused_self, reason = "skeleton")]
+/// The profile that requests concern.
+#[derive(Clone)]
+struct Open {
+    account: AccountId,
+    /// Its row; `None` until its installation is saved.
+    row: Option<i64>,
+}
+
 impl Database {
     /// Opens, or creates, the database in the folder `data` (created with mode 0700) and keeps
     /// every other process from it.
@@ -15,7 +39,36 @@ impl Database {
     /// # Errors
     /// When it is in use, made by a newer version, damaged, or cannot be read or written.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
-        todo!()
+        let io_error = |error: std::io::Error| {
+            StoreError(format!("the data folder {} cannot be used: {error}", data.display()))
+        };
+        let folder = private::folder(data).map_err(io_error)?;
+        let lock_path = folder.join("lock");
+        private::file(&lock_path).map_err(io_error)?;
+        let lock = File::options().write(true).open(lock_path).map_err(io_error)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError(format!(
+                    "the data folder {} is in use by another peer: quit that one, or give this \
+                     one a folder of its own with --data",
+                    data.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error(error)),
+        }
+        let path = folder.join("peer.sqlite");
+        private::file(&path).map_err(io_error)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let path_error = |error: rusqlite::Error| {
+            StoreError(format!("{} cannot be opened: {error}", path.display()))
+        };
+        let connection = Connection::open_with_flags(&path, flags).map_err(path_error)?;
+        let database = Self::new(connection, Some(lock), &path)?;
+        make_durable(&database.connection).map_err(path_error)?;
+        Ok(database)
     }
 
     /// A database that is gone when dropped, for tests.
@@ -23,12 +76,122 @@ impl Database {
     /// # Errors
     /// When there is no memory.
     pub fn open_in_memory() -> Result<Self, StoreError> {
-        todo!()
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        Self::new(connection, None, Path::new(":memory:"))
+    }
+
+    fn new(
+        mut connection: Connection,
+        lock: Option<File>,
+        path: &Path,
+    ) -> Result<Self, StoreError> {
+        schema::prepare(&mut connection)
+            .map_err(|why| StoreError(format!("{}: {why}", path.display())))?;
+        Ok(Self { connection, open: None, _lock: lock })
     }
 
     /// Does these requests in order in one transaction, and when it is durable gives the answer
     /// to each. When the transaction cannot be completed, every answer says so.
     pub fn run(&mut self, requests: Vec<StoreRequest>) -> Vec<Result<StoreReply, StoreError>> {
-        todo!()
+        let count = requests.len();
+        let before = self.open.clone();
+        let forgets_secrets =
+            requests.iter().any(|request| matches!(request, StoreRequest::SaveAccount(None)));
+        match self.transact(requests) {
+            Ok(answers) => {
+                if forgets_secrets {
+                    self.truncate_log();
+                }
+                answers
+            }
+            Err(error) => {
+                self.open = before;
+                let error = failed(error);
+                (0..count).map(|_| Err(error.clone())).collect()
+            }
+        }
+    }
+
+    fn transact(&mut self, requests: Vec<StoreRequest>) -> rusqlite::Result<Vec<Answer>> {
+        let mut transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            // One request that fails takes none of the others with it.
+            let part = transaction.savepoint()?;
+            let answer = answer(&part, &mut self.open, request);
+            if answer.is_ok() {
+                part.commit()?;
+            } else {
+                part.finish()?;
+            }
+            answers.push(answer);
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    /// Secrets that were removed must not linger in the write-ahead log either. That it may be
+    /// busy does not matter: the next checkpoint overwrites it.
+    fn truncate_log(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }
+
+fn answer(connection: &Connection, open: &mut Option<Open>, request: StoreRequest) -> Answer {
+    match request {
+        StoreRequest::Load(account) => profile::load(connection, open, account),
+        StoreRequest::SaveInstallation(installation) => {
+            profile::save_installation(connection, open, &installation)
+        }
+        StoreRequest::SaveAccount(account) => {
+            profile::save_account(connection, open.as_ref(), account.as_ref())
+        }
+        StoreRequest::PinServer { address, key } => profile::pin_server(connection, &address, key),
+        StoreRequest::SaveServerToken { address, token } => {
+            profile::save_server_token(connection, &address, token)
+        }
+        StoreRequest::SaveContact(contact) => {
+            profile::save_contact(connection, row(open.as_ref())?, &contact)
+        }
+        StoreRequest::Queue { to, body, nonce, at } => {
+            messages::queue(connection, row(open.as_ref())?, to, body, nonce, at)
+        }
+        StoreRequest::Delivered { id, at } => {
+            messages::delivered(connection, row(open.as_ref())?, &id, at)
+        }
+        StoreRequest::Failed { id, why } => {
+            messages::gave_up(connection, row(open.as_ref())?, &id, &why)
+        }
+        StoreRequest::Receive(incoming) => {
+            messages::receive(connection, row(open.as_ref())?, &incoming)
+        }
+        StoreRequest::History { with, limit } => {
+            messages::history(connection, row(open.as_ref())?, with.as_ref(), limit)
+        }
+        StoreRequest::Search { text, limit } => {
+            messages::search(connection, row(open.as_ref())?, &text, limit)
+        }
+        StoreRequest::SaveTransfer(record) => {
+            transfers::save(connection, row(open.as_ref())?, &record)
+        }
+    }
+}
+
+fn row(open: Option<&Open>) -> Result<i64, StoreError> {
+    open.and_then(|open| open.row).ok_or_else(|| StoreError("nobody is logged in here".to_owned()))
+}
+
+/// Every commit is on the disk when it is told, and what is deleted is overwritten.
+fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", true)
+}
+
+fn failed(error: rusqlite::Error) -> StoreError {
+    StoreError(format!("the database could not keep it: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Messages: those that wait to go out, those that came, and the words in all of them.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use wire::app::name::Name;
+
+use super::profile::name;
+use super::{Answer, failed};
+use crate::work::{
+    Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError, StoreReply,
+};
+
+const QUEUED: i64 = 0;
+const DELIVERED: i64 = 1;
+const FAILED: i64 = 2;
+const INCOMING: i64 = 3;
+
+/// Gives a message the next number for its receiver and keeps it.
+pub(super) fn queue(
+    connection: &Connection,
+    profile: i64,
+    to: Name,
+    body: String,
+    nonce: [u8; 16],
+    at: u64,
+) -> Answer {
+    insert_queued(connection, profile, to, body, nonce, at).map(StoreReply::Queued).map_err(failed)
+}
+
+fn insert_queued(
+    connection: &Connection,
+    profile: i64,
+    to: Name,
+    body: String,
+    nonce: [u8; 16],
+    at: u64,
+) -> rusqlite::Result<Outgoing> {
+    let sequence: i64 = connection
+        .prepare_cached(
+            "INSERT INTO sequences (profile, peer, next) VALUES (?1, ?2, 2)
+             ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
+        )?
+        .query_row(params![profile, to.as_str()], |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (profile, peer, state, sequence, nonce, sent, at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+        )?
+        .execute(params![profile, to.as_str(), QUEUED, sequence, nonce, at.cast_signed(), body])?;
+    let after = number_before(connection, profile, &to, sequence)?;
+    let id = MessageId { to, sequence: sequence.cast_unsigned() };
+    Ok(Outgoing { id, after, nonce, at, body })
+}
+
+/// The message reached the other side. Also when it had been given up: it did.
+pub(super) fn delivered(connection: &Connection, profile: i64, id: &MessageId, at: u64) -> Answer {
+    connection
+        .prepare_cached(
+            "UPDATE messages SET state = ?4, why = NULL, delivered_at = ?5
+             WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state IN (0, 2)",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                profile,
+                id.to.as_str(),
+                id.sequence.cast_signed(),
+                DELIVERED,
+                at.cast_signed()
+            ])
+        })
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// The message is given up.
+pub(super) fn gave_up(connection: &Connection, profile: i64, id: &MessageId, why: &str) -> Answer {
+    connection
+        .prepare_cached(
+            "UPDATE messages SET state = ?4, why = ?5
+             WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state = 0",
+        )
+        .and_then(|mut update| {
+            update.execute(params![profile, id.to.as_str(), id.sequence.cast_signed(), FAILED, why])
+        })
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// Keeps a message that arrived, unless it is kept already.
+pub(super) fn receive(connection: &Connection, profile: i64, incoming: &Incoming) -> Answer {
+    insert_incoming(connection, profile, incoming).map(StoreReply::Received).map_err(failed)
+}
+
+fn insert_incoming(
+    connection: &Connection,
+    profile: i64,
+    incoming: &Incoming,
+) -> rusqlite::Result<Receipt> {
+    let kept = |sequence: u64| {
+        connection
+            .prepare_cached(
+                "SELECT nonce, body FROM messages WHERE profile = ?1 AND identity = ?2
+                 AND device = ?3 AND sequence = ?4 AND state = 3",
+            )?
+            .query_row(
+                params![profile, incoming.identity.0, incoming.device.0, sequence.cast_signed()],
+                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()
+    };
+    if let Some((nonce, body)) = kept(incoming.sequence)? {
+        let same = nonce == incoming.nonce && body == incoming.body;
+        return Ok(if same { Receipt::Duplicate } else { Receipt::Conflict });
+    }
+    let gap = incoming.after != 0 && kept(incoming.after)?.is_none();
+    connection
+        .prepare_cached(
+            "INSERT INTO messages
+             (profile, peer, state, identity, device, sequence, nonce, sent, at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            profile,
+            incoming.from.as_str(),
+            INCOMING,
+            incoming.identity.0,
+            incoming.device.0,
+            incoming.sequence.cast_signed(),
+            incoming.nonce,
+            incoming.sent.cast_signed(),
+            incoming.at.cast_signed(),
+            incoming.body
+        ])?;
+    Ok(Receipt::Fresh { gap })
+}
+
+/// Everything neither delivered nor given up, by receiver and number.
+pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Outgoing>> {
+    let mut messages: Vec<Outgoing> = connection
+        .prepare_cached(
+            "SELECT peer, sequence, nonce, at, body FROM messages
+             WHERE profile = ?1 AND state = 0 ORDER BY peer, sequence",
+        )?
+        .query_map([profile], |row| {
+            let id =
+                MessageId { to: name(row, 0)?, sequence: row.get::<_, i64>(1)?.cast_unsigned() };
+            Ok(Outgoing {
+                id,
+                after: 0,
+                nonce: row.get(2)?,
+                at: row.get::<_, i64>(3)?.cast_unsigned(),
+                body: row.get(4)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for message in &mut messages {
+        let sequence = message.id.sequence.cast_signed();
+        message.after = number_before(connection, profile, &message.id.to, sequence)?;
+    }
+    Ok(messages)
+}
+
+/// The newest lines of one conversation, or of all, oldest first.
+pub(super) fn history(
+    connection: &Connection,
+    profile: i64,
+    with: Option<&Name>,
+    limit: u32,
+) -> Answer {
+    let sql = "SELECT peer, state, why, at, body FROM messages
+               WHERE profile = ?1 AND (?2 IS NULL OR peer = ?2) ORDER BY id DESC LIMIT ?3";
+    let newest = connection.prepare_cached(sql).and_then(|mut select| {
+        select
+            .query_map(params![profile, with.map(Name::as_str), limit], line)?
+            .collect::<rusqlite::Result<Vec<_>>>()
+    });
+    oldest_first(newest)
+}
+
+/// The newest lines with all words of `text`, oldest first.
+pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u32) -> Answer {
+    // Quoted, a word is a word, whatever FTS5 means by it (section 3.1 of its documentation).
+    let words: Vec<String> = text
+        .split_whitespace()
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .map(|word| format!("\"{}\"", word.replace('"', "\"\"").replace('\0', "")))
+        .collect();
+    if words.is_empty() {
+        return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
+    }
+    let sql = "SELECT peer, state, why, at, messages.body
+               FROM words JOIN messages ON messages.id = words.rowid
+               WHERE words MATCH ?2 AND profile = ?1 ORDER BY words.rowid DESC LIMIT ?3";
+    let newest = connection.prepare_cached(sql).and_then(|mut select| {
+        select
+            .query_map(params![profile, words.join(" "), limit], line)?
+            .collect::<rusqlite::Result<Vec<_>>>()
+    });
+    oldest_first(newest)
+}
+
+fn oldest_first(newest_first: rusqlite::Result<Vec<Line>>) -> Answer {
+    let mut lines = newest_first.map_err(failed)?;
+    lines.reverse();
+    Ok(StoreReply::Lines(lines))
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    let state = match row.get::<_, i64>(1)? {
+        QUEUED => MessageState::Queued,
+        DELIVERED => MessageState::Delivered,
+        FAILED => MessageState::Failed(row.get::<_, Option<String>>(2)?.unwrap_or_default()),
+        _ => MessageState::Incoming,
+    };
+    Ok(Line {
+        with: name(row, 0)?,
+        own: state != MessageState::Incoming,
+        at: row.get::<_, i64>(3)?.cast_unsigned(),
+        body: row.get(4)?,
+        state,
+    })
+}
+
+/// The highest number below `sequence` that was not given up; 0 when there is none.
+fn number_before(
+    connection: &Connection,
+    profile: i64,
+    to: &Name,
+    sequence: i64,
+) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT sequence FROM messages WHERE profile = ?1 AND peer = ?2 AND sequence < ?3
+             AND state <> 3 AND state <> 2 ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row(params![profile, to.as_str(), sequence], |row| row.get::<_, i64>(0))
+        .optional()
+        .map(|before| before.unwrap_or(0).cast_unsigned())
+}

@@ -1,0 +1,240 @@
+//! Who is logged in here, with which keys, and whom he knows.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use wire::app::identity::IdentityKey;
+use wire::app::name::Name;
+use wire::{PublicKey, StaticKey};
+use zeroize::Zeroizing;
+
+use super::{Answer, Open, failed, messages, transfers};
+use crate::work::{
+    Account, AccountId, Contact, Installation, Profile, ServerRecord, StoreError, StoreReply,
+};
+
+/// Opens the profile of `account`, or of whoever is logged in.
+pub(super) fn load(
+    connection: &Connection,
+    open: &mut Option<Open>,
+    account: Option<AccountId>,
+) -> Answer {
+    *open = match account {
+        Some(account) => Some(find(connection, account).map_err(failed)?),
+        None => logged_in(connection).map_err(failed)?,
+    };
+    let servers = servers(connection).map_err(failed)?;
+    let mut loaded = Profile { servers, ..Profile::default() };
+    if let Some(Open { account, row: Some(row) }) = open {
+        let (installation, secrets) = keys(connection, *row).map_err(failed)?;
+        loaded.installation = Some(installation);
+        loaded.account = secrets.map(|secrets| secrets.account(account)).transpose()?;
+        loaded.contacts = contacts(connection, *row).map_err(failed)?;
+        loaded.outbox = messages::outbox(connection, *row).map_err(failed)?;
+        loaded.transfers = transfers::load(connection, *row).map_err(failed)?;
+    }
+    Ok(StoreReply::Loaded(Box::new(loaded)))
+}
+
+/// Creates the open profile, or gives it other keys.
+pub(super) fn save_installation(
+    connection: &Connection,
+    open: &mut Option<Open>,
+    installation: &Installation,
+) -> Answer {
+    let Some(open) = open else { return Err(StoreError("no profile is open".to_owned())) };
+    let row = connection
+        .query_row(
+            "INSERT INTO profiles (server, name, device, token_secret) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET device = ?3, token_secret = ?4 RETURNING id",
+            params![
+                open.account.server,
+                open.account.name.as_str(),
+                installation.device.private(),
+                *installation.token_secret
+            ],
+            |row| row.get(0),
+        )
+        .map_err(failed)?;
+    open.row = Some(row);
+    Ok(StoreReply::Done)
+}
+
+/// Logs the open profile in, or everybody out.
+pub(super) fn save_account(
+    connection: &Connection,
+    open: Option<&Open>,
+    account: Option<&Account>,
+) -> Answer {
+    connection
+        .execute("UPDATE profiles SET identity_secret = NULL, certificate = NULL", [])
+        .map_err(failed)?;
+    let Some(account) = account else { return Ok(StoreReply::Done) };
+    let row = super::row(open)?;
+    let certificate = serde_json::to_string(&account.certificate)
+        .expect("a certificate holds nothing that cannot be encoded");
+    let changed = connection
+        .execute(
+            "UPDATE profiles SET identity_secret = ?1, certificate = ?2
+             WHERE id = ?3 AND server = ?4 AND name = ?5",
+            params![
+                *account.identity_secret,
+                certificate,
+                row,
+                account.server,
+                account.name.as_str()
+            ],
+        )
+        .map_err(failed)?;
+    if changed == 1 {
+        Ok(StoreReply::Done)
+    } else {
+        Err(StoreError("the open profile is not this account's".to_owned()))
+    }
+}
+
+/// Pins a server's key. A token of the key before is worth nothing.
+pub(super) fn pin_server(connection: &Connection, address: &str, key: PublicKey) -> Answer {
+    connection
+        .execute(
+            "INSERT INTO servers (address, key) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET token = iif(key = ?2, token, NULL), key = ?2",
+            params![address, key.0],
+        )
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// Keeps a token of a pinned server.
+pub(super) fn save_server_token(connection: &Connection, address: &str, token: [u8; 24]) -> Answer {
+    connection
+        .execute("UPDATE servers SET token = ?2 WHERE address = ?1", params![address, token])
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// Keeps what is known of another user.
+pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Contact) -> Answer {
+    connection
+        .execute(
+            "REPLACE INTO contacts (profile, name, identity, generation, blocked)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                profile,
+                contact.name.as_str(),
+                contact.identity.map(|identity| identity.0),
+                contact.generation.cast_signed(),
+                contact.blocked
+            ],
+        )
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// The name in a column.
+pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    let text: String = row.get(column)?;
+    Name::try_from(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}
+
+fn find(connection: &Connection, account: AccountId) -> rusqlite::Result<Open> {
+    let row = connection
+        .query_row(
+            "SELECT id FROM profiles WHERE server = ?1 AND name = ?2",
+            params![account.server, account.name.as_str()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(Open { account, row })
+}
+
+fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
+    connection
+        .query_row(
+            "SELECT id, server, name FROM profiles WHERE identity_secret IS NOT NULL",
+            [],
+            |row| {
+                let account = AccountId { server: row.get(1)?, name: name(row, 2)? };
+                Ok(Open { account, row: Some(row.get(0)?) })
+            },
+        )
+        .optional()
+}
+
+/// What is kept of an account while it is logged in.
+struct Secrets {
+    identity: Zeroizing<[u8; 32]>,
+    certificate: String,
+}
+
+impl Secrets {
+    fn account(self, id: &AccountId) -> Result<Account, StoreError> {
+        let certificate = serde_json::from_str(&self.certificate)
+            .map_err(|error| StoreError(format!("the stored certificate is damaged: {error}")))?;
+        Ok(Account {
+            name: id.name.clone(),
+            server: id.server.clone(),
+            identity_secret: self.identity,
+            certificate,
+        })
+    }
+}
+
+fn keys(
+    connection: &Connection,
+    profile: i64,
+) -> rusqlite::Result<(Installation, Option<Secrets>)> {
+    connection.query_row(
+        "SELECT device, token_secret, identity_secret, certificate FROM profiles WHERE id = ?1",
+        [profile],
+        |row| {
+            let device = Zeroizing::new(row.get::<_, [u8; 32]>(0)?);
+            let installation = Installation {
+                device: StaticKey::from_private(*device),
+                token_secret: Zeroizing::new(row.get(1)?),
+            };
+            let identity: Option<[u8; 32]> = row.get(2)?;
+            let secrets = match identity {
+                Some(identity) => {
+                    Some(Secrets { identity: Zeroizing::new(identity), certificate: row.get(3)? })
+                }
+                None => None,
+            };
+            Ok((installation, secrets))
+        },
+    )
+}
+
+fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRecord>> {
+    connection
+        .prepare_cached("SELECT address, key, token FROM servers ORDER BY address")?
+        .query_map([], |row| {
+            Ok(ServerRecord {
+                address: row.get(0)?,
+                key: PublicKey(row.get(1)?),
+                token: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
+fn contacts(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Contact>> {
+    connection
+        .prepare_cached(
+            "SELECT name, identity, generation, blocked FROM contacts
+             WHERE profile = ?1 ORDER BY name",
+        )?
+        .query_map([profile], |row| {
+            Ok(Contact {
+                name: name(row, 0)?,
+                identity: row.get::<_, Option<[u8; 32]>>(1)?.map(IdentityKey),
+                generation: row.get::<_, i64>(2)?.cast_unsigned(),
+                blocked: row.get(3)?,
+            })
+        })?
+        .collect()
+}

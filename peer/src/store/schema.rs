@@ -1,0 +1,141 @@
+//! The tables, and how an older file gets them.
+
+use rusqlite::{Connection, Transaction};
+
+/// `TINC`: tells our files from those of other programs.
+const APPLICATION_ID: i32 = 0x5449_4e43;
+
+/// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
+/// that were released never change.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE profiles (
+        id INTEGER PRIMARY KEY,
+        server TEXT NOT NULL,
+        name TEXT NOT NULL,
+        device BLOB NOT NULL,
+        token_secret BLOB NOT NULL,
+        identity_secret BLOB,
+        certificate TEXT,
+        UNIQUE (server, name)
+    ) STRICT;
+
+    CREATE TABLE servers (
+        address TEXT PRIMARY KEY,
+        key BLOB NOT NULL,
+        token BLOB
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE contacts (
+        profile INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        identity BLOB,
+        generation INTEGER NOT NULL,
+        blocked INTEGER NOT NULL,
+        PRIMARY KEY (profile, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The number of the next message to each user: never goes back, so that no number is used
+    -- twice even when messages are given up.
+    CREATE TABLE sequences (
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        next INTEGER NOT NULL,
+        PRIMARY KEY (profile, peer)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY,
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        -- 0 queued, 1 delivered, 2 failed, 3 incoming
+        state INTEGER NOT NULL,
+        why TEXT,
+        -- Of the sender, when incoming.
+        identity BLOB,
+        device BLOB,
+        sequence INTEGER NOT NULL,
+        nonce BLOB NOT NULL,
+        -- When the sender says it was typed.
+        sent INTEGER NOT NULL,
+        -- When it was typed here or arrived here, and when it was delivered.
+        at INTEGER NOT NULL,
+        delivered_at INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX outgoing ON messages (profile, peer, sequence) WHERE state <> 3;
+    CREATE UNIQUE INDEX incoming ON messages (profile, identity, device, sequence)
+        WHERE state = 3;
+    CREATE INDEX queued ON messages (profile, peer, sequence) WHERE state = 0;
+    CREATE INDEX conversation ON messages (profile, peer, id);
+
+    CREATE VIRTUAL TABLE words USING fts5 (
+        body, content = 'messages', content_rowid = 'id',
+        tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TRIGGER indexed AFTER INSERT ON messages BEGIN
+        INSERT INTO words (rowid, body) VALUES (new.id, new.body);
+    END;
+
+    CREATE TABLE transfers (
+        id INTEGER PRIMARY KEY,
+        profile INTEGER NOT NULL,
+        -- 0 sending, 1 receiving
+        direction INTEGER NOT NULL,
+        transfer BLOB NOT NULL,
+        peer TEXT NOT NULL,
+        name TEXT NOT NULL,
+        path BLOB,
+        size INTEGER NOT NULL,
+        media_type TEXT NOT NULL,
+        root BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        -- 0 offered, 1 running, 2 complete, 3 declined, 4 cancelled, 5 cancelled by the peer
+        state INTEGER NOT NULL,
+        -- Why it was cancelled: 0 user, 1 source gone, 2 source changed, 3 corrupt
+        reason INTEGER,
+        paused INTEGER NOT NULL,
+        UNIQUE (profile, direction, transfer)
+    ) STRICT;
+"];
+
+/// Brings the file to the present schema, or says why it is left alone.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
+    let text = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            "it is damaged, or is no database".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    let transaction = connection.transaction().map_err(text)?;
+    let version = owned_version(&transaction).map_err(text)??;
+    for step in STEPS.iter().skip(version) {
+        transaction.execute_batch(step).map_err(text)?;
+    }
+    if version < STEPS.len() {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(text)?;
+        transaction.pragma_update(None, "user_version", STEPS.len() as i64).map_err(text)?;
+    }
+    transaction.commit().map_err(text)
+}
+
+/// The schema's version: 0 for an empty file; an error for one that is not ours to touch.
+fn owned_version(transaction: &Transaction<'_>) -> rusqlite::Result<Result<usize, String>> {
+    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    if tables == 0 {
+        return Ok(Ok(0));
+    }
+    if application != i64::from(APPLICATION_ID) {
+        return Ok(Err("it belongs to another program".to_owned()));
+    }
+    match usize::try_from(version) {
+        Ok(known) if (1..=STEPS.len()).contains(&known) => Ok(Ok(known)),
+        _ => Ok(Err(format!(
+            "it was written by a newer version of this program (schema {version}, this version \
+             knows {}): update, or use another data folder",
+            STEPS.len()
+        ))),
+    }
+}

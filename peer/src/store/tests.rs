@@ -1,0 +1,478 @@
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use wire::app::identity::{Identity, IdentityKey};
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, TransferId};
+use wire::{PublicKey, StaticKey};
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::work::*;
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn account_id(text: &str) -> AccountId {
+    AccountId { server: "localhost:5000".to_owned(), name: name(text) }
+}
+
+fn one(database: &mut Database, request: StoreRequest) -> Result<StoreReply, StoreError> {
+    let mut answers = database.run(vec![request]);
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+fn done(database: &mut Database, request: StoreRequest) {
+    assert!(matches!(one(database, request), Ok(StoreReply::Done)));
+}
+
+fn load(database: &mut Database, account: Option<AccountId>) -> Profile {
+    match one(database, StoreRequest::Load(account)) {
+        Ok(StoreReply::Loaded(profile)) => *profile,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn installation(byte: u8) -> Installation {
+    Installation {
+        device: StaticKey::from_private([byte; 32]),
+        token_secret: Zeroizing::new([byte; 32]),
+    }
+}
+
+fn log_in(database: &mut Database, who: &str, byte: u8) {
+    load(database, Some(account_id(who)));
+    done(database, StoreRequest::SaveInstallation(installation(byte)));
+    let identity = Identity::from_secret(&[byte; 32]);
+    let account = Account {
+        name: name(who),
+        server: "localhost:5000".to_owned(),
+        identity_secret: Zeroizing::new([byte; 32]),
+        certificate: identity.certify(who, installation(byte).device.public(), 1),
+    };
+    done(database, StoreRequest::SaveAccount(Some(account)));
+}
+
+fn fresh() -> Database {
+    let mut database = Database::open_in_memory().unwrap();
+    log_in(&mut database, "alice", 1);
+    database
+}
+
+fn queue(database: &mut Database, to: &str, body: &str) -> Outgoing {
+    let request =
+        StoreRequest::Queue { to: name(to), body: body.to_owned(), nonce: [3; 16], at: 7 };
+    match one(database, request) {
+        Ok(StoreReply::Queued(outgoing)) => outgoing,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn incoming(sequence: u64, after: u64, body: &str) -> Incoming {
+    Incoming {
+        from: name("bob"),
+        identity: IdentityKey([2; 32]),
+        device: PublicKey([4; 32]),
+        sequence,
+        after,
+        nonce: [5; 16],
+        sent: 10,
+        at: 11,
+        body: body.to_owned(),
+    }
+}
+
+fn receive(database: &mut Database, message: Incoming) -> Receipt {
+    match one(database, StoreRequest::Receive(message)) {
+        Ok(StoreReply::Received(receipt)) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn lines(database: &mut Database, request: StoreRequest) -> Vec<String> {
+    match one(database, request) {
+        Ok(StoreReply::Lines(lines)) => lines.into_iter().map(|line| line.body).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn transfer(byte: u8, state: TransferState) -> TransferRecord {
+    TransferRecord {
+        direction: Direction::Receiving,
+        id: TransferId([byte; 16]),
+        with: name("bob"),
+        name: "film.mp4".to_owned(),
+        path: Some(PathBuf::from("/tmp/\u{fffd}x")),
+        size: u64::MAX,
+        media_type: "video/mp4".to_owned(),
+        root: [9; 32],
+        at: 12,
+        state,
+        paused: true,
+    }
+}
+
+#[test]
+fn a_profile_comes_back_as_it_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(dir.path()).unwrap();
+    assert!(load(&mut database, None).installation.is_none());
+    log_in(&mut database, "alice", 1);
+    let contact = Contact {
+        name: name("bob"),
+        identity: Some(IdentityKey([8; 32])),
+        generation: u64::MAX,
+        blocked: true,
+    };
+    done(&mut database, StoreRequest::SaveContact(contact.clone()));
+    let address = "localhost:5000".to_owned();
+    let key = PublicKey([6; 32]);
+    done(&mut database, StoreRequest::PinServer { address: address.clone(), key });
+    done(&mut database, StoreRequest::SaveServerToken { address: address.clone(), token: [7; 24] });
+    let queued = queue(&mut database, "bob", "hello");
+    let states = [
+        TransferState::Running,
+        TransferState::Offered,
+        TransferState::CancelledByPeer(CancelReason::Corrupt),
+        TransferState::Cancelled(CancelReason::SourceChanged),
+        TransferState::Declined,
+        TransferState::Complete,
+    ];
+    let records: Vec<TransferRecord> =
+        (1..).zip(states).map(|(byte, state)| transfer(byte, state)).collect();
+    for record in &records {
+        done(&mut database, StoreRequest::SaveTransfer(record.clone()));
+    }
+    drop(database);
+
+    let mut database = Database::open(dir.path()).unwrap();
+    let profile = load(&mut database, None);
+    let kept = profile.installation.unwrap();
+    assert_eq!(kept.device.private(), installation(1).device.private());
+    assert_eq!(*kept.token_secret, [1; 32]);
+    let account = profile.account.unwrap();
+    assert_eq!((account.name, *account.identity_secret), (name("alice"), [1; 32]));
+    let identity = Identity::from_secret(&[1; 32]).public();
+    assert!(account.certificate.is_signed_by(identity, "alice"));
+    assert_eq!(profile.contacts, [contact]);
+    assert_eq!(profile.outbox, [queued]);
+    assert_eq!(profile.transfers, records);
+    assert_eq!(profile.servers.len(), 1);
+    assert_eq!((profile.servers[0].key, profile.servers[0].token), (key, Some([7; 24])));
+}
+
+#[test]
+fn accounts_do_not_see_each_other() {
+    let mut database = fresh();
+    queue(&mut database, "bob", "from alice");
+    done(&mut database, StoreRequest::SaveTransfer(transfer(1, TransferState::Running)));
+    log_in(&mut database, "carol", 2);
+    let history = StoreRequest::History { with: None, limit: 10 };
+    assert!(lines(&mut database, history).is_empty());
+    assert_eq!(queue(&mut database, "bob", "from carol").id.sequence, 1);
+    assert!(load(&mut database, Some(account_id("carol"))).transfers.is_empty());
+    let alice = load(&mut database, Some(account_id("alice")));
+    assert!(alice.account.is_none(), "only one is logged in");
+    assert_eq!((alice.outbox.len(), alice.transfers.len()), (1, 1));
+}
+
+#[test]
+fn logging_out_removes_the_secrets_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(dir.path()).unwrap();
+    log_in(&mut database, "alice", 0xa7);
+    queue(&mut database, "bob", "kept");
+    done(&mut database, StoreRequest::SaveAccount(None));
+    assert!(load(&mut database, None).installation.is_none());
+    assert_eq!(load(&mut database, Some(account_id("alice"))).outbox.len(), 1);
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let device = [0xa7; 32];
+        // Device key and token secret remain (64 bytes in a row); the identity would be a third.
+        assert!(!bytes.windows(96).any(|window| window.chunks(32).all(|part| part == device)));
+    }
+}
+
+#[test]
+fn requests_without_a_profile_are_refused() {
+    let mut database = Database::open_in_memory().unwrap();
+    assert!(one(&mut database, StoreRequest::SaveInstallation(installation(1))).is_err());
+    assert!(one(&mut database, StoreRequest::Receive(incoming(1, 0, "x"))).is_err());
+    load(&mut database, Some(account_id("alice")));
+    assert!(one(&mut database, StoreRequest::Receive(incoming(1, 0, "x"))).is_err());
+}
+
+#[test]
+fn numbers_are_never_reused_and_name_the_one_before() {
+    let mut database = fresh();
+    let chain: Vec<(u64, u64)> = ["one", "two", "three"]
+        .map(|body| queue(&mut database, "bob", body))
+        .map(|outgoing| (outgoing.id.sequence, outgoing.after))
+        .to_vec();
+    assert_eq!(chain, [(1, 0), (2, 1), (3, 2)]);
+    assert_eq!(queue(&mut database, "carol", "other").id.sequence, 1);
+    for sequence in [2, 3] {
+        let id = MessageId { to: name("bob"), sequence };
+        done(&mut database, StoreRequest::Failed { id, why: "blocked".to_owned() });
+    }
+    let fourth = queue(&mut database, "bob", "four");
+    assert_eq!((fourth.id.sequence, fourth.after), (4, 1));
+}
+
+/// What waits behind a message that is given up no longer names it.
+#[test]
+fn the_outbox_is_linked_past_what_was_given_up() {
+    let mut database = fresh();
+    for body in ["one", "two", "three"] {
+        queue(&mut database, "bob", body);
+    }
+    let second = MessageId { to: name("bob"), sequence: 2 };
+    done(&mut database, StoreRequest::Failed { id: second.clone(), why: "x".to_owned() });
+    let outbox = load(&mut database, None).outbox;
+    let chain: Vec<_> = outbox.iter().map(|out| (out.id.sequence, out.after)).collect();
+    assert_eq!(chain, [(1, 0), (3, 1)]);
+    done(&mut database, StoreRequest::Delivered { id: second, at: 5 });
+    done(
+        &mut database,
+        StoreRequest::Delivered { id: MessageId { to: name("bob"), sequence: 1 }, at: 5 },
+    );
+    let outbox = load(&mut database, None).outbox;
+    assert_eq!(outbox.iter().map(|out| (out.id.sequence, out.after)).collect::<Vec<_>>(), [(3, 2)]);
+    let reply = one(&mut database, StoreRequest::History { with: None, limit: 9 });
+    let Ok(StoreReply::Lines(lines)) = reply else { panic!() };
+    let states: Vec<_> = lines.into_iter().map(|line| line.state).collect();
+    assert_eq!(states, [MessageState::Delivered, MessageState::Delivered, MessageState::Queued]);
+}
+
+#[test]
+fn a_message_is_fresh_once() {
+    let mut database = fresh();
+    let fresh = |gap| Receipt::Fresh { gap };
+    assert_eq!(receive(&mut database, incoming(1, 0, "a")), fresh(false));
+    assert_eq!(receive(&mut database, incoming(1, 0, "a")), Receipt::Duplicate);
+    assert_eq!(receive(&mut database, incoming(2, 1, "b")), fresh(false));
+    assert_eq!(receive(&mut database, incoming(5, 4, "c")), fresh(true), "3 and 4 are missing");
+    assert_eq!(receive(&mut database, incoming(7, 5, "d")), fresh(false), "6 was given up");
+    assert_eq!(receive(&mut database, incoming(u64::MAX, 7, "e")), fresh(false));
+    // Linked anew because another was given up meanwhile: still the same message.
+    assert_eq!(receive(&mut database, incoming(7, 2, "d")), Receipt::Duplicate);
+    let history = StoreRequest::History { with: Some(name("bob")), limit: 100 };
+    assert_eq!(lines(&mut database, history), ["a", "b", "c", "d", "e"]);
+}
+
+/// A sender who says two things under one number is found out; the first stands.
+#[test]
+fn equivocation_is_a_conflict() {
+    let mut database = fresh();
+    receive(&mut database, incoming(1, 0, "yes"));
+    assert_eq!(receive(&mut database, incoming(1, 0, "no")), Receipt::Conflict);
+    let other_nonce = Incoming { nonce: [6; 16], ..incoming(1, 0, "yes") };
+    assert_eq!(receive(&mut database, other_nonce), Receipt::Conflict);
+    let other_device = Incoming { device: PublicKey([5; 32]), ..incoming(1, 0, "no") };
+    assert_eq!(receive(&mut database, other_device), Receipt::Fresh { gap: false });
+    let history = StoreRequest::History { with: None, limit: 100 };
+    assert_eq!(lines(&mut database, history), ["yes", "no"]);
+}
+
+#[test]
+fn history_gives_the_newest_lines_oldest_first() {
+    let mut database = fresh();
+    for body in ["1", "2", "3"] {
+        queue(&mut database, "bob", body);
+    }
+    queue(&mut database, "carol", "4");
+    let bob = StoreRequest::History { with: Some(name("bob")), limit: 2 };
+    assert_eq!(lines(&mut database, bob), ["2", "3"]);
+    let all = StoreRequest::History { with: None, limit: 2 };
+    assert_eq!(lines(&mut database, all), ["3", "4"]);
+}
+
+#[test]
+fn search_takes_words_not_a_query_language() {
+    let mut database = fresh();
+    for body in ["Grüße aus Köln", "say \"AND\" loudly", "a - b * c", "NEAR the end", "köln ende"]
+    {
+        queue(&mut database, "bob", body);
+    }
+    receive(&mut database, incoming(1, 0, "from Köln"));
+    let mut find = |text: &str| {
+        lines(&mut database, StoreRequest::Search { text: text.to_owned(), limit: 10 })
+    };
+    assert_eq!(find("koln"), ["Grüße aus Köln", "köln ende", "from Köln"]);
+    assert_eq!(find("KÖLN grüße"), ["Grüße aus Köln"]);
+    assert_eq!(find("\"and"), ["say \"AND\" loudly"]);
+    assert_eq!(find("NEAR end"), ["NEAR the end"]);
+    assert_eq!(find("NOT"), [""; 0]);
+    assert_eq!(find("body:loudly"), [""; 0]);
+    let newest = StoreRequest::Search { text: "köln".to_owned(), limit: 1 };
+    assert_eq!(lines(&mut database, newest), ["from Köln"]);
+    let none = StoreRequest::Search { text: "\" * -".to_owned(), limit: 1 };
+    assert!(one(&mut database, none).is_err());
+}
+
+#[test]
+fn transfers_that_are_over_are_kept_up_to_a_bound() {
+    let mut database = fresh();
+    let running = transfer(255, TransferState::Running);
+    done(&mut database, StoreRequest::SaveTransfer(running.clone()));
+    for number in 0..300_u32 {
+        let mut record = transfer(0, TransferState::Complete);
+        record.id.0[..4].copy_from_slice(&number.to_be_bytes());
+        done(&mut database, StoreRequest::SaveTransfer(record));
+    }
+    let kept = load(&mut database, None).transfers;
+    assert_eq!(kept.len(), 201);
+    assert_eq!(kept[0], running);
+    assert_eq!(kept[200].id.0[..4], 299_u32.to_be_bytes());
+}
+
+#[test]
+fn one_bad_request_spoils_no_other() {
+    let mut database = fresh();
+    let stranger = Account {
+        name: name("mallory"),
+        server: "x:1".to_owned(),
+        identity_secret: Zeroizing::new([0; 32]),
+        certificate: Identity::from_secret(&[0; 32]).certify("mallory", PublicKey([0; 32]), 0),
+    };
+    let answers = database.run(vec![
+        StoreRequest::Receive(incoming(1, 0, "before")),
+        StoreRequest::SaveAccount(Some(stranger)),
+        StoreRequest::Receive(incoming(2, 1, "after")),
+    ]);
+    let outcomes: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(outcomes, [true, false, true]);
+    assert!(load(&mut database, None).account.is_some(), "the failed one changed nothing");
+    let history = StoreRequest::History { with: None, limit: 10 };
+    assert_eq!(lines(&mut database, history), ["before", "after"]);
+}
+
+/// A process that dies before its commit leaves the state before; after it, the state after.
+#[test]
+fn a_crash_loses_only_what_was_not_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(dir.path()).unwrap();
+    log_in(&mut database, "alice", 1);
+    receive(&mut database, incoming(1, 0, "answered"));
+    let transaction = database.connection.transaction().unwrap();
+    let open = Some(Open { account: account_id("alice"), row: Some(1) });
+    answer(&transaction, &mut open.clone(), StoreRequest::Receive(incoming(2, 1, "torn"))).unwrap();
+    // What stands on the disk at this moment is all that a killed process would leave.
+    let crashed = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), crashed.path().join(entry.file_name())).unwrap();
+    }
+    let mut database = Database::open(crashed.path()).unwrap();
+    load(&mut database, None);
+    let history = StoreRequest::History { with: None, limit: 10 };
+    assert_eq!(lines(&mut database, history), ["answered"]);
+    assert_eq!(receive(&mut database, incoming(2, 1, "torn")), Receipt::Fresh { gap: false });
+}
+
+#[test]
+fn what_cannot_be_written_is_not_acknowledged() {
+    let mut database = fresh();
+    database.connection.execute_batch("PRAGMA query_only = 1").unwrap();
+    let answers = database.run(vec![
+        StoreRequest::Receive(incoming(1, 0, "x")),
+        StoreRequest::Receive(incoming(2, 1, "y")),
+    ]);
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(answers.len(), 2);
+}
+
+#[test]
+fn two_processes_on_one_folder_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Database::open(dir.path()).unwrap();
+    let error = Database::open(dir.path()).err().unwrap();
+    assert!(error.0.contains("in use by another peer"), "{error}");
+    drop(first);
+    Database::open(dir.path()).unwrap();
+}
+
+#[test]
+fn files_of_others_are_left_alone() {
+    let open = |sql: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("peer.sqlite");
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        Database::open(dir.path()).err().unwrap().0
+    };
+    assert!(open("CREATE TABLE foreign_table (x)").contains("another program"));
+    let newer = "PRAGMA application_id = 0x54494e43; PRAGMA user_version = 99;
+                 CREATE TABLE later (x)";
+    assert!(open(newer).contains("newer version"));
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("peer.sqlite"), vec![b'x'; 8192]).unwrap();
+    let error = Database::open(dir.path()).err().unwrap().0;
+    assert!(error.contains("not a database") || error.contains("no database"), "{error}");
+    assert_eq!(std::fs::read(dir.path().join("peer.sqlite")).unwrap(), vec![b'x'; 8192]);
+}
+
+#[test]
+fn the_files_are_for_their_owner_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut database = Database::open(&data).unwrap();
+    log_in(&mut database, "alice", 1);
+    assert_eq!(data.metadata().unwrap().mode() & 0o777, 0o700);
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600, "{path:?}");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::write(&elsewhere, "").unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700)).unwrap();
+    symlink(&elsewhere, data.join("peer.sqlite")).unwrap();
+    assert!(Database::open(&data).is_err());
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever somebody searches for, it is no syntax error, and a text is found by its words.
+    #[test]
+    fn any_text_can_be_searched_for(text: String, word in "[a-zäöü0-9]{1,12}") {
+        let mut database = fresh();
+        queue(&mut database, "bob", &format!("x {word} y"));
+        let request = StoreRequest::Search { text: text.clone(), limit: 5 };
+        let sound = match one(&mut database, request) {
+            Ok(_) => true,
+            Err(error) => error.0.contains("at least one word"),
+        };
+        prop_assert!(sound);
+        let found = lines(&mut database, StoreRequest::Search { text: word.clone(), limit: 5 });
+        prop_assert_eq!(found.len(), 1);
+    }
+
+    /// Whatever arrives in whatever order, each number is fresh exactly once.
+    #[test]
+    fn every_number_is_fresh_once(sequences in prop::collection::vec(1_u64..20, 1..60)) {
+        let mut database = fresh();
+        let mut seen = std::collections::BTreeSet::new();
+        for sequence in sequences {
+            let message = incoming(sequence, sequence - 1, &sequence.to_string());
+            let gap = sequence > 1 && !seen.contains(&(sequence - 1));
+            let expected = if seen.insert(sequence) {
+                Receipt::Fresh { gap }
+            } else {
+                Receipt::Duplicate
+            };
+            prop_assert_eq!(receive(&mut database, message), expected);
+        }
+    }
+}

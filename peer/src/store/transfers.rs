@@ -1,0 +1,142 @@
+//! Transfers, with what is needed to go on with them after a restart.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use rusqlite::{Connection, Row, params};
+use wire::app::peer::{CancelReason, TransferId};
+
+use super::profile::name;
+use super::{Answer, failed};
+use crate::work::{Direction, StoreReply, TransferRecord, TransferState};
+
+/// Transfers that are over and still kept, the newest of each profile: enough to answer a sender
+/// who has not yet heard that his file has arrived.
+const KEPT: i64 = 200;
+
+/// Keeps the state of a transfer.
+pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecord) -> Answer {
+    let (state, reason) = state_columns(&record.state);
+    let path = record.path.as_ref().map(|path| path.as_os_str().as_bytes());
+    connection
+        .prepare_cached(
+            "INSERT INTO transfers (profile, direction, transfer, peer, name, path, size,
+                media_type, root, at, state, reason, paused)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT DO UPDATE SET peer = ?4, name = ?5, path = ?6, size = ?7,
+                media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13",
+        )
+        .and_then(|mut upsert| {
+            upsert.execute(params![
+                profile,
+                direction_column(record.direction),
+                record.id.0,
+                record.with.as_str(),
+                record.name,
+                path,
+                record.size.cast_signed(),
+                record.media_type,
+                record.root,
+                record.at.cast_signed(),
+                state,
+                reason,
+                record.paused
+            ])
+        })
+        .map_err(failed)?;
+    if record.state.is_over() {
+        prune(connection, profile).map_err(failed)?;
+    }
+    Ok(StoreReply::Done)
+}
+
+/// Transfers that are not over, and the newest of those that are, oldest first.
+pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<TransferRecord>> {
+    connection
+        .prepare_cached(
+            "SELECT direction, transfer, peer, name, path, size, media_type, root, at, state,
+                reason, paused
+             FROM transfers WHERE profile = ?1 ORDER BY id",
+        )?
+        .query_map([profile], record)?
+        .collect()
+}
+
+fn prune(connection: &Connection, profile: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM transfers WHERE profile = ?1 AND state > 1 AND id NOT IN
+             (SELECT id FROM transfers WHERE profile = ?1 AND state > 1
+              ORDER BY id DESC LIMIT ?2)",
+        )?
+        .execute(params![profile, KEPT])?;
+    Ok(())
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<TransferRecord> {
+    Ok(TransferRecord {
+        direction: match row.get::<_, i64>(0)? {
+            0 => Direction::Sending,
+            _ => Direction::Receiving,
+        },
+        id: TransferId(row.get(1)?),
+        with: name(row, 2)?,
+        name: row.get(3)?,
+        path: row.get::<_, Option<Vec<u8>>>(4)?.map(path),
+        size: row.get::<_, i64>(5)?.cast_unsigned(),
+        media_type: row.get(6)?,
+        root: row.get(7)?,
+        at: row.get::<_, i64>(8)?.cast_unsigned(),
+        state: state(row.get(9)?, row.get(10)?),
+        paused: row.get(11)?,
+    })
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(<OsStr as ToOwned>::Owned::from_vec(bytes))
+}
+
+const fn direction_column(direction: Direction) -> i64 {
+    match direction {
+        Direction::Sending => 0,
+        Direction::Receiving => 1,
+    }
+}
+
+const fn state_columns(state: &TransferState) -> (i64, Option<i64>) {
+    match state {
+        TransferState::Offered => (0, None),
+        TransferState::Running => (1, None),
+        TransferState::Complete => (2, None),
+        TransferState::Declined => (3, None),
+        TransferState::Cancelled(reason) => (4, Some(reason_column(*reason))),
+        TransferState::CancelledByPeer(reason) => (5, Some(reason_column(*reason))),
+    }
+}
+
+const fn reason_column(reason: CancelReason) -> i64 {
+    match reason {
+        CancelReason::User => 0,
+        CancelReason::SourceGone => 1,
+        CancelReason::SourceChanged => 2,
+        CancelReason::Corrupt => 3,
+    }
+}
+
+const fn state(state: i64, reason: Option<i64>) -> TransferState {
+    let why = match reason {
+        Some(1) => CancelReason::SourceGone,
+        Some(2) => CancelReason::SourceChanged,
+        Some(3) => CancelReason::Corrupt,
+        _ => CancelReason::User,
+    };
+    match state {
+        0 => TransferState::Offered,
+        1 => TransferState::Running,
+        2 => TransferState::Complete,
+        3 => TransferState::Declined,
+        4 => TransferState::Cancelled(why),
+        _ => TransferState::CancelledByPeer(why),
+    }
+}
