@@ -166,14 +166,26 @@ impl<'a> Frame<'a> {
                 out.extend_from_slice(text.as_bytes());
             }
             Self::Stream { id, offset, data, fin } => {
-                out.push(if fin { STREAM_FIN } else { STREAM });
-                put_varint(out, id.raw());
-                put_varint(out, offset);
-                put_varint(out, data.len() as u64);
+                put_stream_header(out, id, offset, data.len(), fin);
                 out.extend_from_slice(data);
             }
         }
     }
+}
+
+/// Appends the part of a STREAM frame that stands before its `len` bytes of data, so that a
+/// sender can copy these from where they lie.
+pub(crate) fn put_stream_header(
+    out: &mut Vec<u8>,
+    id: StreamId,
+    offset: u64,
+    len: usize,
+    fin: bool,
+) {
+    out.push(if fin { STREAM_FIN } else { STREAM });
+    put_varint(out, id.raw());
+    put_varint(out, offset);
+    put_varint(out, len as u64);
 }
 
 /// The bytes that a STREAM frame takes besides its data.

@@ -1,11 +1,18 @@
 //! Flow control: how far the other side may send, and how far we may (RFC 9000 section 4).
 
+use crate::codec::VARINT_MAX;
 use crate::config::TransportConfig;
+use crate::error::ProtocolError;
+use crate::time::{Duration, Instant};
 
 /// What a stream's window starts with; it grows while the reader keeps up.
 const FIRST_STREAM_WINDOW: u64 = 256 << 10;
 /// The same for the whole connection.
 const FIRST_CONNECTION_WINDOW: u64 = 512 << 10;
+/// MAX_STREAMS is sent once this part of the streams has ended...
+const STREAMS_PER_UPDATE: u64 = 4;
+/// The largest number of streams that a StreamId can name.
+pub(super) const MAX_STREAMS: u64 = 1 << 59;
 
 /// The limits on streams that one side states in its transport parameters and raises later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +31,204 @@ impl Limits {
         Self {
             stream_window: config.stream_window.min(FIRST_STREAM_WINDOW),
             connection_window: config.connection_window.min(FIRST_CONNECTION_WINDOW),
-            max_streams: config.max_streams,
+            max_streams: config.max_streams.min(MAX_STREAMS),
         }
+    }
+}
+
+/// How far the other side may send, on one stream or on all together.
+///
+/// ```text
+/// 0         consumed        received            limit
+/// |- read ----|- in memory ----|- may still come -|
+///             |------------- size ----------------|   right after an update
+/// ```
+#[derive(Clone, Debug)]
+pub(super) struct ReceiveWindow {
+    /// Bytes that the application has read, or that were thrown away.
+    pub(super) consumed: u64,
+    /// The highest offset that arrived; on the connection, the sum of those [W-88].
+    pub(super) received: u64,
+    /// The highest offset that the other side was allowed.
+    limit: u64,
+    size: u64,
+    max_size: u64,
+    /// When `limit` was last raised.
+    raised: Instant,
+}
+
+impl ReceiveWindow {
+    /// A window of `size` that may grow to `max_size`.
+    pub(super) fn new(size: u64, max_size: u64, now: Instant) -> Self {
+        let max_size = max_size.min(VARINT_MAX);
+        let size = size.min(max_size);
+        Self { consumed: 0, received: 0, limit: size, size, max_size, raised: now }
+    }
+
+    /// Whether bytes up to `end` may come.
+    pub(super) const fn check(&self, end: u64) -> Result<(), ProtocolError> {
+        if end > self.limit { Err(ProtocolError::FlowControl) } else { Ok(()) }
+    }
+
+    /// Counts what arrived up to `end`.
+    pub(super) fn receive(&mut self, end: u64) -> Result<(), ProtocolError> {
+        self.check(end)?;
+        self.received = self.received.max(end);
+        Ok(())
+    }
+
+    /// Whether the other side should be told a higher limit: half the window is free [W-89].
+    pub(super) fn is_due(&self) -> bool {
+        self.target() - self.limit >= (self.size / 2).max(1)
+    }
+
+    /// Raises the limit and says it. A window that is used up within two round trips is what
+    /// holds the sender back, so it doubles [W-89].
+    pub(super) fn raise(&mut self, now: Instant, rtt: Duration) -> u64 {
+        if self.is_due() {
+            if now - self.raised < rtt.saturating_mul(2) {
+                self.size = (self.size * 2).min(self.max_size);
+            }
+            self.limit = self.target();
+            self.raised = now;
+        }
+        self.limit
+    }
+
+    fn target(&self) -> u64 {
+        (self.consumed + self.size).min(VARINT_MAX).max(self.limit)
+    }
+}
+
+/// How far we may send on all streams together.
+#[derive(Clone, Debug)]
+pub(super) struct SendWindow {
+    pub(super) limit: u64,
+    /// Bytes sent for the first time.
+    pub(super) used: u64,
+}
+
+impl SendWindow {
+    pub(super) const fn credit(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
+/// The streams of one class: how many were opened by each side, and how many may be.
+#[derive(Clone, Debug)]
+pub(super) struct StreamCounts {
+    /// Opened by this side; the index of the next.
+    pub(super) local_opened: u64,
+    /// How many the other side lets us open in all.
+    pub(super) local_limit: u64,
+    /// Opened by the other side; the index of the next.
+    pub(super) remote_opened: u64,
+    /// How many we let the other side open in all.
+    pub(super) remote_limit: u64,
+    /// Of those, forgotten.
+    remote_ended: u64,
+    /// How many of them may be open at once.
+    max_open: u64,
+}
+
+impl StreamCounts {
+    pub(super) const fn new(local_limit: u64, max_open: u64) -> Self {
+        Self {
+            local_opened: 0,
+            local_limit,
+            remote_opened: 0,
+            remote_limit: max_open,
+            remote_ended: 0,
+            max_open,
+        }
+    }
+
+    /// A stream of the other side was forgotten.
+    pub(super) const fn remote_end(&mut self) {
+        self.remote_ended += 1;
+    }
+
+    /// Whether the other side should be told a higher limit: a quarter may be opened anew, or it
+    /// has none left and could have one [W-84].
+    pub(super) fn is_due(&self) -> bool {
+        let more = self.target() - self.remote_limit;
+        more > 0
+            && (more >= self.max_open / STREAMS_PER_UPDATE
+                || self.remote_opened == self.remote_limit)
+    }
+
+    /// Raises the limit and says it.
+    pub(super) fn raise(&mut self) -> u64 {
+        self.remote_limit = self.target();
+        self.remote_limit
+    }
+
+    fn target(&self) -> u64 {
+        (self.remote_ended + self.max_open).min(MAX_STREAMS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(50);
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1000)
+    }
+
+    /// [W-88]
+    #[test]
+    fn the_last_allowed_byte_passes_and_the_next_does_not() {
+        let mut window = ReceiveWindow::new(100, 100, at(0));
+        assert_eq!(window.receive(100), Ok(()));
+        assert_eq!(window.receive(101), Err(ProtocolError::FlowControl));
+        assert_eq!(window.received, 100);
+    }
+
+    /// [W-89]
+    #[test]
+    fn limits_are_raised_at_half_and_windows_grow_for_a_fast_reader_only() {
+        let mut window = ReceiveWindow::new(100, 350, at(0));
+        window.consumed = 49;
+        assert!(!window.is_due());
+        assert_eq!(window.raise(at(1), RTT), 100, "not due, nothing changes");
+        window.consumed = 50;
+        assert!(window.is_due());
+        assert_eq!(window.raise(at(200), RTT), 150, "slow");
+        window.consumed = 100;
+        assert_eq!(window.raise(at(299), RTT), 300, "fast: doubled");
+        window.consumed = 200;
+        assert_eq!(window.raise(at(300), RTT), 550, "not above what is configured");
+    }
+
+    #[test]
+    fn extreme_windows_neither_panic_nor_update_for_ever() {
+        let mut none = ReceiveWindow::new(0, 0, at(0));
+        assert!(!none.is_due());
+        assert_eq!(none.raise(at(0), RTT), 0);
+        let mut huge = ReceiveWindow::new(u64::MAX, u64::MAX, at(0));
+        assert_eq!(huge.receive(VARINT_MAX), Ok(()));
+        huge.consumed = VARINT_MAX;
+        assert!(!huge.is_due());
+        assert_eq!(huge.raise(at(0), RTT), VARINT_MAX);
+    }
+
+    /// [W-84]
+    #[test]
+    fn streams_are_allowed_anew_in_quarters_or_when_none_is_left() {
+        let mut counts = StreamCounts::new(0, 8);
+        counts.remote_opened = 7;
+        counts.remote_end();
+        assert!(!counts.is_due());
+        counts.remote_end();
+        assert!(counts.is_due());
+        assert_eq!(counts.raise(), 10);
+        counts.remote_end();
+        assert!(!counts.is_due());
+        counts.remote_opened = 10;
+        assert!(counts.is_due());
+        assert!(!StreamCounts::new(0, 0).is_due());
     }
 }

@@ -1,9 +1,24 @@
-//! The streams of one connection.
+//! The streams of one connection (PROTOCOL.md, "Streams").
+//!
+//! [`Streams`] owns what all of them share: windows of the connection, memory, the order of
+//! sending. A stream is two halves that know nothing of each other: [`send`] and [`recv`].
+//! Every queue here is a set of streams or of flags, so none is longer than there are streams;
+//! nothing that happens per datagram looks at streams that have nothing to do.
 
 mod flow;
+mod pages;
+mod ranges;
+mod recv;
+mod schedule;
+mod send;
 
-pub(crate) use flow::Limits;
+use std::collections::{BTreeMap, VecDeque};
 
+use self::flow::{MAX_STREAMS, ReceiveWindow, SendWindow, StreamCounts};
+use self::pages::{PAGE, Pool};
+use self::recv::{Chunk, RecvHalf};
+use self::schedule::{Control, Lane};
+use self::send::{Progress, SendHalf};
 use crate::config::TransportConfig;
 use crate::endpoint::Read;
 use crate::error::{OpenError, ProtocolError, ReadError, WriteError};
@@ -11,11 +26,26 @@ use crate::event::Event;
 use crate::id::{Class, Side, StreamId};
 use crate::time::{Duration, Instant};
 
+pub(crate) use self::flow::Limits;
+
+/// Separate ranges that may always wait in one stream, and in all of a connection. Sixteen bytes
+/// are kept for each. With half of a window of full datagrams lost at random, a quarter as many
+/// ranges remain as there were datagrams.
+const MIN_RANGES: usize = 1024;
+/// Larger windows may have one more range in a stream for so many bytes...
+const BYTES_PER_STREAM_RANGE: u64 = 2048;
+/// ...and in a connection, where many streams may have some.
+const BYTES_PER_RANGE: u64 = 256;
+/// Free pages that are kept: so much of the connection's window...
+const FREE_PART: u64 = 8;
+/// ...but not more than a megabyte.
+const MAX_FREE_PAGES: u64 = (1 << 20) / PAGE as u64;
+
 /// A frame that [`Streams::write_frames`] wrote, to be handed back when the datagram that
 /// carried it is acknowledged or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamFrame {
-    /// STREAM: bytes from `offset`, and whether the end of the stream was told with them.
+    /// STREAM: `len` bytes from `offset`, and whether the end of the stream was told with them.
     Data { id: StreamId, offset: u64, len: u32, fin: bool },
     /// RESET_STREAM.
     Reset(StreamId),
@@ -30,20 +60,93 @@ pub(crate) enum StreamFrame {
 }
 
 /// All streams of one connection: what they hold, what they may send, and in which order.
-pub(crate) struct Streams {}
+#[derive(Debug)]
+pub(crate) struct Streams {
+    side: Side,
+    settings: Settings,
+    streams: BTreeMap<StreamId, Box<Stream>>,
+    counts: [StreamCounts; Class::ALL.len()],
+    /// How far the other side may send on all streams together.
+    window: ReceiveWindow,
+    /// How far this side may.
+    credit: SendWindow,
+    pool: Pool,
+    /// Separate ranges that wait in all streams.
+    ranges: usize,
+    lanes: [Lane; Class::ALL.len()],
+    control: Control,
+    events: VecDeque<Event>,
+    now: Instant,
+    rtt: Duration,
+    retransmitted: u64,
+}
 
-#[expect(unused_variables, clippy::unused_self, reason = "signatures first, bodies follow")]
+/// What does not change.
+#[derive(Debug)]
+struct Settings {
+    /// What this side stated.
+    stated: Limits,
+    max_stream_window: u64,
+    /// What the other side stated.
+    peer_stream_window: u64,
+    send_buffer: usize,
+    max_stream_ranges: usize,
+    max_ranges: usize,
+}
+
+#[derive(Debug)]
+struct Stream {
+    send: SendHalf,
+    recv: RecvHalf,
+    /// How many ranges of it are counted in [`Streams::ranges`].
+    ranges: usize,
+}
+
 impl Streams {
     /// No streams yet. `peer` is what the other side stated in its transport parameters; this
     /// side's parameters must state [`Limits::stated`].
     pub(crate) fn new(side: Side, local: &TransportConfig, peer: Limits) -> Self {
-        todo!()
+        let stated = Limits::stated(local);
+        let at_least =
+            |least: usize, many: u64| usize::try_from(many).map_or(least, |n| n.max(least));
+        let settings = Settings {
+            stated,
+            max_stream_window: local.stream_window,
+            peer_stream_window: peer.stream_window,
+            send_buffer: local.send_buffer,
+            max_stream_ranges: at_least(MIN_RANGES, local.stream_window / BYTES_PER_STREAM_RANGE),
+            max_ranges: at_least(MIN_RANGES, local.connection_window / BYTES_PER_RANGE),
+        };
+        let free_pages = (local.connection_window / FREE_PART / PAGE as u64).min(MAX_FREE_PAGES);
+        let counts = StreamCounts::new(peer.max_streams, stated.max_streams);
+        Self {
+            side,
+            settings,
+            streams: BTreeMap::new(),
+            counts: [counts.clone(), counts.clone(), counts],
+            window: ReceiveWindow::new(
+                stated.connection_window,
+                local.connection_window,
+                Instant::ZERO,
+            ),
+            credit: SendWindow { limit: peer.connection_window, used: 0 },
+            pool: Pool::new(free_pages as usize),
+            ranges: 0,
+            lanes: Default::default(),
+            control: Control::default(),
+            events: VecDeque::new(),
+            now: Instant::ZERO,
+            rtt: local.initial_rtt,
+            retransmitted: 0,
+        }
     }
 
     /// The time and the smoothed round-trip time, by which receive windows grow. To be called
     /// before frames of a datagram are handed in, and before `write_frames`.
     pub(crate) fn set_rtt(&mut self, now: Instant, rtt: Duration) {
-        todo!()
+        self.now = now;
+        self.rtt = rtt;
+        self.pool.trim(now);
     }
 
     /// A STREAM frame arrived.
@@ -54,7 +157,21 @@ impl Streams {
         data: &[u8],
         fin: bool,
     ) -> Result<(), ProtocolError> {
-        todo!()
+        self.admit(id)?;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Ok(());
+        };
+        let chunk = Chunk { offset, len: data.len() as u64, fin };
+        let more = stream.recv.check(chunk)?;
+        self.window.receive(self.window.received.saturating_add(more))?;
+        let freed = stream.recv.on_chunk(&mut self.pool, chunk, data)?;
+        let ranges = stream.recv.ranges();
+        self.release(freed);
+        self.settle(id);
+        if ranges > self.settings.max_stream_ranges || self.ranges > self.settings.max_ranges {
+            return Err(ProtocolError::TooManyGaps);
+        }
+        Ok(())
     }
 
     /// RESET_STREAM arrived.
@@ -64,17 +181,34 @@ impl Streams {
         code: u32,
         final_size: u64,
     ) -> Result<(), ProtocolError> {
-        todo!()
+        self.admit(id)?;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Ok(());
+        };
+        let more = stream.recv.check(Chunk { offset: final_size, len: 0, fin: true })?;
+        self.window.receive(self.window.received.saturating_add(more))?;
+        let freed = stream.recv.on_reset(&mut self.pool, code, final_size)?;
+        self.release(freed);
+        self.settle(id);
+        Ok(())
     }
 
     /// STOP_SENDING arrived.
     pub(crate) fn on_stop(&mut self, id: StreamId, code: u32) -> Result<(), ProtocolError> {
-        todo!()
+        self.admit(id)?;
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.send.stop(&mut self.pool, code)
+        {
+            self.events.push_back(Event::Stopped(id, code));
+            self.settle(id);
+        }
+        Ok(())
     }
 
     /// MAX_DATA arrived.
     pub(crate) fn on_max_data(&mut self, max: u64) -> Result<(), ProtocolError> {
-        todo!()
+        self.credit.limit = self.credit.limit.max(max);
+        Ok(())
     }
 
     /// MAX_STREAM_DATA arrived.
@@ -83,74 +217,135 @@ impl Streams {
         id: StreamId,
         max: u64,
     ) -> Result<(), ProtocolError> {
-        todo!()
+        self.admit(id)?;
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.send.allow(max);
+            self.settle(id);
+        }
+        Ok(())
     }
 
     /// MAX_STREAMS arrived.
     pub(crate) fn on_max_streams(&mut self, class: Class, max: u64) -> Result<(), ProtocolError> {
-        todo!()
-    }
-
-    /// The highest class that could send a frame now; window updates, resets and stops count as
-    /// control.
-    pub(crate) fn has_pending(&self) -> Option<Class> {
-        todo!()
-    }
-
-    /// Appends whole frames to `out` while they fit into `space` bytes, and says in `sent` which.
-    /// Writes nothing when nothing useful fits.
-    pub(crate) fn write_frames(
-        &mut self,
-        out: &mut Vec<u8>,
-        space: usize,
-        sent: &mut Vec<StreamFrame>,
-    ) {
-        todo!()
+        if max > MAX_STREAMS {
+            return Err(ProtocolError::StreamLimit);
+        }
+        let counts = &mut self.counts[class as usize];
+        counts.local_limit = counts.local_limit.max(max);
+        Ok(())
     }
 
     /// The datagram that carried `frame` was acknowledged.
     pub(crate) fn on_acked(&mut self, frame: StreamFrame) {
-        todo!()
+        match frame {
+            StreamFrame::Data { id, offset, len, fin } => {
+                let Some(stream) = self.streams.get_mut(&id) else {
+                    return;
+                };
+                match stream.send.on_acked(&mut self.pool, offset, u64::from(len), fin) {
+                    Some(Progress::Writable) => self.events.push_back(Event::Writable(id)),
+                    Some(Progress::Finished) => self.events.push_back(Event::Finished(id)),
+                    None => {}
+                }
+                self.settle(id);
+            }
+            StreamFrame::Reset(id) => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.send.on_reset_acked();
+                    self.settle(id);
+                }
+            }
+            StreamFrame::Stop(_)
+            | StreamFrame::MaxData
+            | StreamFrame::MaxStreamData(_)
+            | StreamFrame::MaxStreams(_) => {}
+        }
     }
 
     /// The datagram that carried `frame` was declared lost. It may still be acknowledged later.
     pub(crate) fn on_lost(&mut self, frame: StreamFrame) {
-        todo!()
+        let id = match frame {
+            StreamFrame::MaxData => {
+                self.control.max_data = true;
+                return;
+            }
+            StreamFrame::MaxStreams(class) => {
+                self.control.max_streams[class as usize] = true;
+                return;
+            }
+            StreamFrame::Data { id, .. }
+            | StreamFrame::Reset(id)
+            | StreamFrame::Stop(id)
+            | StreamFrame::MaxStreamData(id) => id,
+        };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        match frame {
+            StreamFrame::Data { offset, len, fin, .. } => {
+                stream.send.on_lost(offset, u64::from(len), fin);
+            }
+            StreamFrame::Reset(_) => stream.send.on_reset_lost(),
+            StreamFrame::Stop(_) => stream.recv.on_stop_lost(),
+            StreamFrame::MaxStreamData(_) => stream.recv.on_update_lost(),
+            StreamFrame::MaxData | StreamFrame::MaxStreams(_) => {}
+        }
+        self.settle(id);
     }
 
     /// The next event for the application.
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.events.pop_front()
     }
 
     /// See [`Endpoint::open`](crate::Endpoint::open).
     pub(crate) fn open(&mut self, class: Class) -> Result<StreamId, OpenError> {
-        todo!()
+        let counts = &mut self.counts[class as usize];
+        if counts.local_opened >= counts.local_limit {
+            return Err(OpenError::Limit);
+        }
+        let id = StreamId::new(self.side, class, counts.local_opened).ok_or(OpenError::Limit)?;
+        counts.local_opened += 1;
+        self.insert(id);
+        Ok(id)
     }
 
     /// See [`Endpoint::write`](crate::Endpoint::write).
     pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
-        todo!()
+        let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;
+        let len = stream.send.write(&mut self.pool, bytes)?;
+        self.settle(id);
+        Ok(len)
     }
 
     /// See [`Endpoint::writable`](crate::Endpoint::writable).
     pub(crate) fn writable(&self, id: StreamId) -> usize {
-        todo!()
+        self.streams.get(&id).map_or(0, |stream| stream.send.writable())
     }
 
     /// See [`Endpoint::finish`](crate::Endpoint::finish).
     pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
-        todo!()
+        let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;
+        stream.send.finish()?;
+        self.settle(id);
+        Ok(())
     }
 
     /// See [`Endpoint::reset`](crate::Endpoint::reset).
     pub(crate) fn reset(&mut self, id: StreamId, code: u32) {
-        todo!()
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.send.reset(&mut self.pool, code);
+            self.settle(id);
+        }
     }
 
     /// See [`Endpoint::stop`](crate::Endpoint::stop).
     pub(crate) fn stop(&mut self, id: StreamId, code: u32) {
-        todo!()
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let freed = stream.recv.stop(&mut self.pool, code);
+            self.release(freed);
+            self.settle(id);
+        }
     }
 
     /// See [`Endpoint::read`](crate::Endpoint::read).
@@ -160,21 +355,110 @@ impl Streams {
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Read, ReadError> {
-        todo!()
+        let stream = self.streams.get_mut(&id).ok_or(ReadError::NoStream(id))?;
+        let outcome = stream.recv.read(&mut self.pool, id, max, out);
+        if let Ok((_, freed)) = outcome {
+            self.release(freed);
+        }
+        self.settle(id);
+        outcome.map(|(read, _)| read)
     }
 
-    /// Real memory held for stream data: pages, free pages, and the ranges that describe them.
+    /// Real memory held for streams: pages in use and free, tables, and the streams themselves.
     pub(crate) fn buffered_bytes(&self) -> u64 {
-        todo!()
+        let tables = self
+            .streams
+            .values()
+            .map(|stream| size_of::<Stream>() + stream.send.memory() + stream.recv.memory());
+        (self.pool.memory() + tables.sum::<usize>()) as u64
     }
 
     /// Stream bytes sent for the first time.
-    pub(crate) fn sent_bytes(&self) -> u64 {
-        todo!()
+    pub(crate) const fn sent_bytes(&self) -> u64 {
+        self.credit.used
     }
 
     /// Stream bytes sent again.
-    pub(crate) fn retransmitted_bytes(&self) -> u64 {
-        todo!()
+    pub(crate) const fn retransmitted_bytes(&self) -> u64 {
+        self.retransmitted
+    }
+
+    /// Checks that the other side may name `id`, and opens the stream, and those of its kind
+    /// before it, if it is the first to do so [W-81] [W-83]. A stream that is allowed and yet not
+    /// in `streams` afterwards has ended.
+    fn admit(&mut self, id: StreamId) -> Result<(), ProtocolError> {
+        let counts = &self.counts[id.class() as usize];
+        if id.opener() == self.side {
+            let exists = id.index() < counts.local_opened;
+            return if exists { Ok(()) } else { Err(ProtocolError::StreamState) };
+        }
+        if id.index() >= counts.remote_limit {
+            return Err(ProtocolError::StreamLimit);
+        }
+        for index in counts.remote_opened..=id.index() {
+            let opened = StreamId::new(id.opener(), id.class(), index);
+            let opened = opened.expect("not above an index that exists");
+            self.insert(opened);
+            self.events.push_back(Event::Opened(opened));
+        }
+        let counts = &mut self.counts[id.class() as usize];
+        counts.remote_opened = counts.remote_opened.max(id.index() + 1);
+        self.update_stream_limit(id.class());
+        Ok(())
+    }
+
+    fn insert(&mut self, id: StreamId) {
+        let Settings { stated, max_stream_window, peer_stream_window, send_buffer, .. } =
+            self.settings;
+        let window = ReceiveWindow::new(stated.stream_window, max_stream_window, self.now);
+        let stream = Stream {
+            send: SendHalf::new(send_buffer, peer_stream_window),
+            recv: RecvHalf::new(window),
+            ranges: 0,
+        };
+        self.streams.insert(id, Box::new(stream));
+    }
+
+    /// Bytes of the connection's window are free again [W-89].
+    fn release(&mut self, freed: u64) {
+        self.window.consumed += freed;
+        if freed > 0 && self.window.is_due() {
+            self.control.max_data = true;
+        }
+    }
+
+    fn update_stream_limit(&mut self, class: Class) {
+        if self.counts[class as usize].is_due() {
+            self.control.max_streams[class as usize] = true;
+        }
+    }
+
+    /// Brings everything that is derived from a stream up to date after the stream has changed.
+    fn settle(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        self.ranges = self.ranges + stream.recv.ranges() - stream.ranges;
+        stream.ranges = stream.recv.ranges();
+        let lane = &mut self.lanes[id.class() as usize];
+        lane.lost.set(id, stream.send.has_lost());
+        lane.fresh.set(id, stream.send.has_fresh());
+        self.control.set(id, stream.owes_control());
+        if stream.recv.take_readable() {
+            self.events.push_back(Event::Readable(id));
+        }
+        if stream.send.is_done() && stream.recv.is_done() {
+            self.streams.remove(&id);
+            if id.opener() != self.side {
+                self.counts[id.class() as usize].remote_end();
+                self.update_stream_limit(id.class());
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn owes_control(&self) -> bool {
+        self.send.owes_reset() || self.recv.owes_stop() || self.recv.owes_update()
     }
 }

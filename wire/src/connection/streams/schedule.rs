@@ -1,0 +1,261 @@
+//! What is sent next: control frames, then class after class; within a class what was lost, then
+//! what is new; and among streams with the same claim, in turns. The cost does not grow with the
+//! streams that have nothing to send.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use crate::connection::streams::{StreamFrame, Streams};
+use crate::frame::Frame;
+use crate::id::{Class, StreamId};
+
+/// No frame other than STREAM is longer than RESET_STREAM: kind, two integers and a code.
+const MAX_CONTROL_FRAME: usize = 1 + 8 + 4 + 8;
+/// Bytes that a stream sends before the next of its class has its turn [W-96]. A few datagrams,
+/// so that a receiver gets runs of one stream, yet a thousandth of a second on a slow link.
+const QUANTUM: usize = 4096;
+
+impl Streams {
+    /// The highest class that could send a frame now; window updates, resets and stops count as
+    /// control.
+    pub(crate) fn has_pending(&self) -> Option<Class> {
+        if self.control.is_pending() {
+            return Some(Class::Control);
+        }
+        let credit = self.credit.credit() > 0;
+        Class::ALL.into_iter().find(|class| {
+            let lane = &self.lanes[*class as usize];
+            !lane.lost.is_empty() || credit && !lane.fresh.is_empty()
+        })
+    }
+
+    /// Appends whole frames to `out` while they fit into `space` bytes, and says in `sent` which.
+    /// Writes nothing when nothing useful fits. What does not fit lets nothing of lower rank pass
+    /// [W-95].
+    pub(crate) fn write_frames(
+        &mut self,
+        out: &mut Vec<u8>,
+        space: usize,
+        sent: &mut Vec<StreamFrame>,
+    ) {
+        let end = out.len() + space;
+        let mut writer = Writer { out, end, sent };
+        let mut fill = self.write_control(&mut writer);
+        for class in Class::ALL {
+            if fill == Fill::Drained {
+                fill = self.write_class(class, &mut writer);
+            }
+        }
+    }
+
+    fn write_control(&mut self, writer: &mut Writer<'_>) -> Fill {
+        while self.control.is_pending() {
+            if writer.room() < MAX_CONTROL_FRAME {
+                return Fill::Full;
+            }
+            if let Some((frame, sent)) = self.take_control() {
+                frame.encode(writer.out);
+                writer.sent.push(sent);
+            }
+        }
+        Fill::Drained
+    }
+
+    fn take_control(&mut self) -> Option<(Frame<'static>, StreamFrame)> {
+        if core::mem::take(&mut self.control.max_data) {
+            let max = self.window.raise(self.now, self.rtt);
+            return Some((Frame::MaxData(max), StreamFrame::MaxData));
+        }
+        for class in Class::ALL {
+            if core::mem::take(&mut self.control.max_streams[class as usize]) {
+                let max = self.counts[class as usize].raise();
+                return Some((Frame::MaxStreams { class, max }, StreamFrame::MaxStreams(class)));
+            }
+        }
+        let id = *self.control.streams.first()?;
+        let stream = self.streams.get_mut(&id).expect("a stream that owes a frame exists");
+        let frame = if let Some((code, final_size)) = stream.send.take_reset() {
+            Some((Frame::ResetStream { id, code, final_size }, StreamFrame::Reset(id)))
+        } else if let Some(code) = stream.recv.take_stop() {
+            Some((Frame::StopSending { id, code }, StreamFrame::Stop(id)))
+        } else {
+            let update = stream.recv.take_update(self.now, self.rtt);
+            update.map(|max| (Frame::MaxStreamData { id, max }, StreamFrame::MaxStreamData(id)))
+        };
+        self.control.set(id, stream.owes_control());
+        frame
+    }
+
+    /// Lost bytes first [W-95]: the other side waits for them, and holds memory until they come.
+    fn write_class(&mut self, class: Class, writer: &mut Writer<'_>) -> Fill {
+        while let Some(id) = self.lanes[class as usize].lost.next() {
+            let stream = self.streams.get_mut(&id).expect("a stream that can send exists");
+            let Some(frame) = stream.send.write_lost(id, writer.out, writer.room()) else {
+                return Fill::Full;
+            };
+            let len = writer.note(frame);
+            self.retransmitted += len as u64;
+            self.lanes[class as usize].lost.spend(len);
+            self.settle(id);
+        }
+        while self.credit.credit() > 0 {
+            let Some(id) = self.lanes[class as usize].fresh.next() else {
+                break;
+            };
+            let credit = self.credit.credit();
+            let stream = self.streams.get_mut(&id).expect("a stream that can send exists");
+            let Some(frame) = stream.send.write_fresh(id, writer.out, writer.room(), credit) else {
+                return Fill::Full;
+            };
+            let len = writer.note(frame);
+            self.credit.used += len as u64;
+            self.lanes[class as usize].fresh.spend(len);
+            self.settle(id);
+        }
+        Fill::Drained
+    }
+}
+
+/// The streams of one class that could send now.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// Something that needs no credit: lost bytes, or a bare end.
+    pub(super) lost: Turns,
+    /// Bytes never sent; only while there is credit.
+    pub(super) fresh: Turns,
+}
+
+/// What is to be sent besides data. Flags, not frames: what drains only by sending must not
+/// grow by receiving (RUSTSEC-2026-0339).
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    pub(super) max_data: bool,
+    pub(super) max_streams: [bool; Class::ALL.len()],
+    /// Streams that owe a reset, a stop or a window update.
+    streams: BTreeSet<StreamId>,
+}
+
+impl Control {
+    fn is_pending(&self) -> bool {
+        self.max_data || self.max_streams.contains(&true) || !self.streams.is_empty()
+    }
+
+    pub(super) fn set(&mut self, id: StreamId, owes: bool) {
+        if owes {
+            self.streams.insert(id);
+        } else {
+            self.streams.remove(&id);
+        }
+    }
+}
+
+/// Streams that could send now.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    ready: BTreeSet<StreamId>,
+    current: Option<StreamId>,
+    /// What is left of the turn of `current`.
+    left: usize,
+}
+
+impl Turns {
+    /// Whether no stream could send.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// Notes whether `id` could send.
+    pub(super) fn set(&mut self, id: StreamId, ready: bool) {
+        if ready {
+            self.ready.insert(id);
+        } else {
+            self.ready.remove(&id);
+        }
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self) -> Option<StreamId> {
+        if let Some(current) = self.current
+            && self.left > 0
+            && self.ready.contains(&current)
+        {
+            return Some(current);
+        }
+        let after = self.current.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut later = self.ready.range((after, Bound::Unbounded));
+        self.current = later.next().or_else(|| self.ready.first()).copied();
+        self.left = QUANTUM;
+        self.current
+    }
+
+    /// The stream whose turn it is has sent `len` bytes.
+    pub(super) fn spend(&mut self, len: usize) {
+        self.left = self.left.saturating_sub(len);
+    }
+}
+
+/// The rest of a datagram.
+struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    /// The length of `out` that must not be exceeded.
+    end: usize,
+    sent: &'a mut Vec<StreamFrame>,
+}
+
+impl Writer<'_> {
+    fn room(&self) -> usize {
+        self.end - self.out.len()
+    }
+
+    /// Notes a frame that was written, and says how many bytes of data it carries.
+    fn note(&mut self, frame: StreamFrame) -> usize {
+        self.sent.push(frame);
+        match frame {
+            StreamFrame::Data { len, .. } => len as usize,
+            StreamFrame::Reset(_)
+            | StreamFrame::Stop(_)
+            | StreamFrame::MaxData
+            | StreamFrame::MaxStreamData(_)
+            | StreamFrame::MaxStreams(_) => 0,
+        }
+    }
+}
+
+/// What a datagram was filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fill {
+    /// All that there was.
+    Drained,
+    /// As much as fits.
+    Full,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Class, Side};
+
+    /// [W-96]
+    #[test]
+    fn turns_go_round_and_skip_who_has_nothing() {
+        let id = |index| StreamId::new(Side::Initiator, Class::Bulk, index).unwrap();
+        let mut turns = Turns::default();
+        assert_eq!(turns.next(), None);
+        for index in 0..4 {
+            turns.set(id(index), true);
+        }
+        turns.set(id(2), false);
+        let mut order = Vec::new();
+        for _ in 0..8 {
+            order.push(turns.next().unwrap().index());
+            turns.spend(QUANTUM / 2);
+        }
+        assert_eq!(order, [0, 0, 1, 1, 3, 3, 0, 0]);
+        turns.set(id(0), false);
+        assert_eq!(turns.next(), Some(id(1)));
+        turns.set(id(1), false);
+        turns.set(id(3), false);
+        assert_eq!(turns.next(), None);
+        assert!(turns.is_empty());
+    }
+}
