@@ -29,6 +29,12 @@ impl Probability {
         let fraction = (percent.clamp(0.0, 100.0) / 100.0 * (1u64 << 32) as f64) as u64;
         Self(fraction)
     }
+
+    /// How likely it is that it does not happen.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        Self(Self::ALWAYS.0 - self.0)
+    }
 }
 
 impl FromStr for Probability {

@@ -11,6 +11,7 @@ pub mod check;
 pub mod dice;
 pub mod link;
 pub mod nat;
+pub mod netem;
 pub mod network;
 pub mod trace;
 pub mod world;

@@ -1,0 +1,190 @@
+//! The words of `tc netem`, read into an [`Impairment`]: the same line serves the kernel's queue
+//! and ours.
+
+use core::time::Duration;
+use std::iter::Peekable;
+
+use crate::dice::Probability;
+use crate::link::{Impairment, Loss};
+
+/// Reads options as `tc qdisc add .. netem` takes them, for example
+/// `delay 50ms 10ms loss 5% rate 10mbit`.
+///
+/// # Errors
+/// Says which word is wrong. Correlations, distributions, gaps and slots are not taken.
+pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Impairment, String> {
+    let mut words = words.into_iter().peekable();
+    let mut link = Impairment::default();
+    while let Some(option) = words.next() {
+        match option {
+            "delay" => {
+                link.delay = time(argument(&mut words, option)?)?;
+                if let Some(jitter) = optional(&mut words) {
+                    link.jitter = time(jitter)?;
+                }
+            }
+            "loss" => link.loss = loss(&mut words)?,
+            "duplicate" => link.duplicate = argument(&mut words, option)?.parse()?,
+            "reorder" => link.reorder = argument(&mut words, option)?.parse()?,
+            "corrupt" => link.corrupt = argument(&mut words, option)?.parse()?,
+            "rate" => link.rate = Some(rate(argument(&mut words, option)?)?),
+            "limit" => {
+                let limit = argument(&mut words, option)?;
+                link.limit = limit.parse().map_err(|_| format!("not a number: {limit}"))?;
+            }
+            other => return Err(format!("unknown option: {other}")),
+        }
+    }
+    if link.reorder != Probability::NEVER && link.delay.is_zero() {
+        return Err("reorder needs a delay, as in tc".into());
+    }
+    Ok(link)
+}
+
+/// The word after an option that needs one.
+fn argument<'a>(
+    words: &mut Peekable<impl Iterator<Item = &'a str>>,
+    option: &str,
+) -> Result<&'a str, String> {
+    words.next().ok_or_else(|| format!("{option} needs a value"))
+}
+
+/// The next word if it is a value: values begin with a digit, options with a letter.
+fn optional<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>) -> Option<&'a str> {
+    words.next_if(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// `loss [random] P` and `loss gemodel P [R [1-H [1-K]]]`, with the defaults of tc.
+fn loss<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>) -> Result<Loss, String> {
+    if words.next_if_eq(&"gemodel").is_none() {
+        let _ = words.next_if_eq(&"random");
+        return Ok(Loss::Random(argument(words, "loss")?.parse()?));
+    }
+    let to_bad = argument(words, "loss gemodel")?;
+    let mut or = |default: Probability| optional(words).map_or(Ok(default), str::parse);
+    Ok(Loss::Burst {
+        to_bad: to_bad.parse()?,
+        to_good: or(to_bad.parse::<Probability>()?.complement())?,
+        in_bad: or(Probability::ALWAYS)?,
+        in_good: or(Probability::NEVER)?,
+    })
+}
+
+/// `50ms`, `1.5s`, `100us`; without a unit microseconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let seconds_per_unit = match unit {
+        "s" | "sec" | "secs" => 1.0,
+        "ms" | "msec" | "msecs" => 1e-3,
+        "" | "us" | "usec" | "usecs" => 1e-6,
+        _ => return Err(format!("not a time: {text}")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("not a time: {text}"))?;
+    Duration::try_from_secs_f64(number * seconds_per_unit)
+        .map_err(|_| format!("not a time: {text}"))
+}
+
+/// Bits per second: `10mbit`, `500kbit`, `1gbit`, `8000`, and bytes as `1mbps`.
+fn rate(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let bits_per_unit: f64 = match unit {
+        "" | "bit" => 1.0,
+        "kbit" => 1e3,
+        "mbit" => 1e6,
+        "gbit" => 1e9,
+        "bps" => 8.0,
+        "kbps" => 8e3,
+        "mbps" => 8e6,
+        "gbps" => 8e9,
+        _ => return Err(format!("not a rate: {text}")),
+    };
+    let bits = number.parse::<f64>().map_err(|_| format!("not a rate: {text}"))? * bits_per_unit;
+    if !(1.0..=1e12).contains(&bits) {
+        return Err(format!("rate out of range: {text}"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 10^12"
+    )]
+    Ok(bits as u64)
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Impairment, String> {
+        parse(line.split_whitespace())
+    }
+
+    #[test]
+    fn reads_what_tc_reads() {
+        let link = read(
+            "delay 50ms 10ms loss 5% duplicate 1% reorder 25% corrupt 0.1% rate 10mbit limit 200",
+        )
+        .unwrap();
+        let expected = Impairment {
+            delay: Duration::from_millis(50),
+            jitter: Duration::from_millis(10),
+            loss: Loss::Random(Probability::percent(5.0)),
+            duplicate: Probability::percent(1.0),
+            reorder: Probability::percent(25.0),
+            corrupt: Probability::percent(0.1),
+            rate: Some(10_000_000),
+            limit: 200,
+            ..Impairment::default()
+        };
+        assert_eq!(link, expected);
+        assert_eq!(read(""), Ok(Impairment::default()));
+        assert_eq!(read("delay 100").unwrap().delay, Duration::from_micros(100));
+        assert_eq!(read("rate 1mbps").unwrap().rate, Some(8_000_000));
+        assert_eq!(read("loss random 3"), read("loss 3%"));
+    }
+
+    #[test]
+    fn burst_loss_has_the_defaults_of_tc() {
+        let percent = Probability::percent;
+        let burst = |line| read(line).unwrap().loss;
+        assert_eq!(
+            burst("loss gemodel 2%"),
+            Loss::Burst {
+                to_bad: percent(2.0),
+                to_good: percent(98.0),
+                in_bad: Probability::ALWAYS,
+                in_good: Probability::NEVER
+            }
+        );
+        assert_eq!(
+            burst("loss gemodel 1% 20% 80% 0.5%"),
+            Loss::Burst {
+                to_bad: percent(1.0),
+                to_good: percent(20.0),
+                in_bad: percent(80.0),
+                in_good: percent(0.5)
+            }
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (line, error) in [
+            ("delay", "delay needs a value"),
+            ("delay 5parsecs", "not a time: 5parsecs"),
+            ("delay -5ms", "not a time: -5ms"),
+            ("loss 200%", "not a percentage: 200%"),
+            ("rate fast", "not a rate: fast"),
+            ("rate 0", "rate out of range: 0"),
+            ("gap 5", "unknown option: gap"),
+            ("delay 5ms 1ms 25%", "unknown option: 25%"),
+            ("reorder 25%", "reorder needs a delay, as in tc"),
+        ] {
+            assert_eq!(read(line), Err(error.into()), "{line}");
+        }
+    }
+}
