@@ -116,13 +116,22 @@ fn spawn(command: &[String], waker: Waker) -> io::Result<Receiver<io::Result<Exi
     Ok(receiver)
 }
 
+/// A packet on its way; the earliest comes first, then the one that was first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    at: Instant,
+    sequence: u64,
+    /// To which device.
+    to: usize,
+    bytes: Vec<u8>,
+}
+
 struct Tunnel {
     clock: Clock,
     devices: [Tun; 2],
     /// `links[i]` carries what comes from device `i` to the other.
     links: [Link; 2],
-    /// What is on its way: when, in order, to which device.
-    held: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>>,
+    held: BinaryHeap<Reverse<Held>>,
     sequence: u64,
     deliveries: Vec<Delivery>,
     buffer: Vec<u8>,
@@ -166,7 +175,8 @@ impl Tunnel {
                 };
                 self.links[from].send(now, self.buffer[..len].to_vec(), &mut self.deliveries);
                 for Delivery { at, bytes } in self.deliveries.drain(..) {
-                    self.held.push(Reverse((at, self.sequence, 1 - from, bytes)));
+                    let sequence = self.sequence;
+                    self.held.push(Reverse(Held { at, sequence, to: 1 - from, bytes }));
                     self.sequence += 1;
                 }
             }
@@ -178,7 +188,7 @@ impl Tunnel {
     fn deliver(&mut self) -> Option<Itimerspec> {
         loop {
             let now = self.clock.now();
-            let due = self.held.peek()?.0.0;
+            let due = self.held.peek()?.0.at;
             if due > now {
                 let wait = due - now;
                 let it_value = Timespec {
@@ -188,7 +198,7 @@ impl Tunnel {
                 let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
                 return Some(Itimerspec { it_interval, it_value });
             }
-            let Reverse((_, _, to, bytes)) = self.held.pop()?;
+            let Reverse(Held { to, bytes, .. }) = self.held.pop()?;
             // A device refuses when its namespace has no room or the packet was damaged beyond
             // being IP; a link would lose both.
             let _ = self.devices[to].send(&bytes);
