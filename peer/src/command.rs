@@ -1,8 +1,24 @@
 //! What a person or a script asks: the commands, and the parser of typed lines.
+//!
+//! A line that begins with `/` is a command; `//text` is the text `/text`. Nothing that looks
+//! like a command is ever sent as chat: an unknown `/word` and a line with blanks before its `/`
+//! are errors.
+
+mod help;
+mod words;
 
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
+
+use help::{ENTRIES, Entry, Verb};
+pub use help::{help, overview};
+use words::{Words, expand_home};
+
+/// Lines of `/history` when no number is given.
+const DEFAULT_HISTORY: u32 = 20;
+/// Most lines of `/history`.
+const MAX_HISTORY: u32 = 1000;
 
 /// A command, parsed and with its arguments checked for form (not yet for meaning).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +109,7 @@ pub enum Command {
     },
     /// Lines of a conversation.
     History {
-        /// With whom.
+        /// With whom; with everyone when `None`.
         with: Option<String>,
         /// How many.
         limit: u32,
@@ -110,7 +126,7 @@ pub enum Command {
         /// Whose.
         user: Option<String>,
     },
-    /// Accept the new identity of a user whose key changed.
+    /// Accept the new identity of a user whose key changed, or with `server` the server's.
     Trust {
         /// Who.
         user: String,
@@ -125,3 +141,310 @@ pub enum Command {
     /// Leave.
     Quit,
 }
+
+/// What the meaning of a line depends on besides its words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// With whom plain lines are exchanged.
+    pub chat: Option<String>,
+    /// How many offered files wait for an answer: `yes` and `no` answer the only one.
+    pub offers: usize,
+    /// What `~` in a path stands for.
+    pub home: Option<PathBuf>,
+}
+
+/// What a line means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParsedLine {
+    /// Do this.
+    Command(Command),
+    /// Ask for a name where there is none, then for a password without echo; then register or
+    /// log in.
+    NeedPassword {
+        /// Which of the two.
+        purpose: Purpose,
+        /// As typed.
+        name: Option<String>,
+    },
+    /// From now on plain lines go to this user.
+    Chat(String),
+    /// An empty line.
+    Nothing,
+    /// What is wrong and what to do.
+    Error(String),
+}
+
+/// What a name and a password are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new account.
+    Register,
+    /// An existing one.
+    Login,
+}
+
+/// Parses one typed line, without its line break.
+#[must_use]
+pub fn parse(line: &str, context: &Context) -> ParsedLine {
+    let line = line.trim_end_matches(['\r', '\n']);
+    let trimmed = line.trim_start();
+    if trimmed.is_empty() {
+        return ParsedLine::Nothing;
+    }
+    if let Some(rest) = line.strip_prefix('/') {
+        return if rest.starts_with('/') { plain(rest, context) } else { slash(rest, context) };
+    }
+    if trimmed.starts_with('/') {
+        return error(
+            "Not sent: blanks stand before the '/'. Remove them to run the command; begin the \
+             line with '//' to send text that begins with a slash.",
+        );
+    }
+    if let Some(rest) = line.strip_prefix('@') {
+        return at(rest);
+    }
+    if let Some(answer) = answer(trimmed.trim_end(), context) {
+        return answer;
+    }
+    plain(line, context)
+}
+
+fn error(text: impl Into<String>) -> ParsedLine {
+    ParsedLine::Error(text.into())
+}
+
+/// A line to the user with whom one is chatting.
+fn plain(text: &str, context: &Context) -> ParsedLine {
+    match &context.chat {
+        Some(to) => ParsedLine::Command(Command::Message { to: to.clone(), text: text.to_owned() }),
+        None => error(
+            "Not sent: to whom? Write '@NAME text' or '/msg NAME text'; '/msg NAME' alone opens \
+             a chat, and plain lines then go there. '/help' lists all commands.",
+        ),
+    }
+}
+
+/// `@user text`, `@user: text`, or `@user` alone.
+fn at(rest: &str) -> ParsedLine {
+    let (name, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let name = name.strip_suffix([':', ',']).unwrap_or(name);
+    if name.is_empty() {
+        return error("Not sent: a name follows '@' without a blank: '@bob hello'.");
+    }
+    if text.trim().is_empty() {
+        return ParsedLine::Chat(name.to_owned());
+    }
+    let text = text.trim_start_matches([' ', '\t']).to_owned();
+    ParsedLine::Command(Command::Message { to: name.to_owned(), text })
+}
+
+/// `yes` and `no` while files are offered: never sent as chat by surprise.
+fn answer(line: &str, context: &Context) -> Option<ParsedLine> {
+    if context.offers == 0 {
+        return None;
+    }
+    let command = match line.to_lowercase().as_str() {
+        "yes" | "y" => Command::Accept { id: None },
+        "no" | "n" => Command::Decline { id: None },
+        _ => return None,
+    };
+    Some(if context.offers == 1 {
+        ParsedLine::Command(command)
+    } else {
+        error(
+            "Several files are offered: '/files' lists them, then '/accept NUMBER' or \
+             '/decline NUMBER'. To send the word itself, write '@NAME yes'.",
+        )
+    })
+}
+
+/// A command without its slash.
+fn slash(rest: &str, context: &Context) -> ParsedLine {
+    let (word, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let entry = match find(word) {
+        Ok(entry) => entry,
+        Err(text) => return error(text),
+    };
+    arguments_of(entry, word, arguments, context)
+        .unwrap_or_else(|Usage| error(format!("{}\nExample: {}", entry.usage(), entry.example)))
+}
+
+/// The command that a word names: exactly, or by a prefix that fits no other.
+pub(crate) fn find(word: &str) -> Result<&'static Entry, String> {
+    let word = word.to_lowercase();
+    let names = |entry: &Entry| core::iter::once(entry.name).chain(entry.aliases.iter().copied());
+    if let Some(entry) = ENTRIES.iter().find(|entry| names(entry).any(|name| name == word)) {
+        return Ok(entry);
+    }
+    let fitting: Vec<&Entry> = ENTRIES
+        .iter()
+        .filter(|entry| !word.is_empty() && names(entry).any(|name| name.starts_with(&word)))
+        .collect();
+    match fitting[..] {
+        [entry] => Ok(entry),
+        [] => Err(format!(
+            "Not sent: there is no command '/{word}'. '/help' lists all; begin the line with \
+             '//' to send text that begins with a slash."
+        )),
+        _ => {
+            let list: Vec<String> =
+                fitting.iter().map(|entry| format!("/{}", entry.name)).collect();
+            Err(format!("'/{word}' fits several commands: {}.", list.join(", ")))
+        }
+    }
+}
+
+/// The arguments do not fit the command.
+struct Usage;
+
+fn arguments_of(
+    entry: &Entry,
+    word: &str,
+    arguments: &str,
+    context: &Context,
+) -> Result<ParsedLine, Usage> {
+    let mut words = Words::new(arguments);
+    let command = match entry.verb {
+        Verb::Register => return credentials(Purpose::Register, words),
+        Verb::Login => return credentials(Purpose::Login, words),
+        Verb::Message => return message(words),
+        Verb::Send => return send(words, context),
+        Verb::History => history(words, context)?,
+        Verb::Seen => seen(word, &words.only()?)?,
+        Verb::Search => {
+            let text = words.rest().trim().to_owned();
+            if text.is_empty() {
+                return Err(Usage);
+            }
+            Command::Search { text }
+        }
+        Verb::Who => Command::Who { filter: words.at_most_one()? },
+        Verb::Fingerprint => Command::Fingerprint { user: words.at_most_one()?.map(user) },
+        Verb::Help => Command::Help { topic: words.at_most_one()? },
+        Verb::Block => Command::Block { user: user(words.only()?) },
+        Verb::Unblock => Command::Unblock { user: user(words.only()?) },
+        Verb::Trust => Command::Trust { user: user(words.only()?) },
+        Verb::Accept => Command::Accept { id: words.at_most_one()?.map(number).transpose()? },
+        Verb::Decline => Command::Decline { id: words.at_most_one()?.map(number).transpose()? },
+        Verb::Pause => Command::Pause { id: number(words.only()?)? },
+        Verb::Resume => Command::Resume { id: number(words.only()?)? },
+        Verb::Cancel => Command::Cancel { id: number(words.only()?)? },
+        Verb::Logout => words.none(Command::Logout)?,
+        Verb::Blocked => words.none(Command::Blocked)?,
+        Verb::Files => words.none(Command::Files)?,
+        Verb::Outbox => words.none(Command::Outbox)?,
+        Verb::Reconnect => words.none(Command::Reconnect)?,
+        Verb::Quit => words.none(Command::Quit)?,
+    };
+    Ok(ParsedLine::Command(command))
+}
+
+/// A user's name, with or without the `@`.
+fn user(word: String) -> String {
+    match word.strip_prefix('@') {
+        Some(name) => name.to_owned(),
+        None => word,
+    }
+}
+
+/// A transfer's number: `3` or `#3`.
+fn number(word: String) -> Result<u64, Usage> {
+    word.strip_prefix('#').unwrap_or(&word).parse().map_err(|_| Usage)
+}
+
+/// A password on the line would stand in the terminal's scroll-back and in scripts.
+fn credentials(purpose: Purpose, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+    let name = words.next()?.map(user);
+    if words.next()?.is_some() {
+        return Ok(error(
+            "Not done: the password is asked for, never typed behind the command. If what you \
+             typed was your password, others may have seen it.",
+        ));
+    }
+    Ok(ParsedLine::NeedPassword { purpose, name })
+}
+
+fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+    let to = words.bare().map(|word| user(word.to_owned())).ok_or(Usage)?;
+    let to = to.strip_suffix(':').unwrap_or(&to).to_owned();
+    let text = words.rest();
+    if text.trim().is_empty() {
+        return Ok(ParsedLine::Chat(to));
+    }
+    Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }))
+}
+
+fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let to = user(words.next()?.ok_or(Usage)?);
+    let to = match (to.as_str(), &context.chat) {
+        (".", Some(chat)) => chat.clone(),
+        (".", None) => {
+            return Ok(error("'.' stands for the user you are chatting with: open a chat first."));
+        }
+        _ => to,
+    };
+    let mut paths = Vec::new();
+    while let Some(path) = words.next()? {
+        paths.push(expand_home(&path, context.home.as_deref()));
+    }
+    if paths.is_empty() {
+        return Err(Usage);
+    }
+    Ok(ParsedLine::Command(Command::Send { to, paths }))
+}
+
+/// `/history [user|all] [n]`; without a user, the open chat.
+fn history(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
+    let (first, second) = (words.next()?, words.next()?);
+    if words.next()?.is_some() {
+        return Err(Usage);
+    }
+    let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+    let (with, limit) = match (first, second) {
+        (Some(word), None) if is_number(&word) => (None, Some(word)),
+        (with, limit) => (with.map(user), limit),
+    };
+    let limit = match limit {
+        Some(word) => word.parse().map_err(|_| Usage)?,
+        None => DEFAULT_HISTORY,
+    };
+    if limit == 0 || limit > MAX_HISTORY {
+        return Err(Usage);
+    }
+    let with = match with {
+        Some(word) if word.eq_ignore_ascii_case("all") => None,
+        Some(name) => Some(name),
+        None => context.chat.clone(),
+    };
+    Ok(Command::History { with, limit })
+}
+
+/// A user, or a time: `90s`, `5m`, `1h`, `2d`; plain seconds too (no `@` before it).
+fn seen(word: &str, argument: &str) -> Result<Command, Usage> {
+    let time = seconds(argument);
+    if matches!(word.to_lowercase().as_str(), "whoelsesince" | "wholasthr") && time.is_none() {
+        return Err(Usage);
+    }
+    Ok(match time {
+        Some(seconds) => Command::SeenSince { seconds },
+        None => Command::Seen { user: user(argument.to_owned()) },
+    })
+}
+
+fn seconds(text: &str) -> Option<u32> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u32>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+//! The table of commands: what the parser knows and what `/help` says are the same.
+
+/// One command.
+pub(crate) struct Entry {
+    pub(super) verb: Verb,
+    pub(super) name: &'static str,
+    pub(super) aliases: &'static [&'static str],
+    arguments: &'static str,
+    summary: &'static str,
+    pub(super) example: &'static str,
+    details: &'static str,
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Register,
+    Login,
+    Logout,
+    Message,
+    Who,
+    Seen,
+    Block,
+    Unblock,
+    Blocked,
+    Send,
+    Accept,
+    Decline,
+    Files,
+    Pause,
+    Resume,
+    Cancel,
+    History,
+    Search,
+    Outbox,
+    Fingerprint,
+    Trust,
+    Reconnect,
+    Help,
+    Quit,
+}
+
+impl Entry {
+    /// How it is written.
+    pub(super) fn usage(&self) -> String {
+        format!("Usage: {}", self.syntax())
+    }
+
+    fn syntax(&self) -> String {
+        let blank = if self.arguments.is_empty() { "" } else { " " };
+        format!("/{}{blank}{}", self.name, self.arguments)
+    }
+}
+
+/// All commands on one screen.
+#[must_use]
+pub fn overview() -> String {
+    let mut text = String::from("Commands (any unique beginning will do):\n");
+    for entry in ENTRIES {
+        text.push_str(&format!("  {:<30} {}\n", entry.syntax(), entry.summary));
+    }
+    text.push_str(
+        "@NAME text sends to NAME. Plain lines go to the open chat (/msg NAME opens one).\n\
+         //text sends text that begins with a slash. /help COMMAND says more.",
+    );
+    text
+}
+
+/// One command: syntax, other names, what it does, an example, what may go wrong. `None` when
+/// there is no such command.
+#[must_use]
+pub fn help(topic: &str) -> Option<String> {
+    let entry = super::find(topic.strip_prefix('/').unwrap_or(topic)).ok()?;
+    let mut text = format!("{}\n{}.\n", entry.syntax(), entry.summary);
+    if !entry.aliases.is_empty() {
+        let aliases: Vec<String> = entry.aliases.iter().map(|alias| format!("/{alias}")).collect();
+        text.push_str(&format!("Also: {}\n", aliases.join(", ")));
+    }
+    text.push_str(&format!("Example: {}\n{}", entry.example, entry.details));
+    Some(text)
+}
+
+/// Every command, in the order of the overview.
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        verb: Verb::Register,
+        name: "register",
+        aliases: &[],
+        arguments: "[NAME]",
+        summary: "Make an account on the server and log in",
+        example: "/register alice",
+        details: "The password is asked for twice and never leaves this machine.\n\
+                  A name that is taken, or that looks like one that is, is refused.",
+    },
+    Entry {
+        verb: Verb::Login,
+        name: "login",
+        aliases: &[],
+        arguments: "[NAME]",
+        summary: "Log in with your password",
+        example: "/login alice",
+        details: "Needed once on each machine: afterwards it logs in by itself.\n\
+                  After several wrong passwords the server refuses for a while and says for how \
+                  long.",
+    },
+    Entry {
+        verb: Verb::Logout,
+        name: "logout",
+        aliases: &["out"],
+        arguments: "",
+        summary: "End the session; the program stays",
+        example: "/logout",
+        details: "Messages that wait and transfers that run go on after the next login.",
+    },
+    Entry {
+        verb: Verb::Message,
+        name: "msg",
+        aliases: &["msgto", "message", "m", "private", "whisper", "w", "query", "chat"],
+        arguments: "NAME [TEXT]",
+        summary: "Send a message; without text, open a chat",
+        example: "/msg bob see you at five",
+        details: "'@bob see you at five' does the same.\n\
+                  Who is not online gets it later: it waits here, also over a restart (/outbox).\n\
+                  At most 64 KiB.",
+    },
+    Entry {
+        verb: Verb::Who,
+        name: "who",
+        aliases: &["activeuser", "atu", "whoelse", "online", "users", "names", "lap"],
+        arguments: "[PART]",
+        summary: "Who is online, and since when",
+        example: "/who an",
+        details: "PART shows only names that contain it. Who blocks you is not shown.",
+    },
+    Entry {
+        verb: Verb::Seen,
+        name: "seen",
+        aliases: &["whoelsesince", "wholasthr", "lastactivity"],
+        arguments: "NAME|TIME",
+        summary: "When NAME was last seen, or who was on in the last TIME",
+        example: "/seen 90m",
+        details: "TIME is a number with s, m, h or d; without a letter, seconds.\n\
+                  A user whose name is a number: /seen @42.",
+    },
+    Entry {
+        verb: Verb::Send,
+        name: "send",
+        aliases: &["p2pvideo", "upd", "sendfile", "upload", "f"],
+        arguments: "NAME FILE...",
+        summary: "Offer files to a user",
+        example: "/send bob \"holiday film.mp4\"",
+        details: "Quote names with blanks, or put '\\' before each. '.' as NAME is the open chat.\n\
+                  The offer waits until the other side is online and answers. It survives \
+                  restarts of both sides.",
+    },
+    Entry {
+        verb: Verb::Accept,
+        name: "accept",
+        aliases: &["get", "ac", "yes", "y", "savefile", "download"],
+        arguments: "[NUMBER]",
+        summary: "Take an offered file",
+        example: "/accept 3",
+        details: "Without NUMBER, the only one that is offered. It goes to the download folder; \
+                  nothing there is ever overwritten.",
+    },
+    Entry {
+        verb: Verb::Decline,
+        name: "decline",
+        aliases: &["reject", "rc", "no", "n"],
+        arguments: "[NUMBER]",
+        summary: "Do not take an offered file",
+        example: "/decline 3",
+        details: "Without NUMBER, the only one that is offered. The sender is told.",
+    },
+    Entry {
+        verb: Verb::Files,
+        name: "files",
+        aliases: &["transfers"],
+        arguments: "",
+        summary: "Offers and transfers, with their numbers",
+        example: "/files",
+        details: "",
+    },
+    Entry {
+        verb: Verb::Pause,
+        name: "pause",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Pause a transfer",
+        example: "/pause 3",
+        details: "Either side may; it goes on when neither does any more.",
+    },
+    Entry {
+        verb: Verb::Resume,
+        name: "resume",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Go on with a paused transfer",
+        example: "/resume 3",
+        details: "If the other side has paused it too, it waits for them.",
+    },
+    Entry {
+        verb: Verb::Cancel,
+        name: "cancel",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Give up a transfer",
+        example: "/cancel 3",
+        details: "For good; the other side is told. /pause keeps it.",
+    },
+    Entry {
+        verb: Verb::Block,
+        name: "block",
+        aliases: &[],
+        arguments: "NAME",
+        summary: "Hide from a user, and refuse messages and files",
+        example: "/block mallory",
+        details: "Takes effect at once, also on what runs. They see you as offline and are not \
+                  told.",
+    },
+    Entry {
+        verb: Verb::Unblock,
+        name: "unblock",
+        aliases: &[],
+        arguments: "NAME",
+        summary: "No longer block a user",
+        example: "/unblock mallory",
+        details: "Needs the server.",
+    },
+    Entry {
+        verb: Verb::Blocked,
+        name: "blocked",
+        aliases: &[],
+        arguments: "",
+        summary: "Whom you block",
+        example: "/blocked",
+        details: "",
+    },
+    Entry {
+        verb: Verb::History,
+        name: "history",
+        aliases: &["view", "rdm", "lastlog", "scrollback"],
+        arguments: "[NAME|all] [COUNT]",
+        summary: "The last lines of a conversation",
+        example: "/history bob 50",
+        details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says \
+                  otherwise, at most 1000.",
+    },
+    Entry {
+        verb: Verb::Search,
+        name: "search",
+        aliases: &[],
+        arguments: "WORDS",
+        summary: "Lines of all conversations with these words",
+        example: "/search five o'clock",
+        details: "Everything is searched on this machine only.",
+    },
+    Entry {
+        verb: Verb::Outbox,
+        name: "outbox",
+        aliases: &[],
+        arguments: "",
+        summary: "Messages that wait for the other side",
+        example: "/outbox",
+        details: "",
+    },
+    Entry {
+        verb: Verb::Fingerprint,
+        name: "fingerprint",
+        aliases: &["verify"],
+        arguments: "[NAME]",
+        summary: "A user's fingerprint, or yours and the server's",
+        example: "/fingerprint bob",
+        details: "Compare it over another channel (by telephone): the server could lie about it.",
+    },
+    Entry {
+        verb: Verb::Trust,
+        name: "trust",
+        aliases: &[],
+        arguments: "NAME|server",
+        summary: "Accept the new key of a user or of the server",
+        example: "/trust bob",
+        details: "Only after you have asked them by another way: a new key means that they made \
+                  a new account, or that somebody stands between you.",
+    },
+    Entry {
+        verb: Verb::Reconnect,
+        name: "reconnect",
+        aliases: &["connect"],
+        arguments: "",
+        summary: "Try the server now",
+        example: "/reconnect",
+        details: "It is tried by itself again and again; this does not wait.",
+    },
+    Entry {
+        verb: Verb::Help,
+        name: "help",
+        aliases: &["h", "?"],
+        arguments: "[COMMAND]",
+        summary: "This list, or more on one command",
+        example: "/help send",
+        details: "",
+    },
+    Entry {
+        verb: Verb::Quit,
+        name: "quit",
+        aliases: &["exit", "q", "bye", "xit"],
+        arguments: "",
+        summary: "Leave the program",
+        example: "/quit",
+        details: "Messages that wait and transfers that run go on at the next start.",
+    },
+];

@@ -1,0 +1,168 @@
+use super::*;
+use proptest::prelude::*;
+
+fn bare(line: &str) -> ParsedLine {
+    parse(line, &Context::default())
+}
+
+fn chatting(line: &str) -> ParsedLine {
+    parse(line, &Context { chat: Some("carol".into()), ..Context::default() })
+}
+
+fn msg(to: &str, text: &str) -> ParsedLine {
+    ParsedLine::Command(Command::Message { to: to.into(), text: text.into() })
+}
+
+#[test]
+fn every_way_to_send_a_message() {
+    for line in [
+        "/msg bob hi  there",
+        "/m bob hi  there",
+        "/MSG @bob hi  there",
+        "@bob hi  there",
+        "@bob: hi  there",
+        "/w bob: hi  there",
+        "/msgto  bob  hi  there",
+    ] {
+        assert_eq!(bare(line), msg("bob", "hi  there"), "{line}");
+    }
+    assert_eq!(chatting("hi"), msg("carol", "hi"));
+    assert_eq!(chatting("  indented"), msg("carol", "  indented"));
+    assert_eq!(chatting("//etc/passwd"), msg("carol", "/etc/passwd"));
+    assert_eq!(chatting("block bob"), msg("carol", "block bob"), "a word is not a command");
+    assert_eq!(bare("/msg bob say \"hi\""), msg("bob", "say \"hi\""), "quotes are text");
+}
+
+#[test]
+fn nothing_is_sent_by_surprise() {
+    for line in [" /quit", "\t/msg bob hi", "/nosuchword hello", "/", "/ msg bob hi", "@ bob hi"] {
+        assert!(matches!(chatting(line), ParsedLine::Error(_)), "{line}");
+    }
+    assert!(matches!(bare("hello"), ParsedLine::Error(_)), "no chat is open");
+    assert_eq!(chatting("   "), ParsedLine::Nothing);
+    assert_eq!(chatting(""), ParsedLine::Nothing);
+}
+
+#[test]
+fn a_chat_is_opened_without_text() {
+    for line in ["/msg bob", "/msg bob  ", "@bob", "@bob:", "/chat bob", "/query @bob"] {
+        assert_eq!(bare(line), ParsedLine::Chat("bob".into()), "{line}");
+    }
+}
+
+#[test]
+fn names_of_commands_by_unique_beginning_and_in_any_case() {
+    assert_eq!(bare("/OUTB"), ParsedLine::Command(Command::Outbox));
+    assert_eq!(bare("/block x"), ParsedLine::Command(Command::Block { user: "x".into() }));
+    assert_eq!(bare("/blocked"), ParsedLine::Command(Command::Blocked));
+    assert_eq!(bare("/exit"), ParsedLine::Command(Command::Quit));
+    assert_eq!(bare("/ATU"), ParsedLine::Command(Command::Who { filter: None }));
+    let ParsedLine::Error(text) = bare("/re 3") else { panic!("several commands fit") };
+    assert!(text.contains("/register") && text.contains("/resume"), "{text}");
+}
+
+#[test]
+fn passwords_are_asked_for_never_typed() {
+    let need = |purpose, name: Option<&str>| ParsedLine::NeedPassword {
+        purpose,
+        name: name.map(str::to_owned),
+    };
+    assert_eq!(bare("/login"), need(Purpose::Login, None));
+    assert_eq!(bare("/register Alice"), need(Purpose::Register, Some("Alice")));
+    let ParsedLine::Error(text) = bare("/login alice hunter2") else { panic!("refused") };
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn files_may_have_any_name() {
+    let home = Context { home: Some("/home/a".into()), ..Context::default() };
+    let paths = |line| match parse(line, &home) {
+        ParsedLine::Command(Command::Send { paths, .. }) => paths,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(paths("/send bob a.mp4 'b c.mp4'"), [PathBuf::from("a.mp4"), "b c.mp4".into()]);
+    assert_eq!(paths("/p2pvideo bob \"it's.mp4\""), [PathBuf::from("it's.mp4")]);
+    assert_eq!(paths(r"/send bob my\ film.mp4"), [PathBuf::from("my film.mp4")]);
+    assert_eq!(
+        paths("/send bob ~/x ~ ~y"),
+        [PathBuf::from("/home/a/x"), "/home/a".into(), "~y".into()]
+    );
+    for line in ["/send bob", "/send", "/send bob 'open", "/send . x"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+    let to_chat = Command::Send { to: "carol".into(), paths: vec!["x".into()] };
+    assert_eq!(chatting("/send . x"), ParsedLine::Command(to_chat));
+}
+
+#[test]
+fn a_plain_yes_answers_the_only_offer() {
+    let with = |offers| Context { chat: Some("carol".into()), offers, ..Context::default() };
+    assert_eq!(parse("yes", &with(0)), msg("carol", "yes"));
+    assert_eq!(parse("YES ", &with(1)), ParsedLine::Command(Command::Accept { id: None }));
+    assert_eq!(parse("n", &with(1)), ParsedLine::Command(Command::Decline { id: None }));
+    assert!(matches!(parse("yes", &with(2)), ParsedLine::Error(_)));
+    assert_eq!(parse("yes please", &with(1)), msg("carol", "yes please"));
+}
+
+#[test]
+fn numbers_times_and_counts() {
+    let command = ParsedLine::Command;
+    assert_eq!(bare("/accept #3"), command(Command::Accept { id: Some(3) }));
+    assert_eq!(bare("/pause 12"), command(Command::Pause { id: 12 }));
+    for line in [
+        "/pause",
+        "/pause x",
+        "/pause 1 2",
+        "/accept -1",
+        "/history bob 0",
+        "/history bob 1001",
+        "/whoelsesince bob",
+        "/blocked bob",
+        "/search  ",
+    ] {
+        let ParsedLine::Error(text) = bare(line) else { panic!("{line} has wrong arguments") };
+        assert!(text.starts_with("Usage: /"), "{text}");
+    }
+    assert_eq!(bare("/seen 90m"), command(Command::SeenSince { seconds: 5400 }));
+    assert_eq!(bare("/whoelsesince 20"), command(Command::SeenSince { seconds: 20 }));
+    assert_eq!(bare("/seen bob"), command(Command::Seen { user: "bob".into() }));
+    assert_eq!(bare("/seen @42"), command(Command::Seen { user: "42".into() }));
+    let history = |with: Option<&str>, limit| {
+        command(Command::History { with: with.map(str::to_owned), limit })
+    };
+    assert_eq!(bare("/history"), history(None, 20));
+    assert_eq!(chatting("/history 5"), history(Some("carol"), 5));
+    assert_eq!(chatting("/history all"), history(None, 20));
+    assert_eq!(bare("/history bob 7"), history(Some("bob"), 7));
+}
+
+#[test]
+fn help_knows_every_command_and_each_example_parses() {
+    let overview = overview();
+    let context = Context::default();
+    let mut words: Vec<&str> = Vec::new();
+    for entry in ENTRIES {
+        assert!(overview.contains(&format!("/{}", entry.name)));
+        assert!(help(entry.name).unwrap().contains(entry.example));
+        assert!(
+            !matches!(parse(entry.example, &context), ParsedLine::Error(_)),
+            "{}",
+            entry.example
+        );
+        words.push(entry.name);
+        words.extend(entry.aliases);
+    }
+    let count = words.len();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), count, "no word names two commands");
+    assert_eq!(help("nosuch"), None);
+}
+
+proptest! {
+    #[test]
+    fn any_line_has_a_meaning(line: String) {
+        let _ = bare(&line);
+        let _ = chatting(&format!("/{line}"));
+    }
+}
