@@ -7,9 +7,9 @@
 pub mod app;
 mod codec;
 mod config;
-#[allow(dead_code, reason = "the endpoint, which comes next, uses all of it")]
 mod connection;
 mod crypto;
+mod datagram;
 mod endpoint;
 mod error;
 mod event;
@@ -18,7 +18,6 @@ mod id;
 #[cfg(feature = "net")]
 pub mod net;
 mod node;
-#[allow(dead_code, reason = "the endpoint, which comes next, uses all of it")]
 mod parameters;
 pub mod time;
 

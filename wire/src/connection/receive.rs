@@ -246,7 +246,7 @@ impl Connection {
     }
 
     /// The other side broke a rule: tell it which, and the application.
-    pub(super) fn fail(&mut self, now: Instant, error: ProtocolError) {
+    pub(crate) fn fail(&mut self, now: Instant, error: ProtocolError) {
         self.close_with(now, reason_of(error), ConnectionError::Protocol(error));
     }
 }

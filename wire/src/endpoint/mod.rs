@@ -1,13 +1,39 @@
 //! The endpoint: many connections over one socket.
 
+mod candidates;
+mod connect;
+mod half_open;
+mod limits;
+mod link;
+mod paths;
+mod punch;
+mod receive;
+mod reset;
+mod respond;
+mod shared;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use self::connect::Attempt;
+use self::half_open::Answers;
+use self::limits::Limits;
+use self::link::{End, Link};
+use self::punch::Punch;
+use self::reset::ResetMarks;
+use self::shared::Shared;
+use self::table::{Key, State, Table};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::crypto::static_key::PublicKey;
-use crate::error::{CloseReason, OpenError, ReadError, WriteError};
+use crate::datagram::Nonce;
+use crate::error::{CloseReason, ConnectionError, OpenError, ReadError, WriteError};
 use crate::event::Event;
 use crate::id::{Class, ConnectionHandle, Seed, Side, StreamId};
-use crate::node::{Deadline, Node, Source, Transmit};
+use crate::node::{Deadline, Ecn, Node, Source, Transmit};
 use crate::time::{Duration, Instant};
 
 /// Names one introduction in clear text, so that its datagrams find it. Random, told by the
@@ -92,6 +118,8 @@ pub struct Counters {
     pub bad_length: u64,
     /// CRC32 does not fit.
     pub bad_crc: u64,
+    /// Reserved bytes or padding not zero, or a length inside that does not fit.
+    pub malformed: u64,
     /// A type byte that does not exist, or one that this endpoint does not take.
     pub unknown_type: u64,
     /// A wire version that this endpoint does not speak.
@@ -106,7 +134,9 @@ pub struct Counters {
     pub bad_handshake: u64,
     /// A tag that does not fit.
     pub bad_tag: u64,
-    /// A packet number already seen or too old.
+    /// Sealed under keys that are gone or not yet there.
+    pub unknown_epoch: u64,
+    /// A packet number already seen or too old, or a copy of a handshake that is complete.
     pub replayed: u64,
     /// Over a rate or memory limit.
     pub limited: u64,
@@ -116,30 +146,68 @@ pub struct Counters {
     pub resets_sent: u64,
     /// Handshakes answered.
     pub handshakes: u64,
-    /// Datagrams accepted.
+    /// DATA datagrams accepted.
     pub accepted: u64,
+    /// Bytes received, in datagrams that were answered, from addresses that had proven nothing...
+    pub stranger_bytes_in: u64,
+    /// ...and the bytes of those answers: never more.
+    pub stranger_bytes_out: u64,
 }
 
 /// Many connections over one socket, without the socket.
-pub struct Endpoint {}
+///
+/// Everything that a datagram, a timer or a call leads to happens at once, inside that call; what
+/// is to be sent then waits for [`Node::poll_transmit`], what is to be told for
+/// [`Endpoint::poll_event`]. A connection that is idle is touched by neither.
+pub struct Endpoint {
+    shared: Shared,
+    table: Table,
+    /// Attempts to reach a server, by the nonce that RETRY and HELLO_REPLY echo.
+    attempts: BTreeMap<Nonce, Key>,
+    /// Calls being set up.
+    calls: BTreeMap<CallTag, Key>,
+    answers: Answers,
+    limits: Limits,
+    reset_marks: ResetMarks,
+    events: VecDeque<(ConnectionHandle, Event)>,
+}
 
-#[expect(unused_variables, clippy::unused_self, reason = "skeleton")]
 impl Endpoint {
     /// An endpoint that draws everything random from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: &Seed) -> Self {
-        todo!()
+        let mut shared = Shared::new(config, seed);
+        Self {
+            limits: Limits::new(shared.draw()),
+            reset_marks: ResetMarks::new(shared.draw()),
+            shared,
+            table: Table::default(),
+            attempts: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            answers: Answers::default(),
+            events: VecDeque::new(),
+        }
     }
 
     /// Begins a connection to a server. Its fate arrives as an event.
     pub fn connect(&mut self, now: Instant, connect: Connect) -> ConnectionHandle {
-        todo!()
+        let index = self.table.free_index(&mut self.shared.rng);
+        match Attempt::new(now, &connect, index, &mut self.shared) {
+            Ok(attempt) => self.begin(now, index, State::Connecting(Box::new(attempt))),
+            Err(error) => {
+                let handle = self.table.dead_handle();
+                self.events.push_back((handle, Event::Closed(error)));
+                handle
+            }
+        }
     }
 
     /// Begins, or makes ready to answer, a connection to an introduced peer: candidates are
     /// probed, and over the first that answers, the initiator sends its handshake.
     pub fn call(&mut self, now: Instant, call: Call) -> ConnectionHandle {
-        todo!()
+        let index = self.table.free_index(&mut self.shared.rng);
+        let punch = Punch::new(now, call, index, &mut self.shared);
+        self.begin(now, index, State::Calling(Box::new(punch)))
     }
 
     /// More addresses under which the peer of a call that is still being set up may be reached.
@@ -149,7 +217,11 @@ impl Endpoint {
         handle: ConnectionHandle,
         candidates: &[SocketAddr],
     ) {
-        todo!()
+        let Some(key) = self.table.key_of(handle) else { return };
+        if let Some(State::Calling(punch)) = self.table.get_mut(key).map(|entry| &mut entry.state) {
+            punch.add_candidates(now, candidates, &mut self.shared);
+            self.wake(now, key);
+        }
     }
 
     /// Opens a stream.
@@ -157,7 +229,7 @@ impl Endpoint {
     /// # Errors
     /// When not connected, or when the other side allows no more.
     pub fn open(&mut self, handle: ConnectionHandle, class: Class) -> Result<StreamId, OpenError> {
-        todo!()
+        self.connection_mut(handle).ok_or(OpenError::NotConnected)?.open(class)
     }
 
     /// Takes as many of `bytes` as the stream's send buffer holds and says how many. When fewer
@@ -171,13 +243,14 @@ impl Endpoint {
         stream: StreamId,
         bytes: &[u8],
     ) -> Result<usize, WriteError> {
-        todo!()
+        let connection = self.connection_mut(handle).ok_or(WriteError::NoStream(stream))?;
+        connection.write(stream, bytes)
     }
 
     /// Room in the stream's send buffer; 0 when it does not exist.
     #[must_use]
     pub fn writable(&self, handle: ConnectionHandle, stream: StreamId) -> usize {
-        todo!()
+        self.link(handle).map_or(0, |link| link.connection.writable(stream))
     }
 
     /// Ends this side's half of the stream after what was written.
@@ -185,17 +258,21 @@ impl Endpoint {
     /// # Errors
     /// When the stream does not exist or has already ended.
     pub fn finish(&mut self, handle: ConnectionHandle, stream: StreamId) -> Result<(), WriteError> {
-        todo!()
+        self.connection_mut(handle).ok_or(WriteError::NoStream(stream))?.finish(stream)
     }
 
     /// Gives up this side's half of the stream; what was not delivered never will be.
     pub fn reset(&mut self, handle: ConnectionHandle, stream: StreamId, code: u32) {
-        todo!()
+        if let Some(connection) = self.connection_mut(handle) {
+            connection.reset(stream, code);
+        }
     }
 
     /// Asks the other side to give up its half of the stream; what arrives is thrown away.
     pub fn stop(&mut self, handle: ConnectionHandle, stream: StreamId, code: u32) {
-        todo!()
+        if let Some(connection) = self.connection_mut(handle) {
+            connection.stop(stream, code);
+        }
     }
 
     /// Appends at most `max` bytes to `out` and says what is left.
@@ -209,35 +286,118 @@ impl Endpoint {
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Read, ReadError> {
-        todo!()
+        // Reading may open the flow-control window, so there may be something to send.
+        let connection = self.connection_mut(handle).ok_or(ReadError::NoStream(stream))?;
+        connection.read(stream, max, out)
     }
 
     /// Closes with a reason that the other side is told. [`Event::Closed`] follows.
     pub fn close(&mut self, now: Instant, handle: ConnectionHandle, reason: CloseReason) {
-        todo!()
+        let Some(key) = self.table.key_of(handle) else { return };
+        let Some(entry) = self.table.get_mut(key) else { return };
+        match &mut entry.state {
+            State::Up(link) => {
+                link.connection.close(now, reason);
+                self.settle(now, key);
+            }
+            State::Connecting(_) | State::Calling(_) => {
+                let closed = Event::Closed(ConnectionError::Closed(reason));
+                self.events.push_back((handle, closed));
+                self.forget(key);
+            }
+        }
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<(ConnectionHandle, Event)> {
-        todo!()
+        let (handle, event) = self.events.pop_front()?;
+        if matches!(event, Event::Closed(_)) {
+            self.note_end_told(handle);
+        }
+        Some((handle, event))
     }
 
     /// Figures of a connection; `None` when it does not exist.
     #[must_use]
     pub fn stats(&self, handle: ConnectionHandle) -> Option<Stats> {
-        todo!()
+        self.link(handle).map(|link| link.connection.stats())
     }
 
     /// The other side's validated address.
     #[must_use]
     pub fn remote_address(&self, handle: ConnectionHandle) -> Option<SocketAddr> {
-        todo!()
+        self.link(handle).map(|link| link.connection.remote_address())
     }
 
     /// What was dropped, and why.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        todo!()
+    pub const fn counters(&self) -> Counters {
+        self.shared.counters
+    }
+}
+
+/// Private helpers of the calls above.
+impl Endpoint {
+    /// Enters what the application begins, and does at once what is due at once.
+    fn begin(&mut self, now: Instant, index: u32, state: State) -> ConnectionHandle {
+        let key = self.table.insert(index, state);
+        let entry = self.table.get(key).expect("inserted above");
+        let handle = entry.handle;
+        match &entry.state {
+            State::Connecting(attempt) => {
+                self.attempts.insert(attempt.nonce(), key);
+            }
+            State::Calling(punch) => {
+                self.calls.insert(punch.tag(), key);
+            }
+            State::Up(_) => {}
+        }
+        self.wake(now, key);
+        handle
+    }
+
+    /// Does what a connection has due at `now`.
+    fn wake(&mut self, now: Instant, key: Key) {
+        let Some(entry) = self.table.get_mut(key) else { return };
+        let progress = match &mut entry.state {
+            State::Connecting(attempt) => attempt.handle_timeout(now, &mut self.shared),
+            State::Calling(punch) => punch.handle_timeout(now, &mut self.shared),
+            State::Up(link) => {
+                link.connection.handle_timeout(now);
+                return self.settle(now, key);
+            }
+        };
+        self.proceed(now, key, progress);
+    }
+
+    /// The application knows that the connection has ended. It is kept while the other side may
+    /// not know.
+    fn note_end_told(&mut self, handle: ConnectionHandle) {
+        let Some(key) = self.table.key_of(handle) else { return };
+        let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) else {
+            return;
+        };
+        link.end = End::Told;
+        if link.connection.is_dead() {
+            self.forget(key);
+        }
+    }
+
+    fn link(&self, handle: ConnectionHandle) -> Option<&Link> {
+        match &self.table.get(self.table.key_of(handle)?)?.state {
+            State::Up(link) if link.end == End::Untold => Some(link),
+            State::Connecting(_) | State::Calling(_) | State::Up(_) => None,
+        }
+    }
+
+    /// The connection for a call that may give it something to send.
+    fn connection_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Connection> {
+        let key = self.table.key_of(handle)?;
+        self.table.mark_ready(key);
+        match &mut self.table.get_mut(key)?.state {
+            State::Up(link) if link.end == End::Untold => Some(&mut link.connection),
+            State::Connecting(_) | State::Calling(_) | State::Up(_) => None,
+        }
     }
 }
 
@@ -252,14 +412,18 @@ pub enum Read {
     End,
 }
 
-#[expect(unused_variables, reason = "skeleton")]
 impl Node for Endpoint {
     fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
-        todo!()
+        self.receive(now, source, datagram);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        while let Some(key) = self.table.next_due(now) {
+            self.wake(now, key);
+        }
+        for index in self.answers.expire(now) {
+            self.table.remove_route(index);
+        }
     }
 
     fn poll_transmit(
@@ -268,10 +432,31 @@ impl Node for Endpoint {
         buffer: &mut Vec<u8>,
         max_datagrams: usize,
     ) -> Option<Transmit> {
-        todo!()
+        buffer.clear();
+        if let Some((destination, datagram)) = self.shared.next_queued() {
+            buffer.extend_from_slice(&datagram);
+            return Some(Transmit {
+                destination,
+                segment_size: datagram.len(),
+                ecn: Ecn::NotCapable,
+            });
+        }
+        while let Some(key) = self.table.next_ready() {
+            let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state)
+            else {
+                continue;
+            };
+            let transmit = link.connection.poll_transmit(now, buffer, max_datagrams);
+            if transmit.is_some() {
+                self.settle(now, key);
+                return transmit;
+            }
+            self.file(now, key);
+        }
+        None
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
-        todo!()
+        [self.table.next_deadline(), self.answers.deadline()].into_iter().flatten().min()
     }
 }

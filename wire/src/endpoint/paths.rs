@@ -1,0 +1,157 @@
+//! The ways to an introduced peer, and when each is probed (PROTOCOL.md, "Probing").
+
+use std::net::SocketAddr;
+
+use super::candidates;
+use super::shared::Shared;
+use crate::crypto::mac::ProbeKeys;
+use crate::datagram::ProbeKind;
+use crate::time::{Duration, Instant};
+
+/// Addresses of a call that the application names and that are used (F02) [W-35].
+const MAX_LISTED: usize = 8;
+/// All addresses of a call, with those from which the peer's probes came.
+const MAX_PATHS: usize = 16;
+/// Probes to an address from which nothing came (F01) [W-37].
+const BUDGET: u32 = 10;
+/// Further probes for each probe that comes from it: with the answer, three times as much as was
+/// received (B02).
+const BUDGET_PER_PROBE: u32 = 2;
+/// Between the first five probes of a burst, and to a path that works.
+const QUICK: Duration = Duration::from_millis(50);
+const STEADY: Duration = Duration::from_millis(250);
+const QUICK_PROBES: u32 = 5;
+
+/// One address at which the peer may be.
+struct Path {
+    address: SocketAddr,
+    /// Carried by every probe to it; only who receives there knows it.
+    nonce: [u8; 8],
+    /// Probes that may still be sent.
+    budget: u32,
+    /// Probes sent since the peer was last heard from here.
+    burst: u32,
+    next: Instant,
+    answered: bool,
+}
+
+/// All of them.
+pub(super) struct Paths {
+    paths: Vec<Path>,
+    listed: usize,
+    /// Places in `paths` of those that answered, first answer first.
+    answered: Vec<usize>,
+}
+
+impl Paths {
+    pub(super) const fn new() -> Self {
+        Self { paths: Vec::new(), listed: 0, answered: Vec::new() }
+    }
+
+    /// Adds addresses that the application was told.
+    pub(super) fn list(&mut self, now: Instant, addresses: &[SocketAddr], shared: &mut Shared) {
+        for address in addresses.iter().filter_map(|address| candidates::usable(*address)) {
+            if let Some(path) = self.find_mut(address) {
+                path.budget = path.budget.max(BUDGET);
+            } else if self.listed < MAX_LISTED && self.paths.len() < MAX_PATHS {
+                self.listed += 1;
+                self.add(now, address, BUDGET, shared);
+            } else {
+                shared.counters.limited += 1;
+            }
+        }
+    }
+
+    /// A probe that the peer has made came from `address`, which is thereby worth trying,
+    /// whether it was listed or not.
+    pub(super) fn note_probe(&mut self, now: Instant, address: SocketAddr, shared: &mut Shared) {
+        let Some(address) = candidates::usable(address) else { return };
+        if let Some(path) = self.find_mut(address) {
+            if !path.answered {
+                path.budget = (path.budget + BUDGET_PER_PROBE).min(BUDGET);
+                (path.burst, path.next) = (0, now);
+            }
+        } else if self.paths.len() < MAX_PATHS {
+            self.add(now, address, BUDGET_PER_PROBE, shared);
+        } else {
+            shared.counters.limited += 1;
+        }
+    }
+
+    /// An answer to a probe came from `address`. Says whether it is one that was asked: then the
+    /// peer receives there [W-38].
+    pub(super) fn note_answer(&mut self, address: SocketAddr, nonce: [u8; 8]) -> bool {
+        let Some(place) = self.paths.iter().position(|path| path.address == address) else {
+            return false;
+        };
+        let path = &mut self.paths[place];
+        if path.nonce != nonce {
+            return false;
+        }
+        if !path.answered {
+            path.answered = true;
+            self.answered.push(place);
+        }
+        true
+    }
+
+    pub(super) fn has_answered(&self, address: SocketAddr) -> bool {
+        self.paths.iter().any(|path| path.address == address && path.answered)
+    }
+
+    /// The address that answered as number `turn`, counted round and round.
+    pub(super) fn answered(&self, turn: usize) -> Option<SocketAddr> {
+        let place = *self.answered.get(turn.checked_rem(self.answered.len())?)?;
+        Some(self.paths[place].address)
+    }
+
+    /// When the next probe is due.
+    pub(super) fn next_probe(&self) -> Option<Instant> {
+        self.paths.iter().filter(|path| path.may_be_probed()).map(|path| path.next).min()
+    }
+
+    /// Sends what is due.
+    pub(super) fn probe(
+        &mut self,
+        now: Instant,
+        tag: [u8; 8],
+        keys: &ProbeKeys,
+        shared: &mut Shared,
+    ) {
+        for path in &mut self.paths {
+            if path.may_be_probed() && path.next <= now {
+                shared.send(path.address, keys.seal(ProbeKind::Request, tag, path.nonce));
+                path.note_sent(now);
+            }
+        }
+    }
+
+    fn find_mut(&mut self, address: SocketAddr) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.address == address)
+    }
+
+    fn add(&mut self, now: Instant, address: SocketAddr, budget: u32, shared: &mut Shared) {
+        let nonce = shared.draw();
+        let path = Path { address, nonce, budget, burst: 0, next: now, answered: false };
+        self.paths.push(path);
+    }
+}
+
+impl Path {
+    /// A path that works is probed on, at ease: each probe lets the other side, whose answers
+    /// may all have been lost, send more of its own.
+    const fn may_be_probed(&self) -> bool {
+        self.answered || self.budget > 0
+    }
+
+    fn note_sent(&mut self, now: Instant) {
+        self.budget = self.budget.saturating_sub(1);
+        self.burst = self.burst.saturating_add(1);
+        self.next = now
+            + match self.burst {
+                _ if self.answered => STEADY,
+                0..QUICK_PROBES => QUICK,
+                slow => QUICK * 10 * (slow - QUICK_PROBES + 1).min(5),
+            };
+    }
+}

@@ -1,0 +1,306 @@
+//! A call: finding a way to an introduced peer, and the handshake over it (PROTOCOL.md,
+//! "Calls").
+
+use std::net::SocketAddr;
+
+use zeroize::Zeroize;
+
+use super::connect::Progress;
+use super::link::Up;
+use super::paths::Paths;
+use super::shared::{Repetition, Shared};
+use super::{Call, CallTag};
+use crate::crypto::mac::{Mac1, ProbeKeys};
+use crate::crypto::noise::{Finished, Initiator, Keys, Pattern, Prologue, Responder};
+use crate::crypto::token::NO_TOKEN;
+use crate::datagram::{self, Init, InitKind, Probe, ProbeKind, Token, VERSION};
+use crate::error::ConnectionError;
+use crate::id::Side;
+use crate::node::Deadline;
+use crate::parameters::TransportParameters;
+use crate::time::Instant;
+
+/// INITs over one path without an answer before the next path has its turn.
+const INITS_PER_PATH: u32 = 3;
+/// Handshakes computed for one call: the peer needs one, or a second after a restart [W-39].
+const MAX_ANSWERS: u32 = 16;
+
+/// One call that is being set up.
+pub(super) struct Punch {
+    call: Call,
+    /// This side's index.
+    index: u32,
+    keys: ProbeKeys,
+    paths: Paths,
+    role: Role,
+    expires: Instant,
+}
+
+/// Either side of a call.
+enum Role {
+    /// Sends INIT once a path answers.
+    Initiator(Option<Box<Offer>>),
+    /// Waits for it.
+    Responder(Option<Box<Acceptance>>, u32),
+}
+
+/// The initiator's INIT.
+struct Offer {
+    noise: Initiator,
+    datagram: Vec<u8>,
+    repetition: Repetition,
+}
+
+/// The responder's answer to an INIT.
+struct Acceptance {
+    ephemeral: [u8; 32],
+    remote_index: u32,
+    resp: Vec<u8>,
+    finished: Finished,
+    peer: TransportParameters,
+    /// Where the answer went last: a path that has answered.
+    path: SocketAddr,
+}
+
+impl Drop for Punch {
+    fn drop(&mut self) {
+        self.call.secret.zeroize();
+    }
+}
+
+impl Punch {
+    pub(super) fn new(now: Instant, call: Call, index: u32, shared: &mut Shared) -> Self {
+        let mut paths = Paths::new();
+        paths.list(now, &call.candidates, shared);
+        Self {
+            keys: ProbeKeys::new(&call.secret, call.side),
+            paths,
+            role: match call.side {
+                Side::Initiator => Role::Initiator(None),
+                Side::Responder => Role::Responder(None, 0),
+            },
+            expires: now + shared.config.transport.handshake_timeout,
+            call,
+            index,
+        }
+    }
+
+    pub(super) const fn tag(&self) -> CallTag {
+        self.call.tag
+    }
+
+    pub(super) fn add_candidates(
+        &mut self,
+        now: Instant,
+        candidates: &[SocketAddr],
+        shared: &mut Shared,
+    ) {
+        self.paths.list(now, candidates, shared);
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        let mut next = Deadline { at: self.expires, timer: "call timeout" };
+        if let Some(at) = self.paths.next_probe() {
+            next = next.min(Deadline { at, timer: "probe" });
+        }
+        if let Role::Initiator(Some(offer)) = &self.role {
+            next = next.min(Deadline { at: offer.repetition.next, timer: "handshake repetition" });
+        }
+        next
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, shared: &mut Shared) -> Progress {
+        if now >= self.expires {
+            return Progress::Failed(ConnectionError::Unreachable);
+        }
+        self.paths.probe(now, self.call.tag.0, &self.keys, shared);
+        self.send_offer(now, shared);
+        Progress::Waiting
+    }
+
+    pub(super) fn handle_probe(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        probe: &Probe,
+        shared: &mut Shared,
+    ) {
+        if !self.keys.verify(probe) {
+            shared.counters.bad_mac += 1;
+            return;
+        }
+        match probe.kind {
+            ProbeKind::Request => {
+                // Own probe first: when the initiator is asked before it is answered, the
+                // responder knows the path before INIT comes over it.
+                self.paths.note_probe(now, source, shared);
+                self.paths.probe(now, self.call.tag.0, &self.keys, shared);
+                let answer = self.keys.seal(ProbeKind::Answer, self.call.tag.0, probe.nonce);
+                let trigger = answer.len();
+                shared.reply(source, trigger, answer);
+            }
+            ProbeKind::Answer => {
+                if !self.paths.note_answer(source, probe.nonce) {
+                    shared.counters.bad_mac += 1;
+                    return;
+                }
+                self.begin_offer(now, shared);
+            }
+        }
+    }
+
+    /// The responder's part. Nothing is computed for an address that has not answered a probe,
+    /// and so proven the introduction secret and that it receives [W-39].
+    pub(super) fn handle_init(&mut self, source: SocketAddr, init: &Init<'_>, shared: &mut Shared) {
+        let Role::Responder(acceptance, computed) = &mut self.role else {
+            shared.counters.unknown_type += 1;
+            return;
+        };
+        if !self.paths.has_answered(source) {
+            shared.counters.bad_token += 1;
+            return;
+        }
+        let known = acceptance.as_mut().filter(|known| known.ephemeral == init.ephemeral());
+        if let Some(known) = known {
+            known.path = source;
+            shared.send(source, known.resp.clone());
+            return;
+        }
+        if *computed >= MAX_ANSWERS {
+            shared.counters.limited += 1;
+            return;
+        }
+        *computed += 1;
+        match accept(&self.call, source, self.index, init, shared) {
+            Some(new) => {
+                shared.counters.handshakes += 1;
+                shared.send(source, new.resp.clone());
+                *acceptance = Some(Box::new(new));
+            }
+            None => shared.counters.bad_handshake += 1,
+        }
+    }
+
+    /// The initiator's part: the answer to INIT.
+    pub(super) fn handle_resp(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        (sender, message): (u32, &[u8]),
+        shared: &mut Shared,
+    ) -> Progress {
+        let Role::Initiator(Some(offer)) = &mut self.role else { return Progress::Waiting };
+        if !self.paths.has_answered(source) {
+            shared.counters.bad_handshake += 1;
+            return Progress::Waiting;
+        }
+        let Ok((finished, payload)) = offer.noise.finish(message) else {
+            shared.counters.bad_handshake += 1;
+            return Progress::Waiting;
+        };
+        let Ok(peer) = TransportParameters::decode(&payload) else {
+            return Progress::Failed(ConnectionError::Handshake("transport parameters"));
+        };
+        Progress::Up(Box::new(Up {
+            side: Side::Initiator,
+            pattern: Pattern::IkPsk2,
+            psk: Some(self.call.secret),
+            remote_index: sender,
+            remote_static: Some(self.call.remote_static),
+            path: source,
+            finished,
+            peer,
+            handshake_rtt: offer.repetition.round_trip(now),
+        }))
+    }
+
+    /// The responder's part: DATA that fits the answered handshake completes it.
+    pub(super) fn handle_data(
+        &mut self,
+        source: SocketAddr,
+        opens: impl FnOnce(&Finished) -> bool,
+    ) -> Option<Up> {
+        let Role::Responder(acceptance, _) = &mut self.role else { return None };
+        let known = acceptance.take_if(|known| opens(&known.finished))?;
+        let path = if self.paths.has_answered(source) { source } else { known.path };
+        Some(Up {
+            side: Side::Responder,
+            pattern: Pattern::IkPsk2,
+            psk: Some(self.call.secret),
+            remote_index: known.remote_index,
+            remote_static: Some(self.call.remote_static),
+            path,
+            finished: known.finished,
+            peer: known.peer,
+            handshake_rtt: None,
+        })
+    }
+}
+
+impl Punch {
+    /// Makes the INIT when the first path has answered, and sends it.
+    fn begin_offer(&mut self, now: Instant, shared: &mut Shared) {
+        let Role::Initiator(offer @ None) = &mut self.role else { return };
+        if let Some(new) = make_offer(now, &self.call, self.index, shared) {
+            *offer = Some(Box::new(new));
+            self.send_offer(now, shared);
+        } else {
+            shared.counters.bad_handshake += 1;
+        }
+    }
+
+    fn send_offer(&mut self, now: Instant, shared: &mut Shared) {
+        let Role::Initiator(Some(offer)) = &mut self.role else { return };
+        if !offer.repetition.is_due(now) {
+            return;
+        }
+        let turn = usize::try_from(offer.repetition.sent() / INITS_PER_PATH).unwrap_or(0);
+        let Some(path) = self.paths.answered(turn) else { return };
+        shared.send(path, offer.datagram.clone());
+        offer.repetition.note_sent(now, &mut shared.rng);
+    }
+}
+
+fn prologue(call: &Call, label: &str, version: u8) -> Prologue {
+    let mut binding = call.tag.0.to_vec();
+    binding.extend_from_slice(&call.prologue);
+    Prologue::first(Pattern::IkPsk2, label, &[version], &binding)
+}
+
+fn make_offer(now: Instant, call: &Call, index: u32, shared: &mut Shared) -> Option<Offer> {
+    let prologue = prologue(call, shared.config.label, VERSION);
+    let seed = shared.draw_seed();
+    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(&call.secret) };
+    let parameters = shared.parameters();
+    let remote = &call.remote_static;
+    let (noise, message) =
+        Initiator::start(Pattern::IkPsk2, &prologue, keys, remote, seed, &parameters).ok()?;
+    let mut tag: Token = NO_TOKEN;
+    tag[..8].copy_from_slice(&call.tag.0);
+    let mac1 = Mac1::new(remote);
+    let datagram = datagram::init(InitKind::Peer, index, &tag, &message, |macd| mac1.compute(macd));
+    Some(Offer { noise, datagram, repetition: Repetition::new(now) })
+}
+
+/// Reads an INIT and answers it, if it comes from the introduced key.
+fn accept(
+    call: &Call,
+    path: SocketAddr,
+    index: u32,
+    init: &Init<'_>,
+    shared: &mut Shared,
+) -> Option<Acceptance> {
+    let prologue = prologue(call, shared.config.label, init.version);
+    let seed = shared.draw_seed();
+    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(&call.secret) };
+    let (noise, payload) =
+        Responder::read(Pattern::IkPsk2, &prologue, keys, seed, init.message).ok()?;
+    if noise.remote_static() != Some(call.remote_static) {
+        return None;
+    }
+    let peer = TransportParameters::decode(&payload).ok()?;
+    let (finished, message) = noise.answer(&shared.parameters()).ok()?;
+    let resp = datagram::resp(index, init.sender, &message);
+    let (ephemeral, remote_index) = (init.ephemeral(), init.sender);
+    Some(Acceptance { ephemeral, remote_index, resp, finished, peer, path })
+}
