@@ -2,7 +2,7 @@
 //! killed.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rand_core::RngCore;
 use serde_json::Value;
+use wire::Seed;
 
 /// Longest wait for anything: far beyond what a loaded machine needs, so that only what never
 /// comes fails a test.
@@ -259,6 +261,32 @@ impl Scene {
         peer
     }
 
+    /// The same on a machine that knows no device key, with a password that may be wrong, and
+    /// without waiting.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn peer_with_password(
+        &self,
+        prefix: &[OsString],
+        user: &str,
+        server: SocketAddr,
+        password: &str,
+    ) -> Process {
+        let file = self.folder_of(user).join("attempt");
+        std::fs::write(&file, format!("{password}\n")).expect("a folder of our own");
+        let more = ["--password-file", file.to_str().expect("a plain path")];
+        let folder = self.folder_of(user).join("attempt-data");
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut arguments: Vec<OsString> =
+            vec!["--json".into(), "--server".into(), server.to_string().into()];
+        arguments.extend(["--udp", "0", "--user", user].map(OsString::from));
+        arguments.extend(more.map(OsString::from));
+        arguments.extend([OsString::from("--data"), folder.into()]);
+        Process::start(user, prefix, &program("peer"), &arguments)
+    }
+
     /// The same without waiting.
     ///
     /// # Panics
@@ -288,6 +316,48 @@ impl Scene {
         arguments.extend(more.iter().map(OsString::from));
         Process::start(user, prefix, &program("peer"), &arguments)
     }
+}
+
+/// The words before a command that put it on one side of the link, from the variable in which
+/// `scripts/netem` leaves them (`IN_A`, `IN_B`); none where there is no link.
+#[must_use]
+pub fn prefix(variable: &str) -> Prefix {
+    let words = std::env::var(variable).unwrap_or_default();
+    words.split_whitespace().map(OsString::from).collect()
+}
+
+/// Makes a file of `size` bytes that no compression would help with, the same at every run.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_noise(path: &Path, size: u64) -> io::Result<()> {
+    let mut bytes = Seed::new([1; 32]).derive("noise").rng();
+    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+    let mut block = [0; 65_536];
+    let mut left = size;
+    while left > 0 {
+        let len = usize::try_from(left.min(block.len() as u64)).expect("below 65,536");
+        bytes.fill_bytes(&mut block[..len]);
+        file.write_all(&block[..len])?;
+        left -= len as u64;
+    }
+    file.flush()
+}
+
+/// BLAKE3 of a file in hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_file(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Lets time pass between two attempts at something that has no event to wait for.
+#[expect(clippy::disallowed_methods, reason = "the far side counts seconds")]
+pub fn pause(duration: Duration) {
+    thread::sleep(duration);
 }
 
 /// The clock of a test that waits for other processes.

@@ -3,7 +3,6 @@
 //! checks.
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -82,12 +81,6 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The words before a command that put it on one side of the link.
-fn prefix(variable: &str) -> Prefix {
-    let words = std::env::var(variable).unwrap_or_default();
-    words.split_whitespace().map(OsString::from).collect()
-}
-
 fn say(text: &str) {
     println!("\n\u{25b8} {text}");
 }
@@ -123,8 +116,8 @@ fn hand_over(alice: &mut Process, bob: &mut Process, path: &Path) -> io::Result<
     });
     show_progress(&done);
     println!();
-    let sent = blake3::hash(&std::fs::read(path)?).to_hex();
-    let arrived = blake3::hash(&std::fs::read(text(&done["path"]))?).to_hex();
+    let sent = hash_file(path)?;
+    let arrived = hash_file(Path::new(done["path"].as_str().expect("a finished file has a path")))?;
     assert_eq!(sent, arrived, "the file arrived changed");
     told(&format!("BLAKE3 of both ends: {}\u{2026} equal", &arrived[..16]));
     Ok(())
@@ -145,14 +138,4 @@ fn show_progress(event: &Value) {
 
 fn text(value: &Value) -> String {
     wire::app::text::one_line(value.as_str().unwrap_or_default())
-}
-
-/// A file that no compression would help with, the same at every run.
-fn write_noise(path: &Path, size: u64) -> io::Result<()> {
-    let mut dice = Dice::new(&Seed::new([1; 32]), "file");
-    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
-    for _ in 0..size / 8 {
-        file.write_all(&dice.below(u64::MAX).to_be_bytes())?;
-    }
-    file.flush()
 }
