@@ -19,6 +19,9 @@ const PROBES: u32 = 2;
 /// Probes are never farther apart than this, however often they went unanswered, unless the
 /// round trip itself asks for it: a path that comes back for two seconds is noticed (E09).
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// The same until the first acknowledgement: the initiator's first packet completes the
+/// handshake, and is repeated as quickly as its other messages.
+const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
 /// Losses over so many probe time-outs without any success are persistent congestion (RFC 9002
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
@@ -441,7 +444,11 @@ impl Recovery {
         }
         let timeout = self.probe_timeout();
         let backed_off = timeout * 2u32.saturating_pow(self.probe_count.min(16));
-        Some(self.probe_base + backed_off.min(timeout.max(MAX_PROBE_INTERVAL)))
+        let longest = match self.largest_acked {
+            Some(_) => timeout.max(MAX_PROBE_INTERVAL),
+            None => UNANSWERED_PROBE_INTERVAL,
+        };
+        Some(self.probe_base + backed_off.min(longest))
     }
 
     /// Packets are lost by time, or a probe is due [W-59].

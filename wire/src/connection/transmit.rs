@@ -200,6 +200,7 @@ impl Connection {
         room: Room,
     ) -> Elicits {
         let start = buffer.len();
+        let acknowledges = !self.sent_frames.is_empty();
         if room.probes > 0 && !self.has_pending() {
             let Self { streams, control, acks, .. } = self;
             self.recovery.probe_with_oldest(&mut Fates { streams, control, acks });
@@ -217,7 +218,8 @@ impl Connection {
                 }
             }
         }
-        let asks = room.probes > 0 || self.acks.wants_ping();
+        // Without the acknowledgement whose reception is asked for, a PING would ask for ever.
+        let asks = room.probes > 0 || (acknowledges && self.acks.wants_ping());
         if buffer.len() == start && asks {
             Frame::Ping.encode(buffer);
         }
