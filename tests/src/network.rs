@@ -155,6 +155,16 @@ impl Network {
         }
     }
 
+    /// Nothing gets to or from the host any more.
+    pub fn cut(&mut self, host: HostId) {
+        self.links(host).into_iter().for_each(Link::cut);
+    }
+
+    /// Undoes [`Network::cut`].
+    pub fn mend(&mut self, host: HostId) {
+        self.links(host).into_iter().for_each(Link::mend);
+    }
+
     /// A NAT.
     pub fn nat(&mut self, id: NatId) -> &mut Nat {
         &mut self.nats[id.0]
@@ -210,9 +220,16 @@ impl Network {
         }
     }
 
+    /// The address under which `observer` sees datagrams of a host; sending one leaves its mark
+    /// in the host's NAT, as it would.
+    pub fn observed(&mut self, now: Instant, host: HostId, observer: HostId) -> Option<SocketAddr> {
+        self.carry(now, host, self.address(observer)).map(|(_, seen)| seen)
+    }
+
     /// The oracle for hole punching: whether `a` and `b` can find a direct path when both know
     /// each other's own addresses and those that `observer` sees, probe them all, answer probes
-    /// where they came from, and probe there too.
+    /// where they came from, and probe there too. As in ICE, the answer must come from where the
+    /// probe went (RFC 8445 section 7.2.5.2.1).
     #[must_use]
     pub fn direct_path_possible(
         &self,
@@ -224,8 +241,8 @@ impl Network {
         let mut trial = self.clone();
         let mut candidates = [b, a].map(|other| {
             let own = trial.hosts[other.0].addresses.clone();
-            let observed = trial.carry(now, other, trial.address(observer));
-            own.into_iter().chain(observed.map(|(_, seen)| seen)).collect::<BTreeSet<_>>()
+            let observed = trial.observed(now, other, observer);
+            own.into_iter().chain(observed).collect::<BTreeSet<_>>()
         });
         for _ in 0..4 {
             for (from, to, own, others) in [(a, b, 0, 1), (b, a, 1, 0)] {
@@ -235,7 +252,7 @@ impl Network {
                         continue;
                     }
                     candidates[others].insert(seen);
-                    if trial.carry(now, to, seen).is_some_and(|(back, _)| back == from) {
+                    if trial.carry(now, to, seen) == Some((from, candidate)) {
                         return true;
                     }
                 }

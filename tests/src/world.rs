@@ -1,7 +1,7 @@
 //! The clock, the queue, and a machine on each host.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use wire::time::Instant;
@@ -68,8 +68,8 @@ struct Host<M> {
     life: u32,
     deadline: Option<Deadline>,
     work_done: Instant,
-    /// A datagram that the socket refused, and what it will do when asked again.
-    refused: Option<(SocketAddr, Ecn, Vec<u8>)>,
+    /// Datagrams that wait because the socket refused the first of them.
+    refused: VecDeque<(SocketAddr, Ecn, Vec<u8>)>,
     sent: u64,
     dice: Dice,
 }
@@ -135,7 +135,7 @@ impl<M: Machine> World<M> {
             life: 0,
             deadline: None,
             work_done: Instant::ZERO,
-            refused: None,
+            refused: VecDeque::new(),
             sent: 0,
             dice,
         });
@@ -158,7 +158,7 @@ impl<M: Machine> World<M> {
         let state = &mut self.hosts[host.0];
         state.life += 1;
         state.deadline = None;
-        state.refused = None;
+        state.refused.clear();
         state.machine.take()
     }
 
@@ -278,7 +278,7 @@ impl<M: Machine> World<M> {
             }
             Event::Unblocked(host, life) => {
                 if self.hosts[host.0].life == life {
-                    if let Some((to, ecn, bytes)) = self.hosts[host.0].refused.take() {
+                    for (to, ecn, bytes) in core::mem::take(&mut self.hosts[host.0].refused) {
                         self.transmit(host, to, ecn, &bytes);
                     }
                     self.settle(host);
@@ -344,7 +344,7 @@ impl<M: Machine> World<M> {
         let mut buffer = core::mem::take(&mut self.buffer);
         loop {
             let state = &mut self.hosts[host.0];
-            let Some(machine) = state.machine.as_mut().filter(|_| state.refused.is_none()) else {
+            let Some(machine) = state.machine.as_mut().filter(|_| state.refused.is_empty()) else {
                 break;
             };
             let most = state.dice.index(10) + 1;
@@ -364,8 +364,12 @@ impl<M: Machine> World<M> {
     /// One datagram goes to the socket.
     fn transmit(&mut self, host: HostId, to: SocketAddr, ecn: Ecn, bytes: &[u8]) {
         let state = &mut self.hosts[host.0];
-        if state.refused.is_none() && state.dice.chance(self.options.fidget) {
-            state.refused = Some((to, ecn, bytes.to_vec()));
+        if !state.refused.is_empty() {
+            state.refused.push_back((to, ecn, bytes.to_vec()));
+            return;
+        }
+        if state.dice.chance(self.options.fidget) {
+            state.refused.push_back((to, ecn, bytes.to_vec()));
             let again = state.dice.duration(Duration::from_micros(10), Duration::from_millis(2));
             let life = state.life;
             self.push(self.now + again, Event::Unblocked(host, life));

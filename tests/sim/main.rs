@@ -1,0 +1,8 @@
+//! Scenarios in virtual time. One binary; each file is one subject.
+
+mod handshake;
+mod hostile;
+mod paths;
+mod punching;
+mod support;
+mod transfer;
