@@ -342,6 +342,11 @@ impl Connection {
         }
     }
 
+    /// Sends something that the other side acknowledges.
+    pub(crate) const fn send_ping(&mut self) {
+        self.control.send_ping();
+    }
+
     /// Gives the other side an address token for its next connection.
     pub(crate) fn send_new_token(&mut self, token: [u8; 24]) {
         self.control.send_new_token(token);

@@ -103,6 +103,12 @@ impl Answers {
         gone
     }
 
+    /// Sessions that wait.
+    #[cfg(test)]
+    pub(super) const fn half_open(&self) -> usize {
+        self.half_open
+    }
+
     pub(super) fn deadline(&self) -> Option<Deadline> {
         let (at, _) = self.order.front()?;
         Some(Deadline { at: *at + LIFE, timer: "half-open expiry" })

@@ -4,16 +4,22 @@ use std::net::SocketAddr;
 
 use zeroize::Zeroize;
 
-use super::shared::Shared;
-use crate::connection::{Connection, Established};
+use super::shared::{Repetition, Shared};
+use crate::connection::{Connection, Established, Received};
 use crate::crypto::noise::{Finished, Initiator, Keys, Pattern, Prologue, Responder};
 use crate::crypto::static_key::PublicKey;
 use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::frame::RekeyStep;
 use crate::id::Side;
+use crate::node::{Deadline, Source};
 use crate::parameters::TransportParameters;
 use crate::time::{Duration, Instant};
+
+/// The responder forgets its half of a handshake when no DATA reaches it in time, and on a bad
+/// link the time-outs of loss recovery grow too fast for that. So until something is heard, the
+/// initiator speaks up as often as in the handshake itself, for about ten seconds [W-18].
+const MAX_CONFIRMATIONS: u32 = 50;
 
 /// Everything that a complete handshake has agreed on.
 pub(super) struct Up {
@@ -38,6 +44,8 @@ pub(super) struct Link {
     pub(super) reset_mark: Option<[u8; 16]>,
     /// How far the application knows of the end.
     pub(super) end: End,
+    /// While nothing has come over the connection that this side has begun: when to speak again.
+    unheard: Option<Repetition>,
     rekey: Rekey,
 }
 
@@ -82,9 +90,45 @@ impl Link {
             remote_static: up.remote_static,
             reset_mark: None,
             end: End::Untold,
+            unheard: match up.side {
+                Side::Initiator => Some(Repetition::after_first(now, &mut shared.rng)),
+                Side::Responder => None,
+            },
             rekey,
         };
         (link, event)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let confirm = self.unheard.as_ref().map(|repetition| repetition.next);
+        let confirm = confirm.map(|at| Deadline { at, timer: "confirmation" });
+        [self.connection.poll_timeout(), confirm].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, shared: &mut Shared) {
+        self.connection.handle_timeout(now);
+        if let Some(repetition) = &mut self.unheard
+            && repetition.is_due(now)
+        {
+            self.connection.send_ping();
+            repetition.note_sent(now, &mut shared.rng);
+            if repetition.sent() >= MAX_CONFIRMATIONS {
+                self.unheard = None;
+            }
+        }
+    }
+
+    pub(super) fn handle_data(
+        &mut self,
+        now: Instant,
+        source: Source,
+        datagram: &mut [u8],
+    ) -> Received {
+        let received = self.connection.handle_data(now, source, datagram);
+        if received == Received::Accepted {
+            self.unheard = None;
+        }
+        received
     }
 
     /// Gives a client that has connected to this server a token for its next visit [W-23].

@@ -363,7 +363,7 @@ impl Endpoint {
             State::Connecting(attempt) => attempt.handle_timeout(now, &mut self.shared),
             State::Calling(punch) => punch.handle_timeout(now, &mut self.shared),
             State::Up(link) => {
-                link.connection.handle_timeout(now);
+                link.handle_timeout(now, &mut self.shared);
                 return self.settle(now, key);
             }
         };

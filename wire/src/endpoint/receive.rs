@@ -84,7 +84,7 @@ impl Endpoint {
             State::Up(link) if link.connection.is_dead() && link.end == End::Told => {
                 return self.forget(key);
             }
-            State::Up(link) => link.connection.poll_timeout(),
+            State::Up(link) => link.deadline(),
         };
         self.table.set_deadline(key, deadline);
     }
@@ -177,7 +177,7 @@ impl Endpoint {
             self.shared.counters.bad_tag += 1;
             return;
         };
-        let received = link.connection.handle_data(now, source, datagram);
+        let received = link.handle_data(now, source, datagram);
         self.count_received(received);
         self.settle(now, key);
     }

@@ -99,6 +99,13 @@ impl Repetition {
         Self { sent: 0, next: now, last: None }
     }
 
+    /// The first sending happens now, by other hands.
+    pub(super) fn after_first(now: Instant, rng: &mut ChaCha20Rng) -> Self {
+        let mut repetition = Self::new(now);
+        repetition.note_sent(now, rng);
+        repetition
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now >= self.next
     }

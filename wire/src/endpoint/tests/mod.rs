@@ -1,6 +1,12 @@
 //! Endpoints over a network in virtual time: handshakes, calls, attacks, golden bytes.
 
+mod attacks;
+mod calls;
+mod floods;
+mod golden;
 mod handshakes;
+mod renewal;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -70,7 +76,10 @@ struct World {
     rng: ChaCha20Rng,
     flights: BTreeMap<(Instant, u64), Packet>,
     serial: u64,
-    /// Everything that was sent, by whom it may concern.
+    /// A second address of each host, if any: what goes to it arrives as if it came from the
+    /// sender's second address, as through a relay.
+    relayed: BTreeMap<SocketAddr, usize>,
+    /// Everything that was sent.
     sent: Vec<Packet>,
     filter: Box<dyn FnMut(&Packet) -> Fate>,
 }
@@ -135,6 +144,7 @@ impl World {
             rng: seed(99, run).rng(),
             flights: BTreeMap::new(),
             serial: 0,
+            relayed: BTreeMap::new(),
             sent: Vec::new(),
             filter: Box::new(|_| Fate::Deliver),
         }
@@ -226,17 +236,31 @@ impl World {
         while let Some(entry) = self.flights.first_entry()
             && entry.key().0 <= self.now
         {
-            let mut packet = entry.remove();
-            let source = Source { address: packet.from, ecn: Ecn::NotCapable };
-            if let Some(host) = self.hosts.iter_mut().find(|host| host.address == packet.to) {
-                host.endpoint.handle_datagram(self.now, source, &mut packet.bytes);
-            }
+            let packet = entry.remove();
+            self.deliver(packet);
         }
         for host in &mut self.hosts {
             host.endpoint.handle_timeout(self.now);
         }
         self.drain();
         true
+    }
+
+    fn deliver(&mut self, mut packet: Packet) {
+        let number =
+            |hosts: &[Host], address| hosts.iter().position(|host| host.address == address);
+        let (to, from) = match self.relayed.get(&packet.to) {
+            Some(host) => {
+                let sender = number(&self.hosts, packet.from);
+                let alias = self.relayed.iter().find(|(_, host)| Some(**host) == sender);
+                (Some(*host), *alias.expect("both sides use the relay").0)
+            }
+            None => (number(&self.hosts, packet.to), packet.from),
+        };
+        if let Some(to) = to {
+            let source = Source { address: from, ecn: Ecn::NotCapable };
+            self.hosts[to].endpoint.handle_datagram(self.now, source, &mut packet.bytes);
+        }
     }
 
     fn run(&mut self, time: Duration) {
@@ -315,6 +339,12 @@ impl World {
         self.hosts[host].endpoint = Endpoint::new(config, &seed(host, run));
         self.hosts[host].events.clear();
     }
+}
+
+/// What a server was told of a client's address.
+fn any_address(number: u32) -> SocketAddr {
+    let [a, b, c, d] = number.to_be_bytes();
+    SocketAddr::from(([10 + a, b, c, d], 4000))
 }
 
 /// The same datagram with its checksum made to fit, as an attacker does.
