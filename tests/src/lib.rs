@@ -7,12 +7,15 @@
 //! Broken invariants panic, as the cores' own assertions do: a runner catches both alike and
 //! prints the command that replays the run.
 
+pub mod barrage;
 pub mod check;
 pub mod dice;
 pub mod link;
 pub mod nat;
 pub mod netem;
 pub mod network;
+#[cfg(feature = "net")]
+pub mod programs;
 pub mod trace;
 pub mod traffic;
 pub mod world;

@@ -5,6 +5,7 @@
 //! cargo run -p wire --example echo_sockets
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "an example looks at what it needs")]
 
 use std::io;
 use std::net::SocketAddr;

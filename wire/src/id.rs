@@ -150,6 +150,7 @@ impl fmt::Debug for Seed {
 mod tests {
     use super::*;
 
+    /// [W-80]
     #[test]
     fn stream_ids_carry_opener_class_and_index() {
         for opener in [Side::Initiator, Side::Responder] {

@@ -68,6 +68,7 @@ impl Deframer {
     ///
     /// # Errors
     /// When the bytes are no messages.
+    #[expect(clippy::should_implement_trait, reason = "an iterator has one type of item")]
     pub fn next<M: Message>(&mut self) -> Result<Option<M>, FramingError> {
         loop {
             let rest = &self.buffer[self.start..];

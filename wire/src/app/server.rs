@@ -274,6 +274,7 @@ pub enum Refusal {
 
 /// News that nobody asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "lives only from the stream to its handler")]
 pub enum Notice {
     /// Everyone the client may see who is online, in pieces; begins anew with each session.
     PresenceSnapshot {

@@ -9,7 +9,12 @@ use crate::time::{Duration, Instant};
 const FIRST_STREAM_WINDOW: u64 = 256 << 10;
 /// The same for the whole connection.
 const FIRST_CONNECTION_WINDOW: u64 = 512 << 10;
-/// MAX_STREAMS is sent once this part of the streams has ended...
+/// Separate ranges that may always wait [W-85].
+const MIN_RANGES: u64 = 1024;
+/// A larger window may have one more for so many bytes: full datagrams of which every second was
+/// lost leave fewer.
+const BYTES_PER_RANGE: u64 = 2048;
+/// MAX_STREAMS is sent once this part of the streams has ended.
 const STREAMS_PER_UPDATE: u64 = 4;
 /// The largest number of streams that a StreamId can name.
 pub(super) const MAX_STREAMS: u64 = 1 << 59;
@@ -50,8 +55,9 @@ pub(super) struct ReceiveWindow {
     /// The highest offset that arrived; on the connection, the sum of those [W-88].
     pub(super) received: u64,
     /// The highest offset that the other side was allowed.
-    limit: u64,
-    size: u64,
+    pub(super) limit: u64,
+    /// How many bytes the other side may be ahead of `consumed`.
+    pub(super) size: u64,
     max_size: u64,
     /// When `limit` was last raised.
     raised: Instant,
@@ -75,6 +81,13 @@ impl ReceiveWindow {
         self.check(end)?;
         self.received = self.received.max(end);
         Ok(())
+    }
+
+    /// Whether so many separate ranges may wait: what is kept to describe them is then a small
+    /// part of the window too [W-85].
+    pub(super) fn check_ranges(&self, ranges: usize) -> Result<(), ProtocolError> {
+        let most = MIN_RANGES.max(self.size / BYTES_PER_RANGE);
+        if ranges as u64 > most { Err(ProtocolError::TooManyGaps) } else { Ok(()) }
     }
 
     /// Whether the other side should be told a higher limit: half the window is free [W-89].

@@ -1,7 +1,7 @@
 //! The streams of one connection (PROTOCOL.md, "Streams").
 //!
 //! [`Streams`] owns what all of them share: windows of the connection, memory, the order of
-//! sending. A stream is two halves that know nothing of each other: [`send`] and [`recv`].
+//! sending. A stream [W-80] is two halves that know nothing of each other: [`send`] and [`recv`].
 //! Every queue here is a set of streams or of flags, so none is longer than there are streams;
 //! nothing that happens per datagram looks at streams that have nothing to do.
 
@@ -11,6 +11,9 @@ mod ranges;
 mod recv;
 mod schedule;
 mod send;
+#[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "tests fail on whatever else comes")]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,14 +31,6 @@ use crate::time::{Duration, Instant};
 
 pub(crate) use self::flow::Limits;
 
-/// Separate ranges that may always wait in one stream, and in all of a connection. Sixteen bytes
-/// are kept for each. With half of a window of full datagrams lost at random, a quarter as many
-/// ranges remain as there were datagrams.
-const MIN_RANGES: usize = 1024;
-/// Larger windows may have one more range in a stream for so many bytes...
-const BYTES_PER_STREAM_RANGE: u64 = 2048;
-/// ...and in a connection, where many streams may have some.
-const BYTES_PER_RANGE: u64 = 256;
 /// Free pages that are kept: so much of the connection's window...
 const FREE_PART: u64 = 8;
 /// ...but not more than a megabyte.
@@ -90,8 +85,6 @@ struct Settings {
     /// What the other side stated.
     peer_stream_window: u64,
     send_buffer: usize,
-    max_stream_ranges: usize,
-    max_ranges: usize,
 }
 
 #[derive(Debug)]
@@ -107,15 +100,11 @@ impl Streams {
     /// side's parameters must state [`Limits::stated`].
     pub(crate) fn new(side: Side, local: &TransportConfig, peer: Limits) -> Self {
         let stated = Limits::stated(local);
-        let at_least =
-            |least: usize, many: u64| usize::try_from(many).map_or(least, |n| n.max(least));
         let settings = Settings {
             stated,
             max_stream_window: local.stream_window,
             peer_stream_window: peer.stream_window,
             send_buffer: local.send_buffer,
-            max_stream_ranges: at_least(MIN_RANGES, local.stream_window / BYTES_PER_STREAM_RANGE),
-            max_ranges: at_least(MIN_RANGES, local.connection_window / BYTES_PER_RANGE),
         };
         let free_pages = (local.connection_window / FREE_PART / PAGE as u64).min(MAX_FREE_PAGES);
         let counts = StreamCounts::new(peer.max_streams, stated.max_streams);
@@ -165,13 +154,9 @@ impl Streams {
         let more = stream.recv.check(chunk)?;
         self.window.receive(self.window.received.saturating_add(more))?;
         let freed = stream.recv.on_chunk(&mut self.pool, chunk, data)?;
-        let ranges = stream.recv.ranges();
         self.release(freed);
         self.settle(id);
-        if ranges > self.settings.max_stream_ranges || self.ranges > self.settings.max_ranges {
-            return Err(ProtocolError::TooManyGaps);
-        }
-        Ok(())
+        self.window.check_ranges(self.ranges)
     }
 
     /// RESET_STREAM arrived.
@@ -205,7 +190,7 @@ impl Streams {
         Ok(())
     }
 
-    /// MAX_DATA arrived.
+    /// MAX_DATA arrived; limits never fall [W-87].
     pub(crate) fn on_max_data(&mut self, max: u64) -> Result<(), ProtocolError> {
         self.credit.limit = self.credit.limit.max(max);
         Ok(())
@@ -384,7 +369,7 @@ impl Streams {
     }
 
     /// Checks that the other side may name `id`, and opens the stream, and those of its kind
-    /// before it, if it is the first to do so [W-81] [W-83]. A stream that is allowed and yet not
+    /// before it, if it is the first to do so [W-81] [W-82] [W-83]. A stream that is allowed and yet not
     /// in `streams` afterwards has ended.
     fn admit(&mut self, id: StreamId) -> Result<(), ProtocolError> {
         let counts = &self.counts[id.class() as usize];
@@ -447,6 +432,7 @@ impl Streams {
         if stream.recv.take_readable() {
             self.events.push_back(Event::Readable(id));
         }
+        // [W-94]
         if stream.send.is_done() && stream.recv.is_done() {
             self.streams.remove(&id);
             if id.opener() != self.side {

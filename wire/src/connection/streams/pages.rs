@@ -3,14 +3,14 @@
 //!
 //! Both directions use the same buffer. A receiver's has holes; because a page is a page whatever
 //! was written into it, no choice of chunks makes it larger than its window, rounded up to pages
-//! at both ends (RUSTSEC-2026-0185 and -0341 are what happens otherwise).
+//! at both ends [W-99] (RUSTSEC-2026-0185 and -0341 are what happens otherwise).
 
 use std::collections::VecDeque;
 
 use crate::time::{Duration, Instant};
 
-/// Bytes in a page: one message of chat, or two frames of a file.
-pub(super) const PAGE: usize = 2048;
+/// Bytes in a page. A stream may hold a page at each end for a byte in it, so pages are small.
+pub(super) const PAGE: usize = 1024;
 /// Page tables larger than this are given back when they run empty.
 const KEPT_CAPACITY: usize = 64;
 /// Free pages that nobody took for this long go back to the allocator.
@@ -24,7 +24,8 @@ type Page = Box<[u8; PAGE]>;
 pub(super) struct Pool {
     free: Vec<Page>,
     max_free: usize,
-    live: usize,
+    /// Pages in use.
+    pub(super) live: usize,
     /// The fewest free pages there were since `trimmed`: so many are not needed.
     spare: usize,
     trimmed: Instant,

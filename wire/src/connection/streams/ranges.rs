@@ -152,7 +152,8 @@ mod tests {
         assert_eq!(set(&[0..2, 4..6, 2..4]).first(), Some(0..6));
         assert_eq!(set(&[4..6, 2..4]).first(), Some(2..6));
         assert_eq!(set(&[4..6, 0..3]).len(), 2);
-        assert_eq!(set(&[0..1, 2..3, 4..5, 0..9]).ranges, [0..9]);
+        let joined = set(&[0..1, 2..3, 4..5, 0..9]);
+        assert_eq!((joined.first(), joined.len()), (Some(0..9), 1));
     }
 
     #[test]
@@ -169,7 +170,8 @@ mod tests {
     #[test]
     fn the_largest_numbers_fit() {
         let mut set = set(&[u64::MAX - 1..u64::MAX, 0..1]);
-        assert_eq!(set.gaps(0..u64::MAX).collect::<Vec<_>>(), [1..u64::MAX - 1]);
+        assert_eq!(set.gaps(0..u64::MAX).last(), Some(1..u64::MAX - 1));
+        assert_eq!(set.gaps(0..u64::MAX).count(), 1);
         set.remove(0..u64::MAX);
         assert!(set.is_empty());
     }

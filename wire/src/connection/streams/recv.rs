@@ -113,6 +113,7 @@ impl RecvHalf {
             self.buffer.write(pool, gap.start, &data[from..to]);
         }
         self.arrived.insert(wanted);
+        self.window.check_ranges(self.arrived.len())?;
         Ok(0)
     }
 
@@ -248,6 +249,12 @@ impl RecvHalf {
     /// Nothing more can come, and the application knows.
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.state, State::Ended | State::Abandoned)
+    }
+
+    /// How far the other side may send.
+    #[cfg(test)]
+    pub(super) const fn window(&self) -> &ReceiveWindow {
+        &self.window
     }
 
     /// How many separate ranges wait here.

@@ -126,7 +126,7 @@ pub(super) struct Lane {
 }
 
 /// What is to be sent besides data. Flags, not frames: what drains only by sending must not
-/// grow by receiving (RUSTSEC-2026-0339).
+/// grow by receiving (RUSTSEC-2026-0339) [W-97].
 #[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) max_data: bool,

@@ -16,10 +16,10 @@ use crate::error::WriteError;
 use crate::frame::{put_stream_header, stream_overhead};
 use crate::id::StreamId;
 
-/// A part of what is to be sent goes into the rest of a datagram only if it is at least so long:
-/// a frame and a packet record for a few bytes is not worth it.
+/// A part of what is to be sent goes into the rest of a datagram only if it is at least so long
+/// [W-98].
 const MIN_PART: u64 = 32;
-/// A writer that found no room is told once this part of the buffer is free.
+/// A writer that found no room is told once this part of the buffer is free [W-90].
 const WRITABLE_PART: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,328 @@
+//! Trials of the real programs, each one command that prints what it found and fails when
+//! anything was lost. `scripts/trial` runs them with the right link between the two sides.
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+use sim::Dice;
+use sim::programs::{Process, Scene, hash_file, prefix, write_noise};
+use wire::Seed;
+use wire::net::Clock;
+
+/// Tries the real programs.
+#[derive(Parser)]
+struct Arguments {
+    /// An empty folder to work in.
+    #[arg(long)]
+    folder: PathBuf,
+    #[command(subcommand)]
+    trial: Trial,
+}
+
+#[derive(Subcommand)]
+enum Trial {
+    /// Messages both ways at once: each shown once and in order.
+    Messages {
+        /// So many each way.
+        #[arg(long, default_value_t = 1000)]
+        count: u64,
+    },
+    /// A large file while both sides are killed again and again.
+    Killed {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 1024)]
+        size: u64,
+        /// Times that each side is killed.
+        #[arg(long, default_value_t = 3)]
+        kills: u64,
+        /// When, at random.
+        #[arg(long, default_value_t = 1)]
+        seed: u8,
+    },
+    /// Wrong passwords, the lock, a restart of the server, the release.
+    Locked,
+    /// What a blocked user can still do: nothing.
+    Blocked,
+    /// One row of the matrix: a file and a chat beside it.
+    Row {
+        /// Name of the row.
+        name: String,
+        /// Size of the file in KiB.
+        #[arg(long, default_value_t = 4096)]
+        size: u64,
+        /// The link's rate in Mbit/s, for the share; unlimited when absent.
+        #[arg(long)]
+        rate: Option<f64>,
+    },
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let trial = Place { scene: Scene::new(&arguments.folder), folder: arguments.folder };
+    match arguments.trial {
+        Trial::Messages { count } => trial.messages(count),
+        Trial::Killed { size, kills, seed } => trial.killed(size << 20, kills, seed)?,
+        Trial::Locked => trial.locked(),
+        Trial::Blocked => trial.blocked(),
+        Trial::Row { name, size, rate } => trial.row(&name, size << 10, rate)?,
+    }
+    Ok(())
+}
+
+/// Where a trial happens: Alice on the near side of the link, Bob and the server on the far side.
+struct Place {
+    scene: Scene,
+    folder: PathBuf,
+}
+
+impl Place {
+    fn server(&self, more: &[&str]) -> (Process, std::net::SocketAddr) {
+        let host = std::env::var("B").unwrap_or_else(|_| "127.0.0.1".to_owned());
+        self.scene.server(&prefix("IN_B"), &format!("{host}:0"), more)
+    }
+
+    fn alice(&self, server: std::net::SocketAddr) -> Process {
+        self.scene.peer(&prefix("IN_A"), "alice", server, &["--auto-accept", "100G"])
+    }
+
+    fn bob(&self, server: std::net::SocketAddr) -> Process {
+        self.scene.peer(&prefix("IN_B"), "bob", server, &["--auto-accept", "100G"])
+    }
+
+    fn messages(&self, count: u64) {
+        let clock = Clock::start();
+        let (_server, address) = self.server(&[]);
+        let (mut alice, mut bob) = (self.alice(address), self.bob(address));
+        for number in 1..=count {
+            alice.type_line(&format!("/msg bob message {number}"));
+            bob.type_line(&format!("/msg alice message {number}"));
+        }
+        for (reader, from) in [(&mut alice, "bob"), (&mut bob, "alice")] {
+            let (mut shown, mut delivered) = (0, 0);
+            while shown < count || delivered < count {
+                let event = reader.await_line("message or receipt", |line| {
+                    let event: Value = serde_json::from_str(line).ok()?;
+                    let kind = event["event"].as_str()?;
+                    (kind == "message" || kind == "message-state").then_some(event)
+                });
+                if event["event"] == "message" {
+                    shown += 1;
+                    assert_eq!(event["from"], from);
+                    assert_eq!(event["text"], format!("message {shown}"), "once and in order");
+                } else if event["state"] == "delivered" {
+                    delivered += 1;
+                    assert_eq!(event["id"], delivered, "receipts come in order too");
+                }
+            }
+            println!("{count} messages from {from}: each shown once and in order");
+        }
+        // Whatever would be shown twice is shown by now: both ends say good-bye in order.
+        for mut peer in [alice, bob] {
+            peer.type_line("/quit");
+            let again = peer.try_await_line(sim::programs::PATIENCE, |line| {
+                line.contains(r#""event":"message""#).then(|| line.to_owned())
+            });
+            assert_eq!(again, None, "shown again");
+        }
+        println!("took {:.1} s", seconds(&clock));
+    }
+
+    fn killed(&self, size: u64, kills: u64, seed: u8) -> io::Result<()> {
+        let clock = Clock::start();
+        let mut dice = Dice::new(&Seed::new([seed; 32]), "kills");
+        let source = self.folder.join("large.mp4");
+        write_noise(&source, size)?;
+        let (_server, address) = self.server(&[]);
+        let (mut alice, mut bob) = (self.alice(address), self.bob(address));
+        alice.type_line(&format!("/send bob {}", source.display()));
+        let mut peak = (0, 0);
+        for round in 0..2 * kills {
+            // Between so many bytes and so many, somebody is killed.
+            let target = size * (round + 1) / (2 * kills + 1) + dice.below(size / (4 * kills + 2));
+            let event = bob.await_event("file", |event| {
+                event["state"] == "complete" || event["done"].as_u64() >= Some(target)
+            });
+            assert_ne!(event["state"], "complete", "it is to be killed before the end");
+            peak = (peak.0.max(alice.peak_memory_kib()), peak.1.max(bob.peak_memory_kib()));
+            let (who, peer) =
+                if round % 2 == 0 { ("receiver", &mut bob) } else { ("sender", &mut alice) };
+            peer.kill();
+            println!(
+                "{:>6.1} s  {who} killed at {} of {} MiB",
+                seconds(&clock),
+                event["done"].as_u64().unwrap_or(0) >> 20,
+                size >> 20
+            );
+            if round % 2 == 0 {
+                bob = self.bob(address);
+            } else {
+                alice = self.alice(address);
+            }
+        }
+        let done = bob.await_event("file", |event| event["state"] == "complete");
+        peak = (peak.0.max(alice.peak_memory_kib()), peak.1.max(bob.peak_memory_kib()));
+        println!("{:>6.1} s  complete", seconds(&clock));
+        assert_same(&source, &done)?;
+        println!("peak memory: sender {} KiB, receiver {} KiB", peak.0, peak.1);
+        assert!(peak.0.max(peak.1) < 64 << 10, "each peer stays under 64 MiB");
+        let leftovers = std::fs::read_dir(self.scene.folder_of("bob").join("downloads"))?.count();
+        assert_eq!(leftovers, 1, "nothing but the file in the download folder");
+        Ok(())
+    }
+
+    fn locked(&self) {
+        let limits = ["--max-failed", "5", "--lock-seconds", "20"];
+        let (mut server, address) = self.server(&limits);
+        let mut alice = self.alice(address);
+        alice.type_line("/quit");
+        alice.await_exit();
+        // Another machine of hers: no device key, only the password.
+        std::fs::remove_dir_all(self.scene.folder_of("alice").join("data")).expect("her data");
+        let attempt = |password: &str| {
+            let mut peer =
+                self.scene.peer_with_password(&prefix("IN_A"), "alice", address, password);
+            let outcome = peer.await_line("outcome", |line| {
+                let event: Value = serde_json::from_str(line).ok()?;
+                match event["event"].as_str()? {
+                    "logged-in" => Some("logged in".to_owned()),
+                    "login-needed" => event["reason"].as_str().map(str::to_owned),
+                    _ => None,
+                }
+            });
+            println!("  {password:<22} -> {outcome}");
+            outcome
+        };
+        for number in 1..=5 {
+            assert!(attempt(&format!("wrong password {number}")).contains("wrong"));
+        }
+        assert!(attempt("correct horse alice").contains("try again"), "locked");
+        server.terminate();
+        server.await_exit();
+        let (_server, _) = self.scene.server(&prefix("IN_B"), &address.to_string(), &limits);
+        println!("  server restarted");
+        assert!(attempt("correct horse alice").contains("try again"), "still locked");
+        let clock = Clock::start();
+        while attempt("correct horse alice") != "logged in" {
+            assert!(seconds(&clock) < 60.0, "the lock is released after 20 s");
+            sim::programs::pause(std::time::Duration::from_secs(5));
+        }
+        println!("released after {:.0} s", seconds(&clock));
+    }
+
+    fn blocked(&self) {
+        let (_server, address) = self.server(&[]);
+        let (mut alice, mut bob) = (self.alice(address), self.bob(address));
+        bob.await_event("presence", |event| event["user"] == "alice");
+        alice.type_line("/block bob");
+        bob.await_event("presence", |event| event["user"] == "alice" && event["online"] == false);
+        println!("bob sees alice leave, as if she had gone");
+        bob.type_line("/who");
+        let who = bob.await_event("users", |_| true);
+        assert_eq!(who["users"], Value::Array(Vec::new()), "{who}");
+        println!("bob does not see alice in /who");
+        bob.type_line("/msg alice can you hear me?");
+        let state = bob.await_event("message-state", |_| true);
+        assert_eq!(state["state"], "queued", "{state}");
+        println!("bob's message waits, as for anyone offline: {}", state["reason"]);
+        let clip = self.folder.join("clip");
+        write_noise(&clip, 1000).expect("a folder of our own");
+        bob.type_line(&format!("/send alice {}", clip.display()));
+        bob.await_event("file", |event| event["state"] == "waiting" || event["state"] == "offered");
+        // Whatever came through would come before the answer to her last command.
+        alice.type_line("/unblock bob");
+        alice.type_line("/block bob");
+        alice.type_line("/blocked");
+        let heard = alice.await_line("answer", |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            match event["event"].as_str()? {
+                "message" | "file-offer" => panic!("alice hears bob: {line}"),
+                "blocked" => Some(event["users"].clone()),
+                _ => None,
+            }
+        });
+        assert_eq!(heard, serde_json::json!(["bob"]));
+        println!("alice heard nothing of bob");
+    }
+
+    fn row(&self, name: &str, size: u64, rate: Option<f64>) -> io::Result<()> {
+        let source = self.folder.join("video.mp4");
+        write_noise(&source, size)?;
+        let (_server, address) = self.server(&[]);
+        let (mut alice, mut bob) = (self.alice(address), self.bob(address));
+        alice.type_line("/msg bob first");
+        bob.await_event("message", |_| true);
+        let clock = Clock::start();
+        let sent_before = device_bytes("IN_A")?;
+        alice.type_line(&format!("/send bob {}", source.display()));
+        let mut latencies = Vec::new();
+        let mut number = 0;
+        let done = loop {
+            let asked = clock.now();
+            number += 1;
+            alice.type_line(&format!("/msg bob {number}"));
+            let (mut shown, mut complete) = (false, None);
+            while !shown && complete.is_none() {
+                let event = bob.await_line("message or file", |line| {
+                    let event: Value = serde_json::from_str(line).ok()?;
+                    matches!(event["event"].as_str()?, "message" | "file").then_some(event)
+                });
+                shown = event["event"] == "message" && event["text"] == number.to_string();
+                if event["state"] == "complete" {
+                    complete = Some(event);
+                }
+            }
+            if let Some(event) = complete {
+                break event;
+            }
+            latencies.push((clock.now() - asked).as_millis());
+        };
+        let took = seconds(&clock);
+        assert_same(&source, &done)?;
+        let goodput = size as f64 * 8.0 / took / 1e6;
+        let share = rate.map_or("-".to_owned(), |rate| format!("{:.0} %", goodput / rate * 100.0));
+        let overhead = (device_bytes("IN_A")? - sent_before) as f64 / size as f64 - 1.0;
+        latencies.sort_unstable();
+        let rank =
+            |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or(0);
+        println!(
+            "| {name} | {goodput:.2} | {share} | {:.1} % | {} / {} | {} | yes |",
+            overhead * 100.0,
+            rank(50),
+            rank(99),
+            latencies.len()
+        );
+        Ok(())
+    }
+}
+
+fn assert_same(source: &Path, done: &Value) -> io::Result<()> {
+    let arrived = Path::new(done["path"].as_str().expect("a finished file has a path"));
+    let (sent, arrived) = (hash_file(source)?, hash_file(arrived)?);
+    println!("BLAKE3 sent    {sent}\nBLAKE3 arrived {arrived}");
+    assert_eq!(sent, arrived, "the file arrived changed");
+    Ok(())
+}
+
+/// Bytes sent so far by the devices on one side of the link.
+fn device_bytes(side: &str) -> io::Result<u64> {
+    let mut words = prefix(side).into_iter().chain(["cat".into(), "/proc/net/dev".into()]);
+    let program = words.next().expect("cat at least");
+    let output = std::process::Command::new(program).args(words).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let devices: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, figures) = line.split_once(':')?;
+            Some((name.trim(), figures.split_whitespace().nth(8)?.parse().ok()?))
+        })
+        .collect();
+    Ok(devices.values().sum())
+}
+
+fn seconds(clock: &Clock) -> f64 {
+    clock.now().as_micros() as f64 / 1e6
+}
