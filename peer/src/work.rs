@@ -429,12 +429,6 @@ pub enum FileRequest {
         /// What to do with what is on disk.
         remove: Remove,
     },
-    /// At the start: remove trees and partial files of transfers that are over but were not
-    /// forgotten before the last end of the program. Reply: [`FileReply::Done`].
-    Sweep {
-        /// Transfers that are not over.
-        keep: Vec<TransferId>,
-    },
 }
 
 /// How long a job may take. A shell works long ones off on a thread of their own, so that hashing
@@ -457,8 +451,7 @@ impl FileRequest {
             Self::Encode { .. }
             | Self::Write { .. }
             | Self::Finish { .. }
-            | Self::Forget { .. }
-            | Self::Sweep { .. } => Pace::Short,
+            | Self::Forget { .. } => Pace::Short,
         }
     }
 }

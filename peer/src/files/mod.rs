@@ -1,24 +1,77 @@
 //! The disk worker: hashing, reading, verifying and writing files. Runs on threads of the shell
 //! and inline in the simulator; the core never waits for it.
+//!
+//! Invariants:
+//! - Nothing is written that does not fit the root of the transfer (BLAKE3 in groups of 16 KiB).
+//! - Files are made inside the download folder only, through a handle of it, under one safe
+//!   component, never through a link, never in the place of something that is there.
+//! - What is on disk is believed only after it was hashed; no record of progress is kept.
+//! - Trees stay on disk, and ranges are at most 1 MiB: memory does not grow with a file's size.
 
+mod cache;
+mod final_name;
+mod media_type;
+mod safe_name;
+mod source;
+mod target;
+mod tree;
+
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::work::{FileError, FileReply, FileRequest};
+use cap_std::fs::Dir;
+use wire::app::peer::TransferId;
+
+use self::cache::Cache;
+use self::source::Source;
+use self::target::{OpenTarget, Target};
+use crate::private;
+use crate::work::{Direction, FileError, FileReply, FileRequest, Remove};
 
 /// Does [`FileRequest`]s. Clones share what is open, so that several threads can work at once.
 #[derive(Clone)]
-pub struct FileWorker {}
+pub struct FileWorker(Arc<Shared>);
 
-#[expect(unused_variables, clippy::unused_self, reason = "skeleton")]
+struct Shared {
+    /// Hash trees and the names of partial files: ours alone.
+    trees: Dir,
+    /// What arrives. Held open: when the folder is replaced by another, or by a link, files still
+    /// go where they began.
+    downloads: Dir,
+    /// For telling where a file is.
+    downloads_path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sources: Cache<Source>,
+    /// What is being received, by transfer.
+    targets: BTreeMap<TransferId, Target>,
+    open_targets: Cache<OpenTarget>,
+    /// Set for a long job whose transfer was given up.
+    unwanted: BTreeMap<TransferId, Arc<AtomicBool>>,
+}
+
 impl FileWorker {
-    /// A worker that keeps hash trees under `data` and what arrives in `downloads`. Both are
-    /// created when absent.
+    /// A worker that keeps hash trees under the folder `data` and what arrives in `downloads`.
+    /// Both are made when absent.
     ///
     /// # Errors
-    /// When a folder cannot be created or opened.
+    /// When a folder cannot be made or opened.
     pub fn new(data: &Path, downloads: &Path) -> io::Result<Self> {
-        Ok(Self {})
+        let trees = private::folder(&data.join("trees"))?;
+        std::fs::create_dir_all(downloads)?;
+        let downloads_path = downloads.canonicalize()?;
+        Ok(Self(Arc::new(Shared {
+            trees: open_folder(&trees)?,
+            downloads: open_folder(&downloads_path)?,
+            downloads_path,
+            state: Mutex::default(),
+        })))
     }
 
     /// Does one request. `progress` hears replies that are not the last.
@@ -30,6 +83,91 @@ impl FileWorker {
         request: FileRequest,
         progress: &mut dyn FnMut(FileReply),
     ) -> Result<FileReply, FileError> {
-        todo!()
+        let shared = &*self.0;
+        match request {
+            FileRequest::Hash { id, path } => {
+                shared.long(id, |unwanted| source::hash(shared, id, &path, unwanted, progress))
+            }
+            FileRequest::Encode { id, path, size, root, offset, len } => source::encode(
+                shared,
+                id,
+                &source::Offered { path: &path, size, root },
+                offset,
+                len,
+            ),
+            FileRequest::Prepare { id, name, size, root } => shared.long(id, |unwanted| {
+                target::prepare(shared, id, &Target::new(&name, size, root), unwanted, progress)
+            }),
+            FileRequest::Write { id, offset, len, encoded } => {
+                target::write(shared, id, offset, len, &encoded)
+            }
+            FileRequest::Finish { id } => target::finish(shared, id),
+            FileRequest::Forget { id, direction, remove } => {
+                shared.forget(id, direction, remove);
+                Ok(FileReply::Done)
+            }
+        }
     }
 }
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; and if it did, every entry is whole by itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a long job that [`Self::forget`] can end.
+    fn long(
+        &self,
+        id: TransferId,
+        job: impl FnOnce(&AtomicBool) -> Result<FileReply, FileError>,
+    ) -> Result<FileReply, FileError> {
+        let unwanted = Arc::new(AtomicBool::new(false));
+        self.state().unwanted.insert(id, Arc::clone(&unwanted));
+        let outcome = job(&unwanted);
+        self.state().unwanted.remove(&id);
+        outcome
+    }
+
+    /// Closes, and perhaps removes, what belongs to a transfer. That something cannot be removed
+    /// is no concern of the transfer's any more.
+    fn forget(&self, id: TransferId, direction: Direction, remove: Remove) {
+        let mut state = self.state();
+        if let Some(unwanted) = state.unwanted.get(&id) {
+            unwanted.store(true, Ordering::Relaxed);
+        }
+        match direction {
+            Direction::Sending => state.sources.remove(id),
+            Direction::Receiving => {
+                state.open_targets.remove(id);
+                state.targets.remove(&id);
+            }
+        }
+        drop(state);
+        match (remove, direction) {
+            (Remove::Nothing, _) => {}
+            (Remove::Partial, Direction::Sending) => {
+                let _ = self.trees.remove_file(source::tree_name(id));
+            }
+            (Remove::Partial, Direction::Receiving) => target::remove(self, id),
+        }
+    }
+}
+
+/// Opens a folder for reading: a handle of `Dir`'s own making only names it, and could not be
+/// synced.
+fn open_folder(path: &Path) -> io::Result<Dir> {
+    std::fs::File::open(path).map(Dir::from_std_file)
+}
+
+/// The name of a transfer's file in the folder of trees.
+fn file_name(id: TransferId, ending: &str) -> String {
+    format!("{}.{ending}", hex(&id.0))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

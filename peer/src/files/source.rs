@@ -1,0 +1,207 @@
+//! Files of ours that are offered: hashing them, and encoding ranges of them.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bao_tree::io::EncodeError;
+use bao_tree::io::sync::{encode_ranges_validated, outboard_post_order};
+use cap_std::fs::OpenOptionsExt as _;
+use rustix::fs::OFlags;
+use wire::app::peer::{MAX_FILE_NAME, MAX_RANGE, TransferId};
+
+use super::tree::{self, At, Watch, WatchedRead};
+use super::{Shared, file_name, media_type};
+use crate::work::{FileError, FileReply};
+
+/// An offered file that is open, and its tree.
+pub(super) struct Source {
+    file: File,
+    tree: File,
+}
+
+/// What was offered.
+pub(super) struct Offered<'a> {
+    pub(super) path: &'a Path,
+    pub(super) size: u64,
+    pub(super) root: [u8; 32],
+}
+
+/// Where the tree of an offered file is kept.
+pub(super) fn tree_name(id: TransferId) -> String {
+    file_name(id, "sent")
+}
+
+/// Reads a whole file and keeps its tree.
+pub(super) fn hash(
+    shared: &Shared,
+    id: TransferId,
+    path: &Path,
+    unwanted: &AtomicBool,
+    progress: &mut dyn FnMut(FileReply),
+) -> Result<FileReply, FileError> {
+    let explain = |error: io::Error| unreadable(path, &error);
+    let file = open_regular(path)?;
+    let before = file.metadata().map_err(explain)?;
+    let size = before.len();
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = name[..name.floor_char_boundary(MAX_FILE_NAME)].to_owned();
+
+    let tree_name = tree_name(id);
+    let watch =
+        Watch::new(size, unwanted, |done, size| FileReply::Hashing { done, size }, progress);
+    let root = match write_tree(shared, &tree_name, &file, watch) {
+        Ok(root) => root,
+        Err(error) => {
+            let _ = shared.trees.remove_file(&tree_name);
+            let shrunk = error.kind() == io::ErrorKind::UnexpectedEof;
+            return Err(if shrunk { changed_while_read(path) } else { explain(error) });
+        }
+    };
+    if !is_same(&before, &file.metadata().map_err(explain)?) {
+        let _ = shared.trees.remove_file(&tree_name);
+        return Err(changed_while_read(path));
+    }
+    let path = path.canonicalize().map_err(explain)?;
+    let media_type = media_type::guess(&name).to_owned();
+    Ok(FileReply::Hashed { path, name, size, root, media_type })
+}
+
+/// Encodes a range for the receiver: nothing leaves that does not fit what was offered.
+pub(super) fn encode(
+    shared: &Shared,
+    id: TransferId,
+    offered: &Offered<'_>,
+    offset: u64,
+    len: u32,
+) -> Result<FileReply, FileError> {
+    assert!(len <= MAX_RANGE, "the core checks what the other side asks for");
+    let encoded =
+        open(shared, id, offered).and_then(|source| encode_open(&source, offered, offset, len));
+    if encoded.is_err() {
+        // The next request looks at the file as it is then.
+        shared.state().sources.remove(id);
+    }
+    encoded.map(FileReply::Encoded)
+}
+
+fn encode_open(
+    source: &Source,
+    offered: &Offered<'_>,
+    offset: u64,
+    len: u32,
+) -> Result<Vec<u8>, FileError> {
+    let mut encoded = Vec::with_capacity(len as usize + len as usize / 128 + 4096);
+    let outboard = tree::outboard(offered.size, offered.root, &source.tree);
+    let ranges = tree::chunks(offset, len);
+    match encode_ranges_validated(At(&source.file), outboard, &ranges, &mut encoded) {
+        Ok(()) => Ok(encoded),
+        Err(EncodeError::LeafHashMismatch(_) | EncodeError::SizeMismatch) => {
+            Err(FileError::SourceChanged)
+        }
+        Err(EncodeError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(FileError::SourceChanged)
+        }
+        Err(EncodeError::Io(error)) => Err(unreadable(offered.path, &error)),
+        Err(
+            EncodeError::ParentHashMismatch(_)
+            | EncodeError::ParentWrite(_)
+            | EncodeError::LeafWrite(_),
+        ) => Err(no_tree(offered.path)),
+    }
+}
+
+fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<Source>, FileError> {
+    if let Some(source) = shared.state().sources.get(id) {
+        return Ok(source);
+    }
+    let file = open_regular(offered.path)?;
+    let size = file.metadata().map_err(|error| unreadable(offered.path, &error))?.len();
+    if size != offered.size {
+        return Err(FileError::SourceChanged);
+    }
+    let tree = shared
+        .trees
+        .open_with(
+            tree_name(id),
+            cap_std::fs::OpenOptions::new()
+                .read(true)
+                .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK)),
+        )
+        .map_err(|_| no_tree(offered.path))?
+        .into_std();
+    let source = Arc::new(Source { file, tree });
+    shared.state().sources.insert(id, Arc::clone(&source));
+    Ok(source)
+}
+
+fn write_tree(
+    shared: &Shared,
+    tree_name: &str,
+    file: &File,
+    watch: Watch<'_>,
+) -> io::Result<[u8; 32]> {
+    let options = &mut cap_std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.custom_flags(flags(OFlags::NOFOLLOW));
+    let mut tree = BufWriter::new(shared.trees.open_with(tree_name, options)?.into_std());
+    let shape = tree::shape(watch.size());
+    let reader = WatchedRead(BufReader::with_capacity(256 << 10, file), watch);
+    let root = outboard_post_order(reader, shape, &mut tree)?;
+    tree.flush()?;
+    tree.get_ref().sync_data()?;
+    Ok(*root.as_bytes())
+}
+
+/// Opens an ordinary file; anything else (a folder, a device, a pipe, which might never answer)
+/// is refused.
+fn open_regular(path: &Path) -> Result<File, FileError> {
+    let explain = |error: io::Error| unreadable(path, &error);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags(OFlags::NONBLOCK))
+        .open(path)
+        .map_err(explain)?;
+    let kind = file.metadata().map_err(explain)?.file_type();
+    if kind.is_file() {
+        Ok(file)
+    } else {
+        let what = if kind.is_dir() { "a folder" } else { "no ordinary file" };
+        Err(FileError::Source(format!("{} is {what}", path.display())))
+    }
+}
+
+/// Whether nobody wrote to the file between these two looks at it.
+fn is_same(before: &Metadata, after: &Metadata) -> bool {
+    let look = |at: &Metadata| (at.len(), at.mtime(), at.mtime_nsec(), at.ctime(), at.ctime_nsec());
+    look(before) == look(after)
+}
+
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> FileError {
+    let why = if error.kind() == io::ErrorKind::NotFound {
+        "there is no such file".to_owned()
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "no permission to read it".to_owned()
+    } else {
+        error.to_string()
+    };
+    FileError::Source(format!("{}: {why}", path.display()))
+}
+
+fn changed_while_read(path: &Path) -> FileError {
+    FileError::Source(format!(
+        "{}: it was changed while it was read; send it again when it is complete",
+        path.display()
+    ))
+}
+
+fn no_tree(path: &Path) -> FileError {
+    FileError::Source(format!("{}: its hash tree is gone; send it again", path.display()))
+}

@@ -1,0 +1,411 @@
+//! Files that arrive: a partial file beside its hash tree, until every group is verified.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bao_tree::ChunkRanges;
+use bao_tree::io::DecodeError;
+use bao_tree::io::sync::{decode_ranges, valid_ranges};
+use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt};
+use rustix::fs::OFlags;
+use wire::app::peer::TransferId;
+
+use super::safe_name::safe_name;
+use super::tree::{self, At, Watch, WatchedAt};
+use super::{Shared, file_name, final_name, hex};
+use crate::work::{FileError, FileReply};
+
+/// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
+/// with: what lies behind is fetched again rather than remembered.
+const MAX_RANGES: usize = 4096;
+
+/// What is being received.
+#[derive(Clone)]
+pub(super) struct Target {
+    /// Safe final name.
+    pub(super) name: String,
+    size: u64,
+    root: [u8; 32],
+    /// The partial file, or after [`Stage::Named`] the complete one.
+    file_name: String,
+    stage: Stage,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Partial,
+    /// It has its final name: the program died, or could not tell, before that was recorded.
+    Named,
+}
+
+/// Its open files.
+pub(super) struct OpenTarget {
+    file: File,
+    tree: File,
+}
+
+impl Target {
+    pub(super) fn new(foreign_name: &str, size: u64, root: [u8; 32]) -> Self {
+        let name = safe_name(foreign_name);
+        Self { name, size, root, file_name: String::new(), stage: Stage::Partial }
+    }
+}
+
+/// What is kept in the folder of trees about a file that arrives: the name of the partial file,
+/// and from just before it is renamed, its final name.
+pub(super) struct Names {
+    pub(super) partial: String,
+    pub(super) complete: Option<String>,
+}
+
+impl Names {
+    fn load(shared: &Shared, id: TransferId) -> Option<Self> {
+        let text = shared.trees.read_to_string(file_name(id, "names")).ok()?;
+        let mut lines = text.lines().map(str::to_owned);
+        let partial = lines.next().filter(|name| name.ends_with(&partial_ending(id)))?;
+        Some(Self { partial, complete: lines.next() })
+    }
+
+    /// Replaces what was kept, in one step.
+    pub(super) fn save(&self, shared: &Shared, id: TransferId) -> io::Result<()> {
+        let text = match &self.complete {
+            Some(complete) => format!("{}\n{complete}\n", self.partial),
+            None => format!("{}\n", self.partial),
+        };
+        let fresh = file_name(id, "names.new");
+        shared.trees.write(&fresh, text)?;
+        shared.trees.rename(&fresh, &shared.trees, file_name(id, "names"))
+    }
+}
+
+/// Opens or creates the partial file and finds out what of it is right.
+pub(super) fn prepare(
+    shared: &Shared,
+    id: TransferId,
+    target: &Target,
+    unwanted: &AtomicBool,
+    progress: &mut dyn FnMut(FileReply),
+) -> Result<FileReply, FileError> {
+    if target.size == 0 && target.root != *blake3::hash(b"").as_bytes() {
+        return Err(FileError::Corrupt);
+    }
+    if i64::try_from(target.size).is_err() {
+        return Err(FileError::Target("no file system holds a file of that size".to_owned()));
+    }
+    let mut target = target.clone();
+    let (open, was_there) = find(shared, id, &mut target).map_err(|error| trouble(&error))?;
+    let present = match was_there {
+        WasThere::No => Vec::new(),
+        WasThere::Yes => {
+            let mut watch = Watch::new(
+                target.size,
+                unwanted,
+                |done, size| FileReply::Checking { done, size },
+                progress,
+            );
+            present(&open, &target, &mut watch).map_err(|error| trouble(&error))?
+        }
+    };
+    let have: u64 = present.iter().map(|(start, end)| end - start).sum();
+    check_room(shared, target.size - have)?;
+    let mut state = shared.state();
+    state.targets.insert(id, target);
+    state.open_targets.insert(id, Arc::new(open));
+    Ok(FileReply::Ready { present })
+}
+
+/// Verifies a range and writes it, group by group: what does not fit is never written.
+pub(super) fn write(
+    shared: &Shared,
+    id: TransferId,
+    offset: u64,
+    len: u32,
+    mut encoded: &[u8],
+) -> Result<FileReply, FileError> {
+    let (target, open) = open(shared, id)?;
+    let ranges = tree::chunks(offset, len);
+    let outboard = tree::outboard(target.size, target.root, &open.tree);
+    match decode_ranges(&mut encoded, &ranges, At(&open.file), outboard) {
+        Ok(()) if encoded.is_empty() => Ok(FileReply::Written),
+        Ok(())
+        | Err(
+            DecodeError::ParentNotFound(_)
+            | DecodeError::LeafNotFound(_)
+            | DecodeError::ParentHashMismatch(_)
+            | DecodeError::LeafHashMismatch(_),
+        ) => Err(FileError::Corrupt),
+        Err(DecodeError::Io(error)) => Err(trouble(&error)),
+    }
+}
+
+/// Makes the file durable and gives it its final name.
+pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileError> {
+    let (target, open) = open(shared, id)?;
+    let name = match target.stage {
+        Stage::Named => target.file_name.clone(),
+        Stage::Partial => {
+            check_whole(shared, &target, &open)?;
+            open.file.sync_all().map_err(|error| trouble(&error))?;
+            final_name::give(shared, id, &target.file_name, &target.name)
+                .map_err(|error| trouble(&error))?
+        }
+    };
+    {
+        let mut state = shared.state();
+        if let Some(target) = state.targets.get_mut(&id) {
+            target.file_name.clone_from(&name);
+            target.stage = Stage::Named;
+        }
+    }
+    sync_folder(&shared.downloads).map_err(|error| trouble(&error))?;
+    Ok(FileReply::Finished { path: shared.downloads_path.join(name) })
+}
+
+/// Removes the partial file and everything kept about it.
+pub(super) fn remove(shared: &Shared, id: TransferId) {
+    // The name on record ends with this transfer's ending, or it would not have been loaded: no
+    // other file is ever removed.
+    if let Some(names) = Names::load(shared, id) {
+        let _ = shared.downloads.remove_file(&names.partial);
+    }
+    for ending in ["tree", "names", "names.new"] {
+        let _ = shared.trees.remove_file(file_name(id, ending));
+    }
+}
+
+enum WasThere {
+    Yes,
+    No,
+}
+
+/// Opens what is there of the file, or begins it.
+fn find(
+    shared: &Shared,
+    id: TransferId,
+    target: &mut Target,
+) -> io::Result<(OpenTarget, WasThere)> {
+    let names = Names::load(shared, id).unwrap_or_else(|| {
+        let partial = format!("{}{}", target.name, partial_ending(id));
+        Names { partial, complete: None }
+    });
+    if let Some(complete) = &names.complete
+        && is_same_file(&shared.downloads, &names.partial, complete)?
+    {
+        // Died between giving the second name and taking the first.
+        shared.downloads.remove_file(&names.partial)?;
+    }
+    if let Some(file) = open_ours(&shared.downloads, &names.partial)? {
+        if file.metadata()?.len() > target.size {
+            file.set_len(target.size)?;
+        }
+        target.file_name = names.partial;
+        return Ok((OpenTarget { file, tree: open_tree(shared, id)? }, WasThere::Yes));
+    }
+    // No partial file, but a final name on record: the last run died between renaming and
+    // telling. Only when every byte is right is it ours.
+    if let Some(complete) = &names.complete
+        && let Some(file) = open_ours(&shared.downloads, complete)?
+    {
+        let open = OpenTarget { file, tree: open_tree(shared, id)? };
+        if is_complete(&open, target)? {
+            target.file_name.clone_from(complete);
+            target.stage = Stage::Named;
+            return Ok((open, WasThere::Yes));
+        }
+    }
+    let names = Names { complete: None, ..names };
+    names.save(shared, id)?;
+    let file = create(&shared.downloads, &names.partial)?;
+    let tree = open_tree(shared, id)?;
+    tree.set_len(0)?;
+    target.file_name = names.partial;
+    Ok((OpenTarget { file, tree }, WasThere::No))
+}
+
+/// The ranges of bytes that are there and right.
+fn present(
+    open: &OpenTarget,
+    target: &Target,
+    watch: &mut Watch<'_>,
+) -> io::Result<Vec<(u64, u64)>> {
+    let outboard = tree::outboard(target.size, target.root, &open.tree);
+    let data = WatchedAt(&open.file, RefCell::new(watch));
+    let mut present: Vec<(u64, u64)> = Vec::new();
+    for range in valid_ranges(outboard, data, &ChunkRanges::all()) {
+        let range = range?;
+        let (start, end) = (range.start.to_bytes(), range.end.to_bytes().min(target.size));
+        let count = present.len();
+        match present.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            _ if count == MAX_RANGES => break,
+            _ => present.push((start, end)),
+        }
+    }
+    present.retain(|(start, end)| start < end);
+    Ok(present)
+}
+
+fn is_complete(open: &OpenTarget, target: &Target) -> io::Result<bool> {
+    if open.file.metadata()?.len() != target.size {
+        return Ok(false);
+    }
+    let wanted = AtomicBool::new(false);
+    let mut silent = |_| {};
+    let mut watch = Watch::new(
+        target.size,
+        &wanted,
+        |done, size| FileReply::Checking { done, size },
+        &mut silent,
+    );
+    let present = present(open, target, &mut watch)?;
+    Ok(target.size == 0 || present == [(0, target.size)])
+}
+
+/// The target and its open files, opened again when others were used meanwhile.
+fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<OpenTarget>), FileError> {
+    let mut state = shared.state();
+    let Some(target) = state.targets.get(&id).cloned() else {
+        return Err(FileError::Target("the transfer was given up".to_owned()));
+    };
+    if let Some(open) = state.open_targets.get(id) {
+        return Ok((target, open));
+    }
+    let file = open_ours(&shared.downloads, &target.file_name)
+        .map_err(|error| trouble(&error))?
+        .ok_or_else(|| trouble(&disturbed(&target.file_name)))?;
+    let tree = open_tree(shared, id).map_err(|error| trouble(&error))?;
+    let open = Arc::new(OpenTarget { file, tree });
+    state.open_targets.insert(id, Arc::clone(&open));
+    Ok((target, open))
+}
+
+/// Refuses to call complete what somebody else has shortened, lengthened or replaced.
+fn check_whole(shared: &Shared, target: &Target, open: &OpenTarget) -> Result<(), FileError> {
+    let look = |file: &File| file.metadata().map(|at| (at.dev(), at.ino(), at.len()));
+    let ours = look(&open.file).map_err(|error| trouble(&error))?;
+    let named = open_ours(&shared.downloads, &target.file_name)
+        .and_then(|file| file.map(|file| look(&file)).transpose())
+        .map_err(|error| trouble(&error))?;
+    if ours.2 == target.size && named == Some(ours) {
+        Ok(())
+    } else {
+        Err(trouble(&disturbed(&target.file_name)))
+    }
+}
+
+/// Opens a file of ours in a folder: an ordinary file with one name, not a link to anywhere.
+fn open_ours(folder: &Dir, name: &str) -> io::Result<Option<File>> {
+    let options = &mut OpenOptions::new();
+    options.read(true).write(true).custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK));
+    let file = match folder.open_with(name, options) {
+        Ok(file) => file.into_std(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return match folder.symlink_metadata(name) {
+                Ok(metadata) if !metadata.is_file() => Err(disturbed(name)),
+                _ => Err(error),
+            };
+        }
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.nlink() == 1 { Ok(Some(file)) } else { Err(disturbed(name)) }
+}
+
+/// Whether both names are there and are names of one file.
+fn is_same_file(folder: &Dir, one: &str, other: &str) -> io::Result<bool> {
+    let look = |name: &str| match folder.symlink_metadata(name) {
+        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    let one = look(one)?;
+    Ok(one.is_some() && one == look(other)?)
+}
+
+/// Creates a file that was not there, never through a link. Nothing that arrives is executable.
+fn create(folder: &Dir, name: &str) -> io::Result<File> {
+    let options = &mut OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o644);
+    folder.open_with(name, options).map(cap_std::fs::File::into_std)
+}
+
+fn open_tree(shared: &Shared, id: TransferId) -> io::Result<File> {
+    let options = &mut OpenOptions::new();
+    options.read(true).write(true).create(true).mode(0o600);
+    options.custom_flags(flags(OFlags::NOFOLLOW));
+    shared.trees.open_with(file_name(id, "tree"), options).map(cap_std::fs::File::into_std)
+}
+
+/// Says at once what would otherwise be found out after hours.
+fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
+    let Ok(room) = rustix::fs::fstatvfs(&shared.downloads) else { return Ok(()) };
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    if needed <= free {
+        return Ok(());
+    }
+    Err(FileError::Target(format!(
+        "not enough room in {}: {} MiB more are needed, {} MiB are free",
+        shared.downloads_path.display(),
+        needed.div_ceil(1 << 20),
+        free >> 20
+    )))
+}
+
+/// A renamed file is durable when its folder is.
+fn sync_folder(folder: &Dir) -> io::Result<()> {
+    rustix::fs::fsync(folder).map_err(io::Error::from)
+}
+
+fn partial_ending(id: TransferId) -> String {
+    format!(".{}.part", hex(&id.0[..4]))
+}
+
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
+fn disturbed(name: &str) -> io::Error {
+    io::Error::other(format!("{name} was changed or replaced by another program"))
+}
+
+/// What to tell the person about a disk that does not take what it should.
+fn trouble(error: &io::Error) -> FileError {
+    const KNOWN: [(io::ErrorKind, &str); 5] = [
+        (io::ErrorKind::StorageFull, "the disk is full"),
+        (io::ErrorKind::QuotaExceeded, "the disk quota is used up"),
+        (io::ErrorKind::ReadOnlyFilesystem, "the disk is read-only"),
+        (io::ErrorKind::FileTooLarge, "the disk takes no file of that size"),
+        (io::ErrorKind::PermissionDenied, "no permission to write there"),
+    ];
+    let known = KNOWN.iter().find(|(kind, _)| *kind == error.kind());
+    FileError::Target(match known {
+        Some((_, text)) => (*text).to_owned(),
+        None => format!("the disk refused: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security acceptance I06.
+    #[test]
+    fn a_full_disk_is_called_so() {
+        for (errno, text) in [
+            (rustix::io::Errno::NOSPC, "the disk is full"),
+            (rustix::io::Errno::DQUOT, "the disk quota is used up"),
+            (rustix::io::Errno::ROFS, "the disk is read-only"),
+            (rustix::io::Errno::FBIG, "the disk takes no file of that size"),
+            (rustix::io::Errno::ACCESS, "no permission to write there"),
+        ] {
+            assert_eq!(trouble(&errno.into()), FileError::Target(text.to_owned()));
+        }
+        let FileError::Target(text) = trouble(&rustix::io::Errno::IO.into()) else { panic!() };
+        assert!(text.starts_with("the disk refused: "), "{text}");
+    }
+}
