@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The `rendezvous` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rendezvous::shell::main()
+}

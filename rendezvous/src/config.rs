@@ -1,0 +1,197 @@
+//! What a server can be told, and the secrets that it keeps.
+
+use opaque_ke::ServerSetup;
+use rand_core::{CryptoRng, RngCore};
+use wire::app::login::Suite;
+use wire::app::server::{LABEL, MAX_MOTD};
+use wire::time::Duration;
+use wire::{Accept, PublicKey, StaticKey, TransportConfig};
+
+use crate::limits::Rate;
+use crate::lockout::LockoutPolicy;
+use crate::source::AddressLog;
+
+/// Whether strangers may make accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anyone may register.
+    Open,
+    /// Only accounts made by the operator exist.
+    Closed,
+}
+
+/// How the server treats its clients.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Who may make accounts.
+    pub registration: Registration,
+    /// How many passwords may be guessed.
+    pub lockout: LockoutPolicy,
+    /// The greeting; cut to [`MAX_MOTD`] bytes.
+    pub motd: String,
+    /// Most connections at once.
+    pub max_sessions: usize,
+    /// A connection that is not logged in by then is closed.
+    pub login_timeout: Duration,
+    /// An absence shorter than this is not announced.
+    pub hold_down: Duration,
+    /// How much of clients' addresses the log shows.
+    pub address_log: AddressLog,
+    /// How many accounts one source may make.
+    pub registrations: Rate,
+    /// How many requests one connection may make.
+    pub requests: Rate,
+    /// How many introductions one user may ask for.
+    pub introductions: Rate,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            registration: Registration::Open,
+            lockout: LockoutPolicy::default(),
+            motd: String::new(),
+            max_sessions: 100_000,
+            login_timeout: Duration::from_secs(60),
+            hold_down: Duration::from_secs(8),
+            address_log: AddressLog::Full,
+            registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
+            requests: Rate { burst: 128, interval: Duration::from_millis(50) },
+            introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
+        }
+    }
+}
+
+impl Policy {
+    /// The greeting, not longer than a message may carry.
+    pub(crate) fn greeting(&self) -> String {
+        let mut end = self.motd.len().min(MAX_MOTD);
+        while !self.motd.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.motd[..end].to_owned()
+    }
+}
+
+/// Everything by which clients recognise this server, and without which its database opens no
+/// account. Kept apart from the database.
+pub struct Secrets {
+    /// The key that clients pin.
+    pub static_key: StaticKey,
+    /// From which address tokens and reset tokens are made.
+    pub token_secret: [u8; 32],
+    /// OPAQUE's key pair and OPRF seed.
+    pub setup: ServerSetup<Suite>,
+}
+
+impl core::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Secrets({:?})", self.public_key())
+    }
+}
+
+/// Stored secrets that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the login secrets of a rendezvous server")]
+pub struct SecretsError;
+
+impl Secrets {
+    /// New ones.
+    #[must_use]
+    pub fn generate(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut private = [0; 32];
+        let mut token_secret = [0; 32];
+        rng.fill_bytes(&mut private);
+        rng.fill_bytes(&mut token_secret);
+        let static_key = StaticKey::from_private(private);
+        Self { static_key, token_secret, setup: ServerSetup::new(rng) }
+    }
+
+    /// Stored ones; `setup` as [`Secrets::setup_bytes`] gave it.
+    ///
+    /// # Errors
+    /// When `setup` is something else.
+    pub fn restore(
+        private: [u8; 32],
+        token_secret: [u8; 32],
+        setup: &[u8],
+    ) -> Result<Self, SecretsError> {
+        let setup = ServerSetup::deserialize(setup).map_err(|_| SecretsError)?;
+        Ok(Self { static_key: StaticKey::from_private(private), token_secret, setup })
+    }
+
+    /// The login secrets for storing.
+    #[must_use]
+    pub fn setup_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        zeroize::Zeroizing::new(self.setup.serialize().to_vec())
+    }
+
+    /// The key that clients pin.
+    #[must_use]
+    pub const fn public_key(&self) -> PublicKey {
+        self.static_key.public()
+    }
+}
+
+/// What [`Server::new`](crate::Server::new) takes.
+pub struct Config {
+    /// Settings of the transport, this server's key among them.
+    pub endpoint: wire::Config,
+    /// OPAQUE's key pair and OPRF seed.
+    pub setup: ServerSetup<Suite>,
+    /// How clients are treated.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// The settings of a server with these secrets.
+    #[must_use]
+    pub fn new(secrets: &Secrets, policy: Policy) -> Self {
+        let endpoint = wire::Config {
+            static_key: secrets.static_key.clone(),
+            token_secret: secrets.token_secret,
+            token_epoch: 0,
+            label: LABEL,
+            accept: Accept::Anyone,
+            transport: transport(),
+        };
+        Self { endpoint, setup: secrets.setup.clone(), policy }
+    }
+}
+
+/// A session of a few small messages: a stranger may make the server hold tens of kilobytes, not
+/// megabytes.
+fn transport() -> TransportConfig {
+    TransportConfig {
+        stream_window: 32 << 10,
+        connection_window: 64 << 10,
+        send_buffer: 64 << 10,
+        max_streams: 2,
+        ..TransportConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::Seed;
+
+    #[test]
+    fn secrets_survive_storing() {
+        let secrets = Secrets::generate(&mut Seed::new([1; 32]).rng());
+        let stored = secrets.setup_bytes();
+        let private = *secrets.static_key.private();
+        let restored = Secrets::restore(private, secrets.token_secret, &stored).unwrap();
+        assert_eq!(restored.public_key(), secrets.public_key());
+        assert_eq!(restored.setup_bytes(), stored);
+        assert!(Secrets::restore(private, secrets.token_secret, &stored[1..]).is_err());
+    }
+
+    #[test]
+    fn a_long_greeting_is_cut_between_characters() {
+        let policy = Policy { motd: "ä".repeat(MAX_MOTD), ..Policy::default() };
+        assert_eq!(policy.greeting().len(), MAX_MOTD);
+        let policy = Policy { motd: format!("a{}", "ä".repeat(MAX_MOTD)), ..Policy::default() };
+        assert_eq!(policy.greeting().len(), MAX_MOTD - 1);
+    }
+}

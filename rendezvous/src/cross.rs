@@ -1,0 +1,116 @@
+//! What one user's doing means to another: the only place where sessions of two users meet. Each
+//! step is a message to the node where the other user is; one node serves everybody today, so
+//! the message is delivered on the spot.
+
+use wire::app::name::Name;
+use wire::app::server::{Introduction, MAX_PRESENCE, Notice, Presence, Refusal};
+use wire::time::Instant;
+use wire::{CloseReason, ConnectionHandle};
+
+use crate::introduce::Party;
+use crate::server::Server;
+use crate::session::Snapshot;
+
+/// A message to a user.
+#[derive(Clone, Debug)]
+pub(crate) enum ToUser {
+    /// Somebody came, left or vanished from sight.
+    Presence(Presence),
+    /// Somebody is to be called or awaited.
+    Introduction(Box<Introduction>),
+}
+
+impl Server {
+    /// Delivers a message; one for somebody who is not here is dropped.
+    pub(crate) fn tell(&mut self, user: &Name, message: ToUser) {
+        let Some(handle) = self.online.get(user).copied() else { return };
+        let Some(session) = self.sessions.get_mut(&handle) else { return };
+        match message {
+            ToUser::Presence(_) if session.is_backed_up() => {
+                session.snapshot = Snapshot::Upto(None);
+            }
+            ToUser::Presence(presence) => session.notify(Notice::PresenceChanged(presence)),
+            ToUser::Introduction(introduction) => {
+                session.notify(Notice::Introduction(*introduction));
+            }
+        }
+        self.touched.insert(handle);
+    }
+
+    /// Tells everybody who may know that a user came or left.
+    pub(crate) fn announce(&mut self, presence: &Presence) {
+        let others: Vec<Name> = self.online.keys().cloned().collect();
+        for other in others {
+            if other != presence.name && !self.blocks.hidden(&other, &presence.name) {
+                self.tell(&other, ToUser::Presence(presence.clone()));
+            }
+        }
+    }
+
+    /// Introduces two users to each other.
+    pub(crate) fn introduce(
+        &mut self,
+        now: Instant,
+        caller: &Name,
+        other: &Name,
+    ) -> Result<(), Refusal> {
+        let (Some(caller), Some(other)) = (self.party(caller), self.party(other)) else {
+            return Err(Refusal::Offline);
+        };
+        let told = self.introductions.introduce(now, &mut self.rng, &caller, &other);
+        if let Some((to_caller, to_other)) = told {
+            self.counters.introductions += 1;
+            self.tell(&other.name, ToUser::Introduction(Box::new(to_other)));
+            self.tell(&caller.name, ToUser::Introduction(Box::new(to_caller)));
+        }
+        Ok(())
+    }
+
+    /// What is told about a user who is here.
+    fn party(&self, name: &Name) -> Option<Party> {
+        let handle = *self.online.get(name)?;
+        let session = self.sessions.get(&handle).filter(|session| !session.is_overfull())?;
+        let user = session.user()?;
+        Some(Party {
+            session: handle,
+            name: user.name.clone(),
+            identity: user.identity,
+            certificate: user.certificate,
+            observed: session.address,
+            reported: user.candidates.clone(),
+        })
+    }
+
+    /// Makes room for a user's new session by ending the one that he has.
+    pub(crate) fn take_over(&mut self, now: Instant, handle: ConnectionHandle) {
+        let reason = CloseReason::new(
+            wire::app::server::close::TAKEN_OVER,
+            "the same account logged in elsewhere",
+        );
+        self.drop_session(now, handle, reason);
+    }
+
+    /// Sends the next pieces of presence snapshots to a session that has room for them.
+    pub(crate) fn continue_snapshot(&mut self, handle: ConnectionHandle) {
+        let Some(session) = self.sessions.get_mut(&handle) else { return };
+        let Some(own) = session.user().map(|user| user.name.clone()) else { return };
+        while let Snapshot::Upto(after) = &session.snapshot {
+            if session.is_backed_up() {
+                return;
+            }
+            let mut visible = self
+                .presence
+                .after(after.as_ref())
+                .filter(|(name, _)| **name != own && !self.blocks.hidden(name, &own))
+                .map(|(name, since)| Presence { name: name.clone(), online: true, since });
+            let users: Vec<Presence> = visible.by_ref().take(MAX_PRESENCE).collect();
+            let last = visible.next().is_none();
+            drop(visible);
+            session.snapshot = match users.last() {
+                Some(presence) if !last => Snapshot::Upto(Some(presence.name.clone())),
+                Some(_) | None => Snapshot::Complete,
+            };
+            session.notify(Notice::PresenceSnapshot { users, last });
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How many passwords may be guessed.
+//!
+//! An attempt is counted before KE2 is sent, because KE2 alone tells a guesser whether the guess
+//! was right; it is given back when a valid KE3 proves that it was no guess. Three counts stand
+//! beside each other in the store:
+//!
+//! - per account, for sources from which nobody has logged in to it before;
+//! - per account and source, for those from which somebody has: strangers who lock the account
+//!   for themselves do not lock it for them;
+//! - per source, over all accounts.
+//!
+//! Unknown names are counted like known ones, so that a lock tells nothing. Logging in by a
+//! device's key asks for no password and is not touched by any of this.
+
+use core::ops::RangeInclusive;
+
+/// What `max_failed` may be.
+pub(crate) const MAX_FAILED: RangeInclusive<u32> = 1..=5;
+/// Locks double up to this many seconds (or stay at `lock_seconds`, when that is more): nobody
+/// can lock anybody out for long.
+const LONGEST_BACK_OFF: u64 = 300;
+/// Failures older than this many seconds do not count any more.
+pub(crate) const FORGET_AFTER: u64 = 3600;
+/// A source may fail this many times as often as one account: behind one address may be many.
+const SOURCE_FACTOR: u32 = 4;
+
+/// How many attempts are free, and for how long the next ones are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockoutPolicy {
+    /// So many failures lock: 1 to 5.
+    pub max_failed: u32,
+    /// Length of the first lock in seconds; each further failure doubles it, up to five minutes.
+    pub lock_seconds: u32,
+}
+
+impl Default for LockoutPolicy {
+    fn default() -> Self {
+        Self { max_failed: 5, lock_seconds: 30 }
+    }
+}
+
+impl LockoutPolicy {
+    /// The policy for a source, which may stand for many users.
+    #[must_use]
+    pub(crate) const fn for_source(self) -> Self {
+        Self { max_failed: self.max_failed * SOURCE_FACTOR, ..self }
+    }
+
+    fn lock_after(self, failures: u32) -> Option<u64> {
+        let beyond = failures.checked_sub(self.max_failed)?;
+        let first = u64::from(self.lock_seconds);
+        let doubled = first.saturating_mul(1 << beyond.min(16));
+        Some(doubled.min(LONGEST_BACK_OFF.max(first)))
+    }
+}
+
+/// Attempts of one kind so far. Times are seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    /// Failures that still count.
+    pub(crate) failures: u32,
+    /// When the last was.
+    pub(crate) last: u64,
+    /// No attempt is let through before this; 0 when not locked.
+    pub(crate) locked_until: u64,
+}
+
+/// Whether an attempt may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Yes; it is counted.
+    Counted(Attempts),
+    /// No, not for so many seconds; nothing is counted.
+    Locked {
+        /// At least 1.
+        seconds: u32,
+    },
+}
+
+impl Attempts {
+    /// Judges an attempt at `now` and counts it as failed for the time being.
+    #[must_use]
+    pub(crate) fn attempt(self, now: u64, policy: LockoutPolicy) -> Verdict {
+        let longest = LONGEST_BACK_OFF.max(u64::from(policy.lock_seconds));
+        // A wall clock that was set back must not turn a short lock into a long one.
+        let locked_until = self.locked_until.min(now.saturating_add(longest));
+        if let Some(seconds) = locked_until.checked_sub(now).filter(|left| *left > 0) {
+            return Verdict::Locked { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) };
+        }
+        let forgotten = now.saturating_sub(self.last) > FORGET_AFTER;
+        let failures = if forgotten { 1 } else { self.failures.saturating_add(1) };
+        let locked_until = policy.lock_after(failures).map_or(0, |length| now + length);
+        Verdict::Counted(Self { failures, last: now, locked_until })
+    }
+
+    /// Takes one counted attempt back: it was right.
+    #[must_use]
+    pub(crate) const fn refund(self) -> Self {
+        Self { failures: self.failures.saturating_sub(1), last: self.last, locked_until: 0 }
+    }
+
+    /// What remains after the right password: nothing.
+    #[must_use]
+    pub(crate) const fn reset() -> Self {
+        Self { failures: 0, last: 0, locked_until: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: LockoutPolicy = LockoutPolicy { max_failed: 3, lock_seconds: 10 };
+
+    fn counted(verdict: Verdict) -> Attempts {
+        match verdict {
+            Verdict::Counted(attempts) => attempts,
+            Verdict::Locked { seconds } => panic!("locked for {seconds} s"),
+        }
+    }
+
+    #[test]
+    fn the_last_free_failure_locks_and_time_releases() {
+        let mut attempts = Attempts::default();
+        for now in 100..103 {
+            attempts = counted(attempts.attempt(now, POLICY));
+        }
+        assert_eq!(attempts.attempt(103, POLICY), Verdict::Locked { seconds: 9 });
+        assert_eq!(attempts.attempt(111, POLICY), Verdict::Locked { seconds: 1 });
+        attempts = counted(attempts.attempt(112, POLICY));
+        assert_eq!(attempts.attempt(113, POLICY), Verdict::Locked { seconds: 19 }, "doubled");
+    }
+
+    #[test]
+    fn back_off_is_bounded() {
+        let mut attempts = Attempts::default();
+        let mut now = 0;
+        for _ in 0..100 {
+            attempts = counted(attempts.attempt(now, POLICY));
+            now = now.max(attempts.locked_until);
+            assert!(attempts.locked_until.saturating_sub(attempts.last) <= LONGEST_BACK_OFF);
+        }
+        let slow = LockoutPolicy { max_failed: 1, lock_seconds: 1000 };
+        assert_eq!(counted(Attempts::default().attempt(0, slow)).locked_until, 1000);
+    }
+
+    #[test]
+    fn the_right_password_unlocks() {
+        let mut attempts = Attempts::default();
+        for now in 100..103 {
+            attempts = counted(attempts.attempt(now, POLICY));
+        }
+        let refunded = attempts.refund();
+        assert_eq!((refunded.failures, refunded.locked_until), (2, 0));
+        assert!(matches!(refunded.attempt(103, POLICY), Verdict::Counted(_)));
+    }
+
+    /// Security acceptance G09.
+    #[test]
+    fn clocks_that_jump_do_not_lock_for_long() {
+        let locked = Attempts { failures: 3, last: 10_000_000, locked_until: 10_000_010 };
+        let Verdict::Locked { seconds } = locked.attempt(5, POLICY) else { panic!("not locked") };
+        assert!(u64::from(seconds) <= LONGEST_BACK_OFF);
+        let later = counted(locked.attempt(20_000_000, POLICY));
+        assert_eq!(later.failures, 1, "old failures are forgotten");
+    }
+}

@@ -1,0 +1,163 @@
+//! Who is there. Somebody whose connection breaks is held to be there for a short while: a blip
+//! that ends within it is not announced, neither as a leave nor as a join.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::app::name::Name;
+use wire::time::{Duration, Instant};
+
+/// Whether somebody who goes may be expected back at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// Logged out.
+    Meant,
+    /// The connection broke.
+    Lost,
+}
+
+/// What a change of presence means to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// They are to be told.
+    Announce,
+    /// They need not know.
+    Silent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Connected.
+    Here,
+    /// Not connected, at most until then; last seen at that time (seconds since 1970).
+    Held { until: Instant, seen: u64 },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    standing: Standing,
+    /// Seconds since 1970.
+    since: u64,
+}
+
+/// Everyone who counts as online.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    hold_down: Duration,
+    entries: BTreeMap<Name, Entry>,
+    held: BTreeSet<(Instant, Name)>,
+}
+
+impl Presence {
+    pub(crate) const fn new(hold_down: Duration) -> Self {
+        Self { hold_down, entries: BTreeMap::new(), held: BTreeSet::new() }
+    }
+
+    /// A user's session began.
+    pub(crate) fn came(&mut self, name: &Name, unix: u64) -> Change {
+        let before = self.entries.get(name).copied();
+        let since = before.map_or(unix, |entry| entry.since);
+        if let Some(Entry { standing: Standing::Held { until, .. }, .. }) = before {
+            self.held.remove(&(until, name.clone()));
+        }
+        self.entries.insert(name.clone(), Entry { standing: Standing::Here, since });
+        if before.is_some() { Change::Silent } else { Change::Announce }
+    }
+
+    /// A user's session ended.
+    pub(crate) fn went(&mut self, now: Instant, name: &Name, leave: Leave, unix: u64) -> Change {
+        let Some(entry) = self.entries.get_mut(name) else { return Change::Silent };
+        match (leave, entry.standing) {
+            (Leave::Meant, standing) => {
+                if let Standing::Held { until, .. } = standing {
+                    self.held.remove(&(until, name.clone()));
+                }
+                self.entries.remove(name);
+                Change::Announce
+            }
+            (Leave::Lost, Standing::Here) => {
+                let until = now + self.hold_down;
+                entry.standing = Standing::Held { until, seen: unix };
+                self.held.insert((until, name.clone()));
+                Change::Silent
+            }
+            (Leave::Lost, Standing::Held { .. }) => Change::Silent,
+        }
+    }
+
+    /// Somebody who has not come back in time, and when he was last seen.
+    pub(crate) fn poll_gone(&mut self, now: Instant) -> Option<(Name, u64)> {
+        let (until, _) = self.held.first()?;
+        if *until > now {
+            return None;
+        }
+        let (_, name) = self.held.pop_first()?;
+        match self.entries.remove(&name)?.standing {
+            Standing::Held { seen, .. } => Some((name, seen)),
+            Standing::Here => unreachable!("whoever comes back is no longer in `held`"),
+        }
+    }
+
+    /// When the next absence becomes a leave.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.held.first().map(|(until, _)| *until)
+    }
+
+    /// Since when a user is online.
+    pub(crate) fn since(&self, name: &Name) -> Option<u64> {
+        self.entries.get(name).map(|entry| entry.since)
+    }
+
+    /// Everyone after `after` in the order of names, and since when.
+    pub(crate) fn after(&self, after: Option<&Name>) -> impl Iterator<Item = (&Name, u64)> {
+        use core::ops::Bound::{Excluded, Unbounded};
+        let start = after.map_or(Unbounded, Excluded);
+        self.entries.range::<Name, _>((start, Unbounded)).map(|(name, entry)| (name, entry.since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(8);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_blip_is_not_announced() {
+        let alice = Name::new("alice").unwrap();
+        let mut presence = Presence::new(HOLD);
+        assert_eq!(presence.came(&alice, 100), Change::Announce);
+        assert_eq!(presence.went(at(10), &alice, Leave::Lost, 110), Change::Silent);
+        assert_eq!(presence.poll_gone(at(17)), None);
+        assert_eq!(presence.since(&alice), Some(100), "still counts as online");
+        assert_eq!(presence.came(&alice, 117), Change::Silent);
+        assert_eq!(presence.poll_gone(at(60)), None);
+        assert_eq!(presence.since(&alice), Some(100));
+    }
+
+    #[test]
+    fn an_absence_is_announced_once_with_its_true_time() {
+        let alice = Name::new("alice").unwrap();
+        let mut presence = Presence::new(HOLD);
+        let _ = presence.came(&alice, 100);
+        let _ = presence.went(at(10), &alice, Leave::Lost, 110);
+        assert_eq!(presence.poll_timeout(), Some(at(18)));
+        assert_eq!(presence.poll_gone(at(18)), Some((alice.clone(), 110)));
+        assert_eq!(presence.poll_gone(at(18)), None);
+        assert_eq!(presence.came(&alice, 130), Change::Announce);
+    }
+
+    #[test]
+    fn a_logout_is_announced_at_once() {
+        let alice = Name::new("alice").unwrap();
+        let mut presence = Presence::new(HOLD);
+        let _ = presence.came(&alice, 100);
+        assert_eq!(presence.went(at(1), &alice, Leave::Meant, 101), Change::Announce);
+        assert_eq!(presence.poll_timeout(), None);
+        assert_eq!(presence.after(None).count(), 0);
+        assert_eq!(presence.went(at(1), &alice, Leave::Meant, 101), Change::Silent);
+    }
+}

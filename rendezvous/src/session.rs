@@ -1,0 +1,204 @@
+//! One client's connection: its stream of requests and answers, and how far it has come.
+//!
+//! ```text
+//! Anonymous (NK) --RegisterFinish, UseDevice, SetIdentity--> User --Logout--> Leaving
+//! Device (IK) ---Resume------------------------------------>
+//! ```
+//!
+//! Password messages exist only in `Anonymous`, whose handshake needs an address token.
+
+use std::net::SocketAddr;
+
+use wire::app::framing::{Deframer, FramingError, encode};
+use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::name::Name;
+use wire::app::server::{ClientMessage, Notice, Response, ServerMessage};
+use wire::time::Instant;
+use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
+
+use crate::limits::Bucket;
+use crate::login::Anonymous;
+
+/// Requests are not read while more than this waits to be sent, and news is dropped, to be
+/// replaced by a new snapshot. Nobody is introduced to somebody for whom twice this waits.
+const HIGH_WATER: usize = 64 << 10;
+/// Bytes taken from the stream at a time.
+const READ_CHUNK: usize = 8 << 10;
+
+/// How far a client has come.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Showed no key: may register or log in by password.
+    Anonymous(Anonymous),
+    /// Proved this device's key: may resume.
+    Device(PublicKey),
+    /// Logged in.
+    User(Box<User>),
+    /// Logged out; closed when the answer has arrived.
+    Leaving,
+}
+
+/// A user in a session.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) name: Name,
+    pub(crate) identity: IdentityKey,
+    pub(crate) certificate: DeviceCertificate,
+    /// Reported by the client, filtered.
+    pub(crate) candidates: Vec<SocketAddr>,
+}
+
+/// How much of the presence snapshot has been sent.
+#[derive(Debug)]
+pub(crate) enum Snapshot {
+    /// All of it; changes follow as they come.
+    Complete,
+    /// Everything up to this name (`None`: nothing yet).
+    Upto(Option<Name>),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The client's address, as it is now.
+    pub(crate) address: SocketAddr,
+    pub(crate) handshake_hash: [u8; 32],
+    pub(crate) state: State,
+    /// When it is closed for not having logged in.
+    pub(crate) login_deadline: Instant,
+    /// The request that waits for the store. The next is read when it is answered.
+    pub(crate) waiting: Option<u64>,
+    pub(crate) requests: Bucket,
+    pub(crate) snapshot: Snapshot,
+    stream: Option<StreamId>,
+    readable: bool,
+    incoming: Deframer,
+    outgoing: Vec<u8>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        now: Instant,
+        address: SocketAddr,
+        remote_static: Option<PublicKey>,
+        handshake_hash: [u8; 32],
+        login_deadline: Instant,
+    ) -> Self {
+        let state = match remote_static {
+            None => State::Anonymous(Anonymous::Fresh),
+            Some(device) => State::Device(device),
+        };
+        Self {
+            address,
+            handshake_hash,
+            state,
+            login_deadline,
+            waiting: None,
+            requests: Bucket::new(now),
+            snapshot: Snapshot::Complete,
+            stream: None,
+            readable: false,
+            incoming: Deframer::default(),
+            outgoing: Vec::new(),
+        }
+    }
+
+    /// The user, when one is logged in.
+    pub(crate) fn user(&self) -> Option<&User> {
+        match &self.state {
+            State::User(user) => Some(user),
+            State::Anonymous(_) | State::Device(_) | State::Leaving => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn user_mut(&mut self) -> Option<&mut User> {
+        match &mut self.state {
+            State::User(user) => Some(user),
+            State::Anonymous(_) | State::Device(_) | State::Leaving => None,
+        }
+    }
+
+    /// Takes the stream that the client opened as the one for requests. `false` when there is one.
+    pub(crate) fn adopt(&mut self, stream: StreamId) -> bool {
+        let first = self.stream.is_none();
+        if first {
+            self.stream = Some(stream);
+        }
+        first
+    }
+
+    /// The stream has something to read.
+    pub(crate) fn on_readable(&mut self, stream: StreamId) {
+        self.readable |= self.stream == Some(stream);
+    }
+
+    /// Puts an answer into the queue.
+    pub(crate) fn respond(&mut self, id: u64, response: Response) {
+        self.outgoing.extend(encode(&ServerMessage::Response { id, response }));
+    }
+
+    /// Puts news into the queue.
+    pub(crate) fn notify(&mut self, notice: Notice) {
+        self.outgoing.extend(encode(&ServerMessage::Notice(notice)));
+    }
+
+    /// Whether so much waits to be sent that news should not be added.
+    pub(crate) fn is_backed_up(&self) -> bool {
+        self.outgoing.len() > HIGH_WATER
+    }
+
+    /// Whether so much waits to be sent that nothing may be added but the answer that is due.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.outgoing.len() > 2 * HIGH_WATER
+    }
+
+    /// Whether nothing waits to be handed to the transport.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// The next request, if one is there and may be taken now.
+    pub(crate) fn next_request(
+        &mut self,
+        endpoint: &mut Endpoint,
+        handle: ConnectionHandle,
+    ) -> Result<Option<ClientMessage>, FramingError> {
+        loop {
+            if self.waiting.is_some() || self.is_backed_up() {
+                return Ok(None);
+            }
+            if let Some(message) = self.incoming.next()? {
+                return Ok(Some(message));
+            }
+            let Some(stream) = self.stream.filter(|_| self.readable) else { return Ok(None) };
+            let buffer = self.incoming.buffer();
+            match endpoint.read(handle, stream, READ_CHUNK, buffer) {
+                Ok(Read::More) => {}
+                Ok(Read::Blocked | Read::End) | Err(_) => self.readable = false,
+            }
+        }
+    }
+
+    /// Hands to the transport what it takes.
+    pub(crate) fn flush(&mut self, endpoint: &mut Endpoint, handle: ConnectionHandle) {
+        let Some(stream) = self.stream.filter(|_| !self.outgoing.is_empty()) else { return };
+        match endpoint.write(handle, stream, &self.outgoing) {
+            Ok(taken) if taken == self.outgoing.len() => self.outgoing = Vec::new(),
+            Ok(taken) => {
+                self.outgoing.drain(..taken);
+            }
+            // The client stopped the stream or is gone: nobody reads the rest.
+            Err(_) => self.outgoing = Vec::new(),
+        }
+    }
+
+    /// Ends the server's half of the stream after what was written; [`wire::Event::Finished`]
+    /// tells when all of it has arrived.
+    pub(crate) fn finish(&self, endpoint: &mut Endpoint, handle: ConnectionHandle) {
+        if let Some(stream) = self.stream {
+            // An error means that the stream has ended already.
+            let _ = endpoint.finish(handle, stream);
+        }
+    }
+}

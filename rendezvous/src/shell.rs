@@ -1,0 +1,68 @@
+//! The program around the core: command line, data folder, socket, storage thread, signals.
+
+mod admin;
+mod cli;
+mod data;
+mod import;
+mod log;
+mod run;
+mod status;
+mod storage;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Runs the program with this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match &cli.command {
+        None => run::serve(&cli),
+        Some(Command::User(command)) => admin::user(&cli, command),
+        Some(Command::Status { json }) => admin::status(&cli, *json),
+        Some(Command::Fingerprint) => admin::fingerprint(&cli),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, text }) => {
+            let _ = writeln!(io::stderr(), "rendezvous: {text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Why the program ends early: one line for people and an exit code for scripts.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// Something is wrong with the machine or the data: exit code 1.
+    fn new(text: impl fmt::Display) -> Self {
+        Self { code: 1, text: text.to_string() }
+    }
+
+    /// Something is wrong with the arguments: exit code 2.
+    fn usage(text: impl fmt::Display) -> Self {
+        Self { code: 2, text: text.to_string() }
+    }
+}
+
+/// A line on standard output. A closed pipe is the reader's wish, not an error.
+fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Policy, Registration};
+use crate::lockout::{LockoutPolicy, MAX_FAILED};
+use crate::source::AddressLog;
+
+/// Port of a server that is not told another.
+pub(super) const DEFAULT_PORT: u16 = 5000;
+
+/// The server that introduces Tincan peers to each other. It learns who is online and who asks
+/// for whom, and never sees a password, a message or a file.
+#[derive(Debug, Parser)]
+#[command(name = "rendezvous", version, args_conflicts_with_subcommands = false)]
+pub(super) struct Cli {
+    /// What else to do than to serve
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    /// Folder for accounts and keys [default: rendezvous in the user's data folder]
+    #[arg(long, value_name = "DIR", global = true, env = "TINCAN_RENDEZVOUS_DATA")]
+    pub(super) data: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) serve: Serve,
+}
+
+/// How to serve.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// Address and UDP port to listen on; port 0 picks one [default: all addresses, port 5000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) bind: Option<String>,
+
+    /// Lock an account's password login after so many failures (1 to 5)
+    #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(i64::from(*MAX_FAILED.start())..=i64::from(*MAX_FAILED.end())))]
+    max_failed: u32,
+
+    /// Length of the first lock; each further failure doubles it, up to five minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    lock_seconds: u32,
+
+    /// Before serving, make an account for each line "user password" of this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) import_credentials: Option<PathBuf>,
+
+    /// Greeting shown to everyone who logs in
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    motd: String,
+
+    /// Whether anyone may make an account
+    #[arg(long, value_name = "yes|no", default_value = "yes")]
+    open_registration: Choice,
+
+    /// What to log: error, warn, info, debug, trace, or a filter of tracing
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "TINCAN_LOG")]
+    pub(super) log: String,
+
+    /// Log to this file instead of standard error; SIGHUP opens it anew
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_file: Option<PathBuf>,
+
+    /// Show only the network part of clients' addresses in the log
+    #[arg(long)]
+    mask_addresses: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    Yes,
+    No,
+}
+
+impl Serve {
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            registration: match self.open_registration {
+                Choice::Yes => Registration::Open,
+                Choice::No => Registration::Closed,
+            },
+            lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
+            motd: self.motd.clone(),
+            address_log: if self.mask_addresses { AddressLog::Masked } else { AddressLog::Full },
+            ..Policy::default()
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Accounts, of a running or stopped server
+    #[command(subcommand)]
+    User(UserCommand),
+    /// What a running server does, or what a stopped one has stored
+    Status {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// The fingerprint of the server's key, by which users recognise it
+    Fingerprint,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// List all accounts
+    List {
+        /// As one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an account; the password is asked for, or read from standard input
+    Add {
+        /// The user's name
+        name: String,
+        /// Read the password from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Remove an account; a session that it has now lasts until it ends
+    Del {
+        /// The user's name
+        name: String,
+    },
+    /// Let an account's user try passwords again at once
+    Unlock {
+        /// The user's name
+        name: String,
+    },
+    /// Make an account for each line "user password" of a file
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for arguments in [
+            ["rendezvous", "--max-failed", "0"],
+            ["rendezvous", "--max-failed", "6"],
+            ["rendezvous", "--lock-seconds", "0"],
+            ["rendezvous", "--open-registration", "perhaps"],
+        ] {
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(arguments[1]), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_subcommand_takes_the_data_folder_before_or_after_it() {
+        for arguments in [
+            ["rendezvous", "--data", "d", "user", "list"],
+            ["rendezvous", "user", "list", "--data", "d"],
+        ] {
+            let cli = Cli::try_parse_from(arguments).unwrap();
+            assert_eq!(cli.data, Some(PathBuf::from("d")));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Accounts, their devices, and the beginnings of sessions.
+
+use rusqlite::{OptionalExtension, Savepoint, params};
+use wire::PublicKey;
+use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::name::Name;
+
+use super::{Result, attempts, blocks, damaged, from_sql, to_sql};
+use crate::source::SourcePrefix;
+use crate::store::{NewAccount, NewIdentity, SessionAccount, StoreOutcome};
+
+pub(super) fn create(db: &Savepoint<'_>, new: &NewAccount) -> Result<StoreOutcome> {
+    let taken: Option<i64> = db
+        .prepare_cached("SELECT id FROM accounts WHERE name = ?1 OR skeleton = ?2")?
+        .query_row(params![new.name.as_str(), new.name.skeleton()], |row| row.get(0))
+        .optional()?;
+    if let Some(account) = taken {
+        return repeat(db, account, new);
+    }
+    let (identity, sealed) = match &new.identity {
+        Some(NewIdentity { identity, sealed, .. }) => (Some(identity.0), sealed.as_slice()),
+        None => (None, [].as_slice()),
+    };
+    db.prepare_cached(
+        "INSERT INTO accounts (name, skeleton, record, memory_kib, passes, lanes, identity, sealed,
+             created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        new.name.as_str(),
+        new.name.skeleton(),
+        new.record,
+        new.stretch.memory_kib,
+        new.stretch.passes,
+        new.stretch.lanes,
+        identity,
+        sealed,
+        to_sql(new.now),
+    ])?;
+    let account = db.last_insert_rowid();
+    match &new.identity {
+        Some(NewIdentity { certificate, .. }) => {
+            put_device(db, account, certificate)?;
+            begin_session(db, account, &new.name, certificate, new.now)
+        }
+        None => Ok(StoreOutcome::Done),
+    }
+}
+
+/// The same registration again, after its answer was lost, begins a session; any other is late.
+fn repeat(db: &Savepoint<'_>, account: i64, new: &NewAccount) -> Result<StoreOutcome> {
+    let Some(NewIdentity { identity, certificate, .. }) = &new.identity else {
+        return Ok(StoreOutcome::Conflict);
+    };
+    let same: bool = db
+        .prepare_cached(
+            "SELECT count(*) FROM accounts
+             WHERE id = ?1 AND name = ?2 AND record = ?3 AND identity = ?4",
+        )?
+        .query_row(params![account, new.name.as_str(), new.record, identity.0], |row| row.get(0))?;
+    if same && device(db, account, certificate.device)? == Some(*certificate) {
+        begin_session(db, account, &new.name, certificate, new.now)
+    } else {
+        Ok(StoreOutcome::Conflict)
+    }
+}
+
+pub(super) fn add_device(
+    db: &Savepoint<'_>,
+    name: &Name,
+    certificate: &DeviceCertificate,
+    now: u64,
+) -> Result<StoreOutcome> {
+    let Some(account) = id(db, name)? else { return Ok(StoreOutcome::Conflict) };
+    if device(db, account, certificate.device)? != Some(*certificate) {
+        if certificate.generation <= generation(db, account)? {
+            return Ok(StoreOutcome::Conflict);
+        }
+        put_device(db, account, certificate)?;
+    }
+    begin_session(db, account, name, certificate, now)
+}
+
+pub(super) fn set_identity(
+    db: &Savepoint<'_>,
+    name: &Name,
+    new: &NewIdentity,
+    now: u64,
+) -> Result<StoreOutcome> {
+    let NewIdentity { identity, certificate, sealed } = new;
+    let Some(account) = id(db, name)? else { return Ok(StoreOutcome::Conflict) };
+    let set = db
+        .prepare_cached(
+            "UPDATE accounts SET identity = ?2, sealed = ?3 WHERE id = ?1 AND identity IS NULL",
+        )?
+        .execute(params![account, identity.0, sealed])?;
+    if set == 1 {
+        put_device(db, account, certificate)?;
+    } else if read_identity(db, account)? != Some(*identity)
+        || device(db, account, certificate.device)? != Some(*certificate)
+    {
+        return Ok(StoreOutcome::Conflict);
+    }
+    begin_session(db, account, name, certificate, now)
+}
+
+pub(super) fn resume(
+    db: &Savepoint<'_>,
+    name: &Name,
+    key: PublicKey,
+    source: SourcePrefix,
+    now: u64,
+) -> Result<StoreOutcome> {
+    let Some(account) = id(db, name)? else { return Ok(StoreOutcome::NotFound) };
+    let Some(certificate) = device(db, account, key)? else { return Ok(StoreOutcome::NotFound) };
+    attempts::remember_source(db, account, source, now)?;
+    begin_session(db, account, name, &certificate, now)
+}
+
+pub(super) fn exists(db: &Savepoint<'_>, name: &Name) -> Result<StoreOutcome> {
+    Ok(if id(db, name)?.is_some() { StoreOutcome::Done } else { StoreOutcome::NotFound })
+}
+
+pub(super) fn directory(db: &Savepoint<'_>, name: &Name) -> Result<StoreOutcome> {
+    match id(db, name)? {
+        Some(account) => Ok(StoreOutcome::Identity(read_identity(db, account)?)),
+        None => Ok(StoreOutcome::NotFound),
+    }
+}
+
+pub(super) fn left(db: &Savepoint<'_>, name: &Name, at: u64) -> Result<StoreOutcome> {
+    db.prepare_cached("UPDATE accounts SET last_seen = ?2 WHERE name = ?1")?
+        .execute(params![name.as_str(), to_sql(at)])?;
+    Ok(StoreOutcome::Done)
+}
+
+/// The number of an account.
+pub(super) fn id(db: &Savepoint<'_>, name: &Name) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM accounts WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()
+}
+
+/// The highest generation of an account's devices; 0 when there is none.
+pub(super) fn generation(db: &Savepoint<'_>, account: i64) -> Result<u64> {
+    db.prepare_cached("SELECT coalesce(max(generation), 0) FROM devices WHERE account = ?1")?
+        .query_row([account], |row| row.get(0))
+        .map(from_sql)
+}
+
+/// A stored name, which was one when it was stored.
+pub(super) fn read_name(text: &str) -> Result<Name> {
+    Name::new(text).map_err(|_| damaged("a name that is none"))
+}
+
+fn read_identity(db: &Savepoint<'_>, account: i64) -> Result<Option<IdentityKey>> {
+    db.prepare_cached("SELECT identity FROM accounts WHERE id = ?1")?
+        .query_row([account], |row| row.get::<_, Option<[u8; 32]>>(0))
+        .map(|identity| identity.map(IdentityKey))
+}
+
+fn begin_session(
+    db: &Savepoint<'_>,
+    account: i64,
+    name: &Name,
+    certificate: &DeviceCertificate,
+    now: u64,
+) -> Result<StoreOutcome> {
+    let Some(identity) = read_identity(db, account)? else { return Ok(StoreOutcome::Conflict) };
+    let failed_attempts = db
+        .prepare_cached("SELECT failed FROM accounts WHERE id = ?1")?
+        .query_row([account], |row| row.get(0))?;
+    db.prepare_cached("UPDATE accounts SET failed = 0, last_seen = ?2 WHERE id = ?1")?
+        .execute(params![account, to_sql(now)])?;
+    Ok(StoreOutcome::Session(Box::new(SessionAccount {
+        name: name.clone(),
+        identity,
+        certificate: *certificate,
+        blocks: blocks::list(db, account)?,
+        failed_attempts,
+    })))
+}
+
+fn device(db: &Savepoint<'_>, account: i64, key: PublicKey) -> Result<Option<DeviceCertificate>> {
+    let bytes: Option<Vec<u8>> = db
+        .prepare_cached("SELECT certificate FROM devices WHERE account = ?1 AND device = ?2")?
+        .query_row(params![account, key.0], |row| row.get(0))
+        .optional()?;
+    bytes
+        .map(|bytes| postcard::from_bytes(&bytes).map_err(|_| damaged("a damaged certificate")))
+        .transpose()
+}
+
+fn put_device(db: &Savepoint<'_>, account: i64, certificate: &DeviceCertificate) -> Result<()> {
+    let bytes = postcard::to_stdvec(certificate).expect("a certificate has a plain encoding");
+    db.prepare_cached(
+        "INSERT INTO devices (account, device, generation, certificate) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET generation = excluded.generation,
+             certificate = excluded.certificate",
+    )?
+    .execute(params![account, certificate.device.0, to_sql(certificate.generation), bytes])?;
+    Ok(())
+}

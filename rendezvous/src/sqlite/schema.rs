@@ -1,0 +1,137 @@
+//! The tables, and what is checked before they are trusted.
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+/// "TINC": marks the file as ours.
+const APPLICATION_ID: i32 = 0x5449_4e43;
+/// Version of the tables below.
+const VERSION: i32 = 1;
+
+/// Times are seconds since 1970. `accounts.identity` is NULL for an imported account that nobody
+/// has used yet. `familiar` lists the sources from which somebody has logged in to an account.
+/// In `attempts`, an empty `name` stands for all accounts and an empty `source` for all sources;
+/// names are hashed, because people type passwords there.
+/// In `blocks`, the two last-seen times are what the other side is told from then on.
+const TABLES: &str = "
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    skeleton TEXT NOT NULL UNIQUE,
+    record BLOB NOT NULL,
+    memory_kib INTEGER NOT NULL,
+    passes INTEGER NOT NULL,
+    lanes INTEGER NOT NULL,
+    identity BLOB,
+    sealed BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX accounts_by_last_seen ON accounts (last_seen);
+CREATE TABLE devices (
+    account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    device BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    certificate BLOB NOT NULL,
+    PRIMARY KEY (account, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE blocks (
+    blocker INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    target INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    blocker_seen INTEGER NOT NULL,
+    target_seen INTEGER NOT NULL,
+    PRIMARY KEY (blocker, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocks_by_target ON blocks (target);
+CREATE TABLE familiar (
+    account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    source BLOB NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (account, source)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE attempts (
+    name BLOB NOT NULL,
+    source BLOB NOT NULL,
+    failures INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    locked_until INTEGER NOT NULL,
+    PRIMARY KEY (name, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_by_last ON attempts (last);
+";
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file belongs to something else.
+    #[error("the file is not a Tincan database")]
+    Foreign,
+    /// Made by a later version of this program.
+    #[error(
+        "the database has schema version {found}, this program knows up to {known}: use the newer program"
+    )]
+    Newer {
+        /// The file's version.
+        found: i32,
+        /// The newest that this program knows.
+        known: i32,
+    },
+    /// SQLite's check found damage.
+    #[error("the database is damaged ({0}): restore it from a backup")]
+    Damaged(String),
+    /// SQLite could not.
+    #[error("the database cannot be opened: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::Foreign,
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+}
+
+/// Settings, checks, and the tables when the file is new.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
+    connection.busy_timeout(core::time::Duration::from_secs(5))?;
+    // Before anything is written: a foreign file must stay as it is.
+    let is_ours = check(connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    if !is_ours {
+        create(connection)?;
+    }
+    Ok(())
+}
+
+/// Whether the database is ours and whole; `false` for a new one.
+fn check(connection: &Connection) -> Result<bool, OpenError> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(false);
+    }
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign);
+    }
+    if version > VERSION {
+        return Err(OpenError::Newer { found: version, known: VERSION });
+    }
+    let report: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if report == "ok" { Ok(true) } else { Err(OpenError::Damaged(report)) }
+}
+
+fn create(connection: &mut Connection) -> Result<(), OpenError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}

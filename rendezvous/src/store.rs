@@ -1,0 +1,222 @@
+//! What the server remembers, in the terms in which it asks. A store executes requests in the
+//! order in which they came, each completely or not at all, and answers when they are durable.
+
+use wire::PublicKey;
+use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::login::Stretch;
+use wire::app::name::Name;
+
+use crate::lockout::LockoutPolicy;
+use crate::source::SourcePrefix;
+
+/// Names one request until its outcome is handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoreTicket(pub(crate) u64);
+
+/// A new account, as its user made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    /// Its name.
+    pub name: Name,
+    /// OPAQUE's registration record, 192 bytes.
+    pub record: Vec<u8>,
+    /// How its password was stretched.
+    pub stretch: Stretch,
+    /// Who the user is; `None` for an imported account.
+    pub identity: Option<NewIdentity>,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// An identity and its first device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewIdentity {
+    /// The identity.
+    pub identity: IdentityKey,
+    /// A device certified by it, already verified.
+    pub certificate: DeviceCertificate,
+    /// The identity's secret, sealed by its owner.
+    pub sealed: Vec<u8>,
+}
+
+/// Everything that is asked of a store. Times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreRequest {
+    /// Create an account, unless its name or a look-alike is taken. A repetition with the same
+    /// record and identity succeeds. Answered by `Session` or `Conflict`.
+    CreateAccount(Box<NewAccount>),
+    /// Judge and count a password attempt, and read the account's login record. The same work
+    /// for a name that no account has. Answered by `Login` or `Locked`.
+    BeginLogin {
+        /// Who wants to log in.
+        name: Name,
+        /// From where.
+        source: SourcePrefix,
+        /// How many failures lock, and for how long.
+        policy: LockoutPolicy,
+        /// The time.
+        now: u64,
+    },
+    /// The attempt was right: take it back, and remember the source as familiar. Answered by
+    /// `Done`.
+    PasswordProven {
+        /// Who has logged in.
+        name: Name,
+        /// From where.
+        source: SourcePrefix,
+        /// The time.
+        now: u64,
+    },
+    /// Begin a session with this device, which is new with a higher generation than all before,
+    /// or already the account's. Answered by `Session` or `Conflict`.
+    AddDevice {
+        /// Whose device.
+        name: Name,
+        /// Verified by the server.
+        certificate: DeviceCertificate,
+        /// The time.
+        now: u64,
+    },
+    /// Give an account without identity its identity, and begin a session. A repetition with the
+    /// same identity succeeds. Answered by `Session` or `Conflict`.
+    SetIdentity {
+        /// Whose.
+        name: Name,
+        /// What.
+        identity: Box<NewIdentity>,
+        /// The time.
+        now: u64,
+    },
+    /// Begin a session with a device that has proven its key. Answered by `Session` or
+    /// `NotFound`.
+    Resume {
+        /// Who.
+        name: Name,
+        /// The proven key.
+        device: PublicKey,
+        /// From where: familiar from now on.
+        source: SourcePrefix,
+        /// The time.
+        now: u64,
+    },
+    /// Block a user. Answered by `Done`, `Conflict` (blocked already), `NotFound` or `Full`.
+    Block {
+        /// Who blocks.
+        by: Name,
+        /// Whom.
+        target: Name,
+        /// Who of the two was seen online at this moment: their last-seen time, as the other is
+        /// told it from now on, is `now`.
+        online: Vec<Name>,
+        /// The time.
+        now: u64,
+    },
+    /// No longer block a user. Answered by `Done` or `NotFound` (not blocked).
+    Unblock {
+        /// Who.
+        by: Name,
+        /// Whom.
+        target: Name,
+    },
+    /// Is there such an account? Answered by `Done` or `NotFound`.
+    Exists {
+        /// Whose.
+        name: Name,
+    },
+    /// When was this user last seen, as far as `asker` may know? Answered by `Seen` with one
+    /// entry, or `NotFound`.
+    LastSeen {
+        /// Who asks.
+        asker: Name,
+        /// About whom.
+        name: Name,
+    },
+    /// Who was seen since, as far as `asker` may know? Answered by `Seen`: the latest ones.
+    SeenSince {
+        /// Who asks; not in the answer.
+        asker: Name,
+        /// Seconds since 1970.
+        since: u64,
+        /// Most entries wanted.
+        limit: usize,
+    },
+    /// Who is this user? Answered by `Identity` or `NotFound`.
+    Directory {
+        /// The name.
+        name: Name,
+    },
+    /// A user was last seen at this time. Answered by `Done`.
+    Left {
+        /// Who.
+        name: Name,
+        /// When.
+        at: u64,
+    },
+}
+
+/// What an account needs for a password login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRecord {
+    /// OPAQUE's registration record.
+    pub record: Vec<u8>,
+    /// How its password was stretched.
+    pub stretch: Stretch,
+    /// Who the user is; `None` for an imported account.
+    pub identity: Option<IdentityKey>,
+    /// The identity's secret, sealed by its owner.
+    pub sealed: Vec<u8>,
+    /// The highest generation of the account's devices; 0 when there is none.
+    pub generation: u64,
+}
+
+/// What a session needs to know about its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionAccount {
+    /// The name.
+    pub name: Name,
+    /// Who the user is.
+    pub identity: IdentityKey,
+    /// The device of this session.
+    pub certificate: DeviceCertificate,
+    /// Whom the user blocks.
+    pub blocks: Vec<Name>,
+    /// Failed password attempts since the last session began.
+    pub failed_attempts: u32,
+}
+
+/// A user and when he was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSeen {
+    /// The user.
+    pub name: Name,
+    /// Seconds since 1970; 0 for never.
+    pub at: u64,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOutcome {
+    /// It is done and durable.
+    Done,
+    /// It contradicts what is stored; see the request.
+    Conflict,
+    /// There is nothing of that name; see the request.
+    NotFound,
+    /// A list is full.
+    Full,
+    /// A session may begin.
+    Session(Box<SessionAccount>),
+    /// The attempt is counted and may go on. `None`: no account has this name.
+    Login(Option<Box<LoginRecord>>),
+    /// No attempt before so many seconds have passed.
+    Locked {
+        /// At least 1.
+        seconds: u32,
+    },
+    /// Last-seen times, sorted by name.
+    Seen(Vec<LastSeen>),
+    /// A user's identity; `None` while an imported account has none.
+    Identity(Option<IdentityKey>),
+    /// The store failed: nothing of the request is stored. Later requests may succeed.
+    Failed,
+}
