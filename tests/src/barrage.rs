@@ -144,6 +144,34 @@ impl Node for Barrage {
     }
 }
 
+/// Fires `barrage` from a socket of this machine and waits for late answers until none has come
+/// for a while.
+///
+/// # Errors
+/// When the socket fails.
+#[cfg(feature = "net")]
+pub fn fire(barrage: &mut Barrage) -> std::io::Result<()> {
+    use wire::net::{Clock, Progress, Socket};
+    let any = if barrage.target.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let mut socket = Socket::bind(any.parse().expect("an address"))?;
+    let mut poll = mio::Poll::new()?;
+    poll.registry().register(&mut socket, mio::Token(0), Socket::INTERESTS)?;
+    let mut events = mio::Events::with_capacity(8);
+    let clock = Clock::start();
+    let mut quiet = false;
+    while !(barrage.is_done() && quiet) {
+        let now = clock.now();
+        let before = barrage.tally().replies;
+        let mut take = |from, bytes: &mut [u8]| barrage.handle_datagram(now, from, bytes);
+        while socket.receive(&mut take)? == Progress::More {}
+        let wait = Duration::from_millis(if barrage.is_done() { 500 } else { 1 });
+        socket.send_from(now, &mut barrage.slice(4096));
+        poll.poll(&mut events, Some(wait))?;
+        quiet = events.is_empty() && barrage.tally().replies == before;
+    }
+    Ok(())
+}
+
 /// A part of a barrage.
 pub struct Slice<'a> {
     barrage: &'a mut Barrage,

@@ -9,14 +9,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use sim::barrage::Barrage;
-use wire::net::{Clock, Progress, Socket};
-use wire::{Node, Seed};
+use wire::Seed;
+use wire::net::Clock;
 
 /// Fires random and mutated datagrams at a live program on this machine.
 #[derive(Parser)]
@@ -48,32 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn fire(arguments: &Arguments) -> io::Result<bool> {
-    let own: IpAddr = if arguments.target.is_ipv4() {
-        [127, 0, 0, 1].into()
-    } else {
-        [0u16, 0, 0, 0, 0, 0, 0, 1].into()
-    };
-    let mut socket = Socket::bind(SocketAddr::new(own, 0))?;
-    let mut poll = mio::Poll::new()?;
-    poll.registry().register(&mut socket, mio::Token(0), Socket::INTERESTS)?;
-    let mut events = mio::Events::with_capacity(8);
+    let seed = Seed::new([arguments.seed; 32]);
+    let mut barrage = Barrage::new(arguments.target, arguments.count, &seed);
     let clock = Clock::start();
-    let mut barrage =
-        Barrage::new(arguments.target, arguments.count, &Seed::new([arguments.seed; 32]));
-    // After the last datagram, late answers are waited for until none has come for a while.
-    let mut quiet = false;
-    while !(barrage.is_done() && quiet) {
-        let now = clock.now();
-        let before = barrage.tally().replies;
-        while socket.receive(|from, bytes| barrage.handle_datagram(now, from, bytes))?
-            == Progress::More
-        {}
-        let wait =
-            if barrage.is_done() { Duration::from_millis(500) } else { Duration::from_millis(1) };
-        socket.send_from(now, &mut barrage.slice(4096));
-        poll.poll(&mut events, Some(wait))?;
-        quiet = events.is_empty() && barrage.tally().replies == before;
-    }
+    sim::barrage::fire(&mut barrage)?;
+    let seconds = clock.now().as_micros() as f64 / 1e6;
     let tally = barrage.tally();
     let seconds = clock.now().as_micros() as f64 / 1e6;
     println!(

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use serde_json::Value;
-use sim::Dice;
-use sim::programs::{Prefix, Process, Scene};
-use wire::Seed;
+use sim::programs::{Process, Scene, hash_file, prefix, write_noise};
 use wire::net::Clock;
 
 /// Tells Tincan's story with its real programs.

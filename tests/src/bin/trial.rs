@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use sim::Dice;
+use sim::barrage::Barrage;
 use sim::programs::{Process, Scene, hash_file, prefix, write_noise};
 use wire::Seed;
 use wire::net::Clock;
@@ -47,6 +48,15 @@ enum Trial {
     Locked,
     /// What a blocked user can still do: nothing.
     Blocked,
+    /// Random and mutated datagrams at a live server and a live peer.
+    Barrage {
+        /// So many at each.
+        #[arg(long, default_value_t = 5_000_000)]
+        count: u64,
+        /// Same seed, same datagrams.
+        #[arg(long, default_value_t = 1)]
+        seed: u8,
+    },
     /// One row of the matrix: a file and a chat beside it.
     Row {
         /// Name of the row.
@@ -68,6 +78,7 @@ fn main() -> io::Result<()> {
         Trial::Killed { size, kills, seed } => trial.killed(size << 20, kills, seed)?,
         Trial::Locked => trial.locked(),
         Trial::Blocked => trial.blocked(),
+        Trial::Barrage { count, seed } => trial.barrage(count, seed)?,
         Trial::Row { name, size, rate } => trial.row(&name, size << 10, rate)?,
     }
     Ok(())
@@ -248,6 +259,49 @@ impl Place {
         println!("alice heard nothing of bob");
     }
 
+    fn barrage(&self, count: u64, seed: u8) -> io::Result<()> {
+        let (server, address) = self.server(&[]);
+        let port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut alice = self.scene.peer(&[], "alice", address, &["--udp", &port.to_string()]);
+        let mut bob = self.bob(address);
+        let mut talk = |text: &str| {
+            alice.type_line(&format!("/msg bob {text}"));
+            bob.await_event("message", |event| event["text"] == text);
+            alice.await_event("message-state", |event| event["state"] == "delivered");
+            alice.memory_kib()
+        };
+        let alice_before = talk("before");
+        let server_before = server.memory_kib();
+        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        for (name, target) in [("server", address), ("peer", peer)] {
+            let clock = Clock::start();
+            let mut barrage = Barrage::new(target, count, &Seed::new([seed; 32]));
+            sim::barrage::fire(&mut barrage)?;
+            let tally = barrage.tally();
+            println!(
+                "{name}: {} datagrams, {} bytes in {:.1} s",
+                tally.sent,
+                tally.sent_bytes,
+                seconds(&clock)
+            );
+            println!("  answers: {} datagrams, {} bytes", tally.replies, tally.reply_bytes);
+            assert_eq!(tally.oversized_replies, 0, "an answer longer than a handshake's");
+            assert!(tally.reply_bytes <= tally.sent_bytes, "more back than sent");
+        }
+        let alice_after = talk("after");
+        println!("the two still talk; a third logs in:");
+        let _carol = self.scene.peer(&[], "carol", address, &[]);
+        let server_after = server.memory_kib();
+        println!(
+            "memory: server {server_before} -> {server_after} KiB, peer {alice_before} -> {alice_after} KiB"
+        );
+        assert!(
+            server_after < server_before + 16_384 && alice_after < alice_before + 16_384,
+            "a leak"
+        );
+        Ok(())
+    }
+
     fn row(&self, name: &str, size: u64, rate: Option<f64>) -> io::Result<()> {
         let source = self.folder.join("video.mp4");
         write_noise(&source, size)?;
@@ -270,7 +324,7 @@ impl Place {
                     let event: Value = serde_json::from_str(line).ok()?;
                     matches!(event["event"].as_str()?, "message" | "file").then_some(event)
                 });
-                shown = event["event"] == "message" && event["text"] == number.to_string();
+                shown = event["event"] == "message" && event["text"].as_str() == Some(&format!("{number}"));
                 if event["state"] == "complete" {
                     complete = Some(event);
                 }
