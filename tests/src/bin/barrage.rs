@@ -53,7 +53,6 @@ fn fire(arguments: &Arguments) -> io::Result<bool> {
     sim::barrage::fire(&mut barrage)?;
     let seconds = clock.now().as_micros() as f64 / 1e6;
     let tally = barrage.tally();
-    let seconds = clock.now().as_micros() as f64 / 1e6;
     println!(
         "sent     {:>12} datagrams {:>14} bytes in {seconds:.1} s",
         tally.sent, tally.sent_bytes
