@@ -303,7 +303,7 @@ fn arguments_of(
     arguments: &str,
     context: &Context,
 ) -> Result<ParsedLine, Usage> {
-    let mut words = Words::new(arguments);
+    let words = Words::new(arguments);
     let command = match entry.verb {
         Verb::Register => return credentials(Purpose::Register, words),
         Verb::Login => return credentials(Purpose::Login, words),

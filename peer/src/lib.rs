@@ -1,5 +1,6 @@
 //! The Tincan client: one core, several faces.
 
+pub mod app;
 pub mod command;
 pub mod face;
 #[cfg(feature = "files")]

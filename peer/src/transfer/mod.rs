@@ -48,7 +48,7 @@ pub struct Job(u64);
 /// [`Output::Error`].
 pub struct Transfers {}
 
-#[expect(unused_variables, clippy::unused_self, reason = "skeleton")]
+#[expect(unused_variables, reason = "skeleton")]
 impl Transfers {
     /// No transfers yet. Ids are drawn from `seed`.
     #[must_use]
@@ -57,119 +57,85 @@ impl Transfers {
     }
 
     /// Takes over what the database held. Called once, before any other verb.
-    pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {
-        todo!()
-    }
+    pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {}
 
     /// Hashes a file and offers it.
-    pub fn send(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {
-        todo!()
-    }
+    pub fn send(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {}
 
     /// Takes an offered file: the only one when `id` is `None`.
-    pub fn accept(&mut self, cx: &mut Context<'_>, id: Option<u64>) {
-        todo!()
-    }
+    pub fn accept(&mut self, cx: &mut Context<'_>, id: Option<u64>) {}
 
     /// Refuses an offered file: the only one when `id` is `None`.
-    pub fn decline(&mut self, cx: &mut Context<'_>, id: Option<u64>) {
-        todo!()
-    }
+    pub fn decline(&mut self, cx: &mut Context<'_>, id: Option<u64>) {}
 
     /// Pauses on this side.
-    pub fn pause(&mut self, cx: &mut Context<'_>, id: u64) {
-        todo!()
-    }
+    pub fn pause(&mut self, cx: &mut Context<'_>, id: u64) {}
 
     /// Pauses no longer on this side.
-    pub fn resume(&mut self, cx: &mut Context<'_>, id: u64) {
-        todo!()
-    }
+    pub fn resume(&mut self, cx: &mut Context<'_>, id: u64) {}
 
     /// Gives up for good.
-    pub fn cancel(&mut self, cx: &mut Context<'_>, id: u64) {
-        todo!()
-    }
+    pub fn cancel(&mut self, cx: &mut Context<'_>, id: u64) {}
 
     /// Gives up everything with this user: he was blocked.
-    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name) {
-        todo!()
-    }
+    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name) {}
 
     /// All transfers, by number.
     #[must_use]
     pub fn list(&self, now: Instant) -> Vec<FileLine> {
-        todo!()
+        Vec::new()
     }
 
     /// Users to whom a link is needed for something to go on.
     pub fn wants_link(&self) -> Vec<Name> {
-        todo!()
+        Vec::new()
     }
 
     /// The link to this user is up. When it replaces another, `on_link_down` came before.
-    pub fn on_link_up(&mut self, cx: &mut Context<'_>, user: &Name) {
-        todo!()
-    }
+    pub fn on_link_up(&mut self, cx: &mut Context<'_>, user: &Name) {}
 
     /// The link to this user is gone, and its streams with it.
-    pub fn on_link_down(&mut self, cx: &mut Context<'_>, user: &Name) {
-        todo!()
-    }
+    pub fn on_link_down(&mut self, cx: &mut Context<'_>, user: &Name) {}
 
     /// The user said something about transfers.
-    pub fn on_control(&mut self, cx: &mut Context<'_>, user: &Name, control: Control) {
-        todo!()
-    }
+    pub fn on_control(&mut self, cx: &mut Context<'_>, user: &Name, control: Control) {}
 
     /// The user opened a stream of class Bulk.
-    pub fn on_opened(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
-        todo!()
-    }
+    pub fn on_opened(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
 
     /// A stream of class Bulk has something to read: bytes, an end or a reset.
-    pub fn on_readable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
-        todo!()
-    }
+    pub fn on_readable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
 
     /// A stream of class Bulk takes bytes again.
-    pub fn on_writable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
-        todo!()
-    }
+    pub fn on_writable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
 
     /// The user wants no more of a stream of class Bulk.
-    pub fn on_stopped(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
-        todo!()
-    }
+    pub fn on_stopped(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
 
     /// A job came out so.
-    pub fn handle_outcome(&mut self, cx: &mut Context<'_>, job: Job, outcome: Outcome) {
-        todo!()
-    }
+    pub fn handle_outcome(&mut self, cx: &mut Context<'_>, job: Job, outcome: Outcome) {}
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        todo!()
-    }
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {}
 
     /// When `handle_timeout` is next due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        todo!()
+        None
     }
 
     /// The next job for the database or the disk.
     pub fn poll_work(&mut self) -> Option<(Job, Work)> {
-        todo!()
+        None
     }
 
     /// The next message for the Control stream to a user whose link is up.
     pub fn poll_control(&mut self) -> Option<(Name, Control)> {
-        todo!()
+        None
     }
 
     /// The next thing to tell.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        None
     }
 }

@@ -1,0 +1,370 @@
+//! Messages: kept before they are sent, acknowledged after they are kept, shown once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::app::name::Name;
+use wire::app::peer;
+use wire::app::peer::MAX_TEXT;
+use wire::app::server::{Refusal, Request};
+use wire::time::Instant;
+
+use super::App;
+use super::jobs::{Job, Receiving};
+use super::links::BACKLOG;
+use super::outbox::{MAX_WAITING, Outbox};
+use super::requests::Asked;
+use super::streams::StreamError;
+use crate::output::{HistoryLine, OutboxLine, Output};
+use crate::work::{
+    Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest,
+};
+
+/// Most messages of one user on their way into the database: no more are read before.
+const MAX_RECEIVING: usize = 64;
+/// Most bytes of such messages, of all users.
+const MAX_RECEIVING_BYTES: usize = 4 << 20;
+
+/// What is on its way, out and in.
+#[derive(Debug, Default)]
+pub(super) struct Chat {
+    pub(super) outbox: Outbox,
+    /// Messages to users of whom it is not known that they exist, until the server says.
+    checking: BTreeMap<Name, Vec<String>>,
+    receiving: BTreeMap<Name, usize>,
+    receiving_bytes: usize,
+    /// Users from whom no more is read before the database has caught up.
+    pub(super) stalled: BTreeSet<Name>,
+}
+
+impl App {
+    /// `/msg`, and plain lines.
+    pub(super) fn send_message(&mut self, now: Instant, to: Name, text: String) {
+        if let Err(why) = self.may_send(&to, &text) {
+            return self.error(&format!("Not sent: {why}"));
+        }
+        self.chat.outbox.reserve(text.len());
+        if let Some(texts) = self.chat.checking.get_mut(&to) {
+            return texts.push(text);
+        }
+        if self.server.is_logged_in() && !self.is_known(&to) {
+            let request = Request::Directory(to.clone());
+            if self.ask(now, Asked::Addressee(to.clone()), request).is_ok() {
+                self.chat.checking.insert(to, vec![text]);
+                return;
+            }
+        }
+        self.queue(to, text);
+    }
+
+    fn may_send(&self, to: &Name, text: &str) -> Result<(), String> {
+        let Some(account) = self.account() else {
+            return Err("log in first: '/login' or '/register'.".to_owned());
+        };
+        if text.trim().is_empty() {
+            return Err("there is no text.".to_owned());
+        }
+        if text.len() > MAX_TEXT {
+            return Err(format!(
+                "it has {} bytes, and a message at most {MAX_TEXT} (64 KiB). Send it as a file.",
+                text.len()
+            ));
+        }
+        if *to == account.name {
+            return Err("that is you.".to_owned());
+        }
+        if self.is_blocked(to) {
+            return Err(format!("you block {to}: '/unblock {to}' first."));
+        }
+        if !self.chat.outbox.has_room(text.len()) {
+            return Err(format!(
+                "{MAX_WAITING} messages, or 16 MiB of them, wait already ('/outbox')."
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, user: &Name) -> bool {
+        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(user));
+        contact.is_some_and(|contact| contact.identity.is_some())
+            || self.roster.is_online(user)
+            || self.chat.outbox.waits_for(user)
+            || self.links.up(user).is_some()
+    }
+
+    fn queue(&mut self, to: Name, body: String) {
+        let job = Job::Queue { to: to.clone(), bytes: body.len() };
+        let nonce = self.random();
+        let at = self.unix_ms;
+        self.jobs.store(job, StoreRequest::Queue { to, body, nonce, at });
+    }
+
+    /// The user to whom messages wait to be kept exists, or the server cannot say: they are kept,
+    /// and told to be in vain later if they are.
+    pub(super) fn addressee_unchecked(&mut self, user: &Name) {
+        for text in self.chat.checking.remove(user).unwrap_or_default() {
+            self.queue(user.clone(), text);
+        }
+    }
+
+    pub(super) fn addressee_refused(&mut self, user: &Name, refusal: &Refusal) {
+        if *refusal != Refusal::UnknownUser {
+            return self.addressee_unchecked(user);
+        }
+        for text in self.chat.checking.remove(user).unwrap_or_default() {
+            self.chat.outbox.release(text.len());
+            self.error(&format!("Not sent: there is no user '{user}' on this server."));
+        }
+    }
+
+    pub(super) fn on_queued(
+        &mut self,
+        now: Instant,
+        to: &Name,
+        bytes: usize,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        let message = match result {
+            Ok(StoreReply::Queued(message)) => message,
+            Ok(_) => return self.chat.outbox.release(bytes),
+            Err(error) => {
+                self.chat.outbox.release(bytes);
+                return self.error(&format!("Not sent to {to}: {error}"));
+            }
+        };
+        let id = message.id.sequence;
+        self.chat.outbox.push(message);
+        self.want_link(now, to);
+        let reason = self.why_waiting(to);
+        self.tell(Output::MessageState { to: to.to_string(), id, state: "queued", reason });
+        self.pump(to);
+    }
+
+    /// Why a message to this user is not sent at once.
+    fn why_waiting(&self, to: &Name) -> Option<String> {
+        if self.links.up(to).is_some() {
+            return None;
+        }
+        Some(if self.is_suspect(to) {
+            format!("the key of {to} has changed: see '/help trust'")
+        } else if !self.server.is_logged_in() {
+            self.server.why_not()
+        } else if self.roster.is_online(to) || self.links.is_coming(to) {
+            "connecting".to_owned()
+        } else {
+            format!("{to} is not online")
+        })
+    }
+
+    /// Sends what may be sent now.
+    pub(super) fn pump(&mut self, user: &Name) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        if self.links.suspects.contains_key(user) {
+            return;
+        }
+        let Some(up) = self.links.up_mut(user) else { return };
+        while up.chat.backlog() == 0
+            && let Some(message) = self.chat.outbox.next_to_send(user)
+        {
+            let text = peer::Chat::Text(peer::Text {
+                sequence: message.id.sequence,
+                after: message.after,
+                nonce: message.nonce,
+                sent: message.at,
+                body: message.body.clone(),
+            });
+            if up.chat.send(endpoint, up.handle, &text).is_err() {
+                break;
+            }
+            self.chat.outbox.mark_sent(user);
+        }
+    }
+
+    /// Reads what a user says, as fast as the database keeps it.
+    pub(super) fn read_chat(&mut self, now: Instant, user: &Name) {
+        loop {
+            let receiving = self.chat.receiving.get(user).copied().unwrap_or(0);
+            let full =
+                receiving >= MAX_RECEIVING || self.chat.receiving_bytes >= MAX_RECEIVING_BYTES;
+            let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
+                return;
+            };
+            let Some(incoming) = &mut up.chat_in else { return };
+            if full || up.chat.backlog() > BACKLOG {
+                self.chat.stalled.insert(user.clone());
+                return;
+            }
+            match incoming.next::<peer::Chat>(endpoint, up.handle) {
+                Ok(Some(message)) => self.on_chat(now, user, message),
+                Ok(None) | Err(StreamError::Read(_)) => return,
+                Err(error @ (StreamError::Framing(_) | StreamError::Ended)) => {
+                    return self.link_broke_protocol(now, user, &error.to_string());
+                }
+            }
+        }
+    }
+
+    fn on_chat(&mut self, now: Instant, user: &Name, message: peer::Chat) {
+        match message {
+            peer::Chat::Text(text) => self.on_text(now, user, text),
+            peer::Chat::Received { sequence, nonce } => {
+                let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
+                let at = self.unix_ms;
+                self.jobs.save(StoreRequest::Delivered { id: message.id, at });
+                self.tell_state(user, sequence, "delivered", None);
+                self.pump(user);
+            }
+            peer::Chat::Refused { sequence, nonce } => {
+                let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
+                let why = "refused: the other side has another message under this number";
+                self.give_up(message.id, why);
+                self.pump(user);
+            }
+        }
+    }
+
+    fn on_text(&mut self, now: Instant, user: &Name, text: peer::Text) {
+        let Some(up) = self.links.up(user) else { return };
+        if text.body.len() > MAX_TEXT || text.after >= text.sequence {
+            return self.link_broke_protocol(now, user, "a message that cannot be");
+        }
+        let incoming = Incoming {
+            from: user.clone(),
+            identity: up.identity,
+            device: up.device,
+            sequence: text.sequence,
+            after: text.after,
+            nonce: text.nonce,
+            sent: text.sent,
+            at: self.unix_ms,
+            body: text.body.clone(),
+        };
+        let receiving = Receiving {
+            from: user.clone(),
+            device: up.device,
+            sequence: text.sequence,
+            nonce: text.nonce,
+            sent: text.sent,
+            at: self.unix_ms,
+            text: text.body,
+        };
+        *self.chat.receiving.entry(user.clone()).or_default() += 1;
+        self.chat.receiving_bytes += receiving.text.len();
+        self.jobs.store(Job::Receive(Box::new(receiving)), StoreRequest::Receive(incoming));
+    }
+
+    /// The database has a message, or has it not.
+    pub(super) fn on_received(
+        &mut self,
+        now: Instant,
+        message: Receiving,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        self.chat.receiving_bytes = self.chat.receiving_bytes.saturating_sub(message.text.len());
+        if let Some(count) = self.chat.receiving.get_mut(&message.from) {
+            *count -= 1;
+            if *count == 0 {
+                self.chat.receiving.remove(&message.from);
+            }
+        }
+        match result {
+            Ok(StoreReply::Received(receipt)) => self.on_receipt(message, receipt),
+            Ok(_) => {}
+            Err(error) => {
+                let from = message.from;
+                self.error(&format!(
+                    "A message from {from} could not be kept, so it was not taken: {error}"
+                ));
+                self.suspend_link(now, &from);
+            }
+        }
+        for user in core::mem::take(&mut self.chat.stalled) {
+            self.read_chat(now, &user);
+        }
+    }
+
+    fn on_receipt(&mut self, message: Receiving, receipt: Receipt) {
+        let Receiving { from, device, sequence, nonce, sent, at, text } = message;
+        let answer = match receipt {
+            Receipt::Fresh { gap } => {
+                // G08: a block takes effect at once, also on what was on its way.
+                if !self.is_blocked(&from) {
+                    self.tell(Output::Message { from: from.to_string(), text, sent, at, gap });
+                }
+                peer::Chat::Received { sequence, nonce }
+            }
+            Receipt::Duplicate => peer::Chat::Received { sequence, nonce },
+            Receipt::Conflict => {
+                self.error(&format!(
+                    "{from} sent two different messages under one number: only the first is kept."
+                ));
+                peer::Chat::Refused { sequence, nonce }
+            }
+        };
+        let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up_mut(&from)) else {
+            return;
+        };
+        if up.device == device {
+            // When the link has just ended, the message comes again and is answered then.
+            let _ = up.chat.send(endpoint, up.handle, &answer);
+        }
+    }
+
+    /// Nothing to this user will ever be delivered.
+    pub(super) fn give_up_messages(&mut self, user: &Name, why: &str) {
+        for message in self.chat.outbox.take_all(user) {
+            self.give_up(message.id, why);
+        }
+    }
+
+    fn give_up(&mut self, id: MessageId, why: &str) {
+        self.tell_state(&id.to, id.sequence, "failed", Some(why.to_owned()));
+        self.jobs.save(StoreRequest::Failed { id, why: why.to_owned() });
+    }
+
+    fn tell_state(&mut self, to: &Name, id: u64, state: &'static str, reason: Option<String>) {
+        self.tell(Output::MessageState { to: to.to_string(), id, state, reason });
+    }
+
+    /// `/outbox`.
+    pub(super) fn show_outbox(&mut self) {
+        let messages = self
+            .chat
+            .outbox
+            .messages()
+            .map(|message| OutboxLine {
+                to: message.id.to.to_string(),
+                id: message.id.sequence,
+                at: message.at,
+                text: message.body.clone(),
+            })
+            .collect();
+        self.tell(Output::Outbox { messages });
+    }
+
+    pub(super) fn on_lines(&mut self, query: String, result: Result<StoreReply, StoreError>) {
+        let lines = match result {
+            Ok(StoreReply::Lines(lines)) => lines,
+            Ok(_) => Vec::new(),
+            Err(error) => return self.error(&format!("{query}: {error}")),
+        };
+        let own = self.account().map(|account| account.name.to_string()).unwrap_or_default();
+        let lines = lines.into_iter().map(|line| history_line(line, &own)).collect();
+        self.tell(Output::History { query, lines });
+    }
+}
+
+fn history_line(line: Line, own: &str) -> HistoryLine {
+    let with = line.with.to_string();
+    HistoryLine {
+        from: if line.own { own.to_owned() } else { with.clone() },
+        with,
+        at: line.at,
+        text: line.body,
+        state: match line.state {
+            MessageState::Queued => "queued",
+            MessageState::Delivered => "delivered",
+            MessageState::Failed(_) => "failed",
+            MessageState::Incoming => "received",
+        },
+    }
+}

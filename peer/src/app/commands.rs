@@ -1,0 +1,315 @@
+//! What each command does.
+
+use wire::app::name::Name;
+use wire::app::server::Request;
+use wire::time::Instant;
+use wire::{Class, Endpoint};
+use wire::{OpenError, Read, ReadError, StreamId, WriteError};
+
+use super::App;
+use super::jobs::Job;
+use super::links::Links;
+use super::requests::Asked;
+use super::server::Goal;
+use crate::command::{self, Command, Purpose};
+use crate::output::{Output, UserLine};
+use crate::transfer::{self, BulkStreams, Transfers};
+use crate::work::StoreRequest;
+
+/// Most lines that `/search` gives.
+const SEARCH_LIMIT: u32 = 100;
+
+impl App {
+    /// Does a command now.
+    pub(super) fn run(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Register { name, password } => {
+                self.log_in(now, Purpose::Register, &name, &password);
+            }
+            Command::Login { name, password } => {
+                self.log_in(now, Purpose::Login, &name, &password);
+            }
+            Command::Logout => self.log_out(now),
+            Command::Quit => self.quit(now),
+            Command::Reconnect => self.reconnect(now),
+            Command::Help { topic } => self.help(topic.as_deref()),
+            command @ (Command::Who { .. }
+            | Command::Seen { .. }
+            | Command::SeenSince { .. }
+            | Command::Message { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
+            | Command::Blocked
+            | Command::Send { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::Files
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Cancel { .. }
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Outbox
+            | Command::Fingerprint { .. }
+            | Command::Trust { .. }) => {
+                if self.account().is_some() {
+                    self.run_logged_in(now, command);
+                } else {
+                    self.error("Log in first: '/login' or '/register'.");
+                }
+            }
+        }
+    }
+
+    /// Commands that concern an account.
+    fn run_logged_in(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Message { to, text } => {
+                self.with_name(&to, |app, to| app.send_message(now, to, text));
+            }
+            Command::Who { filter } => self.who(filter),
+            Command::Seen { user } => self.with_name(&user, |app, user| {
+                let asked = Asked::Users(format!("seen {user}"));
+                app.ask_for_person(now, asked, Request::Seen(user));
+            }),
+            Command::SeenSince { seconds } => {
+                let asked = Asked::Users(format!("seen in the last {seconds} s"));
+                self.ask_for_person(now, asked, Request::SeenSince(seconds));
+            }
+            Command::Block { user } => self.with_other(&user, |app, user| app.block(now, user)),
+            Command::Unblock { user } => {
+                self.with_other(&user, |app, user| app.unblock(now, user));
+            }
+            Command::Blocked if self.server.is_logged_in() => {
+                self.ask_for_person(now, Asked::Blocked, Request::Blocked);
+            }
+            Command::Blocked => self.tell_blocked(),
+            Command::Trust { user } if user == "server" => self.trust_server(now),
+            Command::Trust { user } => self.with_name(&user, |app, user| app.trust(now, &user)),
+            Command::Fingerprint { user: None } => self.show_fingerprint(now, None),
+            Command::Fingerprint { user: Some(user) } => {
+                self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
+            }
+            Command::History { with, limit } => self.history(with, limit),
+            Command::Search { text } => {
+                let job = Job::Lines { query: format!("search {text}") };
+                self.jobs.store(job, StoreRequest::Search { text, limit: SEARCH_LIMIT });
+            }
+            Command::Outbox => self.show_outbox(),
+            Command::Send { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::Files
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Cancel { .. } => self.run_transfer(now, command),
+            Command::Register { .. }
+            | Command::Login { .. }
+            | Command::Logout
+            | Command::Quit
+            | Command::Reconnect
+            | Command::Help { .. } => {}
+        }
+    }
+
+    fn run_transfer(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Send { to, paths } => self.with_other(&to, |app, to| {
+                if app.is_blocked(&to) {
+                    return app.error(&format!("You block {to}: '/unblock {to}' first."));
+                }
+                for path in paths {
+                    let to = to.clone();
+                    app.with_transfers(now, |transfers, cx| transfers.send(cx, to, path));
+                }
+            }),
+            Command::Accept { id } => self.with_transfers(now, |t, cx| t.accept(cx, id)),
+            Command::Decline { id } => self.with_transfers(now, |t, cx| t.decline(cx, id)),
+            Command::Pause { id } => self.with_transfers(now, |t, cx| t.pause(cx, id)),
+            Command::Resume { id } => self.with_transfers(now, |t, cx| t.resume(cx, id)),
+            Command::Cancel { id } => self.with_transfers(now, |t, cx| t.cancel(cx, id)),
+            Command::Files => {
+                let files = self.transfers.list(now);
+                self.tell(Output::Files { files });
+            }
+            Command::Register { .. }
+            | Command::Login { .. }
+            | Command::Logout
+            | Command::Message { .. }
+            | Command::Who { .. }
+            | Command::Seen { .. }
+            | Command::SeenSince { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
+            | Command::Blocked
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Outbox
+            | Command::Fingerprint { .. }
+            | Command::Trust { .. }
+            | Command::Reconnect
+            | Command::Help { .. }
+            | Command::Quit => {}
+        }
+        self.links.want_check();
+    }
+
+    /// Does something with a user named by a person.
+    fn with_name(&mut self, typed: &str, f: impl FnOnce(&mut Self, Name)) {
+        match Name::new(typed) {
+            Ok(name) => f(self, name),
+            Err(error) => self.error(&format!("'{typed}' is no user name: {error}.")),
+        }
+    }
+
+    /// The same with a user who must be somebody else.
+    fn with_other(&mut self, typed: &str, f: impl FnOnce(&mut Self, Name)) {
+        self.with_name(typed, |app, name| {
+            if app.account().is_some_and(|account| account.name == name) {
+                app.error("That is you.");
+            } else {
+                f(app, name);
+            }
+        });
+    }
+
+    /// `/who`.
+    fn who(&mut self, filter: Option<String>) {
+        if !self.server.is_logged_in() {
+            let why = self.server.why_not();
+            return self.error(&format!("Who is online is not known: {why}."));
+        }
+        let part = filter.unwrap_or_default().to_lowercase();
+        let own = self.account().map(|account| account.name.clone());
+        let users = self
+            .roster
+            .iter()
+            .filter(|(name, _)| Some(*name) != own.as_ref() && !self.is_blocked(name))
+            .filter(|(name, _)| name.as_str().contains(&part))
+            .map(|(name, since)| UserLine { user: name.to_string(), online: true, since })
+            .collect();
+        let query = if part.is_empty() { "who".to_owned() } else { format!("who {part}") };
+        self.tell(Output::Users { query, users });
+    }
+
+    fn history(&mut self, with: Option<String>, limit: u32) {
+        let query = |with: &str| format!("history {with}");
+        match with {
+            Some(with) => self.with_name(&with, |app, with| {
+                let job = Job::Lines { query: query(with.as_str()) };
+                app.jobs.store(job, StoreRequest::History { with: Some(with), limit });
+            }),
+            None => {
+                let job = Job::Lines { query: query("all") };
+                self.jobs.store(job, StoreRequest::History { with: None, limit });
+            }
+        }
+    }
+
+    fn help(&mut self, topic: Option<&str>) {
+        match topic {
+            None => self.tell(Output::Help { text: command::overview() }),
+            Some(topic) => match command::help(topic) {
+                Some(text) => self.tell(Output::Help { text }),
+                None => self.error(&format!("There is no command '{topic}': see '/help'.")),
+            },
+        }
+    }
+
+    /// `/reconnect`.
+    pub(super) fn reconnect(&mut self, now: Instant) {
+        if self.server.is_logged_in() {
+            return self.info("The server is connected.");
+        }
+        if matches!(self.server.goal, Goal::Nothing) {
+            if self.account().is_none() {
+                return self.error("Log in first: '/login' or '/register'.");
+            }
+            self.server.goal = Goal::Resume;
+        }
+        self.server_retry_now(now);
+    }
+
+    /// Lets the transfers do something with the streams of the links.
+    pub(super) fn with_transfers<R>(
+        &mut self,
+        now: Instant,
+        f: impl FnOnce(&mut Transfers, &mut transfer::Context<'_>) -> R,
+    ) -> R {
+        let mut streams = LinkStreams { endpoint: self.endpoint.as_mut(), links: &self.links };
+        let mut cx = transfer::Context { now, unix_ms: self.unix_ms, streams: &mut streams };
+        f(&mut self.transfers, &mut cx)
+    }
+
+    /// Passes on what the transfers want; says whether there was anything.
+    pub(super) fn drain_transfers(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while let Some((job, work)) = self.transfers.poll_work() {
+            self.jobs.start(Job::Transfer(job), work);
+            moved = true;
+        }
+        while let Some((user, control)) = self.transfers.poll_control() {
+            self.send_control(now, &user, &control);
+            moved = true;
+        }
+        while let Some(output) = self.transfers.poll_output() {
+            self.tell(output);
+            moved = true;
+        }
+        moved
+    }
+}
+
+/// Bulk streams over the links.
+struct LinkStreams<'a> {
+    endpoint: Option<&'a mut Endpoint>,
+    links: &'a Links,
+}
+
+impl BulkStreams for LinkStreams<'_> {
+    fn open(&mut self, user: &Name) -> Result<StreamId, OpenError> {
+        match (&mut self.endpoint, self.links.up(user)) {
+            (Some(endpoint), Some(up)) => endpoint.open(up.handle, Class::Bulk),
+            _ => Err(OpenError::NotConnected),
+        }
+    }
+
+    fn write(&mut self, user: &Name, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
+        match (&mut self.endpoint, self.links.up(user)) {
+            (Some(endpoint), Some(up)) => endpoint.write(up.handle, stream, bytes),
+            _ => Err(WriteError::NoStream(stream)),
+        }
+    }
+
+    fn finish(&mut self, user: &Name, stream: StreamId) {
+        if let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up(user)) {
+            // A stream that takes no end has ended already.
+            let _ = endpoint.finish(up.handle, stream);
+        }
+    }
+
+    fn reset(&mut self, user: &Name, stream: StreamId, code: u32) {
+        if let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up(user)) {
+            endpoint.reset(up.handle, stream, code);
+        }
+    }
+
+    fn stop(&mut self, user: &Name, stream: StreamId, code: u32) {
+        if let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up(user)) {
+            endpoint.stop(up.handle, stream, code);
+        }
+    }
+
+    fn read(
+        &mut self,
+        user: &Name,
+        stream: StreamId,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Read, ReadError> {
+        match (&mut self.endpoint, self.links.up(user)) {
+            (Some(endpoint), Some(up)) => endpoint.read(up.handle, stream, max, out),
+            _ => Err(ReadError::NoStream(stream)),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What was asked of the workers and is not yet answered.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wire::app::name::Name;
+use wire::{ConnectionHandle, PublicKey};
+
+use crate::transfer;
+use crate::work::{FileReply, Outcome, StoreRequest, Work, WorkId};
+
+/// What an outcome is for.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// The database was opened at the start.
+    LoadFirst,
+    /// The profile of an account that logs in was opened.
+    LoadProfile,
+    /// Something was kept; nothing follows.
+    Save,
+    /// A message of ours is kept.
+    Queue { to: Name, bytes: usize },
+    /// A message from somebody is kept.
+    Receive(Box<Receiving>),
+    /// Lines of history, for this question.
+    Lines { query: String },
+    /// A password is stretched, for the session over this connection.
+    Login(ConnectionHandle),
+    /// The transfers asked for it.
+    Transfer(transfer::Job),
+}
+
+/// A message on its way into the database.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) from: Name,
+    pub(super) device: PublicKey,
+    pub(super) sequence: u64,
+    pub(super) nonce: [u8; 16],
+    pub(super) sent: u64,
+    pub(super) at: u64,
+    pub(super) text: String,
+}
+
+/// Jobs handed out, and those still to be handed out.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    waiting: VecDeque<(WorkId, Work)>,
+    running: BTreeMap<WorkId, Job>,
+    next: u64,
+}
+
+impl Jobs {
+    pub(super) fn start(&mut self, job: Job, work: Work) {
+        self.next += 1;
+        let id = WorkId(self.next);
+        self.running.insert(id, job);
+        self.waiting.push_back((id, work));
+    }
+
+    pub(super) fn store(&mut self, job: Job, request: StoreRequest) {
+        self.start(job, Work::Store(request));
+    }
+
+    pub(super) fn save(&mut self, request: StoreRequest) {
+        self.store(Job::Save, request);
+    }
+
+    pub(super) fn poll(&mut self) -> Option<(WorkId, Work)> {
+        self.waiting.pop_front()
+    }
+
+    /// What the outcome is for; `None` when nobody waits for it any more.
+    pub(super) fn finish(&mut self, id: WorkId, outcome: &Outcome) -> Option<Job> {
+        let goes_on = matches!(
+            outcome,
+            Outcome::File(Ok(FileReply::Hashing { .. } | FileReply::Checking { .. }))
+        );
+        if goes_on {
+            return match self.running.get(&id)? {
+                Job::Transfer(job) => Some(Job::Transfer(*job)),
+                Job::LoadFirst
+                | Job::LoadProfile
+                | Job::Save
+                | Job::Queue { .. }
+                | Job::Receive(_)
+                | Job::Lines { .. }
+                | Job::Login(_) => None,
+            };
+        }
+        self.running.remove(&id)
+    }
+
+    /// Another profile is open: what was asked for the one before is done, but concerns nobody
+    /// here.
+    pub(super) fn forget_profile(&mut self) {
+        self.running.retain(|_, job| match job {
+            Job::LoadFirst | Job::LoadProfile | Job::Save => true,
+            Job::Queue { .. }
+            | Job::Receive(_)
+            | Job::Lines { .. }
+            | Job::Login(_)
+            | Job::Transfer(_) => false,
+        });
+    }
+
+    /// Whether something is on its way into the database.
+    pub(super) fn is_storing(&self) -> bool {
+        self.running.values().any(|job| match job {
+            Job::Save | Job::Queue { .. } | Job::Receive(_) => true,
+            Job::LoadFirst
+            | Job::LoadProfile
+            | Job::Lines { .. }
+            | Job::Login(_)
+            | Job::Transfer(_) => false,
+        })
+    }
+}

@@ -1,0 +1,567 @@
+//! Direct connections to other users: asked for when something is to be said, set up by an
+//! introduction of the server, kept for as long as both sides are there. The server's loss does
+//! not touch them.
+//!
+//! ```text
+//!           want_link          introduction        connected
+//!   nothing ─────────► asked ────────────► calling ──────────► up
+//!      ▲                 │ refused            │ no answer       │ lost, replaced
+//!      └── retry later ◄─┴────────────────────┴─────────────────┘
+//! ```
+//!
+//! One link for each user. When another introduction arrives while one is up (the other side has
+//! lost it, or restarted), both are kept until the newer is up; it takes the older's place.
+
+use std::collections::BTreeMap;
+
+use wire::app::identity::IdentityKey;
+use wire::app::name::Name;
+use wire::app::peer::{Control, close};
+use wire::app::server::{Introduction, MAX_CANDIDATES, Refusal, Request};
+use wire::time::{Duration, Instant};
+use wire::{
+    Call, CallTag, Class, ConnectionError, ConnectionHandle, Deadline, Event, PublicKey, Side,
+    StreamId,
+};
+
+use super::App;
+use super::backoff::Backoff;
+use super::contacts::{Suspects, Verdict};
+use super::requests::Asked;
+use super::streams::{Incoming, Outgoing, StreamError};
+use crate::output::Output;
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// Most users with whom there is a link, or one being set up.
+const MAX_LINKS: usize = 1024;
+/// Most calls to one user at once: the older is given up.
+const MAX_CALLS: usize = 2;
+/// While this much of what we say waits, no more is heard from a user who does not listen...
+pub(super) const BACKLOG: usize = 64 << 10;
+/// ...and at this much the link ends.
+const MAX_BACKLOG: usize = 1 << 20;
+
+/// All links.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    users: BTreeMap<Name, Link>,
+    by_handle: BTreeMap<ConnectionHandle, Name>,
+    pub(super) suspects: Suspects,
+    /// Introductions so far: a later one's link takes an earlier one's place.
+    introductions: u64,
+    /// Whether users to whom a link is wanted are to be looked for.
+    check: bool,
+}
+
+#[derive(Debug)]
+struct Link {
+    calls: Vec<Ringing>,
+    up: Option<Up>,
+    /// The server was asked for an introduction and has not answered.
+    asked: bool,
+    backoff: Backoff,
+    /// Not tried again before.
+    retry_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Ringing {
+    handle: ConnectionHandle,
+    order: u64,
+    tag: CallTag,
+    identity: IdentityKey,
+    device: PublicKey,
+    generation: u64,
+}
+
+/// A link that is up.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) handle: ConnectionHandle,
+    pub(super) identity: IdentityKey,
+    pub(super) device: PublicKey,
+    order: u64,
+    pub(super) control: Outgoing,
+    pub(super) chat: Outgoing,
+    control_in: Option<Incoming>,
+    pub(super) chat_in: Option<Incoming>,
+}
+
+impl Links {
+    pub(super) fn handles(&self) -> impl Iterator<Item = ConnectionHandle> {
+        self.by_handle.keys().copied()
+    }
+
+    pub(super) fn up(&self, user: &Name) -> Option<&Up> {
+        self.users.get(user)?.up.as_ref()
+    }
+
+    pub(super) fn up_mut(&mut self, user: &Name) -> Option<&mut Up> {
+        self.users.get_mut(user)?.up.as_mut()
+    }
+
+    pub(super) fn is_any_up(&self) -> bool {
+        self.users.values().any(|link| link.up.is_some())
+    }
+
+    /// Whether a link is on its way.
+    pub(super) fn is_coming(&self, user: &Name) -> bool {
+        self.users.get(user).is_some_and(|link| link.asked || !link.calls.is_empty())
+    }
+
+    /// Users to whom a link is wanted are to be looked for, at the end of the verb.
+    pub(super) const fn want_check(&mut self) {
+        self.check = true;
+    }
+
+    pub(super) fn came_online(&mut self, user: &Name) {
+        if let Some(link) = self.users.get_mut(user) {
+            link.backoff.reset();
+            link.retry_at = None;
+        }
+        self.check = true;
+    }
+
+    pub(super) fn server_is_back(&mut self) {
+        for link in self.users.values_mut() {
+            link.asked = false;
+            link.retry_at = None;
+        }
+        self.check = true;
+    }
+
+    pub(super) fn not_introduced(&mut self, user: &Name) {
+        if let Some(link) = self.users.get_mut(user) {
+            link.asked = false;
+        }
+    }
+
+    /// The introduction should arrive by then.
+    pub(super) fn introduction_announced(&mut self, user: &Name, until: Instant) {
+        if let Some(link) = self.users.get_mut(user) {
+            link.asked = false;
+            if link.calls.is_empty() && link.up.is_none() {
+                link.retry_at = Some(until);
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let at = self.users.values().filter_map(|link| link.retry_at).min()?;
+        Some(Deadline { at, timer: "links" })
+    }
+
+    fn link(&mut self, user: &Name) -> &mut Link {
+        self.users.entry(user.clone()).or_insert_with(|| Link {
+            calls: Vec::new(),
+            up: None,
+            asked: false,
+            backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            retry_at: None,
+        })
+    }
+}
+
+impl App {
+    /// Looks for users to whom something waits.
+    pub(super) fn check_links(&mut self, now: Instant) {
+        if !core::mem::take(&mut self.links.check) {
+            return;
+        }
+        let mut wanted: Vec<Name> = self.chat.outbox.users().cloned().collect();
+        wanted.extend(self.transfers.wants_link());
+        for user in wanted {
+            self.want_link(now, &user);
+        }
+    }
+
+    /// Asks for an introduction to this user, unless there is a link, one is on its way, or it
+    /// is known to be in vain.
+    pub(super) fn want_link(&mut self, now: Instant, user: &Name) {
+        let possible = self.server.is_logged_in()
+            && self.roster.is_online(user)
+            && !self.is_blocked(user)
+            && !self.is_suspect(user);
+        if !possible || (self.links.users.len() >= MAX_LINKS && self.links.up(user).is_none()) {
+            return;
+        }
+        let link = self.links.link(user);
+        let waits = link.retry_at.is_some_and(|at| at > now);
+        if link.up.is_some() || link.asked || !link.calls.is_empty() || waits {
+            return;
+        }
+        link.asked = true;
+        let request = Request::Introduce(user.clone());
+        if self.ask(now, Asked::Introduce(user.clone()), request).is_err() {
+            self.retry_link(now, user);
+        }
+    }
+
+    /// Later.
+    fn retry_link(&mut self, now: Instant, user: &Name) {
+        if let Some(link) = self.links.users.get_mut(user) {
+            link.asked = false;
+            link.retry_at = Some(now + link.backoff.next(&mut self.rng));
+        }
+    }
+
+    pub(super) fn links_timeout(&mut self, now: Instant) {
+        for link in self.links.users.values_mut() {
+            if link.retry_at.is_some_and(|at| at <= now) {
+                link.retry_at = None;
+                self.links.check = true;
+            }
+        }
+        self.links.users.retain(|_, link| {
+            link.up.is_some() || link.asked || !link.calls.is_empty() || link.retry_at.is_some()
+        });
+    }
+
+    pub(super) fn on_introduction_refused(&mut self, now: Instant, user: &Name, refusal: &Refusal) {
+        match refusal {
+            Refusal::UnknownUser => {
+                self.links.not_introduced(user);
+                self.give_up_messages(user, "there is no such user on this server");
+            }
+            Refusal::TooManyRequests { seconds } => {
+                let wait = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
+                let link = self.links.link(user);
+                link.asked = false;
+                link.retry_at = Some(now + wait);
+            }
+            Refusal::Offline
+            | Refusal::Yourself
+            | Refusal::NotLoggedIn
+            | Refusal::AlreadyLoggedIn
+            | Refusal::NameTaken
+            | Refusal::RegistrationClosed
+            | Refusal::WrongPassword
+            | Refusal::Locked { .. }
+            | Refusal::AlreadyBlocked
+            | Refusal::NotBlocked
+            | Refusal::BlockListFull
+            | Refusal::UnknownDevice
+            | Refusal::Malformed
+            | Refusal::StorageFailed => self.retry_link(now, user),
+        }
+    }
+
+    /// The server introduces somebody: because this side asked, or the other.
+    pub(super) fn on_introduction(&mut self, now: Instant, introduction: Introduction) {
+        let Some((own_name, own_identity)) = self.own_identity() else { return };
+        let user = introduction.name.clone();
+        let known = self.links.users.contains_key(&user);
+        if user == own_name
+            || self.is_blocked(&user)
+            || (!known && self.links.users.len() >= MAX_LINKS)
+        {
+            tracing::debug!(%user, "introduction not followed");
+            return;
+        }
+        if self.judge(&introduction) == Verdict::Refused {
+            if known {
+                self.retry_link(now, &user);
+            }
+            return;
+        }
+        let Some(endpoint) = &mut self.endpoint else { return };
+        let order = self.links.introductions;
+        self.links.introductions += 1;
+        let link = self.links.link(&user);
+        link.retry_at = None;
+        if link.calls.iter().any(|call| call.tag == introduction.tag) {
+            return;
+        }
+        let prologue = introduction.prologue(own_identity);
+        let mut candidates = introduction.candidates;
+        candidates.truncate(MAX_CANDIDATES);
+        let handle = endpoint.call(
+            now,
+            Call {
+                tag: introduction.tag,
+                side: if introduction.initiator { Side::Initiator } else { Side::Responder },
+                secret: introduction.secret,
+                remote_static: introduction.certificate.device,
+                prologue,
+                candidates,
+            },
+        );
+        link.calls.push(Ringing {
+            handle,
+            order,
+            tag: introduction.tag,
+            identity: introduction.identity,
+            device: introduction.certificate.device,
+            generation: introduction.certificate.generation,
+        });
+        let is_news = link.up.is_none() && link.calls.len() == 1;
+        let given_up = (link.calls.len() > MAX_CALLS).then(|| link.calls.remove(0).handle);
+        self.links.by_handle.insert(handle, user.clone());
+        if let Some(old) = given_up {
+            self.drop_connection(now, old, close::REPLACED, "");
+        }
+        if is_news {
+            self.tell_link(&user, "connecting");
+        }
+    }
+
+    pub(super) fn on_link_event(&mut self, now: Instant, handle: ConnectionHandle, event: Event) {
+        // Connections that were given up are known no more.
+        let Some(user) = self.links.by_handle.get(&handle).cloned() else { return };
+        let is_up = self.links.up(&user).is_some_and(|up| up.handle == handle);
+        match event {
+            Event::Connected { .. } => self.on_link_connected(now, &user, handle),
+            Event::Closed(error) => self.on_link_closed(now, &user, handle, &error),
+            _ if !is_up => {}
+            Event::Opened(stream) => self.on_link_opened(now, &user, stream),
+            Event::Readable(stream) => self.on_link_readable(now, &user, stream),
+            Event::Writable(stream) => self.on_link_writable(now, &user, stream),
+            Event::Stopped(stream, _) => match stream.class() {
+                Class::Bulk => {
+                    self.with_transfers(now, |transfers, cx| {
+                        transfers.on_stopped(cx, &user, stream);
+                    });
+                }
+                Class::Control | Class::Chat => {
+                    self.link_broke_protocol(now, &user, "stopped listening");
+                }
+            },
+            Event::PathChanged(_) => self.tell_link(&user, "direct"),
+            Event::Finished(_) | Event::NewToken(_) => {}
+        }
+    }
+
+    fn on_link_connected(&mut self, now: Instant, user: &Name, handle: ConnectionHandle) {
+        let Some(link) = self.links.users.get_mut(user) else { return };
+        let Some(at) = link.calls.iter().position(|call| call.handle == handle) else { return };
+        let call = link.calls.remove(at);
+        if link.up.as_ref().is_some_and(|up| up.order > call.order) {
+            return self.drop_connection(now, handle, close::REPLACED, "");
+        }
+        // Earlier calls would only take the place of this one to lose it again.
+        let (earlier, later): (Vec<Ringing>, Vec<Ringing>) =
+            core::mem::take(&mut link.calls).into_iter().partition(|c| c.order < call.order);
+        link.calls = later;
+        link.retry_at = None;
+        link.backoff.reset();
+        let replaced = link.up.take();
+        for old in earlier {
+            self.drop_connection(now, old.handle, close::REPLACED, "");
+        }
+        if let Some(old) = replaced {
+            self.drop_connection(now, old.handle, close::REPLACED, "");
+            self.after_link_down(now, user);
+        }
+        let Some(endpoint) = &mut self.endpoint else { return };
+        let (Ok(control), Ok(chat)) =
+            (endpoint.open(handle, Class::Control), endpoint.open(handle, Class::Chat))
+        else {
+            return self.drop_connection(now, handle, close::PROTOCOL, "no streams");
+        };
+        self.links.link(user).up = Some(Up {
+            handle,
+            identity: call.identity,
+            device: call.device,
+            order: call.order,
+            control: Outgoing::new(control),
+            chat: Outgoing::new(chat),
+            control_in: None,
+            chat_in: None,
+        });
+        self.learn_contact(user, call.identity, call.generation);
+        self.tell_link(user, "direct");
+        self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
+        self.chat.outbox.rewind(user);
+        self.pump(user);
+    }
+
+    fn on_link_closed(
+        &mut self,
+        now: Instant,
+        user: &Name,
+        handle: ConnectionHandle,
+        error: &ConnectionError,
+    ) {
+        self.links.by_handle.remove(&handle);
+        let Some(link) = self.links.users.get_mut(user) else { return };
+        link.calls.retain(|call| call.handle != handle);
+        let was_up = link.up.take_if(|up| up.handle == handle).is_some();
+        let is_coming = !link.calls.is_empty();
+        tracing::debug!(%user, %error, "link closed");
+        if was_up {
+            self.after_link_down(now, user);
+            self.tell_link(user, if is_goodbye(error) { "closed" } else { "lost" });
+        } else if !is_coming && self.links.up(user).is_none() {
+            self.tell_link(user, "unreachable");
+        }
+        if !is_coming && self.links.up(user).is_none() {
+            self.retry_link(now, user);
+        }
+        self.links.want_check();
+    }
+
+    /// The link that was up is no more: what it carried is to be carried by the next.
+    fn after_link_down(&mut self, now: Instant, user: &Name) {
+        self.chat.outbox.rewind(user);
+        self.chat.stalled.remove(user);
+        self.with_transfers(now, |transfers, cx| transfers.on_link_down(cx, user));
+    }
+
+    /// Ends the link to a user as an ordinary end.
+    pub(super) fn close_link(&mut self, now: Instant, user: &Name) {
+        let Some(link) = self.links.users.remove(user) else { return };
+        let was_up = link.up.is_some();
+        let calls = link.calls.iter().map(|call| call.handle);
+        for handle in calls.chain(link.up.map(|up| up.handle)) {
+            self.drop_connection(now, handle, close::BYE, "");
+        }
+        if was_up {
+            self.after_link_down(now, user);
+        }
+    }
+
+    pub(super) fn close_all_links(&mut self, now: Instant) {
+        let users: Vec<Name> = self.links.users.keys().cloned().collect();
+        for user in users {
+            self.close_link(now, &user);
+        }
+    }
+
+    /// Closes a connection of which nothing more is wanted to be heard.
+    fn drop_connection(&mut self, now: Instant, handle: ConnectionHandle, code: u32, text: &str) {
+        self.links.by_handle.remove(&handle);
+        self.close(now, handle, code, text);
+    }
+
+    pub(super) fn link_broke_protocol(&mut self, now: Instant, user: &Name, what: &str) {
+        tracing::warn!(%user, what, "peer broke the protocol");
+        if let Some(up) = self.links.users.get_mut(user).and_then(|link| link.up.take()) {
+            self.drop_connection(now, up.handle, close::PROTOCOL, what);
+            self.after_link_down(now, user);
+            self.tell_link(user, "lost");
+            self.retry_link(now, user);
+        }
+    }
+
+    /// Ends a link for a trouble on this side, and tries again after a while.
+    pub(super) fn suspend_link(&mut self, now: Instant, user: &Name) {
+        if let Some(up) = self.links.users.get_mut(user).and_then(|link| link.up.take()) {
+            self.drop_connection(now, up.handle, close::BYE, "");
+            self.after_link_down(now, user);
+            self.tell_link(user, "closed");
+            self.links.link(user).retry_at = Some(now + LONGEST_RETRY);
+        }
+    }
+
+    fn on_link_opened(&mut self, now: Instant, user: &Name, stream: StreamId) {
+        let Some(up) = self.links.up_mut(user) else { return };
+        let slot = match stream.class() {
+            Class::Bulk => {
+                return self
+                    .with_transfers(now, |transfers, cx| transfers.on_opened(cx, user, stream));
+            }
+            Class::Control => &mut up.control_in,
+            Class::Chat => &mut up.chat_in,
+        };
+        if slot.is_some() {
+            return self.link_broke_protocol(now, user, "a second stream of one kind");
+        }
+        *slot = Some(Incoming::new(stream));
+    }
+
+    fn on_link_readable(&mut self, now: Instant, user: &Name, stream: StreamId) {
+        let Some(up) = self.links.up_mut(user) else { return };
+        let incoming = match stream.class() {
+            Class::Bulk => {
+                return self
+                    .with_transfers(now, |transfers, cx| transfers.on_readable(cx, user, stream));
+            }
+            Class::Control => &mut up.control_in,
+            Class::Chat => &mut up.chat_in,
+        };
+        match incoming {
+            Some(incoming) if incoming.is(stream) => incoming.readable(),
+            Some(_) | None => {
+                return self.link_broke_protocol(now, user, "wrote to a stream of ours");
+            }
+        }
+        match stream.class() {
+            Class::Control => self.read_control(now, user),
+            Class::Chat | Class::Bulk => self.read_chat(now, user),
+        }
+    }
+
+    fn on_link_writable(&mut self, now: Instant, user: &Name, stream: StreamId) {
+        if stream.class() == Class::Bulk {
+            return self
+                .with_transfers(now, |transfers, cx| transfers.on_writable(cx, user, stream));
+        }
+        let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
+            return;
+        };
+        // A stream that is stopped is told by an event of its own.
+        if up.control.is(stream) {
+            let _ = up.control.flush(endpoint, up.handle);
+            self.read_control(now, user);
+        } else if up.chat.is(stream) {
+            let _ = up.chat.flush(endpoint, up.handle);
+            self.pump(user);
+            self.read_chat(now, user);
+        }
+    }
+
+    fn read_control(&mut self, now: Instant, user: &Name) {
+        loop {
+            let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
+                return;
+            };
+            let Some(incoming) = &mut up.control_in else { return };
+            if up.control.backlog() > BACKLOG {
+                return;
+            }
+            match incoming.next::<Control>(endpoint, up.handle) {
+                Ok(Some(control)) => {
+                    self.with_transfers(now, |transfers, cx| {
+                        transfers.on_control(cx, user, control);
+                    });
+                    self.drain_transfers(now);
+                }
+                Ok(None) | Err(StreamError::Read(_)) => return,
+                Err(error @ (StreamError::Framing(_) | StreamError::Ended)) => {
+                    return self.link_broke_protocol(now, user, &error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Signals to a user whose link is up.
+    pub(super) fn send_control(&mut self, now: Instant, user: &Name, control: &Control) {
+        let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
+            return;
+        };
+        // A stream that is stopped is told by an event of its own.
+        let _ = up.control.send(endpoint, up.handle, control);
+        if up.control.backlog() > MAX_BACKLOG {
+            self.link_broke_protocol(now, user, "does not listen");
+        }
+    }
+
+    pub(super) fn tell_link(&mut self, user: &Name, state: &'static str) {
+        let handle = self.links.up(user).map(|up| up.handle);
+        let endpoint = self.endpoint.as_ref();
+        let address = handle.and_then(|handle| endpoint?.remote_address(handle));
+        let stats = handle.and_then(|handle| endpoint?.stats(handle));
+        let rtt = stats.map(|stats| stats.smoothed_rtt.as_millis());
+        self.tell(Output::Link {
+            user: user.to_string(),
+            state,
+            address: address.map(|address| address.to_string()),
+            rtt_ms: rtt.and_then(|ms| u64::try_from(ms).ok()),
+        });
+    }
+}
+
+fn is_goodbye(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::ClosedByPeer(reason) if reason.code == close::BYE)
+}

@@ -1,0 +1,458 @@
+//! The client as a machine: takes commands, datagrams, time and what workers did; gives
+//! datagrams, work, things to tell and the next deadline.
+//!
+//! Its parts are methods of [`App`] in one file for each concern: the connection to the server
+//! ([`server`]) and the session on it ([`session`]), links to other users ([`links`]), messages
+//! ([`chat`]), commands ([`commands`]).
+
+mod backoff;
+mod chat;
+mod commands;
+mod contacts;
+mod jobs;
+mod links;
+mod outbox;
+mod presence;
+mod profile;
+mod requests;
+mod server;
+mod session;
+mod streams;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
+use wire::app::login::Stretch;
+use wire::app::name::Name;
+use wire::time::{Duration, Instant};
+use wire::{
+    ConnectionHandle, Deadline, Endpoint, Event, Node, Seed, Source, Transmit, TransportConfig,
+};
+
+use self::chat::Chat;
+use self::jobs::{Job, Jobs};
+use self::links::Links;
+use self::presence::Roster;
+use self::profile::OpenProfile;
+use self::server::Server;
+use crate::command::Command;
+use crate::output::Output;
+use crate::transfer::{Policy, Transfers};
+use crate::work::{Outcome, StoreRequest, Work, WorkId};
+
+/// Most commands that wait for the database or for a login.
+const MAX_HELD: usize = 1024;
+/// After `/quit`, messages on their way have this long to be acknowledged...
+const QUIT_LINGER: Duration = Duration::from_millis(600);
+/// ...and the database this long to finish.
+const QUIT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How the client is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `host:port` of the server as typed: accounts and the pinned key are kept under it.
+    pub server: String,
+    /// What the name resolves to; may be empty, see [`App::wants_address`].
+    pub server_addresses: Vec<SocketAddr>,
+    /// Addresses of this machine's own interfaces, with the port that is bound.
+    pub local_candidates: Vec<SocketAddr>,
+    /// Offers of at most this many bytes are accepted without asking.
+    pub auto_accept: Option<u64>,
+    /// How passwords of new accounts are stretched.
+    pub stretch: Stretch,
+    /// Whether a server may ask for less stretching than is safe.
+    pub weak_stretch: WeakStretch,
+    /// Seconds since 1970 at [`Instant::ZERO`].
+    pub token_epoch: u64,
+    /// Settings of each connection.
+    pub transport: TransportConfig,
+}
+
+/// What to do when a server asks for little password stretching.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeakStretch {
+    /// Log in nowhere: the server could guess the password from what it gets.
+    #[default]
+    Refuse,
+    /// Do as it says: for tests, whose passwords are no secrets.
+    Allow,
+}
+
+impl Settings {
+    /// The usual settings with a server.
+    #[must_use]
+    pub fn new(server: &str, server_addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            server: server.to_owned(),
+            server_addresses,
+            local_candidates: Vec::new(),
+            auto_accept: None,
+            stretch: Stretch::STANDARD,
+            weak_stretch: WeakStretch::Refuse,
+            token_epoch: 0,
+            transport: TransportConfig::default(),
+        }
+    }
+}
+
+/// The client's core.
+///
+/// Contract: as [`Node`]; besides, after every verb drain [`poll_work`](Self::poll_work) and
+/// [`poll_output`](Self::poll_output). Workers answer each job by
+/// [`handle_outcome`](Self::handle_outcome) in any order between lanes. The first thing asked for
+/// is to open the database; commands that come before that is done wait.
+pub struct App {
+    settings: Settings,
+    seed: Seed,
+    rng: ChaCha20Rng,
+    unix_ms: u64,
+    stage: Stage,
+    jobs: Jobs,
+    outputs: VecDeque<Output>,
+    held: VecDeque<Command>,
+    /// Made with the profile's keys.
+    endpoint: Option<Endpoint>,
+    endpoints_made: u64,
+    /// Of the profile before: its last words are still to be sent.
+    retired: Option<Endpoint>,
+    profile: Option<OpenProfile>,
+    server: Server,
+    roster: Roster,
+    links: Links,
+    chat: Chat,
+    transfers: Transfers,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The database is being opened.
+    Loading,
+    Running,
+    /// After `/quit`: everything is to be over at these times.
+    Quitting {
+        close_at: Option<Instant>,
+        gone_at: Instant,
+    },
+    Gone,
+}
+
+impl App {
+    /// A client that draws everything random from `seed`.
+    #[must_use]
+    pub fn new(settings: Settings, seed: &Seed) -> Self {
+        let mut jobs = Jobs::default();
+        jobs.store(Job::LoadFirst, StoreRequest::Load(None));
+        let policy = Policy { auto_accept: settings.auto_accept };
+        Self {
+            rng: seed.derive("app").rng(),
+            unix_ms: 0,
+            stage: Stage::Loading,
+            jobs,
+            outputs: VecDeque::new(),
+            held: VecDeque::new(),
+            endpoint: None,
+            endpoints_made: 0,
+            retired: None,
+            profile: None,
+            server: Server::new(settings.server_addresses.clone()),
+            roster: Roster::default(),
+            links: Links::default(),
+            chat: Chat::default(),
+            transfers: Transfers::new(policy, &seed.derive("transfers")),
+            seed: seed.clone(),
+            settings,
+        }
+    }
+
+    /// The wall clock: milliseconds since 1970. Called before the other verbs of a wake; it is
+    /// only shown and stored, no decision depends on it.
+    pub const fn set_unix_time(&mut self, ms: u64) {
+        self.unix_ms = ms;
+    }
+
+    /// Does what a person or a script asks. While the database is being opened or a login is
+    /// under way, commands wait for it.
+    pub fn command(&mut self, now: Instant, command: Command) {
+        let is_second_quit = command == Command::Quit && self.held.contains(&Command::Quit);
+        let waits = self.is_busy() && (command != Command::Quit || !self.held.is_empty());
+        if is_second_quit {
+            self.held.clear();
+            self.quit(now);
+        } else if !waits {
+            self.run(now, command);
+        } else if self.held.len() < MAX_HELD {
+            self.held.push_back(command);
+        } else {
+            self.error("Too many commands at once: wait until the login is done.");
+        }
+        self.settle(now);
+    }
+
+    /// The next job for a worker.
+    pub fn poll_work(&mut self) -> Option<(WorkId, Work)> {
+        self.jobs.poll()
+    }
+
+    /// What came of a job.
+    pub fn handle_outcome(&mut self, now: Instant, id: WorkId, outcome: Outcome) {
+        if let Some(job) = self.jobs.finish(id, &outcome) {
+            self.on_outcome(now, job, outcome);
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to tell.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// `Some` when the program may end: after `/quit` (within about a second), or when the
+    /// database cannot be opened.
+    #[must_use]
+    pub fn poll_exit(&self) -> Option<()> {
+        matches!(self.stage, Stage::Gone).then_some(())
+    }
+
+    /// Whether the server's name is to be resolved (again): answered by
+    /// [`set_server_addresses`](Self::set_server_addresses).
+    #[must_use]
+    pub const fn wants_address(&self) -> bool {
+        self.server.wants_address()
+    }
+
+    /// What the server's name resolves to; empty when it does not.
+    pub fn set_server_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
+        self.server_resolved(now, addresses);
+        self.settle(now);
+    }
+
+    /// The addresses of this machine's interfaces have changed.
+    pub fn set_local_candidates(&mut self, now: Instant, candidates: Vec<SocketAddr>) {
+        if self.settings.local_candidates != candidates {
+            self.settings.local_candidates = candidates;
+            self.send_candidates(now);
+        }
+        self.settle(now);
+    }
+
+    /// Names of users with whom something was exchanged or who are online, sorted: for
+    /// completion.
+    #[must_use]
+    pub fn known_users(&self) -> Vec<String> {
+        let contacts = self.profile.iter().flat_map(|profile| profile.contacts.keys());
+        let mut names: Vec<String> =
+            contacts.chain(self.roster.iter().map(|(name, _)| name)).map(Name::to_string).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// How many bytes this side holds for its connections, for tests of its limits.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> u64 {
+        let Some(endpoint) = &self.endpoint else { return 0 };
+        let handles = self.links.handles().chain(self.server.handle());
+        handles.filter_map(|handle| endpoint.stats(handle)).map(|stats| stats.buffered_bytes).sum()
+    }
+
+    fn on_outcome(&mut self, now: Instant, job: Job, outcome: Outcome) {
+        match (job, outcome) {
+            (Job::LoadFirst, Outcome::Store(result)) => self.on_loaded_first(now, result),
+            (Job::LoadProfile, Outcome::Store(result)) => self.on_loaded_profile(now, result),
+            (Job::Save, Outcome::Store(Ok(_))) => {}
+            (Job::Save, Outcome::Store(Err(error))) => {
+                self.error(&format!("Not kept: {error}"));
+            }
+            (Job::Queue { to, bytes }, Outcome::Store(result)) => {
+                self.on_queued(now, &to, bytes, result);
+            }
+            (Job::Receive(message), Outcome::Store(result)) => {
+                self.on_received(now, *message, result);
+            }
+            (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
+            (Job::Login(handle), Outcome::Login(outcome)) => {
+                self.on_stretched(now, handle, outcome);
+            }
+            (Job::Transfer(job), outcome) => {
+                self.with_transfers(now, |transfers, cx| {
+                    transfers.handle_outcome(cx, job, outcome)
+                });
+                self.links.want_check();
+            }
+            (
+                Job::LoadFirst
+                | Job::LoadProfile
+                | Job::Save
+                | Job::Queue { .. }
+                | Job::Receive(_)
+                | Job::Lines { .. }
+                | Job::Login(_),
+                outcome,
+            ) => tracing::error!(?outcome, "outcome of another kind than the job"),
+        }
+    }
+
+    /// Brings everything to rest after a verb: events, transfers, messages and links each may
+    /// cause more of the others.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some((handle, event)) = self.endpoint.as_mut().and_then(Endpoint::poll_event)
+            {
+                self.on_event(now, handle, event);
+            }
+            let moved = self.drain_transfers(now);
+            self.check_links(now);
+            self.release_held(now);
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, handle: ConnectionHandle, event: Event) {
+        if self.server.owns(handle) {
+            self.on_server_event(now, handle, event);
+        } else {
+            self.on_link_event(now, handle, event);
+        }
+    }
+
+    /// Commands wait while this holds.
+    const fn is_busy(&self) -> bool {
+        matches!(self.stage, Stage::Loading) || self.server.is_logging_in()
+    }
+
+    fn release_held(&mut self, now: Instant) {
+        while !self.is_busy() {
+            let Some(command) = self.held.pop_front() else { break };
+            self.run(now, command);
+        }
+    }
+
+    fn tell(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    fn info(&mut self, text: &str) {
+        self.tell(Output::Info { text: text.to_owned() });
+    }
+
+    fn error(&mut self, text: &str) {
+        self.tell(Output::Error { text: text.to_owned() });
+    }
+
+    fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn quit(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Quitting { .. } | Stage::Gone) {
+            return;
+        }
+        self.stage =
+            Stage::Quitting { close_at: Some(now + QUIT_LINGER), gone_at: now + QUIT_DEADLINE };
+    }
+
+    /// Messages on their way may arrive, then everything closes, then the database finishes.
+    fn advance_quit(&mut self, now: Instant) -> Parting {
+        let Stage::Quitting { close_at, gone_at } = self.stage else { return Parting::Nothing };
+        let storing = self.jobs.is_storing();
+        let sending = self.chat.outbox.is_in_flight() || (storing && self.links.is_any_up());
+        match close_at {
+            Some(at) if now < at && sending => Parting::Nothing,
+            Some(_) => {
+                self.close_all_links(now);
+                self.leave_server(now);
+                self.stage = Stage::Quitting { close_at: None, gone_at };
+                Parting::Said
+            }
+            None => {
+                if now >= gone_at || !storing {
+                    self.stage = Stage::Gone;
+                }
+                Parting::Nothing
+            }
+        }
+    }
+
+    fn poll_endpoints(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
+        if let Some(retired) = &mut self.retired {
+            if let Some(transmit) = retired.poll_transmit(now, buffer, max_datagrams) {
+                return Some(transmit);
+            }
+            self.retired = None;
+        }
+        self.endpoint.as_mut()?.poll_transmit(now, buffer, max_datagrams)
+    }
+}
+
+/// Whether the others were told just now that this side leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parting {
+    Said,
+    Nothing,
+}
+
+impl Node for App {
+    fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_datagram(now, source, datagram);
+            self.settle(now);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_timeout(now);
+        }
+        self.server_timeout(now);
+        self.links_timeout(now);
+        self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
+        self.settle(now);
+        self.advance_quit(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
+        let transmit = self.poll_endpoints(now, buffer, max_datagrams);
+        if transmit.is_none() && self.advance_quit(now) == Parting::Said {
+            return self.poll_endpoints(now, buffer, max_datagrams);
+        }
+        transmit
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let quit = match self.stage {
+            Stage::Quitting { close_at, gone_at } => {
+                Some(Deadline { at: close_at.unwrap_or(gone_at), timer: "quit" })
+            }
+            Stage::Loading | Stage::Running | Stage::Gone => None,
+        };
+        [
+            self.endpoint.as_ref().and_then(Endpoint::poll_timeout),
+            self.server.deadline(),
+            self.links.deadline(),
+            self.transfers.poll_timeout(),
+            quit,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+/// Known users by name.
+type Contacts = BTreeMap<Name, crate::work::Contact>;

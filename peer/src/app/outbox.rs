@@ -1,0 +1,226 @@
+//! Messages on their way out: kept in the database before they are first sent, sent in order,
+//! forgotten when the other side has them durably.
+//!
+//! ```text
+//!   messages to one user:  [ sent, not acknowledged | not yet sent on this link ]
+//!                                                   ^ sent
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wire::app::name::Name;
+
+use crate::work::Outgoing;
+
+/// Most messages of one link that are sent and not acknowledged.
+const MAX_IN_FLIGHT: usize = 256;
+/// Most bytes of those.
+const MAX_IN_FLIGHT_BYTES: usize = 1 << 20;
+/// Most messages that wait here, to all users.
+pub(super) const MAX_WAITING: usize = 10_000;
+/// Most bytes of those.
+pub(super) const MAX_WAITING_BYTES: usize = 16 << 20;
+
+/// All messages neither delivered nor given up.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    users: BTreeMap<Name, Waiting>,
+    messages: usize,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: VecDeque<Outgoing>,
+    /// How many, from the front, were sent on the link that is up.
+    sent: usize,
+    sent_bytes: usize,
+}
+
+impl Outbox {
+    /// Whether one more message of so many bytes may wait.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.messages < MAX_WAITING && self.bytes + bytes <= MAX_WAITING_BYTES
+    }
+
+    /// Keeps room for a message that is on its way into the database.
+    pub(super) const fn reserve(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    /// The message did not get there.
+    pub(super) const fn release(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// The message is in the database; there is room reserved for it.
+    pub(super) fn push(&mut self, message: Outgoing) {
+        self.users.entry(message.id.to.clone()).or_default().messages.push_back(message);
+    }
+
+    /// What waited when the program ended.
+    pub(super) fn load(&mut self, messages: Vec<Outgoing>) {
+        for message in messages {
+            self.reserve(message.body.len());
+            self.push(message);
+        }
+    }
+
+    /// Whether something waits for this user.
+    pub(super) fn waits_for(&self, user: &Name) -> bool {
+        self.users.contains_key(user)
+    }
+
+    /// For whom something waits.
+    pub(super) fn users(&self) -> impl Iterator<Item = &Name> {
+        self.users.keys()
+    }
+
+    /// All that waits, by user and number.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Outgoing> {
+        self.users.values().flat_map(|waiting| &waiting.messages)
+    }
+
+    /// Sent, not acknowledged, to anyone.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.users.values().any(|waiting| waiting.sent > 0)
+    }
+
+    /// The next message to send to this user, when enough of the earlier ones are acknowledged.
+    pub(super) fn next_to_send(&self, user: &Name) -> Option<&Outgoing> {
+        let waiting = self.users.get(user)?;
+        let message = waiting.messages.get(waiting.sent)?;
+        let fits = waiting.sent < MAX_IN_FLIGHT
+            && (waiting.sent == 0
+                || waiting.sent_bytes + message.body.len() <= MAX_IN_FLIGHT_BYTES);
+        fits.then_some(message)
+    }
+
+    /// The message that [`next_to_send`](Self::next_to_send) gave is sent.
+    pub(super) fn mark_sent(&mut self, user: &Name) {
+        if let Some(waiting) = self.users.get_mut(user)
+            && let Some(message) = waiting.messages.get(waiting.sent)
+        {
+            waiting.sent_bytes += message.body.len();
+            waiting.sent += 1;
+        }
+    }
+
+    /// A link came up or went: everything that is not acknowledged is to be sent (again).
+    pub(super) fn rewind(&mut self, user: &Name) {
+        if let Some(waiting) = self.users.get_mut(user) {
+            waiting.sent = 0;
+            waiting.sent_bytes = 0;
+        }
+    }
+
+    /// Takes out the message with this number and random part: acknowledged, or given up.
+    pub(super) fn take(
+        &mut self,
+        user: &Name,
+        sequence: u64,
+        nonce: &[u8; 16],
+    ) -> Option<Outgoing> {
+        let waiting = self.users.get_mut(user)?;
+        let at = waiting.messages.binary_search_by_key(&sequence, |m| m.id.sequence).ok()?;
+        if waiting.messages.get(at)?.nonce != *nonce {
+            return None;
+        }
+        let message = waiting.messages.remove(at)?;
+        if at < waiting.sent {
+            waiting.sent -= 1;
+            waiting.sent_bytes -= message.body.len();
+        }
+        if waiting.messages.is_empty() {
+            self.users.remove(user);
+        }
+        self.release(message.body.len());
+        Some(message)
+    }
+
+    /// Takes out everything to this user: given up.
+    pub(super) fn take_all(&mut self, user: &Name) -> Vec<Outgoing> {
+        let messages = self.users.remove(user).map(|waiting| waiting.messages).unwrap_or_default();
+        for message in &messages {
+            self.release(message.body.len());
+        }
+        messages.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::MessageId;
+
+    fn bob() -> Name {
+        Name::new("bob").unwrap()
+    }
+
+    fn message(sequence: u64, body: &str) -> Outgoing {
+        Outgoing {
+            id: MessageId { to: bob(), sequence },
+            after: sequence - 1,
+            nonce: [sequence as u8; 16],
+            at: 0,
+            body: body.into(),
+        }
+    }
+
+    fn send_all(outbox: &mut Outbox) -> Vec<u64> {
+        let mut sent = Vec::new();
+        while let Some(message) = outbox.next_to_send(&bob()) {
+            sent.push(message.id.sequence);
+            outbox.mark_sent(&bob());
+        }
+        sent
+    }
+
+    #[test]
+    fn sent_in_order_and_again_on_a_new_link() {
+        let mut outbox = Outbox::default();
+        outbox.load((1..=4).map(|n| message(n, "x")).collect());
+        assert_eq!(send_all(&mut outbox), [1, 2, 3, 4]);
+        assert!(outbox.take(&bob(), 2, &[2; 16]).is_some());
+        assert!(outbox.take(&bob(), 2, &[2; 16]).is_none(), "acknowledged once");
+        assert!(outbox.take(&bob(), 3, &[9; 16]).is_none(), "a guessed acknowledgement");
+        assert!(send_all(&mut outbox).is_empty());
+        outbox.rewind(&bob());
+        assert_eq!(send_all(&mut outbox), [1, 3, 4]);
+        for n in [1, 3, 4] {
+            outbox.take(&bob(), n, &[n as u8; 16]).unwrap();
+        }
+        assert!(!outbox.waits_for(&bob()) && !outbox.is_in_flight());
+        assert_eq!((outbox.messages, outbox.bytes), (0, 0));
+    }
+
+    #[test]
+    fn no_more_in_flight_than_allowed() {
+        let mut outbox = Outbox::default();
+        outbox.load((1..=400).map(|n| message(n, "x")).collect());
+        assert_eq!(send_all(&mut outbox).len(), MAX_IN_FLIGHT);
+        outbox.take(&bob(), 1, &[1; 16]).unwrap();
+        assert_eq!(send_all(&mut outbox), [257]);
+
+        let mut outbox = Outbox::default();
+        let big = "x".repeat(64 << 10);
+        outbox.load((1..=20).map(|n| message(n, &big)).collect());
+        assert_eq!(send_all(&mut outbox).len(), 16);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut outbox = Outbox::default();
+        for n in 1..=MAX_WAITING as u64 {
+            assert!(outbox.has_room(1));
+            outbox.reserve(1);
+            outbox.push(message(n, "x"));
+        }
+        assert!(!outbox.has_room(1));
+        assert_eq!(outbox.take_all(&bob()).len(), MAX_WAITING);
+        assert!(outbox.has_room(MAX_WAITING_BYTES));
+        assert!(!outbox.has_room(MAX_WAITING_BYTES + 1));
+    }
+}

@@ -1,0 +1,172 @@
+//! The profile of one account: its keys, contacts and what waits; opened at the start for who is
+//! logged in here, and by a login under another name.
+
+use wire::app::identity::{Identity, IdentityKey};
+use wire::app::name::Name;
+use wire::app::server::LABEL;
+use wire::time::Instant;
+use wire::{Accept, Config, Endpoint, PublicKey, StaticKey};
+use zeroize::Zeroizing;
+
+use super::chat::Chat;
+use super::jobs::Job;
+use super::links::Links;
+use super::presence::Roster;
+use super::server::Goal;
+use super::{App, Contacts, Stage};
+use crate::output::Output;
+use crate::transfer::{Policy, Transfers};
+use crate::work::{
+    Account, AccountId, Contact, Installation, Profile, StoreError, StoreReply, StoreRequest,
+};
+
+/// What is open.
+#[derive(Debug)]
+pub(super) struct OpenProfile {
+    pub(super) id: AccountId,
+    pub(super) device: PublicKey,
+    /// Who is logged in here; `None` before the first login and after a logout.
+    pub(super) account: Option<Account>,
+    pub(super) contacts: Contacts,
+}
+
+impl OpenProfile {
+    /// What is known of this user, for changing it.
+    pub(super) fn contact_mut(&mut self, user: &Name) -> &mut Contact {
+        self.contacts.entry(user.clone()).or_insert_with(|| Contact {
+            name: user.clone(),
+            identity: None,
+            generation: 0,
+            blocked: false,
+        })
+    }
+}
+
+impl App {
+    /// The database is open.
+    pub(super) fn on_loaded_first(&mut self, now: Instant, result: Result<StoreReply, StoreError>) {
+        let profile = match loaded(result) {
+            Ok(profile) => profile,
+            Err(error) => {
+                self.error(&format!("The data folder cannot be used: {error}"));
+                self.stage = Stage::Gone;
+                return;
+            }
+        };
+        self.stage = Stage::Running;
+        if let Some(known) =
+            profile.servers.iter().find(|known| known.address == self.settings.server)
+        {
+            self.server.know(known.key, known.token);
+        }
+        let id =
+            profile.account.as_ref().filter(|account| account.server == self.settings.server).map(
+                |account| AccountId { server: account.server.clone(), name: account.name.clone() },
+            );
+        self.tell(Output::Ready {
+            user: id.as_ref().map(|id| id.name.to_string()),
+            server: self.settings.server.clone(),
+        });
+        match id {
+            Some(id) => {
+                self.open_profile(now, id, profile);
+                self.server_go(now, Goal::Resume);
+            }
+            None => self.tell(Output::LoginNeeded { reason: None }),
+        }
+    }
+
+    /// The profile of the account that logs in is open.
+    pub(super) fn on_loaded_profile(
+        &mut self,
+        now: Instant,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        let Some(id) = self.server.account_of_goal(&self.settings.server) else { return };
+        match loaded(result) {
+            Ok(profile) => {
+                self.open_profile(now, id, profile);
+                self.server_try(now);
+            }
+            Err(error) => self.end_login(now, &format!("the profile cannot be opened: {error}")),
+        }
+    }
+
+    /// Opens the profile of this account, unless it is open already; then tries the server.
+    pub(super) fn login_profile(&mut self, now: Instant, id: AccountId) {
+        if self.profile.as_ref().is_some_and(|profile| profile.id == id) {
+            self.server_try(now);
+        } else {
+            self.jobs.store(Job::LoadProfile, StoreRequest::Load(Some(id)));
+        }
+    }
+
+    fn open_profile(&mut self, now: Instant, id: AccountId, profile: Profile) {
+        let installation = profile.installation.unwrap_or_else(|| self.new_installation());
+        self.new_endpoint(&installation);
+        let contacts =
+            profile.contacts.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
+        self.profile = Some(OpenProfile {
+            id,
+            device: installation.device.public(),
+            account: profile.account,
+            contacts,
+        });
+        self.roster = Roster::default();
+        self.links = Links::default();
+        self.chat = Chat::default();
+        self.chat.outbox.load(profile.outbox);
+        self.jobs.forget_profile();
+        let policy = Policy { auto_accept: self.settings.auto_accept };
+        let label = format!("transfers {}", self.endpoints_made);
+        self.transfers = Transfers::new(policy, &self.seed.derive(&label));
+        let records = profile.transfers;
+        self.with_transfers(now, |transfers, cx| transfers.load(cx, records));
+    }
+
+    fn new_installation(&mut self) -> Installation {
+        let installation = Installation {
+            device: StaticKey::from_private(self.random()),
+            token_secret: Zeroizing::new(self.random()),
+        };
+        self.jobs.save(StoreRequest::SaveInstallation(installation.clone()));
+        installation
+    }
+
+    fn new_endpoint(&mut self, installation: &Installation) {
+        self.endpoints_made += 1;
+        let label = format!("endpoint {}", self.endpoints_made);
+        let config = Config {
+            static_key: installation.device.clone(),
+            token_secret: *installation.token_secret,
+            token_epoch: self.settings.token_epoch,
+            label: LABEL,
+            accept: Accept::Announced,
+            transport: self.settings.transport.clone(),
+        };
+        let endpoint = Endpoint::new(config, &self.seed.derive(&label));
+        self.retired = self.endpoint.replace(endpoint);
+    }
+
+    /// Who is logged in here.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.profile.as_ref()?.account.as_ref()
+    }
+
+    /// One's own name and identity.
+    pub(super) fn own_identity(&self) -> Option<(Name, IdentityKey)> {
+        let account = self.account()?;
+        let identity = Identity::from_secret(&account.identity_secret);
+        Some((account.name.clone(), identity.public()))
+    }
+}
+
+fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError> {
+    match result? {
+        StoreReply::Loaded(profile) => Ok(*profile),
+        StoreReply::Done
+        | StoreReply::Queued(_)
+        | StoreReply::Received(_)
+        | StoreReply::Lines(_) => Err(StoreError("the database gave another answer".to_owned())),
+    }
+}

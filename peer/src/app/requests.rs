@@ -1,0 +1,334 @@
+//! Requests to the server and what their answers mean.
+
+use opaque_ke::{ClientLogin, ClientRegistration};
+use wire::app::identity::{IdentityKey, fingerprint};
+use wire::app::login::Suite;
+use wire::app::name::Name;
+use wire::app::server::{
+    ClientMessage, MAX_CANDIDATES, Notice, Presence, Refusal, Request, Response, ServerMessage,
+};
+use wire::time::{Duration, Instant};
+
+use super::App;
+use crate::login::ExportKey;
+use crate::output::{Output, UserLine};
+use crate::work::{Account, StoreRequest};
+
+/// A server that has not answered by then is given up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Most requests that wait for their answers.
+const MAX_PENDING: usize = 64;
+/// A user is introduced again, when the introduction announced does not come, after this long.
+const INTRODUCTION_WITHIN: Duration = Duration::from_secs(5);
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) asked: Asked,
+    pub(super) until: Instant,
+}
+
+/// What was asked, and what is needed to go on with the answer.
+pub(super) enum Asked {
+    RegisterStart(Box<ClientRegistration<Suite>>),
+    RegisterFinish(Box<Account>),
+    LoginStart(Box<ClientLogin<Suite>>),
+    LoginFinish(ExportKey),
+    UseDevice(Box<Account>),
+    Resume,
+    Candidates,
+    Introduce(Name),
+    /// `/seen`, with the question for its answer.
+    Users(String),
+    Block(Name),
+    /// A block that was made without the server.
+    BlockAgain(Name),
+    Unblock(Name),
+    /// `/blocked`.
+    Blocked,
+    /// After each login: the server's list and this one become the same.
+    BlockedSync,
+    /// Does this user exist, to whom a message waits to be kept?
+    Addressee(Name),
+    /// `/fingerprint`.
+    Fingerprint(Name),
+}
+
+impl core::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::RegisterStart(_) => "RegisterStart",
+            Self::RegisterFinish(_) => "RegisterFinish",
+            Self::LoginStart(_) => "LoginStart",
+            Self::LoginFinish(_) => "LoginFinish",
+            Self::UseDevice(_) => "UseDevice",
+            Self::Resume => "Resume",
+            Self::Candidates => "Candidates",
+            Self::Introduce(_) => "Introduce",
+            Self::Users(_) => "Users",
+            Self::Block(_) => "Block",
+            Self::BlockAgain(_) => "BlockAgain",
+            Self::Unblock(_) => "Unblock",
+            Self::Blocked => "Blocked",
+            Self::BlockedSync => "BlockedSync",
+            Self::Addressee(_) => "Addressee",
+            Self::Fingerprint(_) => "Fingerprint",
+        })
+    }
+}
+
+impl App {
+    /// Asks the server. When it cannot be asked now, gives back what was to be asked.
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        request: Request,
+    ) -> Result<(), Asked> {
+        if self.server.pending.len() >= MAX_PENDING || self.server.channel().is_none() {
+            return Err(asked);
+        }
+        let id = self.server.next_request;
+        self.server.next_request += 1;
+        if !self.write_server(&ClientMessage::Request { id, request }) {
+            return Err(asked);
+        }
+        self.server.pending.insert(id, Pending { asked, until: now + ANSWER_WITHIN });
+        Ok(())
+    }
+
+    /// Asks for a person, who is told when it cannot be.
+    pub(super) fn ask_for_person(&mut self, now: Instant, asked: Asked, request: Request) {
+        if !self.server.is_logged_in() {
+            let why = self.server.why_not();
+            self.error(&format!("Not done: {why}."));
+        } else if self.ask(now, asked, request).is_err() {
+            self.error("Not done: too many requests wait for the server. Try again in a moment.");
+        }
+    }
+
+    pub(super) fn send_candidates(&mut self, now: Instant) {
+        if self.server.is_logged_in() {
+            let mut candidates = self.settings.local_candidates.clone();
+            candidates.truncate(MAX_CANDIDATES);
+            // When it cannot be asked, the next login tells them.
+            let _ = self.ask(now, Asked::Candidates, Request::Candidates(candidates));
+        }
+    }
+
+    /// The connection is gone: nothing that was asked on it is answered any more.
+    pub(super) fn fail_pending(&mut self) {
+        for (_, pending) in core::mem::take(&mut self.server.pending) {
+            match pending.asked {
+                Asked::Users(_) | Asked::Unblock(_) | Asked::Blocked | Asked::Fingerprint(_) => {
+                    self.error("Not done: the server was lost before it answered. Try again.");
+                }
+                Asked::Introduce(user) => self.links.not_introduced(&user),
+                Asked::Addressee(user) => self.addressee_unchecked(&user),
+                // The local half is done; the next login does the rest.
+                Asked::Block(_) | Asked::BlockAgain(_) | Asked::BlockedSync => {}
+                Asked::RegisterStart(_)
+                | Asked::RegisterFinish(_)
+                | Asked::LoginStart(_)
+                | Asked::LoginFinish(_)
+                | Asked::UseDevice(_)
+                | Asked::Resume
+                | Asked::Candidates => {}
+            }
+        }
+    }
+
+    pub(super) fn on_server_message(&mut self, now: Instant, message: ServerMessage) {
+        match message {
+            ServerMessage::Response { id, response } => match self.server.pending.remove(&id) {
+                Some(pending) => self.on_response(now, pending.asked, response),
+                None => self.server_broke_protocol(now, "it answered what was not asked"),
+            },
+            ServerMessage::Notice(notice) => self.on_notice(now, notice),
+        }
+    }
+
+    fn on_response(&mut self, now: Instant, asked: Asked, response: Response) {
+        match (asked, response) {
+            (asked, Response::Refused(refusal)) => self.on_refused(now, asked, refusal),
+            (Asked::RegisterStart(state), Response::Registering { message }) => {
+                self.on_registering(state, message);
+            }
+            (Asked::LoginStart(state), Response::LoggingIn { message, stretch }) => {
+                self.on_logging_in(now, state, message, stretch);
+            }
+            (
+                Asked::LoginFinish(export_key),
+                Response::PasswordAccepted { identity, sealed_identity, generation },
+            ) => {
+                self.on_password_accepted(now, &export_key, identity, &sealed_identity, generation);
+            }
+            (
+                Asked::RegisterFinish(account) | Asked::UseDevice(account),
+                Response::Welcome(welcome),
+            ) => self.on_welcome(now, welcome, Some(*account)),
+            (Asked::Resume, Response::Welcome(welcome)) => self.on_welcome(now, welcome, None),
+            (Asked::Candidates | Asked::BlockAgain(_), Response::Done) => {}
+            (Asked::Introduce(user), Response::Done) => {
+                self.links.introduction_announced(&user, now + INTRODUCTION_WITHIN);
+            }
+            (Asked::Users(query), Response::Users(users)) => self.tell_users(query, &users),
+            (Asked::Block(user), Response::Done) => {
+                self.info(&format!("{user} is blocked: neither sees the other any more."));
+            }
+            (Asked::Unblock(user), Response::Done) => self.on_unblocked(now, &user),
+            (Asked::Blocked, Response::Blocked(users)) => {
+                self.on_blocked_sync(now, &users);
+                self.tell_blocked();
+            }
+            (Asked::BlockedSync, Response::Blocked(users)) => self.on_blocked_sync(now, &users),
+            (Asked::Addressee(user), Response::User { name, .. }) if name == user => {
+                self.addressee_unchecked(&user);
+            }
+            (Asked::Fingerprint(user), Response::User { name, identity }) if name == user => {
+                self.tell_fingerprint(&name, identity);
+            }
+            (asked, _) => {
+                tracing::warn!(?asked, "answer does not fit");
+                self.server_broke_protocol(now, "an answer does not fit its question");
+            }
+        }
+    }
+
+    fn on_refused(&mut self, now: Instant, asked: Asked, refusal: Refusal) {
+        match asked {
+            Asked::RegisterStart(_)
+            | Asked::RegisterFinish(_)
+            | Asked::LoginStart(_)
+            | Asked::LoginFinish(_)
+            | Asked::UseDevice(_)
+            | Asked::Resume => self.on_session_refused(now, &refusal),
+            Asked::Introduce(user) => self.on_introduction_refused(now, &user, &refusal),
+            Asked::Addressee(user) => self.addressee_refused(&user, &refusal),
+            Asked::Block(user) => match refusal {
+                Refusal::AlreadyBlocked => self.error(&format!("You block {user} already.")),
+                Refusal::UnknownUser => {
+                    self.set_blocked(&user, Blocking::No);
+                    self.error(&format!("There is no user '{user}' on this server."));
+                }
+                Refusal::Yourself => self.error("You cannot block yourself."),
+                other @ (Refusal::NotLoggedIn
+                | Refusal::AlreadyLoggedIn
+                | Refusal::NameTaken
+                | Refusal::RegistrationClosed
+                | Refusal::WrongPassword
+                | Refusal::Locked { .. }
+                | Refusal::TooManyRequests { .. }
+                | Refusal::Offline
+                | Refusal::NotBlocked
+                | Refusal::BlockListFull
+                | Refusal::UnknownDevice
+                | Refusal::Malformed
+                | Refusal::StorageFailed) => self.error(&format!(
+                    "{user} is blocked on this machine, but the server refused: {other}."
+                )),
+            },
+            Asked::Unblock(user) => {
+                if refusal == Refusal::NotBlocked {
+                    self.set_blocked(&user, Blocking::No);
+                }
+                self.error(&format!("{user} was not unblocked: {refusal}."));
+            }
+            Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
+            Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
+            Asked::Blocked => self.error(&format!("The server refused: {refusal}.")),
+            Asked::BlockAgain(user) => tracing::debug!(%user, %refusal, "block not repeated"),
+            Asked::BlockedSync | Asked::Candidates => tracing::debug!(%refusal, "refused"),
+        }
+    }
+
+    fn on_notice(&mut self, now: Instant, notice: Notice) {
+        if !self.server.is_logged_in() {
+            return self.server_broke_protocol(now, "it told news before the login");
+        }
+        match notice {
+            Notice::PresenceSnapshot { users, last } => {
+                for (name, online) in self.roster.snapshot(users, last) {
+                    self.tell_presence(&name, online);
+                }
+                if last {
+                    self.links.want_check();
+                }
+            }
+            Notice::PresenceChanged(presence) => {
+                let (name, online) = (presence.name.clone(), presence.online);
+                if self.roster.change(presence) {
+                    self.tell_presence(&name, online);
+                }
+                if online {
+                    self.links.came_online(&name);
+                }
+            }
+            Notice::Introduction(introduction) => self.on_introduction(now, introduction),
+            Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
+        }
+    }
+
+    fn tell_presence(&mut self, name: &Name, online: bool) {
+        let own = self.account().is_some_and(|account| account.name == *name);
+        if !own && !self.is_blocked(name) {
+            self.tell(Output::Presence { user: name.to_string(), online });
+        }
+    }
+
+    fn tell_users(&mut self, query: String, users: &[Presence]) {
+        let users = users
+            .iter()
+            .map(|user| UserLine {
+                user: user.name.to_string(),
+                online: user.online,
+                since: user.since,
+            })
+            .collect();
+        self.tell(Output::Users { query, users });
+    }
+
+    pub(super) fn tell_fingerprint(&mut self, user: &Name, identity: IdentityKey) {
+        self.tell(Output::Fingerprint {
+            of: user.to_string(),
+            fingerprint: fingerprint(&identity.0),
+        });
+    }
+
+    /// The server's block list and the one kept here become the same: blocks made on another
+    /// machine are kept here too, blocks made here without the server are asked for.
+    fn on_blocked_sync(&mut self, now: Instant, users: &[Name]) {
+        for user in users {
+            if !self.is_blocked(user) {
+                self.set_blocked(user, Blocking::Yes);
+                self.shut_out(now, user);
+            }
+        }
+        let Some(profile) = &self.profile else { return };
+        let missing: Vec<Name> = profile
+            .contacts
+            .values()
+            .filter(|contact| contact.blocked && users.binary_search(&contact.name).is_err())
+            .map(|contact| contact.name.clone())
+            .collect();
+        for user in missing {
+            // What finds no room now is asked for after the next login.
+            let _ = self.ask(now, Asked::BlockAgain(user.clone()), Request::Block(user));
+        }
+    }
+
+    pub(super) fn set_blocked(&mut self, user: &Name, blocking: Blocking) {
+        let Some(profile) = &mut self.profile else { return };
+        let contact = profile.contact_mut(user);
+        contact.blocked = blocking == Blocking::Yes;
+        let contact = contact.clone();
+        self.jobs.save(StoreRequest::SaveContact(contact));
+    }
+}
+
+/// Whether a user is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blocking {
+    Yes,
+    No,
+}

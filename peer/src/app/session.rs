@@ -1,0 +1,338 @@
+//! Becoming logged in: registration, password login, the way back in by the device's key; and
+//! the ways out.
+
+use opaque_ke::{ClientLogin, ClientRegistration};
+use wire::app::identity::{Identity, IdentityKey};
+use wire::app::login::{Stretch, Suite, password};
+use wire::app::name::Name;
+use wire::app::server::{Refusal, Request, Welcome, close};
+use wire::time::{Duration, Instant};
+use wire::{ConnectionHandle, Seed};
+
+use super::jobs::Job;
+use super::requests::Asked;
+use super::server::{Attempt, Credentials, Goal};
+use super::{App, WeakStretch};
+use crate::command::Purpose;
+use crate::login::{ExportKey, LoginJob, LoginOutcome, start_login, start_registration};
+use crate::output::Output;
+use crate::work::{Account, StoreRequest, Work};
+
+/// Shortest password of a new account, in characters (NIST SP 800-63B section 5.1.1.1).
+const MIN_PASSWORD: usize = 8;
+
+impl App {
+    /// `/register` and `/login`.
+    pub(super) fn log_in(&mut self, now: Instant, purpose: Purpose, name: &str, typed: &str) {
+        if let Some(account) = self.account() {
+            let own = account.name.clone();
+            return self.error(&format!("You are logged in as {own} here: /logout first."));
+        }
+        match credentials(purpose, name, typed) {
+            Ok(credentials) => self.server_go(now, Goal::Password(credentials)),
+            Err(reason) => self.tell(Output::LoginNeeded { reason: Some(reason) }),
+        }
+    }
+
+    /// `/logout`.
+    pub(super) fn log_out(&mut self, now: Instant) {
+        if self.account().is_none() && matches!(self.server.goal, Goal::Nothing) {
+            return self.error("You are not logged in.");
+        }
+        self.forget_account(now, "you logged out");
+    }
+
+    /// The server is connected: says what this client wants to be.
+    pub(super) fn begin_session(&mut self, now: Instant) {
+        let (asked, request) = match &self.server.goal {
+            Goal::Nothing => return self.drop_server(now, close::LOGOUT),
+            Goal::Resume => {
+                let Some(account) = self.account() else { return };
+                (Asked::Resume, Request::Resume(account.name.clone()))
+            }
+            Goal::Password(credentials) => {
+                let name = credentials.name.clone();
+                match credentials.attempt {
+                    Attempt::Register => {
+                        let started = start_registration(&mut self.rng, &credentials.password);
+                        let message = started.message;
+                        let request = Request::RegisterStart { name, message };
+                        (Asked::RegisterStart(started.state), request)
+                    }
+                    Attempt::Login | Attempt::Recover => {
+                        let started = start_login(&mut self.rng, &credentials.password);
+                        let message = started.message;
+                        let request = Request::LoginStart { name, message };
+                        (Asked::LoginStart(started.state), request)
+                    }
+                }
+            }
+        };
+        self.ask_in_session(now, asked, request);
+    }
+
+    fn ask_in_session(&mut self, now: Instant, asked: Asked, request: Request) {
+        if self.ask(now, asked, request).is_err() {
+            self.server_broke_protocol(now, "it takes no requests");
+        }
+    }
+
+    pub(super) fn on_registering(
+        &mut self,
+        state: Box<ClientRegistration<Suite>>,
+        message: Vec<u8>,
+    ) {
+        let seed = Seed::new(self.random());
+        let stretch = self.settings.stretch;
+        self.stretch(|credentials| {
+            let who = (credentials.name.clone(), credentials.password.clone());
+            LoginJob::register(state, who, message, stretch, seed)
+        });
+    }
+
+    /// D05: a server that asks for too little could guess the password from what it gets; one
+    /// that asks for too much could bring this machine down.
+    pub(super) fn on_logging_in(
+        &mut self,
+        now: Instant,
+        state: Box<ClientLogin<Suite>>,
+        message: Vec<u8>,
+        stretch: Stretch,
+    ) {
+        let weak_allowed = self.settings.weak_stretch == WeakStretch::Allow
+            && stretch.memory_kib <= Stretch::STANDARD.memory_kib;
+        if !stretch.is_acceptable() && !weak_allowed {
+            return self.end_login(
+                now,
+                "the server asks for a treatment of the password that is not safe, so it got \
+                 nothing",
+            );
+        }
+        let seed = Seed::new(self.random());
+        let Some(channel) = self.server.channel() else { return };
+        let handshake_hash = channel.handshake_hash;
+        self.stretch(|credentials| {
+            let who = (credentials.name.clone(), credentials.password.clone());
+            LoginJob::login(state, handshake_hash, who, (message, stretch), seed)
+        });
+    }
+
+    fn stretch(&mut self, job: impl FnOnce(&Credentials) -> LoginJob) {
+        let (Goal::Password(credentials), Some(handle)) = (&self.server.goal, self.server.handle())
+        else {
+            return;
+        };
+        let job = job(credentials);
+        self.jobs.start(Job::Login(handle), Work::Login(job));
+    }
+
+    /// A worker has stretched the password.
+    pub(super) fn on_stretched(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        outcome: LoginOutcome,
+    ) {
+        let Goal::Password(credentials) = &self.server.goal else { return };
+        if self.server.handle() != Some(handle) {
+            return;
+        }
+        let attempt = credentials.attempt;
+        match (outcome, attempt) {
+            (LoginOutcome::Finished { message, export_key }, Attempt::Register) => {
+                self.finish_registration(now, message, &export_key);
+            }
+            (LoginOutcome::Finished { message, export_key }, Attempt::Login | Attempt::Recover) => {
+                let request = Request::LoginFinish { message };
+                self.ask_in_session(now, Asked::LoginFinish(export_key), request);
+            }
+            (LoginOutcome::WrongPassword, _) => {
+                self.on_session_refused(now, &Refusal::WrongPassword);
+            }
+            (LoginOutcome::BadAnswer, _) => {
+                self.end_login(now, "the server's answer makes no sense");
+            }
+        }
+    }
+
+    fn finish_registration(&mut self, now: Instant, message: Vec<u8>, export_key: &ExportKey) {
+        let identity = Identity::from_secret(&self.random());
+        let Some(account) = self.certified(&identity, 1) else { return };
+        let request = Request::RegisterFinish {
+            message,
+            stretch: self.settings.stretch,
+            identity: identity.public(),
+            certificate: account.certificate,
+            sealed_identity: export_key.seal(&identity, &account.name),
+        };
+        // From here on the account may exist, whether or not the answer comes.
+        if let Goal::Password(credentials) = &mut self.server.goal {
+            credentials.attempt = Attempt::Recover;
+        }
+        self.ask_in_session(now, Asked::RegisterFinish(Box::new(account)), request);
+    }
+
+    pub(super) fn on_password_accepted(
+        &mut self,
+        now: Instant,
+        export_key: &ExportKey,
+        identity: Option<IdentityKey>,
+        sealed: &[u8],
+        generation: u64,
+    ) {
+        let Goal::Password(credentials) = &self.server.goal else { return };
+        let name = credentials.name.clone();
+        let Some(generation) = generation.checked_add(1) else {
+            return self.server_broke_protocol(now, "no device can follow");
+        };
+        let Some(expected) = identity else {
+            return self.set_identity(now, export_key, generation);
+        };
+        let restored =
+            export_key.open(sealed, &name).filter(|restored| restored.public() == expected);
+        let Some(restored) = restored else {
+            return self.end_login(
+                now,
+                "the server does not hold the key of this account as it was left there: the \
+                 account can only be used where it was made",
+            );
+        };
+        let Some(account) = self.certified(&restored, generation) else { return };
+        let request = Request::UseDevice(account.certificate);
+        self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
+    }
+
+    /// An imported account has a password and no identity yet.
+    fn set_identity(&mut self, now: Instant, export_key: &ExportKey, generation: u64) {
+        let identity = Identity::from_secret(&self.random());
+        let Some(account) = self.certified(&identity, generation) else { return };
+        let request = Request::SetIdentity {
+            identity: identity.public(),
+            certificate: account.certificate,
+            sealed_identity: export_key.seal(&identity, &account.name),
+        };
+        self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
+    }
+
+    /// The account that logs in, with this device certified.
+    fn certified(&self, identity: &Identity, generation: u64) -> Option<Account> {
+        let id = &self.profile.as_ref()?.id;
+        let device = self.profile.as_ref()?.device;
+        Some(Account {
+            name: id.name.clone(),
+            server: id.server.clone(),
+            identity_secret: identity.secret(),
+            certificate: identity.certify(id.name.as_str(), device, generation),
+        })
+    }
+
+    /// Logged in: `account` is new here, or `None` when the one that is kept came back.
+    pub(super) fn on_welcome(&mut self, now: Instant, welcome: Welcome, account: Option<Account>) {
+        let expected = account.as_ref().or(self.account()).map(|account| account.name.clone());
+        if expected.as_ref() != Some(&welcome.name) {
+            return self.server_broke_protocol(now, "it greets somebody else");
+        }
+        if let Some(account) = account {
+            self.jobs.save(StoreRequest::SaveAccount(Some(account.clone())));
+            if let Some(profile) = &mut self.profile {
+                profile.account = Some(account);
+            }
+        }
+        let goal = core::mem::replace(&mut self.server.goal, Goal::Resume);
+        let new_account = match goal {
+            Goal::Password(credentials) => credentials.registers,
+            Goal::Nothing | Goal::Resume => false,
+        };
+        if let Some(channel) = self.server.channel_mut() {
+            channel.logged_in = true;
+        }
+        self.server.login_is_over();
+        self.roster.begin();
+        self.links.server_is_back();
+        self.tell(Output::LoggedIn {
+            user: welcome.name.to_string(),
+            motd: welcome.motd,
+            failed_attempts: welcome.failed_attempts,
+            took_over: welcome.took_over,
+            new_account,
+        });
+        self.send_candidates(now);
+        // When it cannot be asked, the next login does it.
+        let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
+    }
+
+    /// The server does not let this client in.
+    pub(super) fn on_session_refused(&mut self, now: Instant, refusal: &Refusal) {
+        if let Goal::Password(credentials) = &mut self.server.goal {
+            if credentials.attempt == Attempt::Recover && *refusal == Refusal::WrongPassword {
+                // The registration whose answer was lost was not done.
+                credentials.attempt = Attempt::Register;
+                return self.begin_session(now);
+            }
+            return self.end_login(now, &refusal.to_string());
+        }
+        self.drop_server(now, close::LOGOUT);
+        match refusal {
+            Refusal::UnknownDevice | Refusal::UnknownUser => {
+                self.forget_account(now, &refusal.to_string());
+            }
+            Refusal::TooManyRequests { seconds } | Refusal::Locked { seconds } => {
+                let wait = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
+                self.server_wait(now, wait, &refusal.to_string());
+            }
+            Refusal::NotLoggedIn
+            | Refusal::AlreadyLoggedIn
+            | Refusal::NameTaken
+            | Refusal::RegistrationClosed
+            | Refusal::WrongPassword
+            | Refusal::Offline
+            | Refusal::Yourself
+            | Refusal::AlreadyBlocked
+            | Refusal::NotBlocked
+            | Refusal::BlockListFull
+            | Refusal::Malformed
+            | Refusal::StorageFailed => self.server_failed(now, &refusal.to_string()),
+        }
+    }
+
+    /// A registration or password login has failed for good.
+    pub(super) fn end_login(&mut self, now: Instant, reason: &str) {
+        self.drop_server(now, close::LOGOUT);
+        self.server.goal = Goal::Nothing;
+        self.tell(Output::LoginNeeded { reason: Some(reason.to_owned()) });
+    }
+
+    /// The session has ended, and this client does not begin another by itself; the account
+    /// stays.
+    pub(super) fn session_ended(&mut self, now: Instant, reason: &str) {
+        self.server.goal = Goal::Nothing;
+        self.close_all_links(now);
+        self.tell(Output::LoggedOut {
+            reason: format!("{reason}; '/reconnect' takes the session back"),
+        });
+    }
+
+    /// Nobody is logged in here any more.
+    pub(super) fn forget_account(&mut self, now: Instant, reason: &str) {
+        self.close_all_links(now);
+        self.leave_server(now);
+        if let Some(profile) = &mut self.profile
+            && profile.account.take().is_some()
+        {
+            self.jobs.save(StoreRequest::SaveAccount(None));
+        }
+        self.tell(Output::LoggedOut { reason: reason.to_owned() });
+        self.tell(Output::LoginNeeded { reason: None });
+    }
+}
+
+fn credentials(purpose: Purpose, name: &str, typed: &str) -> Result<Credentials, String> {
+    let name = Name::new(name).map_err(|error| error.to_string())?;
+    let registers = purpose == Purpose::Register;
+    if registers && typed.chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
+        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
+    }
+    let password = password(typed).map_err(|error| error.to_string())?;
+    let attempt = if registers { Attempt::Register } else { Attempt::Login };
+    Ok(Credentials { attempt, registers, name, password, told: false })
+}
