@@ -23,7 +23,8 @@ const PROBE_LEN: usize = 40;
 const RESP_HEADER_LEN: usize = 12;
 const RESP_MIN: usize = RESP_HEADER_LEN + 48 + CRC_LEN;
 const RESP_MAX: usize = 400;
-const DATA_HEADER_LEN: usize = 16;
+/// Type, epoch, two zeros, receiver index, packet number.
+pub(crate) const DATA_HEADER_LEN: usize = 16;
 const INIT_HEADER_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 /// The largest payload of UDP over IPv4.
@@ -36,7 +37,7 @@ const INIT_IK: u8 = 4;
 const INIT_PEER: u8 = 5;
 const RETRY: u8 = 6;
 const RESP: u8 = 7;
-const DATA: u8 = 8;
+pub(crate) const DATA: u8 = 8;
 const PROBE: u8 = 9;
 const PROBE_ACK: u8 = 10;
 

@@ -166,10 +166,10 @@ impl AckScheduler {
         })
     }
 
-    /// Whether a packet with nothing but an acknowledgement should carry a PING too, so that the
+    /// Whether a packet that goes for the acknowledgement alone should carry a PING too, so that the
     /// other side's answer lets old ranges be forgotten [W-54].
     pub(crate) fn wants_ping(&self) -> bool {
-        self.ranges.0.len() >= PING_RANGES && self.ack_only_packets >= PING_EVERY
+        self.is_due() && self.ranges.0.len() >= PING_RANGES && self.ack_only_packets >= PING_EVERY
     }
 
     /// The frame was sent, in a packet that elicits that much.

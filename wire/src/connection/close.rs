@@ -30,12 +30,13 @@ enum Due {
 impl Closing {
     pub(super) fn new(now: Instant, mut reason: CloseReason, probe_timeout: Duration) -> Self {
         truncate(&mut reason.text);
+        let interval = probe_timeout / 2;
         Self {
             reason,
             due: Due::Now,
-            repeat_at: now + probe_timeout,
-            interval: probe_timeout,
-            quiet_until: now + probe_timeout / 2,
+            repeat_at: now + interval,
+            interval,
+            quiet_until: now + interval,
             until: now + probe_timeout * 3,
         }
     }
@@ -52,7 +53,7 @@ impl Closing {
         let due = self.due == Due::Now;
         if due {
             self.due = Due::Later;
-            self.quiet_until = now + self.interval / 2;
+            self.quiet_until = now + self.interval;
         }
         due
     }
@@ -126,10 +127,13 @@ mod tests {
         assert!(closing.take_due(at(0)));
         let mut sent = 0;
         for millis in 1..100 {
+            if closing.deadline() <= at(millis) {
+                assert!(!closing.on_timeout(at(millis)));
+            }
             closing.on_packet(at(millis));
             sent += u32::from(closing.take_due(at(millis)));
         }
-        assert_eq!(sent, 1);
+        assert_eq!(sent, 1, "whatever came");
         assert_eq!(closing.deadline(), at(100));
         assert!(!closing.on_timeout(at(100)));
         assert!(closing.take_due(at(100)));

@@ -66,15 +66,13 @@ pub(crate) struct Established {
     pub(crate) remote_index: u32,
     /// The keys of epoch 0.
     pub(crate) keys: PacketKeys,
-    /// Where the other side is.
+    /// Where the other side is, which the handshake has proven.
     pub(crate) path: SocketAddr,
     /// What the other side said about its limits.
     pub(crate) peer: TransportParameters,
     /// A round trip measured by the handshake.
     pub(crate) handshake_rtt: Option<Duration>,
     pub(crate) seed: Seed,
-    /// Whether the other side has proven that it can receive at `path`.
-    pub(crate) confirmed: bool,
     /// Told to the other side at once, so that it believes a RESET.
     pub(crate) reset_token_for_peer: [u8; 16],
 }
@@ -179,11 +177,7 @@ impl Connection {
             replay: ReplayWindow::new(),
             acks: AckScheduler::new(),
             recovery: Recovery::new(now, datagram, initial_rtt, handshake_rtt, peer.ack_delay),
-            paths: if established.confirmed {
-                Paths::validated(path)
-            } else {
-                Paths::unvalidated(path)
-            },
+            paths: Paths::new(path),
             control,
             streams: Streams::new(side, config, peer.limits()),
             last_received: now,

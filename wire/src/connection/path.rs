@@ -63,42 +63,23 @@ impl Candidate {
     }
 }
 
-/// Whether the first address has proven itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proof {
-    Given,
-    /// Nothing is sent until an authenticated packet comes from there.
-    Missing,
-}
-
 /// The paths of a connection: one in use, at most one under test, at most one just left.
 #[derive(Debug)]
 pub(crate) struct Paths {
     active: SocketAddr,
-    proof: Proof,
     candidate: Option<Candidate>,
     /// The address before, and until when a return to it needs no proof.
     previous: Option<(SocketAddr, Instant)>,
 }
 
 impl Paths {
-    /// A path that the handshake has validated.
-    pub(crate) const fn validated(active: SocketAddr) -> Self {
-        Self { active, proof: Proof::Given, candidate: None, previous: None }
-    }
-
-    /// A path from which nothing has come yet that proves it.
-    pub(crate) const fn unvalidated(active: SocketAddr) -> Self {
-        Self { active, proof: Proof::Missing, candidate: None, previous: None }
+    /// The path that the handshake has validated: its messages went both ways over it.
+    pub(crate) const fn new(active: SocketAddr) -> Self {
+        Self { active, candidate: None, previous: None }
     }
 
     pub(crate) const fn active(&self) -> SocketAddr {
         self.active
-    }
-
-    /// Whether anything may be sent to the active address.
-    pub(crate) fn may_send(&self) -> bool {
-        self.proof == Proof::Given
     }
 
     /// An authenticated packet of `size` bytes came from `address` [W-67].
@@ -111,8 +92,6 @@ impl Paths {
         retry: Duration,
     ) -> Option<Moved> {
         if address == self.active {
-            // It was sealed under keys that only the handshake's answer gives.
-            self.proof = Proof::Given;
             if recency == Recency::Newest {
                 self.candidate = None;
             }
@@ -196,7 +175,6 @@ impl Paths {
             Moved::Elsewhere { rtt: Some(now - sent_at) }
         };
         self.active = candidate.address;
-        self.proof = Proof::Given;
         Some(moved)
     }
 
@@ -237,7 +215,7 @@ mod tests {
     /// [W-67]
     #[test]
     fn an_answered_challenge_moves_and_a_wrong_answer_does_not() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         assert_eq!(packet(&mut paths, 0, address(2, 1)), Some(address(2, 1)));
         assert_eq!(paths.active(), address(1, 1), "data stays on the old path");
         assert_eq!(paths.on_response(at(40), [8; 8], KEEP), None);
@@ -250,14 +228,14 @@ mod tests {
     /// [W-70]
     #[test]
     fn a_change_of_port_keeps_the_path() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         packet(&mut paths, 0, address(1, 2));
         assert_eq!(paths.on_response(at(40), [7; 8], KEEP), Some(Moved::SamePath));
     }
 
     #[test]
     fn an_old_packet_from_elsewhere_is_no_move() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         paths.on_packet(at(0), address(2, 1), 100, Recency::Older, RETRY);
         assert_eq!(paths.wants_challenge(SIZE), None);
     }
@@ -265,7 +243,7 @@ mod tests {
     /// [W-68] [W-69], E11: a false address gets at most three times what came from it.
     #[test]
     fn a_silent_address_gets_few_challenges_and_is_forgotten() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         let (mut received, mut sent) = (0, 0);
         for millis in 0..5000 {
             if millis % 700 == 0 {
@@ -289,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_newer_packet_from_the_true_address_ends_the_test_of_the_false_one() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         packet(&mut paths, 0, address(66, 1));
         packet(&mut paths, 1, address(1, 1));
         assert_eq!(paths.on_response(at(2), [7; 8], KEEP), None);
@@ -299,20 +277,11 @@ mod tests {
     #[test]
     fn back_to_the_previous_path_without_proof_for_a_while() {
         for (millis, expected) in [(800, Some(Moved::Back)), (1000, None)] {
-            let mut paths = Paths::validated(address(1, 1));
+            let mut paths = Paths::new(address(1, 1));
             packet(&mut paths, 0, address(2, 1));
             paths.on_response(at(40), [7; 8], KEEP);
             let moved = paths.on_packet(at(millis), address(1, 1), 40, Recency::Newest, RETRY);
             assert_eq!(moved, expected);
         }
-    }
-
-    #[test]
-    fn nothing_goes_to_the_first_address_before_it_has_proven_itself() {
-        let mut paths = Paths::unvalidated(address(1, 1));
-        packet(&mut paths, 0, address(2, 1));
-        assert!(!paths.may_send());
-        packet(&mut paths, 0, address(1, 1));
-        assert!(paths.may_send());
     }
 }

@@ -1,7 +1,6 @@
 //! What comes in: opened in place, checked against the replay window, taken apart into frames.
 
-use super::ack::AckScheduler;
-use super::ack::Elicits;
+use super::ack::{AckScheduler, Elicits};
 use super::close::{Draining, reason_of};
 use super::control::ControlFrames;
 use super::epochs::Refused;
@@ -12,15 +11,13 @@ use super::sent::SentFrame;
 use super::streams::Streams;
 use super::{Connection, ConnectionOutput, Received, State};
 use crate::codec::{DecodeError, Reader};
+use crate::datagram::{CRC_LEN, DATA_HEADER_LEN};
 use crate::error::{CloseReason, ConnectionError, ProtocolError};
 use crate::event::Event;
 use crate::frame::{Frame, RekeyStep};
 use crate::id::Side;
 use crate::node::Source;
 use crate::time::Instant;
-
-/// Bytes before the ciphertext: type, epoch, two zeros, receiver index, packet number.
-pub(super) const HEADER: usize = 16;
 
 /// Hands the fate of frames to the parts that they came from.
 pub(super) struct Fates<'a> {
@@ -60,8 +57,8 @@ impl Connection {
         source: Source,
         datagram: &mut [u8],
     ) -> Received {
-        let size = datagram.len() as u64 + 4;
-        let Some((header, sealed)) = datagram.split_at_mut_checked(HEADER) else {
+        let size = (datagram.len() + CRC_LEN) as u64;
+        let Some((header, sealed)) = datagram.split_at_mut_checked(DATA_HEADER_LEN) else {
             return Received::BadTag;
         };
         let epoch = header[1];

@@ -26,21 +26,26 @@ const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
 
+/// So much of the window is kept for what is more urgent than files...
+const RESERVE_PART: u64 = 8;
+/// ...but no more than so many datagrams.
+const MAX_RESERVE: u64 = 8;
+
 /// Who is told what became of the frames.
 pub(crate) trait Fate {
     fn acked(&mut self, frame: SentFrame);
     fn lost(&mut self, frame: SentFrame);
 }
 
-/// How much may be sent now.
+/// How many bytes may be sent now, probes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Allowance {
-    /// So many bytes.
-    Bytes(u64),
-    /// Nothing before that time: pacing.
-    NotBefore(Instant),
-    /// Nothing before an acknowledgement: the window is full.
-    WindowFull,
+pub(crate) struct Allowance {
+    /// Before an acknowledgement opens the window further.
+    pub(crate) window: u64,
+    /// Of the window, kept for what must not wait behind a file.
+    pub(crate) reserve: u64,
+    /// Before pacing gives more.
+    pub(crate) tokens: u64,
 }
 
 /// What was learned about a path that was left.
@@ -175,17 +180,18 @@ impl Recovery {
 
     /// How much may be sent now, probes apart [W-61].
     pub(crate) fn allowance(&mut self, now: Instant) -> Allowance {
-        let datagram = self.datagram as u64;
-        let room = self.controller.window().saturating_sub(self.path_in_flight);
-        if room < datagram {
-            return Allowance::WindowFull;
-        }
+        let window = self.controller.window();
         self.pacer.refill(now, self.controller.pacing_rate(&self.rtt));
-        let tokens = self.pacer.available();
-        if tokens < datagram {
-            return Allowance::NotBefore(self.pacer.ready_at());
+        Allowance {
+            window: window.saturating_sub(self.path_in_flight),
+            reserve: (window / RESERVE_PART).min(MAX_RESERVE * self.datagram as u64),
+            tokens: self.pacer.available(),
         }
-        Allowance::Bytes(room.min(tokens))
+    }
+
+    /// When pacing gives a whole burst again.
+    pub(crate) fn paced_until(&self) -> Instant {
+        self.pacer.ready_at()
     }
 
     /// Probes that are to be sent now, whatever the window says.
@@ -259,7 +265,6 @@ impl Recovery {
         self.probes = 0;
         self.waiting_since = now;
         let rate = self.sampler.finish_ack(self.rtt.min());
-        self.delivery_rate = rate.map_or(self.delivery_rate, |rate| rate.rate);
         let reduced = self.episode.id != episode;
         let sample = AckSample {
             now,
@@ -267,9 +272,11 @@ impl Recovery {
             largest: newest.number,
             next,
             rtt: sample,
-            in_flight: self.path_in_flight,
             rate,
         };
+        if let Some(rate) = &sample.rate {
+            self.delivery_rate = rate.rate;
+        }
         self.controller.on_ack(&sample, &self.rtt);
         self.sent.trim();
         self.lost.forget_before(now.saturating_sub(self.probe_timeout() * PERSISTENT_PERIODS));

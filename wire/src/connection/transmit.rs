@@ -6,26 +6,24 @@ use rand_core::RngCore;
 
 use super::ack::Elicits;
 use super::epochs::KeyUse;
+use super::numbers::NUMBER_LIMIT;
 use super::pacing::MAX_BURST;
-use super::receive::{Fates, HEADER};
+use super::receive::Fates;
 use super::recovery::Allowance;
 use super::sent::SentFrame;
 use super::{Connection, State};
 use crate::crypto::packet_keys::TAG_LEN;
+use crate::datagram::{CRC_LEN, DATA, DATA_HEADER_LEN, append_crc};
 use crate::error::{CloseReason, ProtocolError};
 use crate::frame::Frame;
-use crate::id::PacketNumber;
+use crate::id::{Class, PacketNumber};
 use crate::node::{Ecn, Transmit};
 use crate::time::Instant;
 
-use super::numbers::NUMBER_LIMIT;
-
-/// The type of DATA datagrams.
-const DATA: u8 = 8;
 /// Bytes after the ciphertext: tag and CRC.
-const TRAILER: usize = TAG_LEN + 4;
+const TRAILER: usize = TAG_LEN + CRC_LEN;
 /// Bytes of a datagram that are not frames.
-const OVERHEAD: usize = HEADER + TRAILER;
+const OVERHEAD: usize = DATA_HEADER_LEN + TRAILER;
 /// What one send with segmentation offload may carry.
 const MAX_BURST_BYTES: usize = 65_000;
 /// A datagram with a PATH_CHALLENGE or PATH_RESPONSE.
@@ -34,8 +32,19 @@ const PATH_DATAGRAM: u64 = OVERHEAD as u64 + 9;
 /// What may still be sent in a burst.
 #[derive(Clone, Copy, Debug)]
 struct Room {
-    bytes: u64,
+    allowance: Allowance,
     probes: u32,
+}
+
+/// Whether a packet may ask for an acknowledgement now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permission {
+    /// As it is a probe.
+    Probe,
+    /// As window and pacing have room for it.
+    Granted,
+    WindowFull,
+    Paced,
 }
 
 /// What a packet turned out to be.
@@ -68,9 +77,6 @@ impl Connection {
                 return Some(self.transmit_close(buffer, &reason));
             }
             State::Dead => return None,
-        }
-        if !self.paths.may_send() {
-            return None;
         }
         if self.epochs.key_use() == KeyUse::Nothing || self.numbers.next() >= NUMBER_LIMIT {
             self.fail(now, ProtocolError::KeyLimit);
@@ -112,7 +118,8 @@ impl Connection {
         max_datagrams: usize,
     ) -> Option<Transmit> {
         let ecn = self.recovery.codepoint();
-        let mut room = self.room(now);
+        let mut room =
+            Room { allowance: self.recovery.allowance(now), probes: self.recovery.probes() };
         let limit = max_datagrams.min(MAX_BURST as usize).min(MAX_BURST_BYTES / self.datagram);
         self.streams.set_rtt(now, self.recovery.rtt().smoothed());
         for _ in 0..limit.max(1) {
@@ -121,8 +128,10 @@ impl Connection {
                 Written::Nothing | Written::Short => break,
             }
         }
-        if room.bytes >= self.datagram as u64 && !self.has_pending() {
-            self.recovery.on_app_limited();
+        match (self.permission(&room), self.urgency()) {
+            (Permission::Granted, None) => self.recovery.on_app_limited(),
+            (Permission::Paced, Some(_)) => self.pacing_at = Some(self.recovery.paced_until()),
+            _ => {}
         }
         if buffer.is_empty() {
             return None;
@@ -133,24 +142,32 @@ impl Connection {
         Some(Transmit { destination: self.paths.active(), segment_size, ecn })
     }
 
-    fn room(&mut self, now: Instant) -> Room {
-        let bytes = match self.recovery.allowance(now) {
-            Allowance::Bytes(bytes) => bytes,
-            Allowance::NotBefore(at) => {
-                if self.has_pending() {
-                    self.pacing_at = Some(at);
-                }
-                0
-            }
-            Allowance::WindowFull => 0,
-        };
-        Room { bytes, probes: self.recovery.probes() }
+    /// The highest class of what waits for window and pacing.
+    fn urgency(&self) -> Option<Class> {
+        if self.control.has_pending() {
+            return Some(Class::Control);
+        }
+        match self.epochs.key_use() {
+            KeyUse::All => self.streams.has_pending(),
+            KeyUse::ControlOnly | KeyUse::Nothing => None,
+        }
     }
 
-    /// Whether anything waits for window and pacing.
-    fn has_pending(&self) -> bool {
-        self.control.has_pending()
-            || (self.streams.has_pending().is_some() && self.epochs.key_use() == KeyUse::All)
+    /// Files leave a part of the window alone, so that a message beside them need not wait for
+    /// an acknowledgement [W-61].
+    fn permission(&self, room: &Room) -> Permission {
+        let datagram = self.datagram as u64;
+        let Allowance { window, reserve, tokens } = room.allowance;
+        let spared = if self.urgency() == Some(Class::Bulk) { reserve } else { 0 };
+        if room.probes > 0 {
+            Permission::Probe
+        } else if window < datagram + spared {
+            Permission::WindowFull
+        } else if tokens < datagram {
+            Permission::Paced
+        } else {
+            Permission::Granted
+        }
     }
 
     /// Writes one datagram, as full as it gets [W-61].
@@ -170,8 +187,9 @@ impl Connection {
             Frame::Ack(ack).encode(buffer);
         }
         let mut elicits = Elicits::Nothing;
-        if room.probes > 0 || room.bytes >= self.datagram as u64 {
-            elicits = self.write_eliciting(now, buffer, end, *room);
+        let permission = self.permission(room);
+        if matches!(permission, Permission::Probe | Permission::Granted) {
+            elicits = self.write_eliciting(now, buffer, end, permission);
         }
         if elicits == Elicits::Nothing && !(ack.is_some() && self.acks.is_due()) {
             buffer.truncate(start);
@@ -185,7 +203,9 @@ impl Connection {
         if elicits == Elicits::Ack {
             let size = buffer.len() - start;
             self.recovery.on_sent(now, number, size, ecn, &self.sent_frames);
-            room.bytes = room.bytes.saturating_sub(size as u64);
+            let Allowance { window, tokens, .. } = &mut room.allowance;
+            *window = window.saturating_sub(size as u64);
+            *tokens = tokens.saturating_sub(size as u64);
             room.probes = room.probes.saturating_sub(1);
         }
         if full { Written::Full } else { Written::Short }
@@ -197,11 +217,10 @@ impl Connection {
         now: Instant,
         buffer: &mut Vec<u8>,
         end: usize,
-        room: Room,
+        permission: Permission,
     ) -> Elicits {
         let start = buffer.len();
-        let acknowledges = !self.sent_frames.is_empty();
-        if room.probes > 0 && !self.has_pending() {
+        if permission == Permission::Probe && self.urgency().is_none() {
             let Self { streams, control, acks, .. } = self;
             self.recovery.probe_with_oldest(&mut Fates { streams, control, acks });
         }
@@ -218,8 +237,7 @@ impl Connection {
                 }
             }
         }
-        // Without the acknowledgement whose reception is asked for, a PING would ask for ever.
-        let asks = room.probes > 0 || (acknowledges && self.acks.wants_ping());
+        let asks = permission == Permission::Probe || self.acks.wants_ping();
         if buffer.len() == start && asks {
             Frame::Ping.encode(buffer);
         }
@@ -229,15 +247,14 @@ impl Connection {
     /// Completes the datagram that begins at `start`: header, encryption in place, tag, CRC.
     fn finish_packet(&mut self, buffer: &mut Vec<u8>, start: usize) -> PacketNumber {
         let number = self.numbers.take(&mut self.rng);
-        let (header, payload) = buffer[start..].split_at_mut(HEADER);
+        let (header, payload) = buffer[start..].split_at_mut(DATA_HEADER_LEN);
         header[0] = DATA;
         header[1] = self.epochs.current();
         header[4..8].copy_from_slice(&self.remote_index.to_be_bytes());
         header[8..].copy_from_slice(&number.to_be_bytes());
         let tag = self.epochs.seal(number, header, payload);
         buffer.extend_from_slice(&tag);
-        let crc = crc32fast::hash(&buffer[start..]);
-        buffer.extend_from_slice(&crc.to_be_bytes());
+        append_crc(buffer, start);
         self.datagrams_sent += 1;
         number
     }
@@ -246,7 +263,7 @@ impl Connection {
 /// Makes room for a header and says where the datagram begins.
 fn begin(buffer: &mut Vec<u8>) -> usize {
     let start = buffer.len();
-    buffer.resize(start + HEADER, 0);
+    buffer.resize(start + DATA_HEADER_LEN, 0);
     start
 }
 

@@ -81,7 +81,6 @@ impl Link {
             peer: up.peer,
             handshake_rtt: up.handshake_rtt,
             seed: shared.draw_seed(),
-            confirmed: true,
             reset_token_for_peer: shared.tokens.reset_token(index, up.path),
         };
         let connection = Connection::new(now, &shared.config.transport, established);

@@ -210,7 +210,6 @@ mod tests {
                 largest: self.number,
                 next: self.number + 10,
                 rtt: Some(RTT),
-                in_flight: 0,
                 rate: None,
             };
             self.cubic.on_ack(&sample, &rtt());

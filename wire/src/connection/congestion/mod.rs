@@ -26,8 +26,6 @@ pub(crate) struct AckSample {
     pub(crate) next: PacketNumber,
     /// The round trip that this acknowledgement measured.
     pub(crate) rtt: Option<Duration>,
-    /// Bytes in flight after it.
-    pub(crate) in_flight: u64,
     /// The delivery rate that it measured.
     pub(crate) rate: Option<RateSample>,
 }

@@ -84,6 +84,7 @@ struct Settings {
     max_stream_window: u64,
     /// What the other side stated.
     peer_stream_window: u64,
+    peer_connection_window: u64,
     send_buffer: usize,
 }
 
@@ -104,6 +105,7 @@ impl Streams {
             stated,
             max_stream_window: local.stream_window,
             peer_stream_window: peer.stream_window,
+            peer_connection_window: peer.connection_window,
             send_buffer: local.send_buffer,
         };
         let free_pages = (local.connection_window / FREE_PART / PAGE as u64).min(MAX_FREE_PAGES);

@@ -14,6 +14,12 @@ const MAX_CONTROL_FRAME: usize = 1 + 8 + 4 + 8;
 /// Bytes that a stream sends before the next of its class has its turn [W-96]. A few datagrams,
 /// so that a receiver gets runs of one stream, yet a thousandth of a second on a slow link.
 const QUANTUM: usize = 4096;
+/// Credit of the connection that bulk streams leave to the others, so that a message need not
+/// wait until the other side has read some of a file [W-95]...
+const URGENT_CREDIT: u64 = 16 << 10;
+/// ...but no more than this part of the smallest window. More than half would be a deadlock: the
+/// other side raises its limit when half of the window is free.
+const URGENT_PART: u64 = 8;
 
 impl Streams {
     /// The highest class that could send a frame now; window updates, resets and stops count as
@@ -22,11 +28,19 @@ impl Streams {
         if self.control.is_pending() {
             return Some(Class::Control);
         }
-        let credit = self.credit.credit() > 0;
         Class::ALL.into_iter().find(|class| {
             let lane = &self.lanes[*class as usize];
-            !lane.lost.is_empty() || credit && !lane.fresh.is_empty()
+            !lane.lost.is_empty() || !lane.fresh.is_empty() && self.credit_of(*class) > 0
         })
+    }
+
+    /// Bytes that streams of a class may send before the other side allows more.
+    fn credit_of(&self, class: Class) -> u64 {
+        let spared = match class {
+            Class::Control | Class::Chat => 0,
+            Class::Bulk => URGENT_CREDIT.min(self.settings.peer_connection_window / URGENT_PART),
+        };
+        self.credit.credit().saturating_sub(spared)
     }
 
     /// Appends whole frames to `out` while they fit into `space` bytes, and says in `sent` which.
@@ -98,11 +112,11 @@ impl Streams {
             self.lanes[class as usize].lost.spend(len);
             self.settle(id);
         }
-        while self.credit.credit() > 0 {
+        while self.credit_of(class) > 0 {
             let Some(id) = self.lanes[class as usize].fresh.next() else {
                 break;
             };
-            let credit = self.credit.credit();
+            let credit = self.credit_of(class);
             let stream = self.streams.get_mut(&id).expect("a stream that can send exists");
             let Some(frame) = stream.send.write_fresh(id, writer.out, writer.room(), credit) else {
                 return Fill::Full;

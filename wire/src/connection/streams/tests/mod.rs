@@ -317,7 +317,7 @@ fn nobody_sends_beyond_stream_or_connection_window() {
     };
     let beyond = Err(ProtocolError::FlowControl);
     let (mut a, mut b) = pair_with(&config);
-    let (one, two) = (a.open(Class::Bulk).unwrap(), a.open(Class::Bulk).unwrap());
+    let (one, two) = (a.open(Class::Chat).unwrap(), a.open(Class::Chat).unwrap());
     assert_eq!(b.on_stream(one, 1000, b"x", false), beyond);
     assert_eq!(b.on_reset(one, 0, 1001), beyond);
     b.on_stream(two, 900, b"", true).unwrap();
@@ -336,7 +336,7 @@ fn nobody_sends_beyond_stream_or_connection_window() {
     while !datagram(&mut a, 700).1.is_empty() {}
     assert_eq!(a.sent_bytes(), 2000, "each stream has its own limit");
     a.on_max_stream_data(one, 1001).unwrap();
-    assert_eq!(a.has_pending(), Some(Class::Bulk));
+    assert_eq!(a.has_pending(), Some(Class::Chat));
 }
 
 /// [W-89] [W-97] A reader that keeps up is never what holds a transfer back: windows grow to what is

@@ -1,0 +1,113 @@
+//! How a connection lives while nothing is said, and how it ends.
+
+use super::*;
+use crate::error::{CloseReason, OpenError, WriteError};
+
+/// [W-77]
+#[test]
+fn keep_alives_keep_an_idle_connection() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.run_for(secs(300));
+    assert!(pair.closed(A).is_none() && pair.closed(B).is_none());
+    let sent = pair.sides[A].stats().datagrams_sent;
+    assert!((30..=130).contains(&sent), "{sent}");
+}
+
+/// [W-76]
+#[test]
+fn silence_ends_it_after_the_idle_time_out_of_both_sides() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.settle();
+    pair.transfer(1000, secs(2));
+    pair.run_for(ms(200));
+    pair.link.loss = 100;
+    pair.run_for(secs(26));
+    assert!(pair.closed(A).is_none());
+    pair.run_for(secs(5));
+    for who in [A, B] {
+        assert_eq!(pair.closed(who), Some(&ConnectionError::TimedOut));
+        assert!(pair.sides[who].is_dead());
+        assert_eq!(pair.sides[who].poll_timeout(), None);
+    }
+}
+
+/// [W-78]
+#[test]
+fn a_close_tells_its_reason_once_and_both_sides_forget() {
+    for loss in [0, 40] {
+        let mut pair = Pair::new(Link { loss, ..Link::clean(ms(25)) });
+        pair.run_for(secs(1));
+        let now = pair.now;
+        pair.sides[A].close(now, CloseReason::new(7, "enough"));
+        pair.sides[A].close(now, CloseReason::new(8, "again"));
+        pair.run_for(secs(9));
+        let reason = CloseReason::new(7, "enough");
+        assert_eq!(pair.closed(A), Some(&ConnectionError::Closed(reason.clone())));
+        assert_eq!(pair.closed(B), Some(&ConnectionError::ClosedByPeer(reason)), "loss {loss}");
+        for who in [A, B] {
+            assert!(pair.sides[who].is_dead());
+            let closed = |event: &&Event| matches!(event, Event::Closed(_));
+            assert_eq!(pair.apps[who].events.iter().filter(closed).count(), 1);
+        }
+        assert_eq!(pair.sides[A].open(Class::Chat), Err(OpenError::NotConnected));
+    }
+}
+
+#[test]
+fn what_arrived_before_the_close_can_still_be_read() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    let id = pair.send_file(A, Class::Chat, 5000);
+    pair.transmit(A);
+    let now = pair.now;
+    pair.sides[A].close(now, CloseReason::new(0, "done"));
+    pair.run_for(secs(5));
+    assert_eq!(pair.apps[B].read.get(&id), Some(&5000));
+    assert_eq!(pair.sides[B].write(id, b"late"), Err(WriteError::NoStream(id)));
+    assert!(matches!(pair.closed(B), Some(ConnectionError::ClosedByPeer(_))));
+}
+
+/// [W-78] A closing side answers packets, but not each of them.
+#[test]
+fn a_lost_close_is_repeated_in_answer_and_not_amplified() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.transfer(1000, secs(1));
+    pair.send_file(B, Class::Bulk, 1 << 20);
+    pair.run_for(ms(100));
+    let before = pair.sides[A].stats().datagrams_sent;
+    let now = pair.now;
+    pair.sides[A].close(now, CloseReason::new(1, ""));
+    let mut dropped = 0;
+    pair.tamper = Box::new(move |datagram| {
+        dropped += u32::from(datagram.to == B);
+        (datagram.to == A || dropped > 1).then_some(datagram)
+    });
+    pair.run_for(secs(3));
+    assert!(matches!(pair.closed(B), Some(ConnectionError::ClosedByPeer(_))));
+    assert!(pair.sides[A].stats().datagrams_sent - before <= 8);
+}
+
+#[test]
+fn a_reset_needs_the_token_that_the_other_side_gave() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.run_for(secs(1));
+    assert!(pair.apps[A].outputs.contains(&ConnectionOutput::ResetToken([B as u8; 16])));
+    assert!(pair.sides[A].matches_reset(&[B as u8; 16]));
+    assert!(!pair.sides[A].matches_reset(&[9; 16]));
+    pair.sides[B].send_reset_token([9; 16]);
+    pair.run_for(secs(1));
+    assert!(pair.sides[A].matches_reset(&[9; 16]) && pair.sides[A].matches_reset(&[B as u8; 16]));
+    let now = pair.now;
+    pair.sides[A].reset_by_peer(now);
+    pair.serve(A);
+    assert_eq!(pair.closed(A), Some(&ConnectionError::Reset));
+    assert!(pair.sides[A].is_dead());
+}
+
+#[test]
+fn tokens_arrive_although_datagrams_are_lost() {
+    let mut pair = Pair::new(Link { loss: 50, ..Link::clean(ms(25)) });
+    pair.sides[B].send_new_token([5; 24]);
+    pair.run_for(secs(20));
+    assert!(pair.apps[A].events.contains(&Event::NewToken([5; 24])));
+    assert!(pair.sides[A].matches_reset(&[B as u8; 16]));
+}

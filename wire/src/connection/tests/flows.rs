@@ -1,0 +1,231 @@
+//! Data over links of every kind: order, recovery, throughput.
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+
+/// 100 Mbit/s, 50 ms round trip, a queue of one bandwidth-delay product.
+fn hundred_megabit() -> Link {
+    Link { bottleneck: Some((12_500_000, 625_000)), ..Link::clean(ms(25)) }
+}
+
+/// Payload bytes a second over the rate of the link.
+fn share(len: u64, time: Duration) -> f64 {
+    len as f64 / time.as_secs_f64() / 12_500_000.0
+}
+
+#[test]
+fn a_file_crosses_a_clean_link_in_few_round_trips_and_nothing_is_sent_twice() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    let time = pair.transfer(MIB, secs(5));
+    assert!(time < secs(1), "{time:?}");
+    pair.settle();
+    let stats = pair.sides[A].stats();
+    assert_eq!((stats.datagrams_lost, stats.retransmitted_bytes), (0, 0));
+    assert_eq!(stats.stream_bytes_sent, MIB);
+    assert!(stats.smoothed_rtt >= ms(50) && stats.smoothed_rtt < ms(60), "{stats:?}");
+}
+
+#[test]
+fn data_arrives_in_order_whatever_the_link_does() {
+    for (loss, duplicate, reorder) in [(5, 0, 0), (0, 20, 0), (0, 0, 20), (20, 5, 10), (40, 0, 0)] {
+        let link = Link { loss, duplicate, reorder, late: ms(30), ..Link::clean(ms(10)) };
+        let mut pair = Pair::new(link);
+        pair.transfer(MIB / 4, secs(600));
+        pair.send_file(B, Class::Chat, 100);
+        pair.transfer(MIB / 8, secs(600));
+        pair.link = Link::clean(ms(10));
+        pair.settle();
+    }
+}
+
+/// Depth 1000 and delay 750 ms (E08).
+#[test]
+fn a_long_path_with_deep_reordering_completes() {
+    let link = Link { reorder: 30, late: ms(300), duplicate: 10, ..Link::clean(ms(375)) };
+    let mut pair = Pair::new(link);
+    pair.transfer(4 * MIB, secs(200));
+    assert!(pair.closed(A).is_none() && pair.closed(B).is_none());
+}
+
+/// [W-62] [W-65] The aim: 0.8 of the link with CUBIC, start included.
+#[test]
+fn cubic_fills_a_clean_hundred_megabit_link() {
+    let mut pair = Pair::new(hundred_megabit());
+    let time = pair.transfer(32 * MIB, secs(30));
+    let share = share(32 * MIB, time);
+    assert!(share >= 0.8, "{share:.3} {:?}", pair.sides[A].stats());
+    assert!(pair.largest_burst >= 5, "{}", pair.largest_burst);
+}
+
+#[test]
+fn without_a_bottleneck_bursts_become_long() {
+    let mut pair = Pair::new(Link::clean(Duration::from_micros(100)));
+    pair.transfer(16 * MIB, secs(10));
+    assert!(pair.largest_burst >= 32, "{}", pair.largest_burst);
+}
+
+/// [W-57] [W-58] [W-63] Packets that overtake each other cost CUBIC little, because the first
+/// loss that was none is undone and not repeated.
+#[test]
+fn reordering_costs_little() {
+    let mut pair = Pair::new(Link { reorder: 5, late: ms(25), ..hundred_megabit() });
+    let time = pair.transfer(32 * MIB, secs(60));
+    let share = share(32 * MIB, time);
+    let stats = pair.sides[A].stats();
+    assert!(share >= 0.7, "{share:.3} {stats:?}");
+    assert!(stats.spurious_losses > 0, "{stats:?}");
+    assert!(stats.retransmitted_bytes < MIB, "{stats:?}");
+}
+
+/// [W-63]
+#[test]
+fn a_reduction_is_undone_when_the_loss_was_none() {
+    let mut pair = Pair::new(Link::clean(ms(20)));
+    pair.transfer(MIB, secs(5));
+    pair.settle();
+    let before = pair.sides[A].stats().congestion_window;
+    // One datagram is overtaken by the rest of its flight.
+    let mut count = 0;
+    let held = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let keep = std::rc::Rc::clone(&held);
+    pair.tamper = Box::new(move |datagram| {
+        count += u32::from(datagram.to == B);
+        if count == 3 && datagram.to == B {
+            *keep.borrow_mut() = Some(datagram);
+            count += 1;
+            return None;
+        }
+        Some(datagram)
+    });
+    let id = pair.send_file(A, Class::Bulk, 40_000);
+    while pair.sides[A].stats().datagrams_lost == 0 {
+        assert!(pair.step(pair.now + secs(1)));
+    }
+    let reduced = pair.sides[A].stats().congestion_window;
+    assert!(reduced < before, "{reduced} < {before}");
+    let late = held.borrow_mut().take().unwrap();
+    pair.put_on_link(late);
+    pair.run_until_read(B, id, secs(5));
+    pair.settle();
+    let stats = pair.sides[A].stats();
+    assert_eq!(stats.spurious_losses, 1);
+    assert!(stats.congestion_window >= before, "{stats:?} from {before}");
+}
+
+/// [W-59] Only the last datagram is lost: nothing overtakes it, a probe carries it.
+#[test]
+fn the_lost_tail_is_carried_by_a_probe() {
+    let mut pair = Pair::new(Link::clean(ms(20)));
+    pair.transfer(20_000, secs(5));
+    pair.settle();
+    let mut drops = 1;
+    pair.tamper = Box::new(move |datagram| {
+        if datagram.to == B && drops > 0 {
+            drops -= 1;
+            return None;
+        }
+        Some(datagram)
+    });
+    let id = pair.send_file(A, Class::Chat, 300);
+    let time = pair.run_until_read(B, id, secs(5));
+    assert!(time < ms(250), "{time:?}");
+    let again = pair.sides[A].stats().retransmitted_bytes;
+    assert!(again == 300 || again == 600, "{again}: one or both of the probes");
+}
+
+/// [W-60] After a long outage the flow begins anew with the smallest window, and comes back.
+#[test]
+fn an_outage_is_persistent_congestion_and_heals() {
+    let mut pair = Pair::new(hundred_megabit());
+    let id = pair.send_file(A, Class::Bulk, 16 * MIB);
+    pair.run_for(secs(1));
+    let before = pair.sides[A].stats().congestion_window;
+    pair.link.loss = 100;
+    pair.run_for(secs(5));
+    pair.link.loss = 0;
+    let mut least = before;
+    while !pair.apps[B].ended.contains(&id) {
+        assert!(pair.step(pair.now + secs(20)));
+        least = least.min(pair.sides[A].stats().congestion_window);
+    }
+    assert_eq!(least, 2 * 1200);
+    pair.settle();
+}
+
+/// E09: five seconds dark, two seconds light.
+#[test]
+fn a_path_that_comes_and_goes_is_used_while_it_is_there() {
+    let mut pair = Pair::new(hundred_megabit());
+    let id = pair.send_file(A, Class::Bulk, 8 * MIB);
+    for _ in 0..20 {
+        pair.link.loss = 0;
+        pair.run_for(secs(2));
+        if pair.apps[B].ended.contains(&id) {
+            return;
+        }
+        pair.link.loss = 100;
+        pair.run_for(secs(5));
+    }
+    panic!("{:?} of 8 MiB", pair.apps[B].read.get(&id));
+}
+
+/// [W-64] Marks reduce the window as losses do, without any loss.
+#[test]
+fn marks_of_routers_reduce_the_window() {
+    let mut clean = Pair::new(hundred_megabit());
+    let mut marked = Pair::new(Link { mark: 1, ..hundred_megabit() });
+    let mut erased = Pair::new(Link { ecn: false, ..hundred_megabit() });
+    for pair in [&mut clean, &mut marked, &mut erased] {
+        pair.transfer(4 * MIB, secs(60));
+    }
+    let window = |pair: &Pair| pair.sides[A].stats().congestion_window;
+    assert!(window(&marked) * 3 < window(&clean), "{} {}", window(&marked), window(&clean));
+    assert_eq!(marked.sides[A].stats().datagrams_lost, 0);
+    assert!(window(&erased).abs_diff(window(&clean)) < window(&clean) / 10);
+}
+
+/// A message beside a file waits for no more than the burst that is being sent.
+#[test]
+fn chat_overtakes_a_file() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.send_file(A, Class::Bulk, 64 * MIB);
+    pair.run_for(secs(1));
+    for _ in 0..5 {
+        let file = pair.apps[A].sending.take();
+        let id = pair.send_file(A, Class::Chat, 128);
+        pair.apps[A].sending = file;
+        let time = pair.run_until_read(B, id, secs(2));
+        assert!(time < ms(27), "{time:?}");
+        pair.run_for(ms(50));
+    }
+}
+
+/// [W-53] A receiver of a file sends far fewer packets than it gets; [W-54] its ranges do not
+/// pile up although numbers are left out now and then.
+#[test]
+fn acknowledgements_are_few() {
+    let mut pair = Pair::new(Link::clean(ms(5)));
+    pair.transfer(8 * MIB, secs(10));
+    let (sent, acks) = (pair.sides[A].stats().datagrams_sent, pair.sides[B].stats().datagrams_sent);
+    assert!(acks < sent / 4, "{acks} for {sent}");
+}
+
+/// [W-61] What is in flight never exceeds the window by more than probes.
+#[test]
+fn the_window_is_kept() {
+    let mut pair = Pair::new(Link { loss: 3, ..hundred_megabit() });
+    let id = pair.send_file(A, Class::Bulk, 2 * MIB);
+    let mut window = 0;
+    while !pair.apps[B].ended.contains(&id) {
+        let before = pair.sides[A].stats();
+        window = before.congestion_window.max(before.bytes_in_flight);
+        assert!(pair.step(pair.now + secs(20)));
+        let stats = pair.sides[A].stats();
+        let window = window.max(stats.congestion_window);
+        assert!(stats.bytes_in_flight <= window + 2 * 1200, "{stats:?}");
+    }
+    assert!(window > 0);
+    pair.link = hundred_megabit();
+    pair.settle();
+}

@@ -1,0 +1,164 @@
+//! A peer that holds valid keys and means harm.
+
+use super::*;
+use crate::error::ProtocolError;
+use crate::frame::Ack;
+
+fn ack(start: u64, end: u64) -> Frame<'static> {
+    Frame::Ack(Ack { delay: 0, ranges: vec![(start, end)], ecn: None })
+}
+
+/// B says this; gives what A thinks of it.
+fn told(frames: &[Frame<'_>]) -> (Pair, Option<ConnectionError>) {
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.transfer(50_000, secs(2));
+    pair.settle();
+    let datagram = pair.forge(B, 5000, frames);
+    pair.deliver(datagram);
+    pair.serve(A);
+    let error = pair.closed(A).cloned();
+    (pair, error)
+}
+
+/// E03 [W-51]
+#[test]
+fn acknowledging_what_was_never_sent_ends_the_connection() {
+    let optimistic = Some(ConnectionError::Protocol(ProtocolError::OptimisticAck));
+    assert_eq!(told(&[ack(0, 1_000_000)]).1, optimistic);
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.transfer(1 << 20, secs(5));
+    let mut seen = Vec::new();
+    pair.run_for(secs(1));
+    let last = pair.last_number[A].unwrap();
+    assert_eq!(told(&[ack(last + 1, last + 1)]).1, optimistic);
+    // A number was left out among so many: who acknowledges all of them did not look.
+    let datagram = pair.forge(B, 5000, &[ack(0, last)]);
+    seen.push(pair.deliver(datagram));
+    pair.serve(A);
+    assert_eq!(pair.closed(A).cloned(), optimistic);
+}
+
+#[test]
+fn repeated_and_old_acknowledgements_do_nothing() {
+    let (mut pair, error) = told(&[ack(0, 0), ack(0, 0), ack(0, 5)]);
+    assert_eq!(error, None);
+    pair.transfer(50_000, secs(2));
+}
+
+/// A05 A06
+#[test]
+fn unknown_frames_garbage_and_emptiness_end_it_politely() {
+    for payload in [&[0x7f][..], &[], &[0x02], &[0x01, 0x0e]] {
+        let mut pair = Pair::new(Link::clean(ms(10)));
+        pair.run_for(secs(1));
+        let mut datagram = pair.forge(B, 5000, &[]);
+        datagram.bytes.truncate(16);
+        let mut sealed = payload.to_vec();
+        let tag = keys(0, B).seal(5000, &datagram.bytes, &mut sealed);
+        datagram.bytes.extend(sealed);
+        datagram.bytes.extend(tag);
+        assert_eq!(pair.deliver(datagram), Received::Accepted);
+        pair.run_for(secs(5));
+        assert!(matches!(pair.closed(A), Some(ConnectionError::Protocol(_))), "{payload:?}");
+        let Some(ConnectionError::ClosedByPeer(reason)) = pair.closed(B) else {
+            panic!("{:?}", pair.closed(B));
+        };
+        assert!(reason.code > 0xffff_ff00, "{reason}");
+    }
+}
+
+/// [W-76] A peer that talks on but acknowledges nothing is not held for ever, and little memory
+/// for it.
+#[test]
+fn a_peer_that_never_acknowledges_is_given_up() {
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.transfer(50_000, secs(2));
+    pair.settle();
+    pair.sides[A]
+        .open(Class::Bulk)
+        .map(|id| pair.sides[A].write(id, &[0; 100_000]))
+        .unwrap()
+        .unwrap();
+    pair.tamper = Box::new(|datagram| (datagram.to == B).then_some(datagram));
+    let mut number = 5000;
+    let start = pair.now;
+    while pair.closed(A).is_none() {
+        assert!(pair.now - start < secs(40));
+        for _ in 0..20 {
+            number += 2;
+            let datagram = pair.forge(B, number, &[Frame::Ping]);
+            pair.deliver(datagram);
+        }
+        pair.run_for(ms(20));
+        assert!(pair.sides[A].stats().bytes_in_flight < 200_000);
+    }
+    assert_eq!(pair.closed(A), Some(&ConnectionError::TimedOut));
+    assert!(pair.now - start >= secs(29));
+}
+
+/// E02: everything that provokes an answer, ten thousand times without a chance to answer.
+#[test]
+fn provoked_answers_are_bounded() {
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.run_for(secs(1));
+    let before = pair.sides[A].stats().datagrams_sent;
+    for number in 0..10_000 {
+        let frames = [
+            Frame::PathChallenge([number as u8; 8]),
+            Frame::Ping,
+            Frame::NewToken([1; 24]),
+            Frame::ResetToken([2; 16]),
+        ];
+        let datagram = pair.forge(B, 10_000 + number * 3, &frames);
+        assert_eq!(pair.deliver(datagram), Received::Accepted);
+    }
+    assert!(pair.sides[A].outputs.len() <= 4, "{}", pair.sides[A].outputs.len());
+    pair.tamper = Box::new(|_| None);
+    pair.transmit(A);
+    assert!(pair.sides[A].stats().datagrams_sent - before <= 6);
+    assert!(pair.closed(A).is_none());
+}
+
+/// C12: a number that jumps by 2^40 moves the replay window only if its tag is right.
+#[test]
+fn a_forged_jump_of_the_packet_number_does_not_wipe_the_window() {
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.transfer(50_000, secs(2));
+    pair.settle();
+    let replay = pair.forge(B, 1, &[Frame::Ping]);
+    let mut jump = pair.forge(B, 1 << 40, &[Frame::Ping]);
+    *jump.bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(pair.deliver(jump), Received::BadTag);
+    assert_eq!(pair.deliver(replay.clone()), Received::Replayed, "number 1 was used");
+    let next = pair.last_number[B].unwrap() + 1;
+    let fresh = pair.forge(B, next, &[Frame::Ping]);
+    assert_eq!(pair.deliver(fresh), Received::Accepted);
+    // The honest key holder may jump, and what lies behind is then too old.
+    let jump = pair.forge(B, 1 << 40, &[Frame::Ping]);
+    assert_eq!(pair.deliver(jump.clone()), Received::Accepted);
+    assert_eq!(pair.deliver(jump), Received::Replayed);
+    let behind = pair.forge(B, next + 1, &[Frame::Ping]);
+    assert_eq!(pair.deliver(behind), Received::Replayed);
+    let beyond = pair.forge(B, 1 << 60, &[Frame::Ping]);
+    assert_eq!(pair.deliver(beyond), Received::Replayed, "[W-50]");
+    pair.transmit(A);
+}
+
+/// A02: every single flipped bit and every truncation is dropped and changes nothing.
+#[test]
+fn damaged_packets_are_dropped() {
+    let mut pair = Pair::new(Link::clean(ms(10)));
+    pair.run_for(secs(1));
+    let good = pair.forge(B, 5000, &[Frame::Ping, Frame::MaxData(1 << 30)]);
+    for bit in 0..good.bytes.len() * 8 {
+        let mut bad = good.clone();
+        bad.bytes[bit / 8] ^= 1 << (bit % 8);
+        assert_ne!(pair.deliver(bad), Received::Accepted, "bit {bit}");
+    }
+    for len in 0..good.bytes.len() {
+        let mut bad = good.clone();
+        bad.bytes.truncate(len);
+        assert_ne!(pair.deliver(bad), Received::Accepted, "length {len}");
+    }
+    assert_eq!(pair.deliver(good), Received::Accepted);
+}
