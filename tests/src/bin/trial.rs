@@ -324,7 +324,8 @@ impl Place {
                     let event: Value = serde_json::from_str(line).ok()?;
                     matches!(event["event"].as_str()?, "message" | "file").then_some(event)
                 });
-                shown = event["event"] == "message" && event["text"].as_str() == Some(&format!("{number}"));
+                shown = event["event"] == "message"
+                    && event["text"].as_str() == Some(&format!("{number}"));
                 if event["state"] == "complete" {
                     complete = Some(event);
                 }

@@ -66,7 +66,8 @@ impl Endpoint {
         self.reset_marks.owners.insert(mark, key);
     }
 
-    /// A datagram that looks like a RESET. Only the right token counts: anybody can send one.
+    /// A datagram that looks like a RESET. Only the right token counts: anybody can send one
+    /// [W-33].
     pub(super) fn handle_reset(&mut self, now: Instant, token: &[u8; 16]) {
         let owner = self.reset_marks.owners.get(&self.reset_marks.mark(token)).copied();
         let state = owner.and_then(|key| Some((key, &mut self.table.get_mut(key)?.state)));

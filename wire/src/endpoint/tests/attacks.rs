@@ -292,7 +292,7 @@ fn resp_replayed_and_swapped() {
     assert_eq!(world.connections(CLIENT), 2);
 }
 
-/// B15, [W-30], [W-31]: RESETs with guessed tokens, and damaged DATA, end nothing.
+/// B15: [W-33]: RESETs with guessed tokens, and damaged DATA, end nothing.
 #[test]
 fn a_reset_with_a_guessed_token_is_ignored() {
     let mut world = World::new(10);

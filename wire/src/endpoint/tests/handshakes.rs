@@ -98,7 +98,7 @@ fn a_return_token_saves_the_retry() {
     assert_eq!(world.counters(SERVER).bad_token, 1);
 }
 
-/// [W-14]: each datagram of the handshake may be lost, more than once.
+/// [W-14], [W-18]: each datagram of the handshake may be lost, more than once.
 #[test]
 fn any_datagram_may_be_lost() {
     for kind in [HELLO, HELLO_REPLY, INIT_NK, RETRY, RESP, 8] {
@@ -222,6 +222,69 @@ fn another_label_does_not_connect() {
         assert!(world.counters(SERVER).bad_handshake > 0);
         assert_eq!(world.connections(SERVER), 0);
     }
+}
+
+/// A handle means one connection for ever, also when its place is used again.
+#[test]
+fn handles_are_never_given_twice() {
+    let mut world = World::new(20);
+    let mut handles = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let handle = world.connect(Identify::Known);
+        assert!(handles.insert(handle));
+        world.hosts[CLIENT].endpoint.close(world.now, handle, CloseReason::new(0, ""));
+        world.drain();
+    }
+    let endpoint = &mut world.hosts[CLIENT].endpoint;
+    for handle in handles {
+        assert_eq!(endpoint.open(handle, Class::Chat), Err(OpenError::NotConnected));
+        endpoint.close(world.now, handle, CloseReason::new(0, ""));
+    }
+    assert_eq!(endpoint.poll_event(), None);
+}
+
+/// Many connections that are idle: a wake touches only the one whose time has come.
+#[test]
+fn idle_connections_are_in_no_queue() {
+    let mut world = World::new(21);
+    for _ in 0..50 {
+        world.connect(Identify::Known);
+        world.run(Duration::from_millis(60));
+    }
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.connections(SERVER), 50);
+    for host in &mut world.hosts {
+        assert_eq!(host.endpoint.table.next_ready(), None);
+        assert_eq!(host.endpoint.table.next_due(world.now), None);
+        let due = host.endpoint.poll_timeout().unwrap().at;
+        assert!(due > world.now + Duration::from_secs(1), "nothing but keep-alive is ahead");
+    }
+}
+
+/// The application learns of the end, and may read what came before it until then.
+#[test]
+fn what_arrived_before_the_end_can_be_read() {
+    let mut world = World::new(22);
+    let a = world.connect(Identify::Known);
+    world.run(Duration::from_secs(1));
+    let b = world.connected(SERVER).unwrap();
+    let stream = world.hosts[CLIENT].endpoint.open(a, Class::Chat).unwrap();
+    world.hosts[CLIENT].endpoint.write(a, stream, b"last words").unwrap();
+    world.drain();
+    let packet = world.sent.last().unwrap().clone();
+    let server = &mut world.hosts[SERVER].endpoint;
+    let source = Source { address: packet.from, ecn: Ecn::NotCapable };
+    server.handle_datagram(world.now, source, &mut packet.bytes.clone());
+    let much_later = world.now + Duration::from_secs(3600);
+    server.handle_timeout(much_later);
+    let mut out = Vec::new();
+    assert!(server.read(b, stream, 100, &mut out).is_ok());
+    assert_eq!(out, b"last words");
+    while let Some((_, event)) = server.poll_event() {
+        let end = event == Event::Closed(ConnectionError::TimedOut);
+        assert_eq!(end, server.stats(b).is_none(), "{event:?}");
+    }
+    assert!(server.stats(b).is_none());
 }
 
 /// The same seed gives the same bytes.
