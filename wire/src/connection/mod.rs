@@ -262,9 +262,6 @@ impl Connection {
             }
             Timer::PathValidation => {
                 self.paths.on_timeout(now, self.recovery.probe_timeout());
-                if !self.paths.keeps_previous(now) {
-                    self.recovery.forget_left();
-                }
             }
             Timer::Rekey => match self.epochs.on_timeout(now) {
                 RekeyTimeout::NotYet => {}

@@ -177,11 +177,6 @@ impl Paths {
         self.active = candidate.address;
         Some(moved)
     }
-
-    /// Whether what was learned about the previous path may still be of use.
-    pub(crate) fn keeps_previous(&self, now: Instant) -> bool {
-        self.previous.is_some_and(|(_, until)| now < until)
-    }
 }
 
 #[cfg(test)]

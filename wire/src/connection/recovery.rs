@@ -26,9 +26,9 @@ const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
 
-/// So much of the window is kept for what is more urgent than files...
+/// So much of the window, in whole datagrams, is kept for what is more urgent than files...
 const RESERVE_PART: u64 = 8;
-/// ...but no more than so many datagrams.
+/// ...but no more than so many.
 const MAX_RESERVE: u64 = 8;
 
 /// Who is told what became of the frames.
@@ -181,10 +181,11 @@ impl Recovery {
     /// How much may be sent now, probes apart [W-61].
     pub(crate) fn allowance(&mut self, now: Instant) -> Allowance {
         let window = self.controller.window();
+        let datagram = self.datagram as u64;
         self.pacer.refill(now, self.controller.pacing_rate(&self.rtt));
         Allowance {
             window: window.saturating_sub(self.path_in_flight),
-            reserve: (window / RESERVE_PART).min(MAX_RESERVE * self.datagram as u64),
+            reserve: (window / RESERVE_PART / datagram).min(MAX_RESERVE) * datagram,
             tokens: self.pacer.available(),
         }
     }
@@ -460,11 +461,11 @@ impl Recovery {
 
     /// Packets are lost by time, or a probe is due [W-59].
     pub(crate) fn on_timeout(&mut self, now: Instant, fate: &mut impl Fate) {
-        if self.deadline().is_none_or(|at| at > now) {
-            return;
-        }
-        if self.loss_at.is_some() {
+        if self.loss_at.is_some_and(|at| at <= now) {
             self.detect_losses(now, fate);
+        }
+        // After a late wake-up the probe for what is left may be due as well.
+        if self.deadline().is_none_or(|at| at > now) {
             return;
         }
         self.probe_count += 1;
@@ -506,10 +507,5 @@ impl Recovery {
         if !self.sent.is_empty() {
             self.probes = 1;
         }
-    }
-
-    /// What was learned about the path before is of no use any more.
-    pub(crate) fn forget_left(&mut self) {
-        self.left = None;
     }
 }

@@ -181,21 +181,21 @@ impl Connection {
         let start = begin(buffer);
         let end = start + self.datagram - TRAILER;
         self.sent_frames.clear();
-        let ack = self.acks.frame(now);
-        if let Some(ack) = ack.clone() {
+        if let Some(ack) = self.acks.frame(now) {
             self.sent_frames.push(SentFrame::Ack(ack.ranges[0].1));
             Frame::Ack(ack).encode(buffer);
         }
+        let acknowledges = !self.sent_frames.is_empty();
         let mut elicits = Elicits::Nothing;
         let permission = self.permission(room);
         if matches!(permission, Permission::Probe | Permission::Granted) {
             elicits = self.write_eliciting(now, buffer, end, permission);
         }
-        if elicits == Elicits::Nothing && !(ack.is_some() && self.acks.is_due()) {
+        if elicits == Elicits::Nothing && !(acknowledges && self.acks.is_due()) {
             buffer.truncate(start);
             return Written::Nothing;
         }
-        if ack.is_some() {
+        if acknowledges {
             self.acks.on_sent(elicits);
         }
         let full = buffer.len() == end;

@@ -74,8 +74,7 @@ fn reordering_costs_little() {
     let share = share(32 * MIB, time);
     let stats = pair.sides[A].stats();
     assert!(share >= 0.7, "{share:.3} {stats:?}");
-    assert!(stats.spurious_losses > 0, "{stats:?}");
-    assert!(stats.retransmitted_bytes < MIB, "{stats:?}");
+    assert!((1..20).contains(&stats.spurious_losses), "{stats:?}");
 }
 
 /// [W-63]
