@@ -1,4 +1,5 @@
-//! Packets that wait for their acknowledgement, oldest first, and what they carried.
+//! Packets that wait for their acknowledgement, oldest first, and the frames that they carried:
+//! it is those that are sent again, never packets [W-55].
 //!
 //! Two rings: the packets, and the frames of all of them one after another, so that a packet of
 //! any number of frames costs no allocation. A packet that is acknowledged or lost stays as a
