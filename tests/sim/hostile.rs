@@ -2,46 +2,12 @@
 
 use std::net::SocketAddr;
 
+use sim::faults::junk;
+use sim::swarm::seed;
 use sim::{Dice, Impairment};
 use wire::{Class, Node};
 
-use crate::support::{Pair, millis, seconds, seed};
-
-/// A junk datagram: random, or of a known type with a right CRC and random contents.
-fn junk(dice: &mut Dice) -> Vec<u8> {
-    let len = match dice.below(4) {
-        0 => 1200,
-        1 => 40,
-        _ => dice.index(1400) + 1,
-    };
-    let mut bytes = vec![0; len];
-    dice.fill(&mut bytes);
-    if dice.below(4) > 0 {
-        bytes[0] = dice.below(12) as u8;
-        // The version, so that more of the datagram is looked at.
-        if let Some(version) = bytes.get_mut(1).filter(|_| dice.below(2) == 0) {
-            *version = 1;
-        }
-        finish(&mut bytes);
-    }
-    bytes
-}
-
-/// Writes the CRC32 that the protocol wants at the end.
-fn finish(bytes: &mut [u8]) {
-    let Some(body) = bytes.len().checked_sub(4) else { return };
-    let crc = crc32(&bytes[..body]);
-    bytes[body..].copy_from_slice(&crc.to_be_bytes());
-}
-
-/// CRC-32 of IEEE 802.3, bit by bit: an independent opinion.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (!(crc & 1)).wrapping_add(1))
-        })
-    })
-}
+use crate::support::{Pair, millis, seconds};
 
 #[test]
 fn junk_from_everywhere_changes_nothing() {

@@ -1,10 +1,11 @@
 //! Addresses that change, links that vanish, servers that restart.
 
+use sim::swarm::seed;
 use sim::traffic::Traffic;
 use sim::{Impairment, NatOptions, Site};
 use wire::{Accept, Class, ConnectionError, TransportConfig};
 
-use crate::support::{CLIENT, Pair, loss, millis, seconds, seed};
+use crate::support::{CLIENT, Pair, loss, millis, seconds};
 
 const MEGABYTE: u64 = 1_000_000;
 

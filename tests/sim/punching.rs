@@ -1,10 +1,11 @@
 //! Hole punching through every pair of NATs, held against the oracle.
 
+use sim::swarm::seed;
 use sim::traffic::Traffic;
 use sim::{Dependence, HostId, Impairment, NatOptions, Site, World, WorldOptions};
 use wire::{Accept, Call, CallTag, Class, Side, TransportConfig};
 
-use crate::support::{SERVER, loss, millis, seconds, seed};
+use crate::support::{SERVER, loss, millis, seconds};
 
 struct Trio {
     world: World<Traffic>,

@@ -3,19 +3,14 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use sim::swarm::seed;
 use sim::traffic::Traffic;
 use sim::{HostId, Impairment, Loss, Probability, Site, World, WorldOptions};
 use wire::time::Instant;
-use wire::{Accept, Class, ConnectionHandle, Identify, Seed, TransportConfig};
+use wire::{Accept, Class, ConnectionHandle, Identify, TransportConfig};
 
 pub(crate) const SERVER: &str = "198.51.100.1:5000";
 pub(crate) const CLIENT: &str = "203.0.113.7:6000";
-
-pub(crate) fn seed(number: u64) -> Seed {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&number.to_be_bytes());
-    Seed::new(bytes)
-}
 
 pub(crate) fn millis(count: u64) -> Duration {
     Duration::from_millis(count)

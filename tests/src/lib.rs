@@ -10,12 +10,14 @@
 pub mod barrage;
 pub mod check;
 pub mod dice;
+pub mod faults;
 pub mod link;
 pub mod nat;
 pub mod netem;
 pub mod network;
 #[cfg(feature = "net")]
 pub mod programs;
+pub mod swarm;
 pub mod trace;
 pub mod traffic;
 pub mod world;
