@@ -42,8 +42,9 @@ struct Candidate {
     received: u64,
     sent: u64,
     challenge: Challenge,
-    /// What the last challenge carried, and when it went.
-    last: Option<([u8; 8], Instant)>,
+    /// What the challenges carried, and when they went. The answer to any of them counts: the
+    /// new path may be longer than the pause between two.
+    sent_challenges: Vec<([u8; 8], Instant)>,
     rounds: u32,
     /// When the next round begins, or the address is given up.
     deadline: Instant,
@@ -118,7 +119,7 @@ impl Paths {
             received: size,
             sent: 0,
             challenge: Challenge::Wanted,
-            last: None,
+            sent_challenges: Vec::new(),
             rounds: 1,
             deadline: now + retry,
         });
@@ -135,7 +136,7 @@ impl Paths {
         if let Some(candidate) = &mut self.candidate {
             candidate.sent += size;
             candidate.challenge = Challenge::Sent;
-            candidate.last = Some((data, now));
+            candidate.sent_challenges.push((data, now));
         }
     }
 
@@ -144,16 +145,16 @@ impl Paths {
         self.candidate.as_ref().map(|candidate| candidate.deadline)
     }
 
-    /// The deadline has come: one more challenge, or no more [W-69].
+    /// The deadline has come: one more challenge, with twice the patience, or no more [W-69].
     pub(crate) fn on_timeout(&mut self, now: Instant, retry: Duration) {
         let Some(candidate) = self.candidate.as_mut().filter(|c| c.deadline <= now) else { return };
         if candidate.rounds == MAX_CHALLENGES {
             self.candidate = None;
             return;
         }
-        candidate.rounds += 1;
         candidate.challenge = Challenge::Wanted;
-        candidate.deadline = now + retry;
+        candidate.deadline = now + retry * 2u32.pow(candidate.rounds);
+        candidate.rounds += 1;
     }
 
     /// A PATH_RESPONSE came, over whichever path. The old path is kept for `keep` [W-70].
@@ -163,10 +164,8 @@ impl Paths {
         data: [u8; 8],
         keep: Duration,
     ) -> Option<Moved> {
-        let (expected, sent_at) = self.candidate.as_ref()?.last?;
-        if expected != data {
-            return None;
-        }
+        let sent = self.candidate.as_ref()?.sent_challenges.iter();
+        let sent_at = sent.copied().find_map(|(expected, at)| (expected == data).then_some(at))?;
         let candidate = self.candidate.take()?;
         self.previous = Some((self.active, now + keep));
         let moved = if candidate.address.ip() == self.active.ip() {
@@ -220,6 +219,18 @@ mod tests {
         assert_eq!(paths.on_response(at(41), [7; 8], KEEP), None, "once");
     }
 
+    /// [W-69]: the first challenge's answer comes after the second challenge has gone.
+    #[test]
+    fn a_path_longer_than_the_pause_between_challenges_is_found() {
+        let mut paths = Paths::validated(address(1, 1));
+        packet(&mut paths, 0, address(2, 1));
+        paths.on_timeout(at(300), RETRY);
+        assert_eq!(paths.wants_challenge(SIZE), Some(address(2, 1)));
+        paths.on_challenge_sent(at(300), [8; 8], SIZE);
+        let rtt = Some(Duration::from_millis(400));
+        assert_eq!(paths.on_response(at(400), [7; 8], KEEP), Some(Moved::Elsewhere { rtt }));
+    }
+
     /// [W-70]
     #[test]
     fn a_change_of_port_keeps_the_path() {
@@ -253,7 +264,7 @@ mod tests {
         }
         assert!(sent > 0);
         assert_eq!(paths.active(), address(1, 1));
-        for millis in 5000..5000 + 300 * u64::from(MAX_CHALLENGES) {
+        for millis in 5000..5000 + 300 * (1 << MAX_CHALLENGES) {
             challenge(&mut paths, millis);
             paths.on_timeout(at(millis), RETRY);
         }
