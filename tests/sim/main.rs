@@ -5,4 +5,5 @@ mod hostile;
 mod paths;
 mod punching;
 mod support;
+mod swarm;
 mod transfer;

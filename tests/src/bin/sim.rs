@@ -1,19 +1,16 @@
 //! Runs the simulator over seeds, or one seed with everything that happens in it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use clap::Parser;
-use sim::swarm::{Report, Scenario};
+use sim::swarm::{Scenario, run_many};
+use sim::trace::Sink;
 
 /// The simulator: many seeds for looking for trouble, one for looking at it.
 #[derive(Parser)]
 struct Arguments {
     /// What is run.
-    #[arg(long, value_enum, default_value = "transport")]
+    #[arg(value_enum)]
     scenario: Scenario,
     /// How many seeds, one after the other.
     #[arg(long, default_value_t = 100)]
@@ -22,68 +19,33 @@ struct Arguments {
     #[arg(long, default_value_t = 0)]
     from: u64,
     /// Only this one, twice, to see that both runs are the same.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// Print every step.
-    #[arg(long)]
+    /// Print every step of the one.
+    #[arg(long, requires = "seed")]
     trace: bool,
-    /// How many at a time.
+    /// How many seeds at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
 }
 
-#[expect(clippy::print_stdout, reason = "the trace is what the user asked for")]
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let Some(seed) = arguments.seed else { return run_many(&arguments) };
-    let sink =
-        arguments.trace.then(|| Box::new(|line: &str| println!("{line}")) as sim::trace::Sink);
-    let first = arguments.scenario.run(seed, sink);
-    let second = arguments.scenario.run(seed, None);
-    println!("seed {seed}: {first:?}");
-    assert_eq!(first, second, "the same seed gives the same run");
-    ExitCode::SUCCESS
-}
-
 #[expect(clippy::print_stdout, reason = "the result is what the user asked for")]
-fn run_many(arguments: &Arguments) -> ExitCode {
-    let next = AtomicU64::new(arguments.from);
-    let end = arguments.from + arguments.seeds;
-    let failed = Mutex::new(Vec::new());
-    let total = Mutex::new((0, 0));
-    thread::scope(|scope| {
-        for _ in 0..arguments.jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let run = || arguments.scenario.run(seed, None);
-                    if let Ok(Report { seconds, datagrams, .. }) =
-                        catch_unwind(AssertUnwindSafe(run))
-                    {
-                        let mut total = total.lock().expect("nobody panics with it");
-                        *total = (total.0 + seconds, total.1 + datagrams);
-                    } else {
-                        failed.lock().expect("nobody panics with it").push(seed);
-                        println!(
-                            "seed {seed} failed; replay it with\n  {}",
-                            replay(arguments.scenario, seed)
-                        );
-                    }
-                }
-            });
-        }
-    });
-    let (seconds, datagrams) = total.into_inner().expect("nobody panics with it");
-    let failed = failed.into_inner().expect("nobody panics with it").len();
-    let seeds = arguments.seeds;
-    println!("{seeds} seeds, {failed} failed; {seconds} virtual seconds, {datagrams} datagrams");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn replay(scenario: Scenario, seed: u64) -> String {
-    let scenario = format!("{scenario:?}").to_lowercase();
-    format!("cargo run -p tests --bin sim -- --scenario {scenario} --seed {seed} --trace")
+fn main() -> ExitCode {
+    let Arguments { scenario, seeds, from, seed, trace, jobs } = Arguments::parse();
+    if let Some(seed) = seed {
+        let sink = trace.then(|| Box::new(|line: &str| println!("{line}")) as Sink);
+        let first = scenario.run(seed, sink);
+        let second = scenario.run(seed, None);
+        println!("seed {seed}: {first:?}");
+        assert_eq!(first, second, "the same seed gives the same run");
+        return ExitCode::SUCCESS;
+    }
+    let summary = run_many(scenario, from..from + seeds, jobs);
+    println!(
+        "{seeds} seeds, {} failed; {} virtual seconds, {} datagrams",
+        summary.failed.len(),
+        summary.seconds,
+        summary.datagrams
+    );
+    if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
