@@ -12,10 +12,6 @@
 //! Unknown names are counted like known ones, so that a lock tells nothing. Logging in by a
 //! device's key asks for no password and is not touched by any of this.
 
-use core::ops::RangeInclusive;
-
-/// What `max_failed` may be.
-pub(crate) const MAX_FAILED: RangeInclusive<u32> = 1..=5;
 /// Locks double up to this many seconds (or stay at `lock_seconds`, when that is more): nobody
 /// can lock anybody out for long.
 const LONGEST_BACK_OFF: u64 = 300;

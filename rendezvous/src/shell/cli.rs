@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Policy, Registration};
-use crate::lockout::{LockoutPolicy, MAX_FAILED};
+use crate::lockout::LockoutPolicy;
 use crate::source::AddressLog;
 
 /// Port of a server that is not told another.
@@ -36,7 +36,7 @@ pub(super) struct Serve {
     pub(super) bind: Option<String>,
 
     /// Lock an account's password login after so many failures (1 to 5)
-    #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(i64::from(*MAX_FAILED.start())..=i64::from(*MAX_FAILED.end())))]
+    #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5))]
     max_failed: u32,
 
     /// Length of the first lock; each further failure doubles it, up to five minutes

@@ -50,13 +50,14 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
         fingerprint: fingerprint(&secrets.public_key().0),
         started_unix: unix,
     };
-    say(format_args!("listening on {}", facts.address));
-    say(format_args!("data in {}", data.path().display()));
-    say(format_args!("fingerprint {}", facts.fingerprint));
-    tracing::info!(address = %facts.address, version = env!("CARGO_PKG_VERSION"), "serving");
     let server = server(cli, &secrets, unix)?;
     let mut shell = Shell::new(socket, server, store, clock, log, data, facts)
         .map_err(|error| Failure::new(format!("cannot begin to serve: {error}")))?;
+    // Only now: whoever has read this may send signals.
+    say(format_args!("listening on {}", shell.facts.address));
+    say(format_args!("data in {}", shell.data.path().display()));
+    say(format_args!("fingerprint {}", shell.facts.fingerprint));
+    tracing::info!(address = %shell.facts.address, version = env!("CARGO_PKG_VERSION"), "serving");
     let ended = shell.run().map_err(|error| Failure::new(format!("the socket failed: {error}")));
     shell.storage.stop();
     tracing::info!("ended");

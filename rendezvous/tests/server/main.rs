@@ -1,0 +1,10 @@
+//! The server as its clients see it: real transport, real messages, virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has failed, as it should, whatever else came"
+)]
+
+mod accounts;
+mod people;
+mod world;
