@@ -4,19 +4,53 @@
 //! A machine without sockets, disk or clock. Files are pulled: the receiver opens a Bulk stream
 //! and asks for ranges; the sender reads, verifies and answers; the receiver verifies every group
 //! of 16 KiB before it is written.
+//!
+//! ```text
+//! sending     Hashing -> Recording -> Serving ------------------------> Over
+//! receiving   Idle -> Preparing -> Fetching -> Finishing -------------> Over
+//!              ^----------+------------+-----------+  the disk refuses: paused, then again
+//! ```
+//!
+//! Both sides repeat on every new link what they hold to be so (offer, acceptance, pause, end), so
+//! that a message lost with a link, or with a program, is made good by the next one.
 
+mod common;
+mod desk;
+mod fetch;
 mod links;
+mod ranges;
+mod rate;
+mod receiving;
+mod sending;
+mod serve;
+mod table;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rand_core::RngCore;
 use wire::app::name::Name;
-use wire::app::peer::Control;
+use wire::app::peer::{CancelReason, Control};
 use wire::time::Instant;
 use wire::{Deadline, Seed, StreamId};
 
+use self::common::Ending;
+use self::desk::{Desk, Purpose, StreamKey};
 pub use self::links::BulkStreams;
+use self::serve::Serving;
+use self::table::{Paused, Stage, Table, Transfer};
 use crate::output::{FileLine, Output};
-use crate::work::{Outcome, TransferRecord, Work};
+use crate::work::{Direction, FileReply, Outcome, TransferRecord, TransferState, Work};
+
+/// Codes with which Bulk streams are reset and stopped.
+pub mod code {
+    /// The request is for something that is not offered to the one who asks.
+    pub const REFUSED: u32 = 1;
+    /// The transfer is over.
+    pub const OVER: u32 = 2;
+    /// Nothing was taken for too long.
+    pub const STALLED: u32 = 3;
+}
 
 /// What every verb needs: the time, and the streams of the links that are up.
 pub struct Context<'a> {
@@ -39,103 +73,325 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Job(u64);
 
-/// All transfers of this installation.
+/// All transfers of one profile.
 ///
 /// Contract: after any verb, drain [`poll_work`](Self::poll_work),
 /// [`poll_control`](Self::poll_control) and [`poll_output`](Self::poll_output) until they give
 /// `None`, then look at [`poll_timeout`](Self::poll_timeout) and
 /// [`wants_link`](Self::wants_link). Verbs never fail: what cannot be done becomes an
-/// [`Output::Error`].
-pub struct Transfers {}
+/// [`Output::Error`]. Outcomes of jobs of another instance are passed over.
+pub struct Transfers {
+    policy: Policy,
+    rng: rand_chacha::ChaCha20Rng,
+    table: Table,
+    desk: Desk,
+    /// Streams that others opened to fetch files of ours.
+    serving: BTreeMap<StreamKey, Serving>,
+    /// After whom it is somebody else's turn.
+    last_served: Option<StreamKey>,
+    /// Streams that we opened, with the number of the transfer.
+    fetching: BTreeMap<StreamKey, u64>,
+}
 
-#[expect(unused_variables, reason = "skeleton")]
 impl Transfers {
     /// No transfers yet. Ids are drawn from `seed`.
     #[must_use]
     pub fn new(policy: Policy, seed: &Seed) -> Self {
-        Self {}
+        let mut rng = seed.rng();
+        // Somewhere in a large space: the outcomes of an earlier instance are not taken for ours.
+        let first_job = rng.next_u64();
+        Self {
+            policy,
+            rng,
+            table: Table::default(),
+            desk: Desk::new(first_job),
+            serving: BTreeMap::new(),
+            last_served: None,
+            fetching: BTreeMap::new(),
+        }
     }
 
     /// Takes over what the database held. Called once, before any other verb.
-    pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {}
+    pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {
+        for record in records {
+            let stage = match (record.state.is_over(), record.direction) {
+                (true, _) => Stage::Over,
+                (false, Direction::Sending) => Stage::Serving,
+                (false, Direction::Receiving) => Stage::Idle,
+            };
+            let is_offer =
+                record.direction == Direction::Receiving && record.state == TransferState::Offered;
+            let number = self.table.insert(record, stage);
+            let Some(transfer) = self.table.get_mut(number) else { continue };
+            if matches!(transfer.stage, Stage::Over) {
+                if transfer.record.state == TransferState::Complete {
+                    transfer.done = transfer.record.size;
+                }
+                // The last run may have died before its disk forgot.
+                self.desk.forget(transfer);
+            } else if is_offer {
+                self.desk.outputs.push_back(receiving::offer_line(transfer));
+            } else {
+                self.desk.show(transfer, cx.now);
+            }
+        }
+    }
 
     /// Hashes a file and offers it.
-    pub fn send(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {}
+    pub fn send(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {
+        self.begin_sending(cx, to, path);
+    }
 
     /// Takes an offered file: the only one when `id` is `None`.
-    pub fn accept(&mut self, cx: &mut Context<'_>, id: Option<u64>) {}
+    pub fn accept(&mut self, cx: &mut Context<'_>, id: Option<u64>) {
+        if let Some(number) = self.offered(id) {
+            self.accept_offer(cx, number);
+        }
+    }
 
     /// Refuses an offered file: the only one when `id` is `None`.
-    pub fn decline(&mut self, cx: &mut Context<'_>, id: Option<u64>) {}
+    pub fn decline(&mut self, cx: &mut Context<'_>, id: Option<u64>) {
+        if let Some(number) = self.offered(id) {
+            self.end(cx, number, TransferState::Declined, Ending::told(Control::Decline));
+        }
+    }
 
     /// Pauses on this side.
-    pub fn pause(&mut self, cx: &mut Context<'_>, id: u64) {}
+    pub fn pause(&mut self, cx: &mut Context<'_>, id: u64) {
+        let Some(transfer) = self.open(id) else { return };
+        if matches!(transfer.stage, Stage::Hashing { .. } | Stage::Recording) {
+            return self
+                .desk
+                .error(format!("Transfer {id} has not begun: '/cancel {id}' ends it."));
+        }
+        if transfer.record.paused {
+            return self.desk.error(format!("Transfer {id} is paused already."));
+        }
+        self.pause_here(cx, id, None);
+    }
 
     /// Pauses no longer on this side.
-    pub fn resume(&mut self, cx: &mut Context<'_>, id: u64) {}
+    pub fn resume(&mut self, cx: &mut Context<'_>, id: u64) {
+        let Some(transfer) = self.open(id) else { return };
+        let user = transfer.record.with.clone();
+        if !transfer.record.paused {
+            let text = match transfer.peer_paused {
+                Paused::Yes => {
+                    format!("Transfer {id} is paused by {user}, who alone can resume it.")
+                }
+                Paused::No => format!("Transfer {id} is not paused."),
+            };
+            return self.desk.error(text);
+        }
+        transfer.record.paused = false;
+        transfer.reason = None;
+        let control = Control::Resume(transfer.record.id);
+        let Some(transfer) = self.table.get_mut(id) else { return };
+        self.desk.save(transfer);
+        self.desk.show(transfer, cx.now);
+        self.desk.say(&user, control);
+        self.advance(cx, id);
+    }
 
     /// Gives up for good.
-    pub fn cancel(&mut self, cx: &mut Context<'_>, id: u64) {}
+    pub fn cancel(&mut self, cx: &mut Context<'_>, id: u64) {
+        if self.open(id).is_some() {
+            let state = TransferState::Cancelled(CancelReason::User);
+            self.end(cx, id, state, Ending::cancelled(CancelReason::User));
+        }
+    }
 
-    /// Gives up everything with this user: he was blocked.
-    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name) {}
+    /// Gives up everything with this user without telling him: he was blocked.
+    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name) {
+        for number in self.table.open_with(user) {
+            let state = TransferState::Cancelled(CancelReason::User);
+            self.end(cx, number, state, Ending::default());
+        }
+    }
 
     /// All transfers, by number.
     #[must_use]
     pub fn list(&self, now: Instant) -> Vec<FileLine> {
-        Vec::new()
+        self.table
+            .iter()
+            .map(|transfer| transfer.line(now, self.desk.link(&transfer.record.with)))
+            .collect()
     }
 
     /// Users to whom a link is needed for something to go on.
+    #[must_use]
     pub fn wants_link(&self) -> Vec<Name> {
-        Vec::new()
+        let wants = |transfer: &&Transfer| match (&transfer.stage, &transfer.record.state) {
+            (Stage::Over, _) => transfer.tell.is_some(),
+            (Stage::Hashing { .. } | Stage::Recording, _) => false,
+            (_, TransferState::Offered) => {
+                transfer.record.direction == Direction::Sending && !transfer.record.paused
+            }
+            _ => !transfer.record.paused,
+        };
+        let mut users: Vec<Name> =
+            self.table.iter().filter(wants).map(|transfer| transfer.record.with.clone()).collect();
+        users.sort();
+        users.dedup();
+        users
     }
 
     /// The link to this user is up. When it replaces another, `on_link_down` came before.
-    pub fn on_link_up(&mut self, cx: &mut Context<'_>, user: &Name) {}
+    pub fn on_link_up(&mut self, cx: &mut Context<'_>, user: &Name) {
+        self.desk.link_up(user);
+        let numbers: Vec<u64> = self
+            .table
+            .iter()
+            .filter(|transfer| transfer.record.with == *user)
+            .map(|transfer| transfer.number)
+            .collect();
+        for number in numbers {
+            self.introduce(cx, number);
+            self.advance(cx, number);
+        }
+    }
 
     /// The link to this user is gone, and its streams with it.
-    pub fn on_link_down(&mut self, cx: &mut Context<'_>, user: &Name) {}
+    pub fn on_link_down(&mut self, cx: &mut Context<'_>, user: &Name) {
+        self.desk.link_down(user);
+        self.serving.retain(|(with, _), _| with != user);
+        self.fetching.retain(|(with, _), _| with != user);
+        for number in self.table.open_with(user) {
+            let Some(transfer) = self.table.get_mut(number) else { continue };
+            transfer.peer_paused = Paused::No;
+            transfer.rate.clear();
+            if let Stage::Fetching(fetch) = &mut transfer.stage {
+                fetch.lose_stream();
+                fetch.retry_at = None;
+            }
+            self.desk.show(transfer, cx.now);
+        }
+        self.serve_waiting(cx);
+        self.start_waiting(cx);
+    }
 
     /// The user said something about transfers.
-    pub fn on_control(&mut self, cx: &mut Context<'_>, user: &Name, control: Control) {}
+    pub fn on_control(&mut self, cx: &mut Context<'_>, user: &Name, control: Control) {
+        match control {
+            Control::Offer(offer) => self.on_offer(cx, user, offer),
+            Control::Accept(id) => self.on_accept(cx, user, id),
+            Control::Decline(id) => self.ended_by_peer(cx, user, id, TransferState::Declined),
+            Control::Cancel(id, reason) => {
+                self.ended_by_peer(cx, user, id, TransferState::CancelledByPeer(reason));
+            }
+            Control::Complete(id) => self.ended_by_peer(cx, user, id, TransferState::Complete),
+            Control::Unknown(id) => {
+                let state = TransferState::CancelledByPeer(CancelReason::SourceGone);
+                self.ended_by_peer(cx, user, id, state);
+            }
+            Control::Pause(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
+            Control::Resume(id) => self.paused_by_peer(cx, user, id, Paused::No),
+        }
+    }
 
     /// The user opened a stream of class Bulk.
-    pub fn on_opened(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
+    pub fn on_opened(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
+        let key = (user.clone(), stream);
+        self.serving.insert(key.clone(), Serving::default());
+        self.serve_on(cx, &key);
+    }
 
     /// A stream of class Bulk has something to read: bytes, an end or a reset.
-    pub fn on_readable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
+    pub fn on_readable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
+        let key = (user.clone(), stream);
+        if let Some(serving) = self.serving.get_mut(&key) {
+            serving.note_readable();
+            self.serve_on(cx, &key);
+        } else if let Some(number) = self.fetching.get(&key).copied() {
+            if let Some(Stage::Fetching(fetch)) =
+                self.table.get_mut(number).map(|transfer| &mut transfer.stage)
+            {
+                fetch.note_readable();
+            }
+            self.advance(cx, number);
+        }
+    }
 
     /// A stream of class Bulk takes bytes again.
-    pub fn on_writable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
+    pub fn on_writable(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
+        let key = (user.clone(), stream);
+        if self.serving.contains_key(&key) {
+            self.serve_on(cx, &key);
+            self.serve_waiting(cx);
+        } else if let Some(number) = self.fetching.get(&key).copied() {
+            self.advance(cx, number);
+        }
+    }
 
     /// The user wants no more of a stream of class Bulk.
-    pub fn on_stopped(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {}
+    pub fn on_stopped(&mut self, cx: &mut Context<'_>, user: &Name, stream: StreamId) {
+        let key = (user.clone(), stream);
+        if self.serving.contains_key(&key) {
+            self.drop_served(cx, &key, code::OVER);
+        } else if let Some(number) = self.fetching.get(&key).copied() {
+            self.lose_stream(cx, number);
+        }
+    }
 
     /// A job came out so.
-    pub fn handle_outcome(&mut self, cx: &mut Context<'_>, job: Job, outcome: Outcome) {}
+    pub fn handle_outcome(&mut self, cx: &mut Context<'_>, job: Job, outcome: Outcome) {
+        match outcome {
+            Outcome::Store(outcome) => {
+                if let Some(Purpose::Save(number)) = self.desk.finished(job) {
+                    self.saved(cx, number, outcome.err());
+                }
+            }
+            Outcome::File(Ok(FileReply::Hashing { done, size })) => {
+                if let Some(Purpose::Hash(number)) = self.desk.purpose(job) {
+                    self.hashing(cx, number, done, size);
+                }
+            }
+            Outcome::File(Ok(FileReply::Checking { done, .. })) => {
+                if let Some(Purpose::Prepare(number)) = self.desk.purpose(job) {
+                    self.checking(cx, number, done);
+                }
+            }
+            Outcome::File(outcome) => {
+                if let Some(purpose) = self.desk.finished(job) {
+                    self.disk_answered(cx, job, purpose, outcome);
+                }
+            }
+            Outcome::Login(_) => {}
+        }
+    }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {}
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.desk.next_report.is_some_and(|at| at <= cx.now) {
+            self.desk.next_report = None;
+            self.report(cx);
+        }
+        if self.desk.next_retry.is_some_and(|at| at <= cx.now) {
+            self.desk.next_retry = None;
+            self.retry(cx);
+        }
+    }
 
     /// When `handle_timeout` is next due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        None
+        let report = self.desk.next_report.map(|at| Deadline { at, timer: "transfer report" });
+        let retry = self.desk.next_retry.map(|at| Deadline { at, timer: "transfer retry" });
+        report.into_iter().chain(retry).min()
     }
 
     /// The next job for the database or the disk.
     pub fn poll_work(&mut self) -> Option<(Job, Work)> {
-        None
+        self.desk.work.pop_front()
     }
 
     /// The next message for the Control stream to a user whose link is up.
     pub fn poll_control(&mut self) -> Option<(Name, Control)> {
-        None
+        self.desk.controls.pop_front()
     }
 
     /// The next thing to tell.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.desk.outputs.pop_front()
     }
 }

@@ -1,0 +1,304 @@
+//! What both directions have in common: the next step of a transfer, pauses, ends, and what comes
+//! back from the database and the disk.
+
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, Control, TransferId};
+
+use super::desk::Purpose;
+use super::table::{LinkState, Paused, Stage, Transfer};
+use super::{Context, Job, Transfers, code, sending};
+use crate::work::{Direction, FileError, FileReply, StoreError, TransferState};
+
+/// What to say about an end.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// To the other side, once the end is durable.
+    tell: Option<fn(TransferId) -> Control>,
+    cancel: Option<CancelReason>,
+    /// To the person here.
+    reason: Option<String>,
+}
+
+impl Ending {
+    pub(super) fn told(control: fn(TransferId) -> Control) -> Self {
+        Self { tell: Some(control), ..Self::default() }
+    }
+
+    pub(super) fn cancelled(reason: CancelReason) -> Self {
+        Self { cancel: Some(reason), ..Self::default() }
+    }
+
+    pub(super) fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    fn control(&self, id: TransferId) -> Option<Control> {
+        match self.cancel {
+            Some(reason) => Some(Control::Cancel(id, reason)),
+            None => self.tell.map(|control| control(id)),
+        }
+    }
+}
+
+impl Transfers {
+    /// A transfer that is not over; tells when there is none.
+    pub(super) fn open(&mut self, number: u64) -> Option<&mut Transfer> {
+        match self.table.get_mut(number) {
+            None => {
+                self.desk.error(format!("There is no transfer {number}: '/files' lists them."));
+                None
+            }
+            Some(transfer) if matches!(transfer.stage, Stage::Over) => {
+                self.desk.error(format!("Transfer {number} is over."));
+                None
+            }
+            Some(transfer) => Some(transfer),
+        }
+    }
+
+    /// Does whatever can be done next for a transfer.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        match transfer.stage {
+            Stage::Hashing { .. }
+            | Stage::Recording
+            | Stage::Preparing { .. }
+            | Stage::Finishing => {}
+            Stage::Serving => self.serve_transfer(cx, number),
+            Stage::Idle => self.start(cx, number),
+            Stage::Fetching(_) => self.fetch_on(cx, number),
+            Stage::Over => {
+                if transfer.saving == 0
+                    && self.desk.link(&transfer.record.with) == LinkState::Up
+                    && let Some(control) = transfer.tell.take()
+                {
+                    self.desk.say(&transfer.record.with, control);
+                }
+            }
+        }
+    }
+
+    /// Says over a new link how things stand.
+    pub(super) fn introduce(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let (id, user) = (transfer.record.id, transfer.record.with.clone());
+        match transfer.stage {
+            Stage::Over | Stage::Hashing { .. } | Stage::Recording => return,
+            Stage::Serving => {
+                self.desk.say(&user, Control::Offer(sending::offer(&transfer.record)))
+            }
+            Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
+                if transfer.record.state == TransferState::Offered || transfer.saving > 0 {
+                    return;
+                }
+                transfer.tell = None;
+                self.desk.say(&user, Control::Accept(id));
+            }
+        }
+        if transfer.record.paused {
+            self.desk.say(&user, Control::Pause(id));
+        }
+        self.desk.show(transfer, cx.now);
+    }
+
+    /// Pauses, by the user or because the disk refuses.
+    pub(super) fn pause_here(&mut self, cx: &mut Context<'_>, number: u64, reason: Option<String>) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.record.paused = true;
+        transfer.reason = reason;
+        transfer.rate.clear();
+        self.desk.save(transfer);
+        self.desk.show(transfer, cx.now);
+        let control = Control::Pause(transfer.record.id);
+        let user = transfer.record.with.clone();
+        self.desk.say(&user, control);
+        self.start_waiting(cx);
+    }
+
+    pub(super) fn paused_by_peer(
+        &mut self,
+        cx: &mut Context<'_>,
+        user: &Name,
+        id: TransferId,
+        paused: Paused,
+    ) {
+        let Some(number) = self.table.find_with(user, id).map(|transfer| transfer.number) else {
+            return;
+        };
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if matches!(transfer.stage, Stage::Over) || transfer.peer_paused == paused {
+            return;
+        }
+        transfer.peer_paused = paused;
+        if paused == Paused::Yes {
+            transfer.rate.clear();
+        }
+        self.desk.show(transfer, cx.now);
+        self.advance(cx, number);
+        self.start_waiting(cx);
+    }
+
+    /// The other side says that it is over. Only the receiver can decline or complete.
+    pub(super) fn ended_by_peer(
+        &mut self,
+        cx: &mut Context<'_>,
+        user: &Name,
+        id: TransferId,
+        state: TransferState,
+    ) {
+        let Some(transfer) = self.table.find_with(user, id) else { return };
+        let is_receivers_word = matches!(state, TransferState::Declined | TransferState::Complete);
+        if matches!(transfer.stage, Stage::Over)
+            || (is_receivers_word && transfer.record.direction == Direction::Receiving)
+        {
+            return;
+        }
+        self.end(cx, transfer.number, state, Ending::default());
+    }
+
+    /// It is over: streams, partial file and tree go, the record stays.
+    pub(super) fn end(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        state: TransferState,
+        ending: Ending,
+    ) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let user = transfer.record.with.clone();
+        let id = transfer.record.id;
+        transfer.tell = ending.control(id);
+        transfer.reason = ending.reason;
+        if state == TransferState::Complete {
+            transfer.done = transfer.record.size;
+        }
+        transfer.record.state = state;
+        transfer.rate.clear();
+        let stage = std::mem::replace(&mut transfer.stage, Stage::Over);
+        if matches!(stage, Stage::Hashing { .. }) {
+            // Never offered, and never stored.
+            transfer.tell = None;
+        } else {
+            self.desk.save(transfer);
+        }
+        self.desk.forget(transfer);
+        self.desk.show(transfer, cx.now);
+        if let Stage::Fetching(mut fetch) = stage
+            && let Some(stream) = fetch.lose_stream()
+        {
+            self.fetching.remove(&(user.clone(), stream));
+            cx.streams.reset(&user, stream, code::OVER);
+            cx.streams.stop(&user, stream, code::OVER);
+        }
+        for key in self.served_streams(&user, id) {
+            self.drop_served(cx, &key, code::OVER);
+        }
+        self.start_waiting(cx);
+    }
+
+    /// The record is durable, or could not be made so.
+    pub(super) fn saved(&mut self, cx: &mut Context<'_>, number: u64, error: Option<StoreError>) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.saving -= 1;
+        if let Some(error) = error {
+            return self.not_saved(cx, number, &error);
+        }
+        if transfer.saving > 0 {
+            return;
+        }
+        match transfer.stage {
+            Stage::Recording => {
+                transfer.stage = Stage::Serving;
+                if self.desk.link(&transfer.record.with) == LinkState::Up {
+                    self.introduce(cx, number);
+                } else {
+                    self.desk.show(transfer, cx.now);
+                }
+            }
+            Stage::Idle => {
+                if let Some(control) = transfer.tell.take() {
+                    let user = transfer.record.with.clone();
+                    self.desk.say(&user, control);
+                }
+            }
+            Stage::Hashing { .. }
+            | Stage::Serving
+            | Stage::Preparing { .. }
+            | Stage::Fetching(_)
+            | Stage::Finishing
+            | Stage::Over => {}
+        }
+        self.advance(cx, number);
+    }
+
+    /// What is not durable is not promised to the other side.
+    fn not_saved(&mut self, cx: &mut Context<'_>, number: u64, error: &StoreError) {
+        self.desk.error(format!("Transfer {number}: {error}"));
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        match (&transfer.stage, &transfer.record.state) {
+            (Stage::Recording, _) => {
+                transfer.stage = Stage::Hashing { done: 0 };
+                let state = TransferState::Cancelled(CancelReason::SourceGone);
+                let ending = Ending::default().because(error.to_string());
+                self.end(cx, number, state, ending);
+            }
+            (Stage::Idle, TransferState::Running) if transfer.tell.is_some() => {
+                transfer.record.state = TransferState::Offered;
+                transfer.tell = None;
+                self.desk.show(transfer, cx.now);
+            }
+            (Stage::Over, TransferState::Complete) => transfer.tell = None,
+            _ => self.advance(cx, number),
+        }
+    }
+
+    pub(super) fn disk_answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        job: Job,
+        purpose: Purpose,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        match purpose {
+            Purpose::Save(_) | Purpose::Forget => {}
+            Purpose::Encode(key) => self.encoded(cx, job, &key, outcome),
+            Purpose::Hash(number) => {
+                self.disk_is_free(number);
+                self.hashed(cx, number, outcome);
+            }
+            Purpose::Prepare(number) => {
+                self.disk_is_free(number);
+                self.prepared(cx, number, outcome);
+            }
+            Purpose::Write { number, len } => {
+                self.disk_is_free(number);
+                self.written(cx, number, len, outcome);
+            }
+            Purpose::Finish(number) => {
+                self.disk_is_free(number);
+                self.finished(cx, number, outcome);
+            }
+        }
+    }
+
+    /// One job less under way. What a job left behind of a transfer that ended meanwhile goes.
+    fn disk_is_free(&mut self, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.busy -= 1;
+        if matches!(transfer.stage, Stage::Over) && transfer.busy == 0 {
+            self.desk.forget(transfer);
+        }
+    }
+
+    /// Shows what changed since the last report.
+    pub(super) fn report(&mut self, cx: &mut Context<'_>) {
+        for transfer in self.table.iter_mut().filter(|transfer| transfer.is_dirty) {
+            self.desk.show(transfer, cx.now);
+            // Once more when it stands still, so that nobody believes the last rate for ever.
+            if !matches!(transfer.stage, Stage::Over) && transfer.rate.per_second(cx.now) > 0 {
+                self.desk.show_soon(transfer, cx.now);
+            }
+        }
+        self.drop_stuck(cx);
+    }
+}

@@ -1,0 +1,149 @@
+//! What goes out: jobs for the database and the disk, messages to other users, lines to show.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wire::StreamId;
+use wire::app::name::Name;
+use wire::app::peer::Control;
+use wire::time::{Duration, Instant};
+
+use super::Job;
+use super::table::{LinkState, Transfer};
+use crate::output::Output;
+use crate::work::{Direction, FileRequest, Remove, StoreRequest, Work};
+
+/// Progress is shown at most this often.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// A stream of a user's link.
+pub(super) type StreamKey = (Name, StreamId);
+
+/// What a job is for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    Save(u64),
+    Hash(u64),
+    Prepare(u64),
+    Write { number: u64, len: u32 },
+    Finish(u64),
+    Encode(StreamKey),
+    Forget,
+}
+
+/// Queues that the app drains.
+#[derive(Debug)]
+pub(super) struct Desk {
+    jobs: BTreeMap<Job, Purpose>,
+    next_job: u64,
+    pub(super) work: VecDeque<(Job, Work)>,
+    pub(super) controls: VecDeque<(Name, Control)>,
+    pub(super) outputs: VecDeque<Output>,
+    /// Users whose link is up.
+    up: BTreeSet<Name>,
+    pub(super) next_report: Option<Instant>,
+    /// No stream is to be tried again before this.
+    pub(super) next_retry: Option<Instant>,
+}
+
+impl Desk {
+    /// Jobs are numbered from `first_job`.
+    pub(super) const fn new(first_job: u64) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            next_job: first_job,
+            work: VecDeque::new(),
+            controls: VecDeque::new(),
+            outputs: VecDeque::new(),
+            up: BTreeSet::new(),
+            next_report: None,
+            next_retry: None,
+        }
+    }
+
+    /// What this job was for; it may report again.
+    pub(super) fn purpose(&self, job: Job) -> Option<Purpose> {
+        self.jobs.get(&job).cloned()
+    }
+
+    /// What this job was for; it is done.
+    pub(super) fn finished(&mut self, job: Job) -> Option<Purpose> {
+        self.jobs.remove(&job)
+    }
+
+    /// Asks for a job.
+    pub(super) fn start(&mut self, purpose: Purpose, work: Work) -> Job {
+        let job = Job(self.next_job);
+        self.next_job = self.next_job.wrapping_add(1);
+        self.jobs.insert(job, purpose);
+        self.work.push_back((job, work));
+        job
+    }
+
+    /// Keeps the record as it is now.
+    pub(super) fn save(&mut self, transfer: &mut Transfer) {
+        transfer.saving += 1;
+        let request = StoreRequest::SaveTransfer(transfer.record.clone());
+        self.start(Purpose::Save(transfer.number), Work::Store(request));
+    }
+
+    /// Asks the disk for something that must come back before the next step.
+    pub(super) fn disk(&mut self, transfer: &mut Transfer, purpose: Purpose, request: FileRequest) {
+        transfer.busy += 1;
+        self.start(purpose, Work::File(request));
+    }
+
+    /// Has the disk close and remove everything that is not the file itself.
+    pub(super) fn forget(&mut self, transfer: &Transfer) {
+        let id = transfer.record.id;
+        let direction: Direction = transfer.record.direction;
+        let request = FileRequest::Forget { id, direction, remove: Remove::Partial };
+        self.start(Purpose::Forget, Work::File(request));
+    }
+
+    /// Whether the user's link is up.
+    pub(super) fn link(&self, user: &Name) -> LinkState {
+        if self.up.contains(user) { LinkState::Up } else { LinkState::Down }
+    }
+
+    pub(super) fn link_up(&mut self, user: &Name) {
+        self.up.insert(user.clone());
+    }
+
+    pub(super) fn link_down(&mut self, user: &Name) {
+        self.up.remove(user);
+        self.controls.retain(|(to, _)| to != user);
+    }
+
+    /// Says something to the user, if his link is up.
+    pub(super) fn say(&mut self, user: &Name, control: Control) {
+        if self.link(user) == LinkState::Up {
+            self.controls.push_back((user.clone(), control));
+        }
+    }
+
+    /// Shows a transfer now.
+    pub(super) fn show(&mut self, transfer: &mut Transfer, now: Instant) {
+        transfer.is_dirty = false;
+        let file = transfer.line(now, self.link(&transfer.record.with));
+        self.outputs.push_back(Output::File { file });
+    }
+
+    /// Shows a transfer with the next report.
+    pub(super) fn show_soon(&mut self, transfer: &mut Transfer, now: Instant) {
+        transfer.is_dirty = true;
+        self.report_at(now);
+    }
+
+    /// Makes sure that a report is due within the usual time.
+    pub(super) fn report_at(&mut self, now: Instant) {
+        self.next_report.get_or_insert(now + REPORT);
+    }
+
+    pub(super) fn retry_at(&mut self, at: Instant) {
+        self.next_retry = Some(self.next_retry.map_or(at, |next| next.min(at)));
+    }
+
+    pub(super) fn error(&mut self, text: String) {
+        self.outputs.push_back(Output::Error { text });
+    }
+}

@@ -1,0 +1,391 @@
+//! The receiver's side: offers, and fetching what was accepted.
+
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
+
+use super::desk::Purpose;
+use super::fetch::{Broken, Fetch};
+use super::table::{LinkState, Stage, Transfer};
+use super::{Context, Ending, Transfers, code};
+use crate::output::Output;
+use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState};
+
+/// Most offers of one user, and of all, that may wait for an answer. Those beyond are passed
+/// over; the sender repeats them on the next link.
+const MAX_OFFERS_OF_USER: usize = 100;
+const MAX_OFFERS: usize = 1000;
+/// Most files that are fetched at once; others wait for their turn.
+const MAX_ACTIVE: usize = 8;
+/// Largest file: beyond any disk, and every sum of sizes fits.
+const MAX_SIZE: u64 = 1 << 60;
+
+/// The line that tells of an offer.
+pub(super) fn offer_line(transfer: &Transfer) -> Output {
+    let record = &transfer.record;
+    Output::FileOffer {
+        id: transfer.number,
+        from: record.with.to_string(),
+        name: record.name.clone(),
+        size: record.size,
+        media_type: record.media_type.clone(),
+        blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+impl Transfers {
+    /// Somebody offers a file, or repeats an offer.
+    pub(super) fn on_offer(&mut self, cx: &mut Context<'_>, user: &Name, offer: Offer) {
+        let id = offer.id;
+        if let Some(transfer) = self.table.find(id) {
+            // A number that is taken by another transfer says nothing about that one.
+            let record = &transfer.record;
+            if record.with == *user && record.direction == Direction::Receiving {
+                let number = transfer.number;
+                self.answer_again(number);
+            }
+            return;
+        }
+        if offer.name.len() > MAX_FILE_NAME
+            || offer.media_type.len() > MAX_MEDIA_TYPE
+            || offer.size > MAX_SIZE
+        {
+            return self.desk.say(user, Control::Decline(id));
+        }
+        if self.has_too_many_offers(user) {
+            return;
+        }
+        let is_welcome = self.policy.auto_accept.is_some_and(|limit| offer.size <= limit);
+        let record = TransferRecord {
+            direction: Direction::Receiving,
+            id,
+            with: user.clone(),
+            name: offer.name,
+            path: None,
+            size: offer.size,
+            media_type: offer.media_type,
+            root: offer.root,
+            at: cx.unix_ms,
+            state: TransferState::Offered,
+            paused: false,
+        };
+        let number = self.table.insert(record, Stage::Idle);
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        self.desk.outputs.push_back(offer_line(transfer));
+        if is_welcome {
+            self.accept_offer(cx, number);
+        } else {
+            self.desk.save(transfer);
+        }
+    }
+
+    fn has_too_many_offers(&self, user: &Name) -> bool {
+        let offers = || {
+            self.table.iter().map(|transfer| &transfer.record).filter(|record| {
+                record.state == TransferState::Offered && record.direction == Direction::Receiving
+            })
+        };
+        offers().count() >= MAX_OFFERS
+            || offers().filter(|record| record.with == *user).count() >= MAX_OFFERS_OF_USER
+    }
+
+    /// The sender has not heard, or not kept, our answer.
+    fn answer_again(&mut self, number: u64) {
+        let Some(transfer) = self.table.get(number) else { return };
+        let id = transfer.record.id;
+        if transfer.saving > 0 {
+            return; // Told when it is durable.
+        }
+        let answer = match transfer.record.state {
+            TransferState::Offered => return,
+            TransferState::Running => Control::Accept(id),
+            TransferState::Complete => Control::Complete(id),
+            TransferState::Declined => Control::Decline(id),
+            TransferState::Cancelled(reason) => Control::Cancel(id, reason),
+            TransferState::CancelledByPeer(_) => Control::Cancel(id, CancelReason::User),
+        };
+        let user = transfer.record.with.clone();
+        self.desk.say(&user, answer);
+    }
+
+    /// The offer that a command means; tells when it is not clear.
+    pub(super) fn offered(&mut self, id: Option<u64>) -> Option<u64> {
+        let is_offered = |transfer: &Transfer| {
+            transfer.record.direction == Direction::Receiving
+                && transfer.record.state == TransferState::Offered
+        };
+        if let Some(number) = id {
+            let transfer = self.open(number)?;
+            if is_offered(transfer) {
+                return Some(number);
+            }
+            self.desk.error(format!("Transfer {number} does not wait for an answer."));
+            return None;
+        }
+        let mut offered = self.table.iter().filter(|transfer| is_offered(transfer));
+        match (offered.next().map(|transfer| transfer.number), offered.next()) {
+            (Some(number), None) => Some(number),
+            (Some(_), Some(_)) => {
+                let text = "Several files are offered: say which number ('/files' lists them).";
+                self.desk.error(text.to_owned());
+                None
+            }
+            (None, _) => {
+                self.desk.error("No file is offered.".to_owned());
+                None
+            }
+        }
+    }
+
+    /// The user, or the policy, takes it: told to the sender once it is durable.
+    pub(super) fn accept_offer(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.record.state = TransferState::Running;
+        transfer.tell = Some(Control::Accept(transfer.record.id));
+        self.desk.save(transfer);
+        self.desk.show(transfer, cx.now);
+    }
+
+    /// Has the disk make ready, when it is this transfer's turn.
+    pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
+        let active = self.table.iter().filter(|transfer| self.is_active(transfer)).count();
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let record = &transfer.record;
+        let may_start = matches!(transfer.stage, Stage::Idle)
+            && record.state == TransferState::Running
+            && transfer.may_flow()
+            && transfer.saving == 0
+            && transfer.busy == 0
+            && self.desk.link(&record.with) == LinkState::Up
+            && active < MAX_ACTIVE;
+        if !may_start {
+            return;
+        }
+        let request = FileRequest::Prepare {
+            id: record.id,
+            name: record.name.clone(),
+            size: record.size,
+            root: record.root,
+        };
+        transfer.stage = Stage::Preparing { done: 0 };
+        self.desk.disk(transfer, Purpose::Prepare(number), request);
+        self.desk.show(transfer, cx.now);
+    }
+
+    /// Somebody's turn may have come.
+    pub(super) fn start_waiting(&mut self, cx: &mut Context<'_>) {
+        let is_waiting = |transfer: &&Transfer| {
+            matches!(transfer.stage, Stage::Idle) && transfer.record.state == TransferState::Running
+        };
+        let waiting: Vec<u64> =
+            self.table.iter().filter(is_waiting).map(|transfer| transfer.number).collect();
+        for number in waiting {
+            self.start(cx, number);
+        }
+    }
+
+    fn is_active(&self, transfer: &Transfer) -> bool {
+        matches!(transfer.stage, Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing)
+            && transfer.may_flow()
+            && self.desk.link(&transfer.record.with) == LinkState::Up
+    }
+
+    pub(super) fn checking(&mut self, cx: &mut Context<'_>, number: u64, done: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if let Stage::Preparing { done: so_far } = &mut transfer.stage {
+            *so_far = done;
+            self.desk.show_soon(transfer, cx.now);
+        }
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if !matches!(transfer.stage, Stage::Preparing { .. }) {
+            return;
+        }
+        match outcome {
+            Ok(FileReply::Ready { present }) => {
+                let size = transfer.record.size;
+                let fetch = Fetch::new(size, &present);
+                transfer.done = size - fetch.remaining();
+                transfer.stage = Stage::Fetching(Box::new(fetch));
+                self.desk.show(transfer, cx.now);
+                self.fetch_on(cx, number);
+            }
+            outcome => self.disk_refused(cx, number, outcome.err()),
+        }
+    }
+
+    /// Reads answers, asks for more, and ends when nothing is missing.
+    pub(super) fn fetch_on(&mut self, cx: &mut Context<'_>, number: u64) {
+        self.open_stream(cx, number);
+        match self.exchange(cx, number) {
+            Ok(()) => {}
+            Err(Broken::Lost) => return self.lose_stream(cx, number),
+            Err(Broken::Lie) => return self.give_up_corrupt(cx, number),
+        }
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
+        if fetch.remaining() > 0 || transfer.busy > 0 {
+            return;
+        }
+        if let Some(stream) = fetch.lose_stream() {
+            let key = (transfer.record.with.clone(), stream);
+            cx.streams.finish(&key.0, stream);
+            self.fetching.remove(&key);
+        }
+        transfer.stage = Stage::Finishing;
+        let request = FileRequest::Finish { id: transfer.record.id };
+        self.desk.disk(transfer, Purpose::Finish(number), request);
+    }
+
+    /// Opens a stream when one is needed and may be.
+    fn open_stream(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let may_flow = transfer.may_flow();
+        let user = transfer.record.with.clone();
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
+        let is_needed = fetch.stream().is_none() && fetch.has_more_to_ask();
+        let is_time = fetch.retry_at.is_none_or(|at| at <= cx.now);
+        if !is_needed || !is_time || !may_flow || self.desk.link(&user) == LinkState::Down {
+            return;
+        }
+        match cx.streams.open(&user) {
+            Ok(stream) => {
+                fetch.begin(stream);
+                self.fetching.insert((user, stream), number);
+            }
+            Err(_) => self.desk.retry_at(fetch.retry_later(cx.now)),
+        }
+    }
+
+    fn exchange(&mut self, cx: &mut Context<'_>, number: u64) -> Result<(), Broken> {
+        let sharers = self.fetching.len() as u64;
+        let Some(transfer) = self.table.get_mut(number) else { return Ok(()) };
+        let may_flow = transfer.may_flow();
+        let (id, user) = (transfer.record.id, transfer.record.with.clone());
+        let rate = transfer.rate.per_second(cx.now);
+        loop {
+            let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
+            let Some(answer) = fetch.next_answer(&user, cx.streams)? else { break };
+            let purpose = Purpose::Write { number, len: answer.len };
+            let request = FileRequest::Write {
+                id,
+                offset: answer.offset,
+                len: answer.len,
+                encoded: answer.encoded,
+            };
+            self.desk.disk(transfer, purpose, request);
+        }
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
+        if may_flow {
+            fetch.ask(id, rate, sharers);
+        }
+        fetch.send(&user, cx.streams)
+    }
+
+    /// The stream is of no more use while the link is up: another is tried after a while.
+    pub(super) fn lose_stream(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let user = transfer.record.with.clone();
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
+        if let Some(stream) = fetch.lose_stream() {
+            self.fetching.remove(&(user.clone(), stream));
+            cx.streams.reset(&user, stream, code::OVER);
+            cx.streams.stop(&user, stream, code::OVER);
+        }
+        self.desk.retry_at(fetch.retry_later(cx.now));
+    }
+
+    pub(super) fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        len: u32,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let Stage::Fetching(fetch) = &mut transfer.stage else {
+            return self.advance(cx, number);
+        };
+        match outcome {
+            Ok(FileReply::Written) => {
+                fetch.written(len);
+                transfer.done += u64::from(len);
+                transfer.rate.add(cx.now, u64::from(len));
+                self.desk.show_soon(transfer, cx.now);
+                self.fetch_on(cx, number);
+            }
+            outcome => self.disk_refused(cx, number, outcome.err()),
+        }
+    }
+
+    pub(super) fn finished(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if !matches!(transfer.stage, Stage::Finishing) {
+            return;
+        }
+        match outcome {
+            Ok(FileReply::Finished { path }) => {
+                if let Some(name) = path.file_name() {
+                    transfer.record.name = name.to_string_lossy().into_owned();
+                }
+                transfer.record.path = Some(path);
+                let ending = Ending::told(Control::Complete);
+                self.end(cx, number, TransferState::Complete, ending);
+            }
+            outcome => self.disk_refused(cx, number, outcome.err()),
+        }
+    }
+
+    /// Streams that failed and may be tried again now.
+    pub(super) fn retry(&mut self, cx: &mut Context<'_>) {
+        let mut due = Vec::new();
+        for transfer in self.table.iter() {
+            let Stage::Fetching(fetch) = &transfer.stage else { continue };
+            match fetch.retry_at {
+                Some(at) if at <= cx.now => due.push(transfer.number),
+                Some(at) => self.desk.retry_at(at),
+                None => {}
+            }
+        }
+        for number in due {
+            self.advance(cx, number);
+        }
+    }
+
+    /// The disk did not do it: what arrived is wrong, or there is no room for what is right.
+    fn disk_refused(&mut self, cx: &mut Context<'_>, number: u64, error: Option<FileError>) {
+        let reason = match error {
+            Some(FileError::Corrupt) => return self.give_up_corrupt(cx, number),
+            Some(error) => error.to_string(),
+            None => "the disk gave no answer".to_owned(),
+        };
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let user = transfer.record.with.clone();
+        let stage = std::mem::replace(&mut transfer.stage, Stage::Idle);
+        if let Stage::Fetching(mut fetch) = stage
+            && let Some(stream) = fetch.lose_stream()
+        {
+            self.fetching.remove(&(user.clone(), stream));
+            cx.streams.reset(&user, stream, code::OVER);
+            cx.streams.stop(&user, stream, code::OVER);
+        }
+        self.pause_here(cx, number, Some(reason));
+    }
+
+    /// The first wrong group ends it.
+    fn give_up_corrupt(&mut self, cx: &mut Context<'_>, number: u64) {
+        let reason = CancelReason::Corrupt;
+        self.end(cx, number, TransferState::Cancelled(reason), Ending::cancelled(reason));
+    }
+}

@@ -1,0 +1,310 @@
+//! The sender's side: hashing, offering, and serving whoever accepted.
+
+use std::path::PathBuf;
+
+use rand_core::RngCore;
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, Control, Offer, TransferId};
+use wire::time::Duration;
+
+use super::desk::{Purpose, StreamKey};
+use super::serve::{Get, Next};
+use super::table::Stage;
+use super::{Context, Ending, Job, Transfers, code};
+use crate::work::{
+    Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState, Work,
+};
+
+/// Bytes read for one user, and for all, that wait for streams: beyond this, requests wait.
+const MAX_HELD_FOR_USER: u64 = 8 << 20;
+const MAX_HELD: u64 = 24 << 20;
+/// A stream that takes nothing for this long is given up; an honest receiver opens another.
+const MAX_STUCK: Duration = Duration::from_secs(60);
+
+/// What is said of a file of ours.
+pub(super) fn offer(record: &TransferRecord) -> Offer {
+    Offer {
+        id: record.id,
+        name: record.name.clone(),
+        size: record.size,
+        media_type: record.media_type.clone(),
+        root: record.root,
+    }
+}
+
+/// What to do with a request.
+enum Verdict {
+    Serve,
+    /// Not yet: the acceptance is still on its way, or this side pauses.
+    Hold,
+    Refuse,
+}
+
+impl Transfers {
+    pub(super) fn begin_sending(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {
+        let mut id = TransferId([0; 16]);
+        self.rng.fill_bytes(&mut id.0);
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let record = TransferRecord {
+            direction: Direction::Sending,
+            id,
+            with: to,
+            name,
+            path: Some(path.clone()),
+            size: 0,
+            media_type: String::new(),
+            root: [0; 32],
+            at: cx.unix_ms,
+            state: TransferState::Offered,
+            paused: false,
+        };
+        let number = self.table.insert(record, Stage::Hashing { done: 0 });
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        self.desk.disk(transfer, Purpose::Hash(number), FileRequest::Hash { id, path });
+        self.desk.show(transfer, cx.now);
+    }
+
+    pub(super) fn hashing(&mut self, cx: &mut Context<'_>, number: u64, done: u64, size: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if let Stage::Hashing { done: so_far } = &mut transfer.stage {
+            *so_far = done;
+            transfer.record.size = size;
+            self.desk.show_soon(transfer, cx.now);
+        }
+    }
+
+    pub(super) fn hashed(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if !matches!(transfer.stage, Stage::Hashing { .. }) {
+            return;
+        }
+        match outcome {
+            Ok(FileReply::Hashed { path, name, size, root, media_type }) => {
+                let record = &mut transfer.record;
+                record.path = Some(path);
+                record.name = name;
+                record.size = size;
+                record.root = root;
+                record.media_type = media_type;
+                record.at = cx.unix_ms;
+                transfer.stage = Stage::Recording;
+                self.desk.save(transfer);
+            }
+            outcome => {
+                let why = outcome.err().map_or_else(String::new, |error| error.to_string());
+                let state = TransferState::Cancelled(CancelReason::SourceGone);
+                self.end(cx, number, state, Ending::default().because(why));
+            }
+        }
+    }
+
+    /// The receiver wants it.
+    pub(super) fn on_accept(&mut self, cx: &mut Context<'_>, user: &Name, id: TransferId) {
+        let transfer = self.table.find_with(user, id);
+        let sending = transfer.filter(|transfer| transfer.record.direction == Direction::Sending);
+        let Some(number) = sending.map(|transfer| transfer.number) else {
+            return self.desk.say(user, Control::Unknown(id));
+        };
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        match transfer.record.state {
+            TransferState::Offered if matches!(transfer.stage, Stage::Serving) => {
+                transfer.record.state = TransferState::Running;
+                self.desk.save(transfer);
+                self.desk.show(transfer, cx.now);
+                self.serve_transfer(cx, number);
+            }
+            TransferState::Offered | TransferState::Running => {}
+            TransferState::Cancelled(reason) => self.desk.say(user, Control::Cancel(id, reason)),
+            TransferState::Complete
+            | TransferState::Declined
+            | TransferState::CancelledByPeer(_) => self.desk.say(user, Control::Unknown(id)),
+        }
+    }
+
+    /// Goes on with every stream of a transfer.
+    pub(super) fn serve_transfer(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get(number) else { return };
+        let (user, id) = (transfer.record.with.clone(), transfer.record.id);
+        for key in self.served_streams(&user, id) {
+            self.serve_on(cx, &key);
+        }
+    }
+
+    /// The streams over which a user fetches this transfer.
+    pub(super) fn served_streams(&self, user: &Name, id: TransferId) -> Vec<StreamKey> {
+        self.serving
+            .iter()
+            .filter(|((with, _), serving)| with == user && serving.id() == Some(id))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Answers as far as stream, disk and bounds allow.
+    pub(super) fn serve_on(&mut self, cx: &mut Context<'_>, key: &StreamKey) {
+        loop {
+            let (user, stream) = key;
+            let Some(serving) = self.serving.get_mut(key) else { return };
+            match serving.write(cx.now, user, *stream, cx.streams) {
+                Ok(Some(get)) => self.served(cx, user, get),
+                Ok(None) => {}
+                Err(_) => return self.drop_served(cx, key, code::OVER),
+            }
+            let Some(serving) = self.serving.get_mut(key) else { return };
+            match serving.next(user, *stream, cx.streams) {
+                Next::Wait => {
+                    if serving.stuck_since.is_some() {
+                        self.desk.report_at(cx.now);
+                    }
+                    return;
+                }
+                Next::End => {
+                    cx.streams.finish(user, *stream);
+                    self.serving.remove(key);
+                    return;
+                }
+                Next::Refuse => return self.drop_served(cx, key, code::REFUSED),
+                Next::Encode(get) => match self.judge(user, get) {
+                    Verdict::Serve if self.has_room(user, get) => self.encode(key, get),
+                    Verdict::Serve | Verdict::Hold => return,
+                    Verdict::Refuse => return self.drop_served(cx, key, code::REFUSED),
+                },
+            }
+        }
+    }
+
+    /// Gives a request to the disk.
+    fn encode(&mut self, key: &StreamKey, get: Get) {
+        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        let record = &transfer.record;
+        let Some(path) = record.path.clone() else { return };
+        let request = FileRequest::Encode {
+            id: get.id,
+            path,
+            size: record.size,
+            root: record.root,
+            offset: get.offset,
+            len: get.len,
+        };
+        let job = self.desk.start(Purpose::Encode(key.clone()), Work::File(request));
+        if let Some(serving) = self.serving.get_mut(key) {
+            serving.waiting = None;
+            serving.encoding = Some((job, get));
+        }
+        self.last_served = Some(key.clone());
+    }
+
+    pub(super) fn encoded(
+        &mut self,
+        cx: &mut Context<'_>,
+        job: Job,
+        key: &StreamKey,
+        outcome: Result<FileReply, FileError>,
+    ) {
+        // The stream, or the one that had its number before, may be gone.
+        let Some(serving) = self.serving.get_mut(key) else { return self.serve_waiting(cx) };
+        let Some((_, get)) = serving.encoding.filter(|(encoding, _)| *encoding == job) else {
+            return;
+        };
+        match outcome {
+            Ok(FileReply::Encoded(encoded)) => {
+                serving.answer(cx.now, &encoded);
+                self.serve_on(cx, key);
+                self.serve_waiting(cx);
+            }
+            outcome => {
+                let error = outcome.err();
+                let reason = match &error {
+                    Some(FileError::SourceChanged) => CancelReason::SourceChanged,
+                    _ => CancelReason::SourceGone,
+                };
+                let why = error.map_or_else(String::new, |error| error.to_string());
+                let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+                let ending = Ending::cancelled(reason).because(why);
+                self.end(cx, transfer.number, TransferState::Cancelled(reason), ending);
+            }
+        }
+    }
+
+    /// Requests that waited for room, the one after the last that was served first.
+    pub(super) fn serve_waiting(&mut self, cx: &mut Context<'_>) {
+        let waiting: Vec<StreamKey> = self
+            .serving
+            .iter()
+            .filter(|(_, serving)| serving.waiting.is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let after = waiting.partition_point(|key| Some(key) <= self.last_served.as_ref());
+        for key in waiting[after..].iter().chain(&waiting[..after]) {
+            self.serve_on(cx, key);
+        }
+    }
+
+    /// Gives up a stream that somebody opened.
+    pub(super) fn drop_served(&mut self, cx: &mut Context<'_>, key: &StreamKey, code: u32) {
+        if self.serving.remove(key).is_some() {
+            cx.streams.reset(&key.0, key.1, code);
+            cx.streams.stop(&key.0, key.1, code);
+            self.serve_waiting(cx);
+        }
+    }
+
+    /// Gives up streams that have taken nothing for long.
+    pub(super) fn drop_stuck(&mut self, cx: &mut Context<'_>) {
+        let is_stuck = |since| cx.now - since >= MAX_STUCK;
+        let stuck: Vec<StreamKey> = self
+            .serving
+            .iter()
+            .filter(|(_, serving)| serving.stuck_since.is_some_and(is_stuck))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in stuck {
+            self.drop_served(cx, &key, code::STALLED);
+        }
+        if self.serving.values().any(|serving| serving.stuck_since.is_some()) {
+            self.desk.report_at(cx.now);
+        }
+    }
+
+    fn judge(&self, user: &Name, get: Get) -> Verdict {
+        let Some(transfer) = self.table.find_with(user, get.id) else { return Verdict::Refuse };
+        let is_served = matches!(transfer.stage, Stage::Serving)
+            && transfer.record.direction == Direction::Sending;
+        if !is_served || !get.fits(transfer.record.size) {
+            Verdict::Refuse
+        } else if transfer.record.state == TransferState::Offered || transfer.record.paused {
+            Verdict::Hold
+        } else {
+            Verdict::Serve
+        }
+    }
+
+    /// Whether memory allows to read this for the user now.
+    fn has_room(&self, user: &Name, get: Get) -> bool {
+        let len = u64::from(get.len);
+        let held = |only: Option<&Name>| -> u64 {
+            self.serving
+                .iter()
+                .filter(|((with, _), _)| only.is_none_or(|only| only == with))
+                .map(|(_, serving)| serving.held())
+                .sum()
+        };
+        held(Some(user)) + len <= MAX_HELD_FOR_USER && held(None) + len <= MAX_HELD
+    }
+
+    /// A whole answer went to the stream.
+    fn served(&mut self, cx: &mut Context<'_>, user: &Name, get: Get) {
+        let Some(number) = self.table.find_with(user, get.id).map(|transfer| transfer.number)
+        else {
+            return;
+        };
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.done = get.offset + u64::from(get.len);
+        transfer.rate.add(cx.now, u64::from(get.len));
+        self.desk.show_soon(transfer, cx.now);
+    }
+}

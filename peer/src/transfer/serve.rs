@@ -1,0 +1,196 @@
+//! The sender's end of one Bulk stream: requests as they arrive, and answers as far as the
+//! stream takes them. At most one range is read from the disk or waits for the stream at a time,
+//! and no further request is read before it is gone.
+
+use wire::app::framing::{Deframer, FramingError};
+use wire::app::name::Name;
+use wire::app::peer::{BulkRequest, MAX_RANGE, TransferId};
+use wire::time::Instant;
+use wire::{Read, StreamId, WriteError};
+
+use super::Job;
+use super::links::BulkStreams;
+
+/// Requests are read in pieces of this many bytes: a few dozen at a time.
+const PIECE: usize = 1024;
+
+/// Ranges begin at multiples of this.
+const GROUP: u64 = 16 << 10;
+
+/// What the other side asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Get {
+    pub(super) id: TransferId,
+    pub(super) offset: u64,
+    pub(super) len: u32,
+}
+
+impl Get {
+    /// Whether it is a range of a file of `size` bytes that may be asked for.
+    pub(super) fn fits(&self, size: u64) -> bool {
+        let end = self.offset.checked_add(u64::from(self.len));
+        let ends_well =
+            end.is_some_and(|end| end == size || (end < size && end.is_multiple_of(GROUP)));
+        self.offset.is_multiple_of(GROUP) && (1..=MAX_RANGE).contains(&self.len) && ends_well
+    }
+}
+
+/// A stream that a receiver opened.
+#[derive(Debug, Default)]
+pub(super) struct Serving {
+    requests: Deframer,
+    is_readable: bool,
+    has_ended: bool,
+    /// The transfer that it is for: the first request says it.
+    id: Option<TransferId>,
+    /// A request that was read and not yet given to the disk.
+    pub(super) waiting: Option<Get>,
+    /// A request that the disk works on.
+    pub(super) encoding: Option<(Job, Get)>,
+    /// An answer, and how much of it the stream has taken.
+    answer: Vec<u8>,
+    sent: usize,
+    answering: Option<Get>,
+    /// Since when the stream has taken nothing of it.
+    pub(super) stuck_since: Option<Instant>,
+}
+
+/// What to do next for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait for the stream or the disk.
+    Wait,
+    /// This request may be given to the disk.
+    Encode(Get),
+    /// The receiver has ended its side and has every answer.
+    End,
+    /// The receiver breaks the rules, or the stream is gone.
+    Refuse,
+}
+
+impl Serving {
+    /// There is something to read.
+    pub(super) fn note_readable(&mut self) {
+        self.is_readable = true;
+    }
+
+    /// The transfer that it is for, when it has said so.
+    pub(super) const fn id(&self) -> Option<TransferId> {
+        self.id
+    }
+
+    /// Bytes held here.
+    pub(super) fn held(&self) -> u64 {
+        let encoding = self.encoding.map_or(0, |(_, get)| u64::from(get.len));
+        encoding + (self.answer.len() - self.sent) as u64
+    }
+
+    /// Reads the next request, when nothing else is under way.
+    pub(super) fn next(
+        &mut self,
+        user: &Name,
+        stream: StreamId,
+        streams: &mut dyn BulkStreams,
+    ) -> Next {
+        if self.encoding.is_some() || self.answering.is_some() {
+            return Next::Wait;
+        }
+        loop {
+            if let Some(get) = self.waiting {
+                return Next::Encode(get);
+            }
+            match self.parse() {
+                Ok(true) => {}
+                Ok(false) if self.has_ended => return Next::End,
+                Ok(false) if !self.is_readable => return Next::Wait,
+                Ok(false) => match streams.read(user, stream, PIECE, self.requests.buffer()) {
+                    Ok(Read::More) => {}
+                    Ok(Read::Blocked) => self.is_readable = false,
+                    Ok(Read::End) => self.has_ended = true,
+                    Err(_) => return Next::Refuse,
+                },
+                Err(_) => return Next::Refuse,
+            }
+        }
+    }
+
+    /// Takes a whole request out of what was read; says whether there was one.
+    fn parse(&mut self) -> Result<bool, FramingError> {
+        let Some(BulkRequest::Get { id, offset, len }) = self.requests.next()? else {
+            return Ok(false);
+        };
+        if *self.id.get_or_insert(id) != id {
+            return Err(FramingError::Malformed);
+        }
+        self.waiting = Some(Get { id, offset, len });
+        Ok(true)
+    }
+
+    /// The disk has encoded what was asked for.
+    pub(super) fn answer(&mut self, now: Instant, encoded: &[u8]) {
+        let Some((_, get)) = self.encoding.take() else { return };
+        let len = u32::try_from(encoded.len()).expect("at most MAX_RANGE and its tree");
+        self.answer = Vec::with_capacity(4 + encoded.len());
+        self.answer.extend(len.to_be_bytes());
+        self.answer.extend_from_slice(encoded);
+        self.sent = 0;
+        self.answering = Some(get);
+        self.stuck_since = Some(now);
+    }
+
+    /// Gives the stream as much of the answer as it takes. The request, when that was all.
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        user: &Name,
+        stream: StreamId,
+        streams: &mut dyn BulkStreams,
+    ) -> Result<Option<Get>, WriteError> {
+        if self.answering.is_none() {
+            return Ok(None);
+        }
+        let taken = streams.write(user, stream, &self.answer[self.sent..])?;
+        self.sent += taken;
+        if taken > 0 {
+            self.stuck_since = Some(now);
+        }
+        if self.sent < self.answer.len() {
+            return Ok(None);
+        }
+        self.answer = Vec::new();
+        self.sent = 0;
+        self.stuck_since = None;
+        Ok(self.answering.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ranges_of_the_file_are_served() {
+        let get = |offset, len| Get { id: TransferId([0; 16]), offset, len };
+        let size = 100_000;
+        assert!(get(0, 16384).fits(size));
+        assert!(get(16384, 83_616).fits(size), "to the end");
+        assert!(get(98_304, 1_696).fits(size));
+        for (offset, len) in [
+            (0, 0),
+            (1, 16384),
+            (0, 16383),
+            (0, 100_001),
+            (98_304, 1_695),
+            (98_304, 16384),
+            (114_688, 16384),
+            (u64::MAX, 16384),
+            (u64::MAX - 16383, 16384),
+            (0, u32::MAX),
+        ] {
+            assert!(!get(offset, len).fits(size), "{offset} {len}");
+        }
+        assert!(get(0, MAX_RANGE).fits(1 << 40));
+        assert!(!get(0, MAX_RANGE + 16384).fits(1 << 40));
+        assert!(!get(0, 0).fits(0), "an empty file needs no request");
+    }
+}

@@ -1,0 +1,250 @@
+//! The list of transfers: each with its number, its record, and where it stands in this run.
+
+use std::collections::BTreeMap;
+
+use wire::app::name::Name;
+use wire::app::peer::{CancelReason, Control, TransferId};
+use wire::time::Instant;
+
+use super::fetch::Fetch;
+use super::rate::Rate;
+use crate::output::FileLine;
+use crate::work::{Direction, TransferRecord, TransferState};
+
+/// Most transfers that are over and still listed.
+const MAX_OVER: usize = 200;
+
+/// One transfer.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) number: u64,
+    pub(super) record: TransferRecord,
+    pub(super) stage: Stage,
+    /// Whether the other side has paused it.
+    pub(super) peer_paused: Paused,
+    /// Bytes verified here (receiving) or given to the other side (sending).
+    pub(super) done: u64,
+    pub(super) rate: Rate,
+    /// Why it stands or ended, for the person.
+    pub(super) reason: Option<String>,
+    /// What the other side must hear once the record is durable.
+    pub(super) tell: Option<Control>,
+    /// Saves and jobs for the disk that have not come back.
+    pub(super) saving: u32,
+    pub(super) busy: u32,
+    /// Whether something was not yet shown.
+    pub(super) is_dirty: bool,
+}
+
+/// Whether somebody pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paused {
+    Yes,
+    No,
+}
+
+/// What is being done for a transfer in this run.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Sending: the file is being hashed; `record` is not complete and not stored.
+    Hashing { done: u64 },
+    /// Sending: the record is being stored for the first time; not offered before it is.
+    Recording,
+    /// Sending: offered, or serving whoever accepted.
+    Serving,
+    /// Receiving: offered, or waiting for a link, for the user, or for others to end.
+    Idle,
+    /// Receiving: the disk looks for what is already there.
+    Preparing { done: u64 },
+    /// Receiving: asking, verifying, writing.
+    Fetching(Box<Fetch>),
+    /// Receiving: everything is there and gets its final name.
+    Finishing,
+    /// Nothing more happens.
+    Over,
+}
+
+impl Transfer {
+    pub(super) fn new(number: u64, record: TransferRecord, stage: Stage) -> Self {
+        Self {
+            number,
+            record,
+            stage,
+            peer_paused: Paused::No,
+            done: 0,
+            rate: Rate::default(),
+            reason: None,
+            tell: None,
+            saving: 0,
+            busy: 0,
+            is_dirty: false,
+        }
+    }
+
+    /// Whether neither side pauses.
+    pub(super) fn may_flow(&self) -> bool {
+        !self.record.paused && self.peer_paused == Paused::No
+    }
+
+    /// The line that shows it.
+    pub(super) fn line(&self, now: Instant, link: LinkState) -> FileLine {
+        let (state, reason) = self.state(link);
+        let rate = if state == "running" { self.rate.per_second(now) } else { 0 };
+        let done = match self.stage {
+            Stage::Hashing { done } | Stage::Preparing { done } => done,
+            Stage::Recording
+            | Stage::Serving
+            | Stage::Idle
+            | Stage::Fetching(_)
+            | Stage::Finishing
+            | Stage::Over => self.done,
+        };
+        let is_ours = self.record.direction == Direction::Sending;
+        let has_file = is_ours || self.record.state == TransferState::Complete;
+        FileLine {
+            id: self.number,
+            direction: self.record.direction,
+            with: self.record.with.to_string(),
+            name: self.record.name.clone(),
+            size: self.record.size,
+            done,
+            rate,
+            eta: (rate > 0).then(|| (self.record.size - done.min(self.record.size)) / rate),
+            state,
+            paused_by: match (self.record.paused, self.peer_paused) {
+                _ if state != "paused" => None,
+                (true, Paused::Yes) => Some("both"),
+                (true, Paused::No) => Some("you"),
+                (false, Paused::Yes) => Some("them"),
+                (false, Paused::No) => None,
+            },
+            path: self.record.path.as_ref().filter(|_| has_file).map(|p| p.display().to_string()),
+            reason,
+        }
+    }
+
+    fn state(&self, link: LinkState) -> (&'static str, Option<String>) {
+        let waiting = || {
+            let user = &self.record.with;
+            ("waiting", Some(format!("goes on when {user} can be reached")))
+        };
+        let noted = || self.reason.clone();
+        match &self.record.state {
+            TransferState::Complete => ("complete", None),
+            TransferState::Declined => ("declined", None),
+            TransferState::Cancelled(CancelReason::User) => ("cancelled", None),
+            TransferState::CancelledByPeer(CancelReason::User) => {
+                ("cancelled", Some(format!("by {}", self.record.with)))
+            }
+            TransferState::Cancelled(why) | TransferState::CancelledByPeer(why) => {
+                ("failed", noted().or_else(|| Some(why.to_string())))
+            }
+            TransferState::Offered | TransferState::Running if !self.may_flow() => {
+                ("paused", noted())
+            }
+            TransferState::Offered => match (&self.stage, self.record.direction, link) {
+                (Stage::Hashing { .. }, _, _) => ("hashing", None),
+                (_, Direction::Sending, LinkState::Down) => waiting(),
+                (_, Direction::Sending, LinkState::Up) | (_, Direction::Receiving, _) => {
+                    ("offered", None)
+                }
+            },
+            TransferState::Running => match (&self.stage, link) {
+                (Stage::Preparing { .. }, _) => ("checking", None),
+                (Stage::Finishing, _) => ("running", None),
+                (_, LinkState::Down) => waiting(),
+                (Stage::Idle, LinkState::Up) => {
+                    ("waiting", Some("other transfers go first".to_owned()))
+                }
+                (_, LinkState::Up) => ("running", None),
+            },
+        }
+    }
+}
+
+/// Whether the other side can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkState {
+    Up,
+    Down,
+}
+
+/// All transfers.
+#[derive(Debug)]
+pub(super) struct Table {
+    transfers: BTreeMap<u64, Transfer>,
+    numbers: BTreeMap<TransferId, u64>,
+    next: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { transfers: BTreeMap::new(), numbers: BTreeMap::new(), next: 1 }
+    }
+}
+
+impl Table {
+    /// Adds a transfer and gives its number.
+    pub(super) fn insert(&mut self, record: TransferRecord, stage: Stage) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.numbers.insert(record.id, number);
+        self.transfers.insert(number, Transfer::new(number, record, stage));
+        self.prune();
+        number
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Transfer> {
+        self.transfers.get(&number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Transfer> {
+        self.transfers.get_mut(&number)
+    }
+
+    /// The transfer of this id, whoever it is with.
+    pub(super) fn find(&self, id: TransferId) -> Option<&Transfer> {
+        self.get(*self.numbers.get(&id)?)
+    }
+
+    /// The transfer of this id with this user: nobody speaks about another's.
+    pub(super) fn find_with(&self, user: &Name, id: TransferId) -> Option<&Transfer> {
+        self.find(id).filter(|transfer| transfer.record.with == *user)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Transfer> {
+        self.transfers.values()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Transfer> {
+        self.transfers.values_mut()
+    }
+
+    /// The numbers of those with this user that are not over.
+    pub(super) fn open_with(&self, user: &Name) -> Vec<u64> {
+        self.iter()
+            .filter(|transfer| transfer.record.with == *user)
+            .filter(|transfer| !matches!(transfer.stage, Stage::Over))
+            .map(|transfer| transfer.number)
+            .collect()
+    }
+
+    /// Forgets the oldest that are over and have nothing left to do.
+    fn prune(&mut self) {
+        let is_done = |transfer: &&Transfer| {
+            matches!(transfer.stage, Stage::Over) && transfer.busy == 0 && transfer.saving == 0
+        };
+        let over = self.iter().filter(is_done).count();
+        let old: Vec<u64> = self
+            .iter()
+            .filter(is_done)
+            .take(over.saturating_sub(MAX_OVER))
+            .map(|transfer| transfer.number)
+            .collect();
+        for number in old {
+            if let Some(transfer) = self.transfers.remove(&number) {
+                self.numbers.remove(&transfer.record.id);
+            }
+        }
+    }
+}
