@@ -54,6 +54,8 @@ pub(crate) enum RekeyTimeout {
 struct Epoch {
     id: u8,
     keys: PacketKeys,
+    /// One more than the last number sealed.
+    next_number: PacketNumber,
     sealed: u64,
     opened: u64,
     failed: u64,
@@ -63,7 +65,7 @@ struct Epoch {
 
 impl Epoch {
     const fn new(id: u8, keys: PacketKeys) -> Self {
-        Self { id, keys, sealed: 0, opened: 0, failed: 0, used_since: None }
+        Self { id, keys, next_number: 0, sealed: 0, opened: 0, failed: 0, used_since: None }
     }
 }
 
@@ -188,12 +190,18 @@ impl Epochs {
     }
 
     /// Encrypts in place under the current key.
+    ///
+    /// # Panics
+    /// When the number is not above all before: a nonce is used once (C15). Whoever counts the
+    /// numbers only counts up.
     pub(crate) fn seal(
         &mut self,
         number: PacketNumber,
         header: &[u8],
         payload: &mut [u8],
     ) -> [u8; TAG_LEN] {
+        assert!(number >= self.current.next_number, "packet number {number} used twice");
+        self.current.next_number = number + 1;
         self.current.sealed += 1;
         self.current.keys.seal(number, header, payload)
     }
@@ -323,6 +331,15 @@ mod tests {
             a.install(epoch, keys(epoch % 50, Side::Initiator));
             assert_eq!(a.current(), epoch);
         }
+    }
+
+    /// C15
+    #[test]
+    #[should_panic(expected = "used twice")]
+    fn no_number_is_sealed_twice() {
+        let (mut a, _) = pair();
+        packet(&mut a, 5);
+        packet(&mut a, 5);
     }
 
     /// [W-73] [W-75]

@@ -1,6 +1,9 @@
 //! A peer that holds valid keys and means harm.
 
+use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+
 use super::*;
+use crate::codec::VARINT_MAX;
 use crate::error::ProtocolError;
 use crate::frame::Ack;
 
@@ -161,4 +164,97 @@ fn damaged_packets_are_dropped() {
         assert_ne!(pair.deliver(bad), Received::Accepted, "length {len}");
     }
     assert_eq!(pair.deliver(good), Received::Accepted);
+}
+
+/// Numbers at which arithmetic goes wrong, if it does.
+fn edge(rng: &mut ChaCha20Rng) -> u64 {
+    let any = rng.next_u64() >> (rng.next_u32() % 64).max(2);
+    [0, 1, 2, 1 << 14, 1 << 32, 1 << 60, VARINT_MAX - 1, VARINT_MAX, any, any]
+        [rng.next_u32() as usize % 10]
+}
+
+fn any_stream(rng: &mut ChaCha20Rng) -> StreamId {
+    loop {
+        let raw = if rng.next_u32().is_multiple_of(8) {
+            edge(rng)
+        } else {
+            u64::from(rng.next_u32() % 64)
+        };
+        if let Some(id) = StreamId::from_raw(raw) {
+            return id;
+        }
+    }
+}
+
+/// Any frame, mostly one that makes sense at first sight.
+fn any_frame(rng: &mut ChaCha20Rng, newest: u64) -> Frame<'static> {
+    let id = any_stream(rng);
+    let bytes: &'static [u8] = &[7; 600];
+    let len = rng.next_u32() as usize % 600;
+    match rng.next_u32() % 14 {
+        0 => Frame::Ping,
+        1 | 2 => {
+            let end = newest.saturating_sub(edge(rng) % 64);
+            let start = end.saturating_sub(edge(rng));
+            let mut ranges = vec![(start, end)];
+            if start > 2 {
+                let end = start - 2 - edge(rng) % (start - 1);
+                ranges.push((end - edge(rng) % (end + 1), end));
+            }
+            let ecn = (rng.next_u32().is_multiple_of(3)).then(|| crate::frame::EcnCounts {
+                ect0: edge(rng),
+                ect1: edge(rng),
+                ce: edge(rng),
+            });
+            Frame::Ack(Ack { delay: edge(rng), ranges, ecn })
+        }
+        3 => Frame::ResetStream { id, code: rng.next_u32(), final_size: edge(rng) },
+        4 => Frame::StopSending { id, code: rng.next_u32() },
+        5 => Frame::MaxData(edge(rng)),
+        6 => Frame::MaxStreamData { id, max: edge(rng) },
+        7 => Frame::MaxStreams { class: id.class(), max: edge(rng) },
+        8 => Frame::PathChallenge([rng.next_u32() as u8; 8]),
+        9 => Frame::PathResponse([rng.next_u32() as u8; 8]),
+        10 => Frame::Rekey { epoch: 1, step: RekeyStep::Second, message: &bytes[..len % 256] },
+        11 => Frame::Padding,
+        _ => {
+            let offset = edge(rng).min(VARINT_MAX - 600);
+            Frame::Stream { id, offset, data: &bytes[..len.max(1)], fin: len.is_multiple_of(7) }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A09 E04 E07: whatever a peer says, from wherever, nothing panics, timers go forward,
+    /// memory stays bounded, and the connection lives or ends in order.
+    #[test]
+    fn nothing_that_a_peer_says_does_harm(seed: [u8; 32]) {
+        let mut rng = Seed::new(seed).rng();
+        let mut pair = Pair::new(Link::clean(ms(10)));
+        pair.transfer(20_000, secs(2));
+        pair.checks_content = false;
+        pair.send_file(A, Class::Bulk, 1 << 20);
+        pair.tamper = Box::new(|datagram| (datagram.to == B).then_some(datagram));
+        let mut number = 5000;
+        for _ in 0..100 {
+            number += 1 + edge(&mut rng) % 10_000;
+            let newest = pair.last_number[A].unwrap_or(0);
+            let count = 1 + rng.next_u32() % 4;
+            let frames: Vec<_> = (0..count).map(|_| any_frame(&mut rng, newest)).collect();
+            let mut datagram = pair.forge(B, number, &frames);
+            if rng.next_u32().is_multiple_of(8) {
+                datagram.from.set_port(rng.next_u32() as u16);
+            }
+            pair.deliver(datagram);
+            let wait = u64::from(rng.next_u32() % 300);
+            pair.run_for(ms(wait));
+            let stats = pair.sides[A].stats();
+            prop_assert!(stats.buffered_bytes < 24 << 20, "{stats:?}");
+        }
+        pair.run_for(secs(70));
+        prop_assert!(pair.closed(A).is_some(), "silence ends what did not end before");
+        prop_assert!(pair.sides[A].is_dead());
+    }
 }
