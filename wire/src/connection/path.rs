@@ -222,7 +222,7 @@ mod tests {
     /// [W-69]: the first challenge's answer comes after the second challenge has gone.
     #[test]
     fn a_path_longer_than_the_pause_between_challenges_is_found() {
-        let mut paths = Paths::validated(address(1, 1));
+        let mut paths = Paths::new(address(1, 1));
         packet(&mut paths, 0, address(2, 1));
         paths.on_timeout(at(300), RETRY);
         assert_eq!(paths.wants_challenge(SIZE), Some(address(2, 1)));
