@@ -19,6 +19,10 @@ mod server;
 mod session;
 mod streams;
 
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
@@ -427,11 +431,12 @@ impl Node for App {
         buffer: &mut Vec<u8>,
         max_datagrams: usize,
     ) -> Option<Transmit> {
-        let transmit = self.poll_endpoints(now, buffer, max_datagrams);
-        if transmit.is_none() && self.advance_quit(now) == Parting::Said {
-            return self.poll_endpoints(now, buffer, max_datagrams);
+        loop {
+            let transmit = self.poll_endpoints(now, buffer, max_datagrams);
+            if transmit.is_some() || self.advance_quit(now) == Parting::Nothing {
+                return transmit;
+            }
         }
-        transmit
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {

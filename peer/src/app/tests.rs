@@ -1,0 +1,11 @@
+//! The whole client in virtual time, against a small server of its own (`rendezvous`), over a
+//! network that can lose everything (`world`).
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the events it is about")]
+
+mod rendezvous;
+mod world;
+
+mod identities;
+mod messages;
+mod sessions;

@@ -1,0 +1,223 @@
+//! Messages: exactly once, in order, over loss, restarts and lost servers; refusals; blocks.
+
+use super::world::{World, server_address};
+use crate::output::Output;
+use wire::app::name::Name;
+
+fn states(outputs: &[Output]) -> Vec<(u64, &str)> {
+    let states = outputs.iter().filter_map(|output| match output {
+        Output::MessageState { id, state, .. } => Some((*id, *state)),
+        _ => None,
+    });
+    states.collect()
+}
+
+#[test]
+fn both_ways_with_receipts() {
+    let mut world = World::logged_in(2);
+    world.seen(0);
+    world.line(0, "@bob hello");
+    world.line(0, "/msg bob   two  words ");
+    world.run_ms(1000);
+    assert_eq!(world.texts(1), ["hello", "two  words "]);
+    let seen = world.seen(0);
+    assert_eq!(states(&seen), [(1, "queued"), (2, "queued"), (1, "delivered"), (2, "delivered")]);
+    assert!(seen.iter().any(|o| matches!(o, Output::Link { state: "direct", .. })));
+    world.line(1, "@alice hi");
+    world.run_ms(100);
+    assert_eq!(world.texts(0), ["hi"]);
+}
+
+#[test]
+fn exactly_once_and_in_order_over_loss_and_restarts() {
+    let mut world = World::logged_in(2);
+    world.lose_every = 7;
+    let (mut to_bob, mut to_alice) = (Vec::new(), Vec::new());
+    for n in 0..200 {
+        world.line(0, &format!("@bob a{n}"));
+        world.line(1, &format!("@alice b{n}"));
+        world.run_ms(20);
+        if n % 40 == 20 {
+            let victim = (n / 40) % 2;
+            to_alice.extend(world.texts(0));
+            to_bob.extend(world.texts(1));
+            world.kill(victim);
+            world.start(victim);
+            world.run_ms(500);
+        }
+    }
+    world.run_ms(120_000);
+    to_alice.extend(world.texts(0));
+    to_bob.extend(world.texts(1));
+    let expected = |who: &str| (0..200).map(|n| format!("{who}{n}")).collect::<Vec<_>>();
+    assert_eq!(to_bob, expected("a"));
+    assert_eq!(to_alice, expected("b"));
+    world.line(0, "/outbox");
+    assert!(matches!(&world.seen(0)[..], [Output::Outbox { messages }] if messages.is_empty()));
+}
+
+#[test]
+fn who_is_away_gets_it_later() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob first");
+    world.run_ms(500);
+    world.kill(1);
+    world.run_ms(60_000);
+    world.seen(0);
+    world.line(0, "@bob second");
+    world.run_ms(100);
+    let seen = world.seen(0);
+    let Some(Output::MessageState { state: "queued", reason: Some(reason), .. }) = seen.first()
+    else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(reason, "bob is not online");
+    // The sender restarts, too.
+    world.kill(0);
+    world.run_ms(1000);
+    world.start(0);
+    world.start(1);
+    world.run_ms(10_000);
+    assert_eq!(world.texts(1), ["first", "second"]);
+    assert_eq!(states(&world.seen(0)), [(2, "delivered")]);
+}
+
+#[test]
+fn chats_go_on_without_the_server() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob one");
+    world.run_ms(500);
+    world.cut.push(server_address());
+    world.run_ms(60_000);
+    world.line(0, "@bob two");
+    world.run_ms(500);
+    assert_eq!(world.texts(1), ["one", "two"]);
+}
+
+#[test]
+fn a_peer_that_restarts_is_found_again() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob one");
+    world.run_ms(500);
+    world.kill(1);
+    world.start(1);
+    world.run_ms(1000);
+    world.line(0, "@bob two");
+    world.run_ms(45_000);
+    assert_eq!(world.texts(1), ["one", "two"]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told() {
+    let mut world = World::logged_in(2);
+    world.seen(0);
+    let long = format!("@bob {}", "x".repeat(70_000));
+    for (line, why) in [
+        ("@alice hi", "that is you"),
+        ("@nobody hi", "no user 'nobody'"),
+        ("@b/b hi", "no user name"),
+        (long.as_str(), "70000 bytes"),
+        ("/block alice", "That is you"),
+        ("/fingerprint nobody", "no such user"),
+    ] {
+        world.line(0, line);
+        world.run_ms(100);
+        let errors = world.errors(0);
+        assert!(errors.contains(why), "{line}: {errors}");
+    }
+    world.line(0, "/history all");
+    let seen = world.seen(0);
+    assert!(matches!(&seen[..], [Output::History { lines, .. }] if lines.is_empty()), "{seen:?}");
+}
+
+#[test]
+fn a_long_message_arrives_whole() {
+    let mut world = World::logged_in(2);
+    let text = "é".repeat(32 << 10);
+    world.line(0, &format!("@bob {text}"));
+    world.run_ms(3000);
+    assert_eq!(world.texts(1), [text]);
+}
+
+#[test]
+fn a_database_that_is_full_takes_no_message_and_loses_none() {
+    let mut world = World::logged_in(2);
+    world.break_database(1, Some("Receive"));
+    world.line(0, "@bob hi");
+    world.run_ms(1000);
+    assert!(world.errors(1).contains("could not be kept"));
+    assert!(!states(&world.seen(0)).contains(&(1, "delivered")));
+    world.break_database(1, None);
+    world.run_ms(120_000);
+    assert_eq!(world.texts(1), ["hi"]);
+
+    world.break_database(0, Some("Queue"));
+    world.line(0, "@bob lost");
+    assert!(world.errors(0).contains("Not sent to bob: disk full"));
+}
+
+#[test]
+fn a_blocked_user_is_out_at_once() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob one");
+    world.run_ms(500);
+    world.line(1, "/block alice");
+    world.line(0, "@bob two");
+    world.run_ms(60_000);
+    assert_eq!(world.texts(1), ["one"]);
+    let outbox = |world: &mut World| {
+        world.seen(0);
+        world.line(0, "/outbox");
+        match world.seen(0).pop() {
+            Some(Output::Outbox { messages }) => messages.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(outbox(&mut world), 1, "looks like offline");
+    world.line(1, "@alice x");
+    assert!(world.errors(1).contains("you block alice"));
+    world.line(1, "/blocked");
+    world.run_ms(100);
+    let users = vec!["alice".to_owned()];
+    assert_eq!(world.seen(1).last(), Some(&Output::Blocked { users }));
+    // Also against a server that introduces nevertheless.
+    world.server.accounts.get_mut(&Name::new("bob").unwrap()).unwrap().blocked.clear();
+    world.kill(0);
+    world.start(0);
+    world.run_ms(20_000);
+    assert!(world.texts(1).is_empty());
+    // The block is asked for again at the next login, until it is taken back.
+    world.kill(1);
+    world.start(1);
+    world.run_ms(2000);
+    assert_eq!(world.server.accounts[&Name::new("bob").unwrap()].blocked.len(), 1);
+    world.line(1, "/unblock alice");
+    world.run_ms(60_000);
+    world.kill(0);
+    world.start(0);
+    world.run_ms(60_000);
+    assert_eq!(world.texts(1), ["two"]);
+}
+
+#[test]
+fn presence_is_told_and_listed() {
+    let mut world = World::logged_in(2);
+    world.seen(0);
+    world.line(0, "/who");
+    let who = |world: &mut World| match world.seen(0).pop() {
+        Some(Output::Users { users, .. }) => {
+            users.into_iter().map(|user| user.user).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(who(&mut world), ["bob"]);
+    world.line(0, "/who x");
+    assert!(who(&mut world).is_empty());
+    world.line(1, "/quit");
+    world.run_ms(100);
+    let seen = world.seen(0);
+    assert!(seen.contains(&Output::Presence { user: "bob".into(), online: false }), "{seen:?}");
+    world.line(0, "/seen bob");
+    world.run_ms(100);
+    assert!(matches!(&world.seen(0)[..], [Output::Users { query, .. }] if query == "seen bob"));
+}

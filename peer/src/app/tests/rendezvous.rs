@@ -1,0 +1,444 @@
+//! A small server for the client's tests: keeps accounts in memory, introduces at once, and can
+//! be told to misbehave.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use opaque_ke::{
+    CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload,
+    ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup,
+};
+use wire::app::framing::{Deframer, encode};
+use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::login::{Stretch, Suite, context, identifiers};
+use wire::app::name::Name;
+use wire::app::server::{
+    ClientMessage, Introduction, LABEL, Notice, Presence, Refusal, Request, Response,
+    ServerMessage, Welcome, close,
+};
+use wire::time::Instant;
+use wire::{
+    Accept, CallTag, CloseReason, Config, ConnectionHandle, Deadline, Endpoint, Event, Node,
+    PublicKey, Read, Seed, Source, StaticKey, StreamId, Transmit, TransportConfig,
+};
+
+use super::world::CHEAP;
+
+pub(super) struct Rendezvous {
+    endpoint: Endpoint,
+    setup: ServerSetup<Suite>,
+    rng: rand_chacha::ChaCha20Rng,
+    pub(super) accounts: BTreeMap<Name, Account>,
+    sessions: BTreeMap<ConnectionHandle, Session>,
+    calls: u8,
+    /// What new logins are told to do with their passwords.
+    pub(super) stretch: Stretch,
+    /// Answers to these requests are lost with the connection.
+    pub(super) drop_at: Option<&'static str>,
+    /// Answered to introductions instead.
+    pub(super) refuse_introductions: Option<Refusal>,
+    /// Changes introductions before they are told.
+    pub(super) corrupt: Option<fn(&mut Introduction)>,
+    /// Names of requests, as they came.
+    pub(super) log: Vec<String>,
+}
+
+pub(super) struct Account {
+    record: ServerRegistration<Suite>,
+    pub(super) identity: Option<IdentityKey>,
+    sealed: Vec<u8>,
+    pub(super) certificate: Option<DeviceCertificate>,
+    pub(super) blocked: Vec<Name>,
+}
+
+struct Session {
+    address: SocketAddr,
+    device: Option<PublicKey>,
+    hash: [u8; 32],
+    stream: Option<StreamId>,
+    deframer: Deframer,
+    login: Option<(Name, ServerLogin<Suite>)>,
+    proven: Option<Name>,
+    user: Option<Name>,
+    candidates: Vec<SocketAddr>,
+}
+
+impl Rendezvous {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        let seed = Seed::new([200; 32]);
+        let mut rng = seed.rng();
+        Self {
+            endpoint: new_endpoint(key, &seed),
+            setup: ServerSetup::new(&mut rng),
+            rng,
+            accounts: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            calls: 0,
+            stretch: CHEAP,
+            drop_at: None,
+            refuse_introductions: None,
+            corrupt: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// Another process with this key: knows the accounts, and none of the connections.
+    pub(super) fn restart(&mut self, key: [u8; 32]) {
+        self.endpoint = new_endpoint(key, &Seed::new([201; 32]));
+        self.sessions.clear();
+    }
+
+    pub(super) fn online(&self) -> Vec<Name> {
+        self.sessions.values().filter_map(|session| session.user.clone()).collect()
+    }
+
+    pub(super) fn end_session(&mut self, now: Instant, user: &str, code: u32) {
+        let name = Name::new(user).unwrap();
+        let handles: Vec<_> =
+            self.sessions.iter().filter(|(_, s)| s.user.as_ref() == Some(&name)).collect();
+        let handles: Vec<_> = handles.into_iter().map(|(handle, _)| *handle).collect();
+        for handle in handles {
+            self.endpoint.close(now, handle, CloseReason::new(code, "test"));
+            self.leave(handle);
+        }
+    }
+
+    /// Says bytes that are no message.
+    pub(super) fn babble(&mut self, user: &str, bytes: &[u8]) {
+        let name = Name::new(user).unwrap();
+        let (handle, session) =
+            self.sessions.iter().find(|(_, s)| s.user.as_ref() == Some(&name)).unwrap();
+        self.endpoint.write(*handle, session.stream.unwrap(), bytes).unwrap();
+    }
+
+    pub(super) fn notify(&mut self, user: &Name, notice: Notice) {
+        let found = self.sessions.iter().find(|(_, s)| s.user.as_ref() == Some(user));
+        if let Some((handle, session)) = found {
+            let bytes = encode(&ServerMessage::Notice(notice));
+            let _ = self.endpoint.write(*handle, session.stream.unwrap(), &bytes);
+        }
+    }
+
+    fn settle(&mut self, now: Instant) {
+        while let Some((handle, event)) = self.endpoint.poll_event() {
+            match event {
+                Event::Connected { address, remote_static, handshake_hash } => {
+                    let session = Session {
+                        address,
+                        device: remote_static,
+                        hash: handshake_hash,
+                        stream: None,
+                        deframer: Deframer::default(),
+                        login: None,
+                        proven: None,
+                        user: None,
+                        candidates: Vec::new(),
+                    };
+                    self.sessions.insert(handle, session);
+                }
+                Event::Opened(stream) => {
+                    if let Some(session) = self.sessions.get_mut(&handle) {
+                        session.stream = Some(stream);
+                    }
+                }
+                Event::Readable(stream) => self.read(now, handle, stream),
+                Event::Closed(_) => self.leave(handle),
+                _ => {}
+            }
+        }
+    }
+
+    fn leave(&mut self, handle: ConnectionHandle) {
+        let Some(Session { user: Some(user), .. }) = self.sessions.remove(&handle) else { return };
+        if !self.online().contains(&user) {
+            self.announce(&user, false);
+        }
+    }
+
+    fn announce(&mut self, user: &Name, online: bool) {
+        for other in self.online() {
+            if other != *user && !self.hidden(user, &other) {
+                let presence = Presence { name: user.clone(), online, since: 1 };
+                self.notify(&other, Notice::PresenceChanged(presence));
+            }
+        }
+    }
+
+    fn hidden(&self, a: &Name, b: &Name) -> bool {
+        let blocks = |a: &Name, b: &Name| {
+            self.accounts.get(a).is_some_and(|account| account.blocked.contains(b))
+        };
+        blocks(a, b) || blocks(b, a)
+    }
+
+    fn read(&mut self, now: Instant, handle: ConnectionHandle, stream: StreamId) {
+        let Some(session) = self.sessions.get_mut(&handle) else { return };
+        let buffer = session.deframer.buffer();
+        while let Ok(Read::More) = self.endpoint.read(handle, stream, 1 << 16, buffer) {}
+        loop {
+            let Some(session) = self.sessions.get_mut(&handle) else { return };
+            let Some(ClientMessage::Request { id, request }) = session.deframer.next().unwrap()
+            else {
+                return;
+            };
+            let shown = format!("{request:?}");
+            let word = shown.split([' ', '(']).next().unwrap().to_owned();
+            self.log.push(word.clone());
+            let (response, notices) = self.answer(now, handle, request);
+            if self.drop_at == Some(word.as_str()) {
+                self.drop_at = None;
+                self.endpoint.close(now, handle, CloseReason::new(close::SHUTDOWN, ""));
+                return self.leave(handle);
+            }
+            let mut bytes = encode(&ServerMessage::Response { id, response });
+            for notice in notices {
+                bytes.extend(encode(&ServerMessage::Notice(notice)));
+            }
+            self.endpoint.write(handle, stream, &bytes).unwrap();
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        request: Request,
+    ) -> (Response, Vec<Notice>) {
+        let session = self.sessions.get_mut(&handle).unwrap();
+        let proven = session.proven.clone();
+        match (session.user.clone(), request) {
+            (Some(user), request) => (self.serve(handle, &user, request), Vec::new()),
+            (None, Request::RegisterStart { name, message }) => {
+                (self.register_start(handle, name, &message), Vec::new())
+            }
+            (None, Request::LoginStart { name, message }) => {
+                (self.login_start(handle, name, &message), Vec::new())
+            }
+            (None, Request::LoginFinish { message }) => {
+                (self.login_finish(handle, &message), Vec::new())
+            }
+            (None, Request::Resume(name)) => {
+                let account = self.accounts.get(&name);
+                let device = account.and_then(|account| account.certificate).map(|c| c.device);
+                if device.is_some() && device == session.device {
+                    return self.welcome(now, handle, name);
+                }
+                (Response::Refused(Refusal::UnknownDevice), Vec::new())
+            }
+            (None, last_step) => {
+                let name = proven.unwrap();
+                self.begin(&name, last_step);
+                self.welcome(now, handle, name)
+            }
+        }
+    }
+
+    /// The last step of a registration or login.
+    fn begin(&mut self, name: &Name, request: Request) {
+        match request {
+            Request::RegisterFinish { message, identity, certificate, sealed_identity, .. } => {
+                let upload = RegistrationUpload::<Suite>::deserialize(&message).unwrap();
+                let account = Account {
+                    record: ServerRegistration::finish(upload),
+                    identity: Some(identity),
+                    sealed: sealed_identity,
+                    certificate: Some(certificate),
+                    blocked: Vec::new(),
+                };
+                self.accounts.insert(name.clone(), account);
+            }
+            Request::UseDevice(certificate) => {
+                let account = self.accounts.get_mut(name).unwrap();
+                assert!(certificate.is_signed_by(account.identity.unwrap(), name.as_str()));
+                account.certificate = Some(certificate);
+            }
+            Request::SetIdentity { identity, certificate, sealed_identity } => {
+                let account = self.accounts.get_mut(name).unwrap();
+                account.identity = Some(identity);
+                account.certificate = Some(certificate);
+                account.sealed = sealed_identity;
+            }
+            request => panic!("{request:?}"),
+        }
+    }
+
+    /// Requests of users.
+    fn serve(&mut self, handle: ConnectionHandle, user: &Name, request: Request) -> Response {
+        let blocked = &mut self.accounts.get_mut(user).unwrap().blocked;
+        match request {
+            Request::Candidates(candidates) => {
+                self.sessions.get_mut(&handle).unwrap().candidates = candidates;
+                Response::Done
+            }
+            Request::Introduce(to) => self.introduce(user, &to),
+            Request::Block(name) => {
+                blocked.push(name);
+                Response::Done
+            }
+            Request::Unblock(name) => {
+                blocked.retain(|blocked| *blocked != name);
+                Response::Done
+            }
+            Request::Blocked => {
+                blocked.sort();
+                Response::Blocked(blocked.clone())
+            }
+            Request::Directory(name) => match self.accounts.get(&name) {
+                Some(account) => Response::User { name, identity: account.identity.unwrap() },
+                None => Response::Refused(Refusal::UnknownUser),
+            },
+            Request::Seen(name) => {
+                Response::Users(vec![Presence { name, online: false, since: 5 }])
+            }
+            request => panic!("{request:?}"),
+        }
+    }
+
+    fn register_start(&mut self, handle: ConnectionHandle, name: Name, message: &[u8]) -> Response {
+        if self.accounts.contains_key(&name) {
+            return Response::Refused(Refusal::NameTaken);
+        }
+        let request = RegistrationRequest::deserialize(message).unwrap();
+        let started =
+            ServerRegistration::<Suite>::start(&self.setup, request, name.as_str().as_bytes());
+        self.sessions.get_mut(&handle).unwrap().proven = Some(name);
+        Response::Registering { message: started.unwrap().message.serialize().to_vec() }
+    }
+
+    fn login_start(&mut self, handle: ConnectionHandle, name: Name, message: &[u8]) -> Response {
+        let hash = self.sessions[&handle].hash;
+        let record = self.accounts.get(&name).map(|account| account.record.clone());
+        let started = ServerLogin::start(
+            &mut self.rng,
+            &self.setup,
+            record,
+            CredentialRequest::deserialize(message).unwrap(),
+            name.as_str().as_bytes(),
+            ServerLoginParameters {
+                context: Some(&context(&hash)),
+                identifiers: identifiers(&name),
+            },
+        )
+        .unwrap();
+        self.sessions.get_mut(&handle).unwrap().login = Some((name, started.state));
+        let message = started.message.serialize().to_vec();
+        Response::LoggingIn { message, stretch: self.stretch }
+    }
+
+    fn login_finish(&mut self, handle: ConnectionHandle, message: &[u8]) -> Response {
+        let session = self.sessions.get_mut(&handle).unwrap();
+        let (name, login) = session.login.take().unwrap();
+        let finalization = CredentialFinalization::deserialize(message).unwrap();
+        let parameters = ServerLoginParameters {
+            context: Some(&context(&session.hash)),
+            identifiers: identifiers(&name),
+        };
+        if login.finish(finalization, parameters).is_err() {
+            return Response::Refused(Refusal::WrongPassword);
+        }
+        let account = &self.accounts[&name];
+        session.proven = Some(name);
+        Response::PasswordAccepted {
+            identity: account.identity,
+            sealed_identity: account.sealed.clone(),
+            generation: account.certificate.map_or(0, |certificate| certificate.generation),
+        }
+    }
+
+    fn welcome(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        name: Name,
+    ) -> (Response, Vec<Notice>) {
+        let took_over = self.online().contains(&name);
+        self.end_session(now, name.as_str(), close::TAKEN_OVER);
+        let mut users: Vec<Name> = self.online();
+        users.sort();
+        users.retain(|other| !self.hidden(&name, other));
+        let users =
+            users.into_iter().map(|name| Presence { name, online: true, since: 1 }).collect();
+        let session = self.sessions.get_mut(&handle).unwrap();
+        session.user = Some(name.clone());
+        let welcome = Welcome {
+            name: name.clone(),
+            motd: "hello".into(),
+            observed: session.address,
+            failed_attempts: 0,
+            took_over,
+        };
+        self.announce(&name, true);
+        (Response::Welcome(welcome), vec![Notice::PresenceSnapshot { users, last: true }])
+    }
+
+    fn introduce(&mut self, from: &Name, to: &Name) -> Response {
+        if let Some(refusal) = self.refuse_introductions.clone() {
+            return Response::Refused(refusal);
+        }
+        if !self.accounts.contains_key(to) {
+            return Response::Refused(Refusal::UnknownUser);
+        }
+        if !self.online().contains(to) || self.hidden(from, to) {
+            return Response::Refused(Refusal::Offline);
+        }
+        self.calls += 1;
+        for (told, other, initiator) in [(from, to, true), (to, from, false)] {
+            let account = &self.accounts[other];
+            let session = self.sessions.values().find(|s| s.user.as_ref() == Some(other)).unwrap();
+            let mut introduction = Introduction {
+                name: other.clone(),
+                identity: account.identity.unwrap(),
+                certificate: account.certificate.unwrap(),
+                tag: CallTag([self.calls; 8]),
+                call_id: [self.calls; 16],
+                secret: [self.calls; 32],
+                initiator,
+                candidates: core::iter::once(session.address)
+                    .chain(session.candidates.iter().copied())
+                    .collect(),
+            };
+            if let Some(corrupt) = self.corrupt {
+                corrupt(&mut introduction);
+            }
+            self.notify(&told.clone(), Notice::Introduction(introduction));
+        }
+        Response::Done
+    }
+}
+
+fn new_endpoint(key: [u8; 32], seed: &Seed) -> Endpoint {
+    let config = Config {
+        static_key: StaticKey::from_private(key),
+        token_secret: [3; 32],
+        token_epoch: 0,
+        label: LABEL,
+        accept: Accept::Anyone,
+        transport: TransportConfig::default(),
+    };
+    Endpoint::new(config, seed)
+}
+
+impl Node for Rendezvous {
+    fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        self.endpoint.handle_datagram(now, source, datagram);
+        self.settle(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        self.settle(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max: usize,
+    ) -> Option<Transmit> {
+        self.endpoint.poll_transmit(now, buffer, max)
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        self.endpoint.poll_timeout()
+    }
+}

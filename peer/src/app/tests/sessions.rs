@@ -1,0 +1,240 @@
+//! Registration, login, resumption, loss and return of the server, the ways out.
+
+use super::world::{World, server_address};
+use crate::command::Command;
+use crate::output::{Output, ServerState};
+use wire::app::login::Stretch;
+use wire::app::name::Name;
+use wire::app::server::close;
+
+fn logged_in(outputs: &[Output]) -> Option<(&str, bool)> {
+    outputs.iter().find_map(|output| match output {
+        Output::LoggedIn { user, new_account, .. } => Some((user.as_str(), *new_account)),
+        _ => None,
+    })
+}
+
+#[test]
+fn registers_resumes_and_logs_in_on_another_machine() {
+    let mut world = World::new(2);
+    assert!(matches!(
+        world.seen(0)[..],
+        [Output::Ready { user: None, .. }, Output::LoginNeeded { .. }]
+    ));
+    world.register(0, "Alice");
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    assert_eq!(logged_in(&seen), Some(("alice", true)));
+    let fingerprints = |seen: &[Output]| {
+        seen.iter().filter(|o| matches!(o, Output::ServerFingerprint { .. })).count()
+    };
+    assert_eq!(fingerprints(&seen), 1);
+    let identity = world.server.accounts[&Name::new("alice").unwrap()].identity;
+
+    world.kill(0);
+    world.start(0);
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    assert!(matches!(&seen[0], Output::Ready { user: Some(user), .. } if user == "alice"));
+    assert_eq!(logged_in(&seen), Some(("alice", false)));
+    assert_eq!(fingerprints(&seen), 0, "shown once");
+    assert_eq!(world.server.log.iter().filter(|word| *word == "Resume").count(), 1);
+
+    world.login_with(1, "alice", "password of Alice");
+    world.run_ms(1000);
+    let seen = world.seen(1);
+    assert_eq!(logged_in(&seen), Some(("alice", false)), "{seen:?}");
+    world.line(1, "/fingerprint");
+    let own = wire::app::identity::fingerprint(&identity.unwrap().0);
+    let seen = world.seen(1);
+    assert!(matches!(&seen[0], Output::Fingerprint { fingerprint, .. } if *fingerprint == own));
+
+    // The first machine was told that it is out, and does not fight for the session.
+    world.run_ms(60_000);
+    let seen = world.seen(0);
+    assert!(seen.iter().any(|o| matches!(o, Output::LoggedOut { .. })), "{seen:?}");
+    assert_eq!(world.server.online().len(), 1);
+    // Its device was replaced: the way back is the password.
+    world.command(0, Command::Reconnect);
+    world.run_ms(1000);
+    assert!(world.seen(0).iter().any(|o| matches!(o, Output::LoginNeeded { .. })));
+}
+
+#[test]
+fn a_wrong_password_is_told_and_nothing_is_kept() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/logout");
+    world.seen(0);
+    world.login_with(0, "alice", "not the password");
+    world.line(0, "/who");
+    world.run_ms(1000);
+    let errors = world.errors(0);
+    assert!(errors.starts_with("wrong user name or password"), "{errors}");
+    assert!(errors.contains("Log in first"), "the command waited for the login: {errors}");
+    world.kill(0);
+    world.start(0);
+    world.run_ms(1000);
+    assert!(matches!(world.seen(0)[0], Output::Ready { user: None, .. }));
+    world.login(0, "alice");
+    world.run_ms(1000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
+}
+
+/// Security acceptance D05.
+#[test]
+fn a_server_that_wants_a_dangerous_stretch_gets_nothing() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/logout");
+    for memory_kib in [8 << 20, 2 << 20] {
+        world.server.stretch = Stretch { memory_kib, ..Stretch::STANDARD };
+        world.server.log.clear();
+        world.login(0, "alice");
+        world.run_ms(1000);
+        assert!(world.errors(0).contains("not safe"));
+        assert!(!world.server.log.contains(&"LoginFinish".to_owned()));
+    }
+}
+
+#[test]
+fn a_registration_whose_answer_is_lost_succeeds_once() {
+    for lost in ["RegisterStart", "RegisterFinish"] {
+        let mut world = World::new(1);
+        world.server.drop_at = Some(lost);
+        world.register(0, "alice");
+        world.run_ms(5000);
+        assert_eq!(logged_in(&world.seen(0)), Some(("alice", true)), "{lost}");
+        assert_eq!(world.server.accounts.len(), 1);
+    }
+}
+
+#[test]
+fn a_taken_name_is_refused() {
+    let mut world = World::logged_in(2);
+    world.line(1, "/logout");
+    world.seen(1);
+    world.register(1, "alice");
+    world.run_ms(1000);
+    assert!(world.errors(1).contains("taken"));
+    for (name, password) in [("a b", "long enough"), ("dave", "short"), ("dave", "")] {
+        let password = zeroize::Zeroizing::new(password.to_owned());
+        world.command(1, Command::Register { name: name.into(), password });
+        assert!(!world.errors(1).is_empty());
+    }
+}
+
+#[test]
+fn a_lost_server_is_tried_again_with_a_countdown() {
+    let mut world = World::logged_in(1);
+    world.seen(0);
+    world.cut.push(server_address());
+    world.run_ms(60_000);
+    let seen = world.seen(0);
+    let waits: Vec<u64> = seen
+        .iter()
+        .filter_map(|output| match output {
+            Output::Server { state: ServerState::Waiting { seconds, .. } } => Some(*seconds),
+            _ => None,
+        })
+        .collect();
+    assert!(waits.windows(2).any(|pair| pair[0] == pair[1] + 1), "each second: {waits:?}");
+    world.cut.clear();
+    world.run_ms(40_000);
+    assert!(logged_in(&world.seen(0)).is_some(), "came back by itself");
+
+    world.cut.push(server_address());
+    world.run_ms(60_000);
+    world.cut.clear();
+    world.command(0, Command::Reconnect);
+    world.run_ms(2000);
+    assert!(logged_in(&world.seen(0)).is_some(), "came back when asked");
+}
+
+#[test]
+fn a_server_that_restarts_is_back_soon() {
+    let mut world = World::logged_in(1);
+    world.server.restart([1; 32]);
+    world.run_ms(15_000);
+    assert!(logged_in(&world.seen(0)).is_some());
+    let now = world.now;
+    world.server.end_session(now, "alice", close::SHUTDOWN);
+    world.run_ms(2000);
+    assert!(logged_in(&world.seen(0)).is_some());
+}
+
+/// Security acceptance C07.
+#[test]
+fn another_server_key_is_refused_until_it_is_trusted() {
+    let mut world = World::logged_in(1);
+    world.server.restart([77; 32]);
+    world.server.log.clear();
+    world.run_ms(60_000);
+    assert!(world.errors(0).contains("another key"));
+    assert!(world.server.log.is_empty(), "nothing was said to it");
+    world.line(0, "/trust server");
+    world.run_ms(2000);
+    let seen = world.seen(0);
+    assert!(seen.iter().any(|o| matches!(o, Output::ServerFingerprint { .. })));
+    assert!(logged_in(&seen).is_some(), "{seen:?}");
+}
+
+#[test]
+fn nonsense_from_the_server_ends_the_connection_only() {
+    for bytes in
+        [&b"\xff\xff\xff\xff"[..], &[0, 0, 0, 3, 1, 0, 99], &[0, 0, 0, 0], &[0, 0, 0, 2, 9, 9]]
+    {
+        let mut world = World::logged_in(1);
+        world.seen(0);
+        world.server.babble("alice", bytes);
+        world.run_ms(100);
+        let seen = world.seen(0);
+        let waiting =
+            |o: &Output| matches!(o, Output::Server { state: ServerState::Waiting { .. } });
+        assert!(seen.iter().any(waiting), "{bytes:?} {seen:?}");
+        world.run_ms(3000);
+        assert!(logged_in(&world.seen(0)).is_some());
+    }
+}
+
+#[test]
+fn accounts_of_one_folder_do_not_mix() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/msg nobody-yet hi");
+    world.line(0, "/logout");
+    world.register(0, "dave");
+    world.run_ms(1000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("dave", true)));
+    let device = |name: &str, world: &World| {
+        world.server.accounts[&Name::new(name).unwrap()].certificate.unwrap().device
+    };
+    assert_ne!(device("alice", &world), device("dave", &world));
+    let before = device("alice", &world);
+    world.line(0, "/logout");
+    world.login(0, "alice");
+    world.run_ms(1000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
+    assert_eq!(device("alice", &world), before, "numbers count on");
+}
+
+#[test]
+fn quitting_says_goodbye_and_ends() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/quit");
+    world.run_ms(50);
+    assert_eq!(world.app(0).poll_exit(), Some(()));
+    assert!(world.server.online().is_empty());
+
+    let mut world = World::new(1);
+    world.line(0, "/quit");
+    assert_eq!(world.app(0).poll_exit(), Some(()), "nothing to wait for");
+}
+
+#[test]
+fn an_unusable_database_ends_the_program_with_a_reason() {
+    let mut world = World::new(1);
+    world.kill(0);
+    world.break_database(0, Some("Load"));
+    world.start(0);
+    world.run_ms(10);
+    assert!(world.errors(0).contains("disk full"));
+    assert_eq!(world.app(0).poll_exit(), Some(()));
+}

@@ -1,0 +1,283 @@
+//! Clients, a server and the wires between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use wire::app::login::Stretch;
+use wire::time::{Duration, Instant};
+use wire::{Ecn, Node, Seed, Source};
+use zeroize::Zeroizing;
+
+use super::rendezvous::Rendezvous;
+use crate::app::{App, Settings, WeakStretch};
+use crate::command::{Command, Context, ParsedLine, parse};
+use crate::output::Output;
+use crate::store::Database;
+use crate::work::{Outcome, StoreReply, Work};
+
+pub(super) const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
+const LATENCY: Duration = Duration::from_millis(10);
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) server: Rendezvous,
+    clients: Vec<Client>,
+    flying: BTreeMap<(Instant, u64), Packet>,
+    packets: u64,
+    /// Hosts from and to which nothing gets through.
+    pub(super) cut: Vec<SocketAddr>,
+    /// Every n-th datagram is lost.
+    pub(super) lose_every: u64,
+}
+
+struct Client {
+    address: SocketAddr,
+    app: Option<App>,
+    starts: u8,
+    database: Database,
+    /// How the database fails from now on.
+    broken: Option<&'static str>,
+    seen: Vec<Output>,
+}
+
+struct Packet {
+    from: SocketAddr,
+    to: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+pub(super) fn server_address() -> SocketAddr {
+    ([10, 0, 0, 1], 5000).into()
+}
+
+impl World {
+    /// A server and clients which are started and not logged in.
+    pub(super) fn new(clients: u8) -> Self {
+        let mut world = Self {
+            now: Instant::from_micros(1),
+            server: Rendezvous::new([1; 32]),
+            clients: Vec::new(),
+            flying: BTreeMap::new(),
+            packets: 0,
+            cut: Vec::new(),
+            lose_every: u64::MAX,
+        };
+        for n in 0..clients {
+            world.clients.push(Client {
+                address: ([10, 0, 1, n], 6000).into(),
+                app: None,
+                starts: 0,
+                database: Database::open_in_memory().unwrap(),
+                broken: None,
+                seen: Vec::new(),
+            });
+            world.start(n.into());
+        }
+        world.run_ms(10);
+        world
+    }
+
+    /// Clients that are logged in as `alice`, `bob`, ...
+    pub(super) fn logged_in(clients: u8) -> Self {
+        let mut world = Self::new(clients);
+        for n in 0..clients {
+            world.register(n.into(), NAMES[usize::from(n)]);
+        }
+        world.run_ms(1000);
+        for n in 0..clients {
+            let seen = world.seen(n.into());
+            assert!(seen.iter().any(|o| matches!(o, Output::LoggedIn { .. })), "{seen:?}");
+        }
+        world
+    }
+
+    /// Starts the program over what its database holds.
+    pub(super) fn start(&mut self, n: usize) {
+        let client = &mut self.clients[n];
+        client.starts += 1;
+        let mut settings = Settings::new("server:5000", vec![server_address()]);
+        settings.stretch = CHEAP;
+        settings.weak_stretch = WeakStretch::Allow;
+        settings.local_candidates = vec![client.address];
+        let seed = Seed::new([client.starts * 16 + n as u8; 32]);
+        client.app = Some(App::new(settings, &seed));
+    }
+
+    /// As by kill -9: what is in the database stays.
+    pub(super) fn kill(&mut self, n: usize) {
+        self.clients[n].app = None;
+    }
+
+    /// The data folder is gone.
+    pub(super) fn forget(&mut self, n: usize) {
+        self.clients[n].database = Database::open_in_memory().unwrap();
+    }
+
+    pub(super) fn break_database(&mut self, n: usize, broken: Option<&'static str>) {
+        self.clients[n].broken = broken;
+    }
+
+    pub(super) fn app(&mut self, n: usize) -> &mut App {
+        self.clients[n].app.as_mut().unwrap()
+    }
+
+    pub(super) fn command(&mut self, n: usize, command: Command) {
+        let now = self.now;
+        self.app(n).command(now, command);
+        self.drain();
+    }
+
+    /// A typed line.
+    pub(super) fn line(&mut self, n: usize, line: &str) {
+        match parse(line, &Context::default()) {
+            ParsedLine::Command(command) => self.command(n, command),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    pub(super) fn register(&mut self, n: usize, name: &str) {
+        let password = Zeroizing::new(format!("password of {name}"));
+        self.command(n, Command::Register { name: name.into(), password });
+    }
+
+    pub(super) fn login(&mut self, n: usize, name: &str) {
+        let password = format!("password of {name}");
+        self.login_with(n, name, &password);
+    }
+
+    pub(super) fn login_with(&mut self, n: usize, name: &str, password: &str) {
+        let password = Zeroizing::new(password.to_owned());
+        self.command(n, Command::Login { name: name.into(), password });
+    }
+
+    /// What a client told since this was asked last.
+    pub(super) fn seen(&mut self, n: usize) -> Vec<Output> {
+        core::mem::take(&mut self.clients[n].seen)
+    }
+
+    /// Texts shown to a client since it was asked last.
+    pub(super) fn texts(&mut self, n: usize) -> Vec<String> {
+        let messages = self.seen(n).into_iter().filter_map(|output| match output {
+            Output::Message { text, .. } => Some(text),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    /// Errors told to a client since it was asked last, as one text.
+    pub(super) fn errors(&mut self, n: usize) -> String {
+        let errors = self.seen(n).into_iter().filter_map(|output| match output {
+            Output::Error { text } => Some(text),
+            Output::LoginNeeded { reason: Some(reason) } => Some(reason),
+            _ => None,
+        });
+        errors.collect::<Vec<_>>().join("\n")
+    }
+
+    pub(super) fn run_ms(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        loop {
+            self.drain();
+            let next = self.next_event().filter(|at| *at <= end);
+            let Some(at) = next else { break };
+            assert!(at >= self.now);
+            self.now = at;
+            self.deliver();
+            self.timeouts();
+        }
+        self.now = end;
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
+        let apps = self.clients.iter().filter_map(|client| client.app.as_ref()?.poll_timeout());
+        let server = self.server.poll_timeout();
+        let timers = apps.chain(server).map(|deadline| deadline.at.max(self.now));
+        timers.chain(arrival).min()
+    }
+
+    fn deliver(&mut self) {
+        while let Some(entry) = self.flying.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let mut packet = entry.remove();
+            let source = Source { address: packet.from, ecn: Ecn::NotCapable };
+            if packet.to == server_address() {
+                self.server.handle_datagram(self.now, source, &mut packet.bytes);
+            }
+            for client in self.clients.iter_mut().filter(|client| client.address == packet.to) {
+                if let Some(app) = &mut client.app {
+                    app.handle_datagram(self.now, source, &mut packet.bytes);
+                }
+            }
+            self.drain();
+        }
+    }
+
+    fn timeouts(&mut self) {
+        let now = self.now;
+        let due = |deadline: Option<wire::Deadline>| deadline.is_some_and(|d| d.at <= now);
+        if due(self.server.poll_timeout()) {
+            self.server.handle_timeout(now);
+        }
+        for app in self.clients.iter_mut().filter_map(|client| client.app.as_mut()) {
+            if due(app.poll_timeout()) {
+                app.handle_timeout(now);
+                let next = app.poll_timeout();
+                assert!(!due(next), "{next:?} is not later than {now}");
+            }
+        }
+    }
+
+    /// Hands over everything that the machines have to give.
+    fn drain(&mut self) {
+        let mut buffer = Vec::new();
+        let mut sent = Vec::new();
+        while let Some(to) = self.server.poll_transmit(self.now, &mut buffer, 1) {
+            sent.push((server_address(), to.destination, buffer.clone()));
+        }
+        for client in &mut self.clients {
+            let Some(app) = &mut client.app else { continue };
+            app.set_unix_time(self.now.as_micros() / 1000);
+            while let Some((id, work)) = app.poll_work() {
+                let outcome = work_off(&mut client.database, client.broken, work);
+                app.handle_outcome(self.now, id, outcome);
+            }
+            while let Some(to) = app.poll_transmit(self.now, &mut buffer, 1) {
+                sent.push((client.address, to.destination, buffer.clone()));
+            }
+            while let Some(output) = app.poll_output() {
+                client.seen.push(output);
+            }
+        }
+        for (from, to, bytes) in sent {
+            self.packets += 1;
+            let lost = self.packets.is_multiple_of(self.lose_every);
+            if !lost && !self.cut.contains(&from) && !self.cut.contains(&to) {
+                let packet = Packet { from, to, bytes };
+                self.flying.insert((self.now + LATENCY, self.packets), packet);
+            }
+        }
+    }
+}
+
+pub(super) const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+
+fn work_off(database: &mut Database, broken: Option<&'static str>, work: Work) -> Outcome {
+    match work {
+        Work::Store(request) => {
+            let shown = format!("{request:?}");
+            if broken.is_some_and(|kind| shown.starts_with(kind)) {
+                return Outcome::Store(Err(crate::work::StoreError("disk full".into())));
+            }
+            let answer = database.run(vec![request]).remove(0);
+            if let Err(error) = &answer {
+                panic!("{shown}: {error}");
+            }
+            Outcome::Store(answer)
+        }
+        Work::Login(job) => Outcome::Login(job.run()),
+        Work::File(_) => Outcome::Store(Ok(StoreReply::Done)),
+    }
+}
