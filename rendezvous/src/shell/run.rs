@@ -59,8 +59,13 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     say(format_args!("fingerprint {}", shell.facts.fingerprint));
     tracing::info!(address = %shell.facts.address, version = env!("CARGO_PKG_VERSION"), "serving");
     let ended = shell.run().map_err(|error| Failure::new(format!("the socket failed: {error}")));
-    shell.storage.stop();
-    tracing::info!("ended");
+    if shell.server.is_quiet() {
+        shell.storage.stop();
+        tracing::info!("ended");
+    } else {
+        // Nothing that is still under way was acknowledged to anybody.
+        tracing::warn!("ended without waiting for the disk");
+    }
     drop(lock);
     ended
 }

@@ -195,6 +195,18 @@ fn a_block_hides_both_ways_without_telling() {
     assert_eq!(snapshot(&mut world, bob), [name("carol")]);
     assert_eq!(snapshot(&mut world, alice), [name("carol")]);
 
+    // Nor does a broken connection, for as long as alice is held to be here.
+    let now = world.now;
+    world.at(alice).close(now, 77);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(who(&mut world, carol), ["alice", "bob"]);
+    assert_eq!(who(&mut world, bob), ["carol"]);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(changes(&mut world, carol).last(), Some(&gone("alice")));
+    assert_eq!(changes(&mut world, bob), []);
+    world.resume(alice, "alice");
+    assert_eq!(changes(&mut world, alice), []);
+
     assert_eq!(world.ask(alice, Request::Unblock(name("bob"))), Response::Done);
     assert_eq!(changes(&mut world, bob), [joined("alice")]);
     assert_eq!(changes(&mut world, alice), [joined("bob")]);
