@@ -32,7 +32,7 @@ mod store;
 
 pub use config::{Config, Policy, Registration, Secrets, SecretsError};
 pub use limits::Rate;
-pub use lockout::LockoutPolicy;
+pub use lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{

@@ -11,12 +11,16 @@
 //!
 //! Unknown names are counted like known ones, so that a lock tells nothing. Logging in by a
 //! device's key asks for no password and is not touched by any of this.
+//!
+//! The store applies these rules itself, inside the transaction that answers
+//! [`StoreRequest::BeginLogin`](crate::StoreRequest::BeginLogin): of two attempts at once, only
+//! one gets the last free place.
 
 /// Locks double up to this many seconds (or stay at `lock_seconds`, when that is more): nobody
 /// can lock anybody out for long.
 const LONGEST_BACK_OFF: u64 = 300;
 /// Failures older than this many seconds do not count any more.
-pub(crate) const FORGET_AFTER: u64 = 3600;
+pub const FORGET_AFTER: u64 = 3600;
 /// A source may fail this many times as often as one account: behind one address may be many.
 const SOURCE_FACTOR: u32 = 4;
 
@@ -38,7 +42,7 @@ impl Default for LockoutPolicy {
 impl LockoutPolicy {
     /// The policy for a source, which may stand for many users.
     #[must_use]
-    pub(crate) const fn for_source(self) -> Self {
+    pub const fn for_source(self) -> Self {
         Self { max_failed: self.max_failed * SOURCE_FACTOR, ..self }
     }
 
@@ -52,18 +56,18 @@ impl LockoutPolicy {
 
 /// Attempts of one kind so far. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     /// Failures that still count.
-    pub(crate) failures: u32,
+    pub failures: u32,
     /// When the last was.
-    pub(crate) last: u64,
+    pub last: u64,
     /// No attempt is let through before this; 0 when not locked.
-    pub(crate) locked_until: u64,
+    pub locked_until: u64,
 }
 
 /// Whether an attempt may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Yes; it is counted.
     Counted(Attempts),
     /// No, not for so many seconds; nothing is counted.
@@ -76,7 +80,7 @@ pub(crate) enum Verdict {
 impl Attempts {
     /// Judges an attempt at `now` and counts it as failed for the time being.
     #[must_use]
-    pub(crate) fn attempt(self, now: u64, policy: LockoutPolicy) -> Verdict {
+    pub fn attempt(self, now: u64, policy: LockoutPolicy) -> Verdict {
         let longest = LONGEST_BACK_OFF.max(u64::from(policy.lock_seconds));
         // A wall clock that was set back must not turn a short lock into a long one.
         let locked_until = self.locked_until.min(now.saturating_add(longest));
@@ -91,13 +95,13 @@ impl Attempts {
 
     /// Takes one counted attempt back: it was right.
     #[must_use]
-    pub(crate) const fn refund(self) -> Self {
+    pub const fn refund(self) -> Self {
         Self { failures: self.failures.saturating_sub(1), last: self.last, locked_until: 0 }
     }
 
     /// What remains after the right password: nothing.
     #[must_use]
-    pub(crate) const fn reset() -> Self {
+    pub const fn reset() -> Self {
         Self { failures: 0, last: 0, locked_until: 0 }
     }
 }
