@@ -4,7 +4,7 @@
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, TransferId};
 
-use super::desk::Purpose;
+use super::desk::{Desk, Purpose};
 use super::table::{LinkState, Paused, Stage, Transfer};
 use super::{Context, Job, Transfers, code, sending};
 use crate::work::{Direction, FileError, FileReply, StoreError, TransferState};
@@ -181,7 +181,10 @@ impl Transfers {
         } else {
             self.desk.save(transfer);
         }
-        self.desk.forget(transfer);
+        if matches!(stage, Stage::Hashing { .. } | Stage::Preparing { .. }) {
+            // Ends the long job; what it leaves behind goes when it has come back.
+            self.desk.forget(transfer);
+        }
         self.desk.show(transfer, cx.now);
         if let Stage::Fetching(mut fetch) = stage
             && let Some(stream) = fetch.lose_stream()
@@ -206,6 +209,7 @@ impl Transfers {
         if transfer.saving > 0 {
             return;
         }
+        forget_when_free(&mut self.desk, transfer);
         match transfer.stage {
             Stage::Recording => {
                 transfer.stage = Stage::Serving;
@@ -281,13 +285,11 @@ impl Transfers {
         }
     }
 
-    /// One job less under way. What a job left behind of a transfer that ended meanwhile goes.
+    /// One job less under way.
     fn disk_is_free(&mut self, number: u64) {
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.busy -= 1;
-        if matches!(transfer.stage, Stage::Over) && transfer.busy == 0 {
-            self.desk.forget(transfer);
-        }
+        forget_when_free(&mut self.desk, transfer);
     }
 
     /// Shows what changed since the last report.
@@ -300,5 +302,13 @@ impl Transfers {
             }
         }
         self.drop_stuck(cx);
+    }
+}
+
+/// Has the disk forget what is over, once that is durable and no job can leave anything behind: a
+/// program that dies before finds all that it needs to go on.
+fn forget_when_free(desk: &mut Desk, transfer: &Transfer) {
+    if matches!(transfer.stage, Stage::Over) && transfer.saving == 0 && transfer.busy == 0 {
+        desk.forget(transfer);
     }
 }

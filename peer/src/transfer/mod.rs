@@ -395,3 +395,7 @@ impl Transfers {
         self.desk.outputs.pop_front()
     }
 }
+
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "sqlite"))]
+mod tests;

@@ -1,0 +1,141 @@
+//! Disks, files and databases that fail.
+
+use super::super::*;
+use super::world::*;
+use crate::work::{FileError, FileRequest};
+
+fn contents(size: usize) -> Vec<u8> {
+    (0..size).map(|i| (i / 7 % 251) as u8).collect()
+}
+
+fn running(size: usize) -> (World, PathBuf) {
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let path = world.send("film.mp4", &contents(size));
+    world.until(|world| world.line(BOB, 1).done > 500_000);
+    (world, path)
+}
+
+fn full() -> FileError {
+    FileError::Target("the disk is full".to_owned())
+}
+
+/// Security acceptance I06.
+#[test]
+fn a_full_disk_pauses_and_resume_goes_on() {
+    let (mut world, _) = running(3_000_000);
+    let fits = |request: &FileRequest| matches!(request, FileRequest::Write { .. });
+    world.sides[BOB].faults.push_back(Fault { fits, error: full() });
+    world.settle();
+    assert_eq!(world.states(1), ["paused", "paused"]);
+    let line = world.line(BOB, 1);
+    assert_eq!(line.paused_by, Some("you"));
+    assert_eq!(line.reason.as_deref(), Some("the disk is full"));
+    assert_eq!(world.line(ALICE, 1).paused_by, Some("them"));
+    world.with(BOB, |transfers, cx| transfers.resume(cx, 1));
+    world.settle();
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    world.assert_arrived("film.mp4", &contents(3_000_000));
+}
+
+#[test]
+fn a_disk_that_refuses_at_the_beginning_or_end_pauses_too() {
+    let fits: [fn(&FileRequest) -> bool; 2] = [
+        |request| matches!(request, FileRequest::Prepare { .. }),
+        |request| matches!(request, FileRequest::Finish { .. }),
+    ];
+    for fits in fits {
+        let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+        world.sides[BOB].faults.push_back(Fault { fits, error: full() });
+        world.send("film", &contents(100_000));
+        world.settle();
+        assert_eq!(world.states(1), ["paused", "paused"]);
+        world.restart(BOB);
+        world.join();
+        world.settle();
+        assert_eq!(world.line(BOB, 1).paused_by, Some("you"), "also after a restart");
+        world.with(BOB, |transfers, cx| transfers.resume(cx, 1));
+        world.settle();
+        world.assert_arrived("film", &contents(100_000));
+    }
+}
+
+/// Security acceptance I09.
+#[test]
+fn a_source_that_changes_ends_it_on_both_sides() {
+    let (mut world, path) = running(3_000_000);
+    let mut changed = contents(3_000_000);
+    for byte in &mut changed[1_000_000..] {
+        *byte ^= 1;
+    }
+    std::fs::write(&path, changed).unwrap();
+    world.settle();
+    assert_eq!(world.states(1), ["failed", "failed"]);
+    assert!(world.line(ALICE, 1).reason.unwrap().contains("changed"));
+    assert!(world.line(BOB, 1).reason.unwrap().contains("changed"));
+    assert_eq!(names_in(&world.downloads()), [""; 0]);
+    world.assert_nothing_kept();
+}
+
+#[test]
+fn a_source_that_is_gone_ends_it_on_both_sides() {
+    let mut world = World::new();
+    let path = world.send("film", &contents(100_000));
+    world.settle();
+    std::fs::remove_file(path).unwrap();
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.settle();
+    assert_eq!(world.states(1), ["failed", "failed"]);
+    assert!(world.line(ALICE, 1).reason.unwrap().contains("no such file"));
+    assert!(world.line(BOB, 1).reason.unwrap().contains("gone"));
+}
+
+#[test]
+fn what_is_not_stored_is_not_promised() {
+    // The offer.
+    let mut world = World::new();
+    world.sides[ALICE].store_fails = true;
+    world.send("film", &contents(100_000));
+    world.settle();
+    assert_eq!(world.line(ALICE, 1).state, "failed");
+    assert!(world.sides[BOB].outputs.is_empty());
+    assert_eq!(world.errors(ALICE), ["Transfer 1: no room"]);
+
+    // The acceptance.
+    let mut world = World::new();
+    world.send("film", &contents(100_000));
+    world.settle();
+    world.sides[BOB].store_fails = true;
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.settle();
+    assert_eq!(world.states(1), ["offered", "offered"]);
+    world.sides[BOB].store_fails = false;
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.until(|world| world.sides[BOB].count_in_log("Finish") == 1);
+
+    // The completion: the sender hears of it when it is stored.
+    world.sides[BOB].store_fails = true;
+    world.settle();
+    assert_eq!(world.states(1), ["running", "complete"]);
+    world.sides[BOB].store_fails = false;
+    world.restart(BOB);
+    world.join();
+    world.settle();
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    world.assert_arrived("film", &contents(100_000));
+}
+
+/// A stream that the transport does not allow, or loses, is tried again, ever more rarely.
+#[test]
+fn streams_are_tried_again() {
+    let (mut world, _) = running(2_000_000);
+    let streams: Vec<_> = world.sides[BOB].transfers.fetching.keys().cloned().collect();
+    world.pipes.limit = Some(0);
+    let (_, stream) = streams[0];
+    world.with(ALICE, |transfers, cx| transfers.on_stopped(cx, &user(BOB), stream));
+    world.pass(30);
+    assert_eq!(world.states(1), ["running", "running"]);
+    world.pipes.limit = None;
+    world.pass(70);
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    world.assert_arrived("film.mp4", &contents(2_000_000));
+}

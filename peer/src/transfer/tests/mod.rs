@@ -1,0 +1,4 @@
+mod faults;
+mod hostile;
+mod together;
+mod world;
