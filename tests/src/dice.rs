@@ -26,7 +26,7 @@ impl Probability {
             clippy::cast_sign_loss,
             reason = "clamped to 0..=2^32 before the cast"
         )]
-        let fraction = (percent.clamp(0.0, 100.0) / 100.0 * (1u64 << 32) as f64) as u64;
+        let fraction = (percent.clamp(0.0, 100.0) / 100.0 * (1u64 << 32) as f64).round() as u64;
         Self(fraction)
     }
 
