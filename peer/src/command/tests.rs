@@ -78,7 +78,11 @@ fn files_may_have_any_name() {
     let home = Context { home: Some("/home/a".into()), ..Context::default() };
     let paths = |line| match parse(line, &home) {
         ParsedLine::Command(Command::Send { paths, .. }) => paths,
-        other => panic!("{other:?}"),
+        other @ (ParsedLine::Command(_)
+        | ParsedLine::NeedPassword { .. }
+        | ParsedLine::Chat(_)
+        | ParsedLine::Nothing
+        | ParsedLine::Error(_)) => panic!("{other:?}"),
     };
     assert_eq!(paths("/send bob a.mp4 'b c.mp4'"), [PathBuf::from("a.mp4"), "b c.mp4".into()]);
     assert_eq!(paths("/p2pvideo bob \"it's.mp4\""), [PathBuf::from("it's.mp4")]);
