@@ -552,7 +552,10 @@ impl App {
         let endpoint = self.endpoint.as_ref();
         let address = handle.and_then(|handle| endpoint?.remote_address(handle));
         let stats = handle.and_then(|handle| endpoint?.stats(handle));
-        let rtt = stats.map(|stats| stats.smoothed_rtt.as_millis());
+        // Before the first measurement, the transport says what it assumes.
+        let assumed = self.settings.transport.initial_rtt;
+        let measured = stats.filter(|stats| stats.smoothed_rtt != assumed);
+        let rtt = measured.map(|stats| stats.smoothed_rtt.as_millis());
         self.tell(Output::Link {
             user: user.to_string(),
             state,

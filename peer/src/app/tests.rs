@@ -6,6 +6,7 @@
 mod rendezvous;
 mod world;
 
+mod hostile;
 mod identities;
 mod messages;
 mod sessions;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use wire::app::login::Stretch;
 use wire::time::{Duration, Instant};
-use wire::{Ecn, Node, Seed, Source};
+use wire::{Ecn, Endpoint, Node, Seed, Source};
 use zeroize::Zeroizing;
 
 use super::rendezvous::Rendezvous;
@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) server: Rendezvous,
     clients: Vec<Client>,
+    /// A program that keeps to no rules.
+    pub(super) stranger: Option<Stranger>,
     flying: BTreeMap<(Instant, u64), Packet>,
     packets: u64,
     /// Hosts from and to which nothing gets through.
@@ -38,6 +40,12 @@ struct Client {
     /// How the database fails from now on.
     broken: Option<&'static str>,
     seen: Vec<Output>,
+}
+
+/// A bare endpoint with an address.
+pub(super) struct Stranger {
+    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
 }
 
 struct Packet {
@@ -57,6 +65,7 @@ impl World {
             now: Instant::from_micros(1),
             server: Rendezvous::new([1; 32]),
             clients: Vec::new(),
+            stranger: None,
             flying: BTreeMap::new(),
             packets: 0,
             cut: Vec::new(),
@@ -192,7 +201,8 @@ impl World {
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
         let apps = self.clients.iter().filter_map(|client| client.app.as_ref()?.poll_timeout());
         let server = self.server.poll_timeout();
-        let timers = apps.chain(server).map(|deadline| deadline.at.max(self.now));
+        let stranger = self.stranger.as_ref().and_then(|s| s.endpoint.poll_timeout());
+        let timers = apps.chain(server).chain(stranger).map(|deadline| deadline.at.max(self.now));
         timers.chain(arrival).min()
     }
 
@@ -205,6 +215,9 @@ impl World {
             let source = Source { address: packet.from, ecn: Ecn::NotCapable };
             if packet.to == server_address() {
                 self.server.handle_datagram(self.now, source, &mut packet.bytes);
+            }
+            if let Some(stranger) = self.stranger.as_mut().filter(|s| s.address == packet.to) {
+                stranger.endpoint.handle_datagram(self.now, source, &mut packet.bytes);
             }
             for client in self.clients.iter_mut().filter(|client| client.address == packet.to) {
                 if let Some(app) = &mut client.app {
@@ -220,6 +233,9 @@ impl World {
         let due = |deadline: Option<wire::Deadline>| deadline.is_some_and(|d| d.at <= now);
         if due(self.server.poll_timeout()) {
             self.server.handle_timeout(now);
+        }
+        if let Some(stranger) = &mut self.stranger {
+            stranger.endpoint.handle_timeout(now);
         }
         for app in self.clients.iter_mut().filter_map(|client| client.app.as_mut()) {
             if due(app.poll_timeout()) {
@@ -249,6 +265,11 @@ impl World {
             }
             while let Some(output) = app.poll_output() {
                 client.seen.push(output);
+            }
+        }
+        if let Some(stranger) = &mut self.stranger {
+            while let Some(to) = stranger.endpoint.poll_transmit(self.now, &mut buffer, 1) {
+                sent.push((stranger.address, to.destination, buffer.clone()));
             }
         }
         for (from, to, bytes) in sent {

@@ -1,0 +1,200 @@
+//! A peer that was properly introduced, and then keeps to no rules.
+
+use proptest::prelude::*;
+use wire::app::framing::encode;
+use wire::app::identity::Identity;
+use wire::app::name::Name;
+use wire::app::peer::{Chat, Control, Text, TransferId};
+use wire::app::server::{Introduction, LABEL, Notice};
+use wire::{
+    Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, Seed, Side, StaticKey,
+    StreamId, TransportConfig,
+};
+
+use super::world::{Stranger, World};
+use crate::output::Output;
+
+struct Attack {
+    world: World,
+    handle: ConnectionHandle,
+    calls: u8,
+}
+
+impl Attack {
+    /// Alice, and Mallory with a link to her.
+    fn new() -> Self {
+        let mut world = World::logged_in(1);
+        let static_key = StaticKey::from_private([66; 32]);
+        let config = Config {
+            static_key,
+            token_secret: [0; 32],
+            token_epoch: 0,
+            label: LABEL,
+            accept: Accept::Announced,
+            transport: TransportConfig::default(),
+        };
+        world.stranger = Some(Stranger {
+            address: ([10, 0, 9, 9], 6666).into(),
+            endpoint: Endpoint::new(config, &Seed::new([66; 32])),
+        });
+        let handle = Self::call(&mut world, 1);
+        Self { world, handle, calls: 1 }
+    }
+
+    fn call(world: &mut World, number: u8) -> ConnectionHandle {
+        let alice = Name::new("alice").unwrap();
+        let mallory = Identity::from_secret(&[66; 32]);
+        let device = StaticKey::from_private([66; 32]).public();
+        let account = &world.server.accounts[&alice];
+        let (identity, certificate) = (account.identity.unwrap(), account.certificate.unwrap());
+        let stranger = world.stranger.as_mut().unwrap();
+        let told = Introduction {
+            name: Name::new("mallory").unwrap(),
+            identity: mallory.public(),
+            certificate: mallory.certify("mallory", device, 1),
+            tag: CallTag([number; 8]),
+            call_id: [number; 16],
+            secret: [number; 32],
+            initiator: false,
+            candidates: vec![stranger.address],
+        };
+        let own = Introduction { identity, initiator: true, ..told.clone() };
+        let call = Call {
+            tag: told.tag,
+            side: Side::Initiator,
+            secret: told.secret,
+            remote_static: certificate.device,
+            prologue: own.prologue(mallory.public()),
+            candidates: vec![([10, 0, 1, 0], 6000).into()],
+        };
+        world.server.notify(&alice, Notice::Introduction(told));
+        world.run_ms(50);
+        let now = world.now;
+        let handle = world.stranger.as_mut().unwrap().endpoint.call(now, call);
+        world.run_ms(500);
+        let seen = world.seen(0);
+        assert!(seen.iter().any(|o| matches!(o, Output::Link { state: "direct", .. })), "{seen:?}");
+        handle
+    }
+
+    fn endpoint(&mut self) -> &mut Endpoint {
+        &mut self.world.stranger.as_mut().unwrap().endpoint
+    }
+
+    fn open(&mut self, class: Class) -> StreamId {
+        let handle = self.handle;
+        self.endpoint().open(handle, class).unwrap()
+    }
+
+    fn write(&mut self, stream: StreamId, bytes: &[u8]) {
+        let handle = self.handle;
+        // The other side may have ended it by now.
+        let _ = self.endpoint().write(handle, stream, bytes);
+        self.world.run_ms(100);
+    }
+
+    /// Whether the link is closed; then calls again.
+    fn is_out(&mut self) -> bool {
+        let closed = core::iter::from_fn(|| self.endpoint().poll_event())
+            .any(|(_, event)| matches!(event, Event::Closed(_)));
+        if closed {
+            self.calls += 1;
+            self.handle = Self::call(&mut self.world, self.calls);
+        }
+        closed
+    }
+}
+
+fn text(sequence: u64, after: u64, nonce: u8, body: &str) -> Vec<u8> {
+    let body = body.to_owned();
+    encode(&Chat::Text(Text { sequence, after, nonce: [nonce; 16], sent: 1, body }))
+}
+
+#[test]
+fn who_breaks_the_rules_is_out_and_nobody_is_hurt() {
+    let mut attack = Attack::new();
+    let long = text(1, 0, 1, &"x".repeat((64 << 10) + 1));
+    let garbage: &[(Class, &[u8])] = &[
+        (Class::Chat, &[0xff; 64]),
+        (Class::Chat, &[0, 0, 0, 3, 1, 0, 1]),
+        (Class::Control, &[0, 0, 0, 0]),
+        (Class::Control, &[0, 0, 0, 2, 7, 7]),
+        (Class::Chat, &long),
+        (Class::Chat, &text(5, 5, 1, "comes after itself")),
+        (Class::Chat, &text(0, 0, 1, "before the first")),
+    ];
+    for (class, bytes) in garbage {
+        let stream = attack.open(*class);
+        attack.write(stream, bytes);
+        assert!(attack.is_out(), "{class:?} {:?}", &bytes[..bytes.len().min(16)]);
+    }
+    for class in [Class::Chat, Class::Control] {
+        for _ in 0..2 {
+            let stream = attack.open(class);
+            attack.write(stream, &[0]);
+        }
+        assert!(attack.is_out(), "two streams of one kind");
+        let stream = attack.open(class);
+        let handle = attack.handle;
+        attack.endpoint().finish(handle, stream).unwrap();
+        attack.world.run_ms(100);
+        assert!(attack.is_out(), "an end that must not be");
+    }
+    let stream = attack.open(Class::Chat);
+    attack.write(stream, &text(1, 0, 1, "hello"));
+    assert_eq!(attack.world.texts(0), ["hello"], "an honest message still arrives");
+}
+
+/// Security acceptance G01, G02, G10.
+#[test]
+fn one_number_one_message() {
+    let mut attack = Attack::new();
+    let stream = attack.open(Class::Chat);
+    attack.write(stream, &text(1, 0, 1, "first"));
+    attack.write(stream, &text(1, 0, 1, "first"));
+    assert_eq!(attack.world.texts(0), ["first"]);
+    attack.write(stream, &text(1, 0, 2, "second under the same number"));
+    attack.write(stream, &text(1, 0, 1, "other text, same nonce"));
+    let seen = attack.world.seen(0);
+    assert_eq!(seen.iter().filter(|o| matches!(o, Output::Message { .. })).count(), 0);
+    assert!(seen.iter().any(|o| matches!(o, Output::Error { .. })));
+    // Receipts for messages that were never sent, or to somebody else.
+    attack.world.line(0, "@bob-who-is-away hi");
+    for sequence in [0, 1, u64::MAX] {
+        attack.write(stream, &encode(&Chat::Received { sequence, nonce: [0; 16] }));
+        attack.write(stream, &encode(&Chat::Refused { sequence, nonce: [0; 16] }));
+    }
+    attack.write(stream, &text(9, 7, 9, "much later"));
+    let seen = attack.world.seen(0);
+    assert!(matches!(seen.last(), Some(Output::Message { gap: true, .. })), "{seen:?}");
+}
+
+#[test]
+fn who_never_listens_cannot_fill_the_memory() {
+    let mut attack = Attack::new();
+    let stream = attack.open(Class::Control);
+    let nonsense: Vec<u8> =
+        (0..50u8).flat_map(|n| encode(&Control::Accept(TransferId([n; 16])))).collect();
+    for _ in 0..200 {
+        attack.write(stream, &nonsense);
+    }
+    let held = attack.world.app(0).buffered_bytes();
+    assert!(held < 4 << 20, "{held}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #[test]
+    fn any_bytes_on_any_stream(parts in prop::collection::vec((0..3usize, any::<Vec<u8>>()), 1..8)) {
+        let mut attack = Attack::new();
+        for (class, bytes) in parts {
+            let handle = attack.handle;
+            if let Ok(stream) = attack.endpoint().open(handle, Class::ALL[class]) {
+                attack.write(stream, &bytes);
+            }
+        }
+        attack.world.line(0, "/outbox");
+        let answers = matches!(attack.world.seen(0).last(), Some(Output::Outbox { .. }));
+        prop_assert!(answers);
+    }
+}
