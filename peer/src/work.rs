@@ -419,15 +419,13 @@ pub enum FileRequest {
         /// The transfer.
         id: TransferId,
     },
-    /// Close what is open for this transfer; with `remove`, also remove the partial file and the
-    /// tree.
+    /// The transfer is over: close what is open for it, end what is being done for it, remove its
+    /// partial file and tree.
     Forget {
         /// The transfer.
         id: TransferId,
         /// Which way it went.
         direction: Direction,
-        /// What to do with what is on disk.
-        remove: Remove,
     },
 }
 
@@ -454,15 +452,6 @@ impl FileRequest {
             | Self::Forget { .. } => Pace::Short,
         }
     }
-}
-
-/// What to do with the files of a transfer that ends or sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remove {
-    /// Keep them: it may go on.
-    Nothing,
-    /// Remove partial file and tree.
-    Partial,
 }
 
 /// An outcome of a disk job that went well.

@@ -29,7 +29,7 @@ use self::cache::Cache;
 use self::source::Source;
 use self::target::{OpenTarget, Target};
 use crate::private;
-use crate::work::{Direction, FileError, FileReply, FileRequest, Remove};
+use crate::work::{Direction, FileError, FileReply, FileRequest};
 
 /// Does [`FileRequest`]s. Clones share what is open, so that several threads can work at once.
 #[derive(Clone)]
@@ -102,8 +102,8 @@ impl FileWorker {
                 target::write(shared, id, offset, len, &encoded)
             }
             FileRequest::Finish { id } => target::finish(shared, id),
-            FileRequest::Forget { id, direction, remove } => {
-                shared.forget(id, direction, remove);
+            FileRequest::Forget { id, direction } => {
+                shared.forget(id, direction);
                 Ok(FileReply::Done)
             }
         }
@@ -129,27 +129,25 @@ impl Shared {
         outcome
     }
 
-    /// Closes, and perhaps removes, what belongs to a transfer. That something cannot be removed
+    /// Closes and removes what belongs to a transfer that is over. That something cannot be removed
     /// is no concern of the transfer's any more.
-    fn forget(&self, id: TransferId, direction: Direction, remove: Remove) {
+    fn forget(&self, id: TransferId, direction: Direction) {
         let mut state = self.state();
         if let Some(unwanted) = state.unwanted.get(&id) {
             unwanted.store(true, Ordering::Relaxed);
         }
         match direction {
-            Direction::Sending => state.sources.remove(id),
+            Direction::Sending => {
+                state.sources.remove(id);
+                drop(state);
+                let _ = self.trees.remove_file(source::tree_name(id));
+            }
             Direction::Receiving => {
                 state.open_targets.remove(id);
                 state.targets.remove(&id);
+                drop(state);
+                target::remove(self, id);
             }
-        }
-        drop(state);
-        match (remove, direction) {
-            (Remove::Nothing, _) => {}
-            (Remove::Partial, Direction::Sending) => {
-                let _ = self.trees.remove_file(source::tree_name(id));
-            }
-            (Remove::Partial, Direction::Receiving) => target::remove(self, id),
         }
     }
 }

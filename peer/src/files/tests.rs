@@ -97,7 +97,7 @@ impl Disks {
             Direction::Sending => &self.sender,
             Direction::Receiving => &self.receiver,
         };
-        let request = FileRequest::Forget { id: ID, direction, remove: Remove::Partial };
+        let request = FileRequest::Forget { id: ID, direction };
         assert_eq!(run(worker, request), Ok(FileReply::Done));
     }
 
@@ -493,7 +493,7 @@ fn a_long_job_ends_when_nobody_wants_it() {
     let outcome = disks.sender.run(FileRequest::Hash { id: ID, path }, &mut |_| {
         reports += 1;
         let direction = Direction::Sending;
-        run(&sender, FileRequest::Forget { id: ID, direction, remove: Remove::Partial }).unwrap();
+        run(&sender, FileRequest::Forget { id: ID, direction }).unwrap();
     });
     assert_eq!(reports, 1);
     assert!(outcome.unwrap_err().to_string().contains("no longer wanted"));

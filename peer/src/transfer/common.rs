@@ -88,7 +88,12 @@ impl Transfers {
                 self.desk.say(&user, Control::Offer(sending::offer(&transfer.record)))
             }
             Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
-                if transfer.record.state == TransferState::Offered || transfer.saving > 0 {
+                if transfer.record.state == TransferState::Offered {
+                    return;
+                }
+                if transfer.saving > 0 {
+                    // Perhaps the acceptance itself: said when it is durable.
+                    transfer.tell = Some(Control::Accept(id));
                     return;
                 }
                 transfer.tell = None;
@@ -219,18 +224,16 @@ impl Transfers {
                     self.desk.show(transfer, cx.now);
                 }
             }
-            Stage::Idle => {
+            Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
                 if let Some(control) = transfer.tell.take() {
-                    let user = transfer.record.with.clone();
+                    let (id, user) = (transfer.record.id, transfer.record.with.clone());
                     self.desk.say(&user, control);
+                    if transfer.record.paused {
+                        self.desk.say(&user, Control::Pause(id));
+                    }
                 }
             }
-            Stage::Hashing { .. }
-            | Stage::Serving
-            | Stage::Preparing { .. }
-            | Stage::Fetching(_)
-            | Stage::Finishing
-            | Stage::Over => {}
+            Stage::Hashing { .. } | Stage::Serving | Stage::Over => {}
         }
         self.advance(cx, number);
     }

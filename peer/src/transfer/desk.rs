@@ -10,7 +10,7 @@ use wire::time::{Duration, Instant};
 use super::Job;
 use super::table::{LinkState, Transfer};
 use crate::output::Output;
-use crate::work::{Direction, FileRequest, Remove, StoreRequest, Work};
+use crate::work::{FileRequest, StoreRequest, Work};
 
 /// Progress is shown at most this often.
 const REPORT: Duration = Duration::from_secs(1);
@@ -95,8 +95,8 @@ impl Desk {
     /// Has the disk close and remove everything that is not the file itself.
     pub(super) fn forget(&mut self, transfer: &Transfer) {
         let id = transfer.record.id;
-        let direction: Direction = transfer.record.direction;
-        let request = FileRequest::Forget { id, direction, remove: Remove::Partial };
+        let direction = transfer.record.direction;
+        let request = FileRequest::Forget { id, direction };
         self.start(Purpose::Forget, Work::File(request));
     }
 
