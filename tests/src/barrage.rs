@@ -165,11 +165,38 @@ pub fn fire(barrage: &mut Barrage) -> std::io::Result<()> {
         let mut take = |from, bytes: &mut [u8]| barrage.handle_datagram(now, from, bytes);
         while socket.receive(&mut take)? == Progress::More {}
         let wait = Duration::from_millis(if barrage.is_done() { 500 } else { 1 });
-        socket.send_from(now, &mut barrage.slice(4096));
+        // What overflows the target's queue would not try the target.
+        if backlog(barrage.target.port()).0 < MAX_BACKLOG {
+            socket.send_from(now, &mut barrage.slice(1024));
+        }
         poll.poll(&mut events, Some(wait))?;
         quiet = events.is_empty() && barrage.tally().replies == before;
     }
     Ok(())
+}
+
+/// The largest queue of the target at which more is sent, in bytes of kernel memory.
+#[cfg(feature = "net")]
+const MAX_BACKLOG: u64 = 64 << 10;
+
+/// The bytes that wait in the socket of a program on this machine, and the datagrams that its
+/// socket has dropped so far (proc_net_udp(5)).
+#[cfg(feature = "net")]
+#[must_use]
+pub fn backlog(port: u16) -> (u64, u64) {
+    let tables = ["/proc/net/udp", "/proc/net/udp6"].map(std::fs::read_to_string);
+    let suffix = format!(":{port:04X}");
+    let (mut waiting, mut dropped) = (0, 0);
+    for line in tables.iter().flatten().flat_map(|table| table.lines()) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, local, _, _, queues, .., drops] = fields[..] else { continue };
+        if local.ends_with(&suffix) {
+            let receive = queues.split_once(':').map_or("0", |(_, receive)| receive);
+            waiting += u64::from_str_radix(receive, 16).unwrap_or(0);
+            dropped += drops.parse::<u64>().unwrap_or(0);
+        }
+    }
+    (waiting, dropped)
 }
 
 /// A part of a barrage.

@@ -181,28 +181,16 @@ impl Process {
         self.child.id()
     }
 
-    /// Its largest resident memory so far in KiB.
-    ///
-    /// # Panics
-    /// When it has ended.
-    #[must_use]
-    pub fn peak_memory_kib(&self) -> u64 {
-        self.status("VmHWM:")
-    }
-
     /// Its resident memory in KiB.
     ///
     /// # Panics
     /// When it has ended.
     #[must_use]
     pub fn memory_kib(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    fn status(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
             .expect("a running child has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field of it");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = line.expect("a running child has memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
@@ -294,7 +282,7 @@ impl Scene {
         let _ = std::fs::remove_dir_all(&folder);
         let mut arguments: Vec<OsString> =
             vec!["--json".into(), "--server".into(), server.to_string().into()];
-        arguments.extend(["--udp", "0", "--user", user].map(OsString::from));
+        arguments.extend(["--user", user].map(OsString::from));
         arguments.extend(more.map(OsString::from));
         arguments.extend([OsString::from("--data"), folder.into()]);
         Process::start(user, prefix, &program("peer"), &arguments)
@@ -319,7 +307,7 @@ impl Scene {
         std::fs::write(&password, format!("correct horse {user}\n")).expect("a folder of our own");
         let mut arguments: Vec<OsString> =
             vec!["--json".into(), "--server".into(), server.to_string().into()];
-        arguments.extend(["--udp", "0", "--user", user].map(OsString::from));
+        arguments.extend(["--user", user].map(OsString::from));
         arguments.extend([OsString::from("--password-file"), password.into()]);
         arguments.extend([OsString::from("--data"), folder.join("data").into()]);
         arguments.extend([OsString::from("--download-dir"), folder.join("downloads").into()]);

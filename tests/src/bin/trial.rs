@@ -155,10 +155,11 @@ impl Place {
             // Between so many bytes and so many, somebody is killed.
             let target = size * (round + 1) / (2 * kills + 1) + dice.below(size / (4 * kills + 2));
             let event = bob.await_event("file", |event| {
+                peak.0 = peak.0.max(alice.memory_kib());
                 event["state"] == "complete" || event["done"].as_u64() >= Some(target)
             });
+            peak.1 = peak.1.max(bob.memory_kib());
             assert_ne!(event["state"], "complete", "it is to be killed before the end");
-            peak = (peak.0.max(alice.peak_memory_kib()), peak.1.max(bob.peak_memory_kib()));
             let (who, peer) =
                 if round % 2 == 0 { ("receiver", &mut bob) } else { ("sender", &mut alice) };
             peer.kill();
@@ -174,8 +175,11 @@ impl Place {
                 alice = self.alice(address);
             }
         }
-        let done = bob.await_event("file", |event| event["state"] == "complete");
-        peak = (peak.0.max(alice.peak_memory_kib()), peak.1.max(bob.peak_memory_kib()));
+        let done = bob.await_event("file", |event| {
+            peak.0 = peak.0.max(alice.memory_kib());
+            event["state"] == "complete"
+        });
+        peak.1 = peak.1.max(bob.memory_kib());
         println!("{:>6.1} s  complete", seconds(&clock));
         assert_same(&source, &done)?;
         println!("peak memory: sender {} KiB, receiver {} KiB", peak.0, peak.1);
@@ -227,7 +231,10 @@ impl Place {
     fn blocked(&self) {
         let (_server, address) = self.server(&[]);
         let (mut alice, mut bob) = (self.alice(address), self.bob(address));
-        bob.await_event("presence", |event| event["user"] == "alice");
+        bob.type_line("/who");
+        let who = bob.await_event("users", |_| true);
+        assert_eq!(who["users"][0]["user"], "alice", "{who}");
+        println!("bob sees alice in /who");
         alice.type_line("/block bob");
         bob.await_event("presence", |event| event["user"] == "alice" && event["online"] == false);
         println!("bob sees alice leave, as if she had gone");
@@ -243,9 +250,10 @@ impl Place {
         write_noise(&clip, 1000).expect("a folder of our own");
         bob.type_line(&format!("/send alice {}", clip.display()));
         bob.await_event("file", |event| event["state"] == "waiting" || event["state"] == "offered");
-        // Whatever came through would come before the answer to her last command.
-        alice.type_line("/unblock bob");
-        alice.type_line("/block bob");
+        // Each has asked the server something since: what was on its way has arrived.
+        bob.type_line("/outbox");
+        let waiting = bob.await_event("outbox", |_| true);
+        assert_eq!(waiting["messages"].as_array().map(Vec::len), Some(1), "{waiting}");
         alice.type_line("/blocked");
         let heard = alice.await_line("answer", |line| {
             let event: Value = serde_json::from_str(line).ok()?;
@@ -284,7 +292,10 @@ impl Place {
                 tally.sent_bytes,
                 seconds(&clock)
             );
+            let dropped = sim::barrage::backlog(target.port()).1;
+            println!("  {dropped} of them dropped by the kernel before they reached it");
             println!("  answers: {} datagrams, {} bytes", tally.replies, tally.reply_bytes);
+            assert!(dropped * 100 < tally.sent, "too few have reached it");
             assert_eq!(tally.oversized_replies, 0, "an answer longer than a handshake's");
             assert!(tally.reply_bytes <= tally.sent_bytes, "more back than sent");
         }
