@@ -1,8 +1,8 @@
 //! Folders and files that only their owner may look into.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Makes the folder `path` with mode 0700, and parents as needed, and gives its real path. A
@@ -28,7 +28,11 @@ pub(crate) fn folder(path: &Path) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// When it cannot be made, or is a link or anything but an ordinary file.
+#[cfg(feature = "sqlite")]
 pub(crate) fn file(path: &Path) -> io::Result<()> {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -46,7 +50,10 @@ pub(crate) fn file(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
