@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use help::{ENTRIES, Entry, Verb};
-pub use help::{help, overview};
+pub use help::{help, names, overview};
 use words::{Words, expand_home};
 
 /// Lines of `/history` when no number is given.

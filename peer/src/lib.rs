@@ -9,6 +9,8 @@ pub mod login;
 pub mod output;
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod private;
+#[cfg(feature = "shell")]
+pub mod shell;
 #[cfg(feature = "sqlite")]
 pub mod store;
 pub mod transfer;

@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! The Tincan client.
+
+fn main() -> std::process::ExitCode {
+    peer::shell::main()
+}

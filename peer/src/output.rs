@@ -101,7 +101,7 @@ pub enum Output {
     Link {
         /// The other user.
         user: String,
-        /// `direct`, `connecting`, `lost`, `unreachable`.
+        /// `connecting`, `direct`, `closed` (the other side left), `lost`, `unreachable`.
         state: &'static str,
         /// The other side's address, when direct.
         address: Option<String>,

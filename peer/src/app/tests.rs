@@ -10,4 +10,3 @@ mod hostile;
 mod identities;
 mod messages;
 mod sessions;
-mod transfers;

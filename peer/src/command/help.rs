@@ -52,6 +52,11 @@ impl Entry {
     }
 }
 
+/// The names of all commands, for completion.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ENTRIES.iter().map(|entry| entry.name)
+}
+
 /// All commands on one screen.
 #[must_use]
 pub fn overview() -> String {

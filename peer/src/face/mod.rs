@@ -1,7 +1,9 @@
 //! Faces: how what the core tells is shown. Pure functions of [`Output`](crate::output::Output)
 //! and the time, so that each is tested without a terminal.
 
+pub mod exit;
 pub mod json;
+pub mod oneshot;
 pub mod plain;
 pub mod progress;
 pub mod units;

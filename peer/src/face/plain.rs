@@ -67,6 +67,8 @@ pub struct Plain {
     progress: Progress,
     /// Why the server cannot be reached, once told.
     unreachable: Option<String>,
+    /// That it is being connected to was told.
+    is_connecting: bool,
 }
 
 impl Plain {
@@ -79,6 +81,7 @@ impl Plain {
             waiting: BTreeSet::new(),
             progress: Progress::default(),
             unreachable: None,
+            is_connecting: false,
         }
     }
 
@@ -161,10 +164,16 @@ impl Plain {
 
     fn server(&mut self, state: &ServerState) -> Vec<Line> {
         let text = match state {
-            ServerState::Connecting if self.unreachable.is_some() => return Vec::new(),
-            ServerState::Connecting => "* server: connecting".to_owned(),
+            ServerState::Connecting if self.unreachable.is_some() || self.is_connecting => {
+                return Vec::new();
+            }
+            ServerState::Connecting => {
+                self.is_connecting = true;
+                "* server: connecting".to_owned()
+            }
             ServerState::Connected => {
                 self.unreachable = None;
+                self.is_connecting = false;
                 "* server: connected".to_owned()
             }
             ServerState::Waiting { seconds, reason } => {
@@ -243,7 +252,9 @@ impl Plain {
             // That a message goes and arrives is what a person expects: only the rest is told.
             let key = (to.to_owned(), id);
             let is_told = match state {
-                "queued" => reason.is_some() && self.waiting.insert(key),
+                "queued" => {
+                    reason.is_some_and(|why| why != "connecting") && self.waiting.insert(key)
+                }
                 "delivered" => self.waiting.remove(&key),
                 _ => {
                     self.waiting.remove(&key);

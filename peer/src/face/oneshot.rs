@@ -1,0 +1,444 @@
+//! The face of commands that do one thing: it asks the core for what is needed, watches what
+//! comes of it, and ends with an exit code that tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use wire::app::name::Name;
+use wire::app::text;
+use wire::time::{Duration, Instant};
+
+use super::exit::Exit;
+use crate::command::Command;
+use crate::output::{FileLine, Output};
+use crate::work::Direction;
+
+/// How long connecting and logging in may take.
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Send a text.
+    Message {
+        /// Receiver as typed.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Send files.
+    Send {
+        /// Receiver as typed.
+        to: String,
+        /// At least one.
+        paths: Vec<PathBuf>,
+    },
+    /// Take files.
+    Receive {
+        /// Only from this user, as typed.
+        from: Option<String>,
+        /// How many; 0 for as many as come.
+        count: u64,
+    },
+    /// Show fingerprints.
+    Fingerprint {
+        /// Whose; one's own and the server's when `None`.
+        user: Option<String>,
+    },
+}
+
+/// What is to happen next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Give this to the core.
+    Command(Command),
+    /// A line of the result, for standard output.
+    Result(String),
+    /// A line for the person, for standard error.
+    Complain(String),
+    /// End with this.
+    Exit(Exit),
+}
+
+/// One task on its way.
+#[derive(Debug)]
+pub struct OneShot {
+    task: Task,
+    limit: Option<Duration>,
+    phase: Phase,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    LoggingIn,
+    /// Logged in; the lists of the blocked and of transfers were asked for. Each comes in its
+    /// own time.
+    Listing(Lists),
+    /// The message was given to the core; its number once known.
+    Messaging(Option<u64>),
+    Sending(Sending),
+    Receiving(Receiving),
+    /// Fingerprints still to come.
+    Showing(usize),
+    Over,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    blocked: Option<Vec<String>>,
+    files: Option<Vec<FileLine>>,
+}
+
+#[derive(Debug)]
+struct Sending {
+    /// Transfers that were there before.
+    old: BTreeSet<u64>,
+    /// The state of ours.
+    ours: BTreeMap<u64, &'static str>,
+    /// How many are neither complete, given up, nor refused by the core.
+    open: usize,
+    worst: Exit,
+}
+
+#[derive(Debug, Default)]
+struct Receiving {
+    /// Offered, not accepted yet.
+    offers: BTreeSet<u64>,
+    /// Accepted, on their way.
+    active: BTreeSet<u64>,
+    complete: u64,
+}
+
+impl OneShot {
+    /// Begins at `now`; ends `limit` after the login at the latest.
+    #[must_use]
+    pub fn new(now: Instant, task: Task, limit: Option<Duration>) -> Self {
+        Self { task, limit, phase: Phase::LoggingIn, deadline: Some(now + LOGIN_LIMIT) }
+    }
+
+    /// When [`Self::on_deadline`] is due.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The time is over.
+    pub fn on_deadline(&mut self, now: Instant) -> Vec<Act> {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return Vec::new();
+        }
+        let exit = match &self.phase {
+            Phase::Over => return Vec::new(),
+            Phase::LoggingIn => {
+                return self.end(Exit::NoServer, Some("the server did not answer in time"));
+            }
+            Phase::Messaging(Some(_)) => {
+                let text = "queued: it is delivered when both run again";
+                return self.end(Exit::Queued, Some(text));
+            }
+            Phase::Sending(sending) if sending.ours.values().all(|state| is_waiting(state)) => {
+                return self.end(Exit::Queued, Some("offered: it goes on when both run again"));
+            }
+            Phase::Receiving(_) if matches!(self.task, Task::Receive { count: 0, .. }) => {
+                Exit::Done
+            }
+            Phase::Listing(_)
+            | Phase::Messaging(None)
+            | Phase::Sending(_)
+            | Phase::Receiving(_)
+            | Phase::Showing(_) => Exit::Timeout,
+        };
+        self.end(exit, (exit == Exit::Timeout).then_some("it did not happen in time"))
+    }
+
+    /// The core told something.
+    pub fn on_output(&mut self, now: Instant, output: &Output) -> Vec<Act> {
+        match output {
+            Output::LoggedIn { .. } if matches!(self.phase, Phase::LoggingIn) => self.begin(now),
+            Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
+            Output::LoggedOut { .. } => self.end(Exit::LoginFailed, None),
+            Output::Blocked { users } => self.on_lists(|lists| lists.blocked = Some(users.clone())),
+            Output::Files { files } => self.on_lists(|lists| lists.files = Some(files.clone())),
+            Output::MessageState { to, id, state, reason } => {
+                self.on_message_state(to, *id, state, reason.as_deref())
+            }
+            Output::File { file } => self.on_file(file),
+            Output::FileOffer { id, from, .. } => self.on_offer(*id, from),
+            Output::Fingerprint { of, fingerprint } => self.on_fingerprint(of, fingerprint),
+            Output::Error { .. } => self.on_error(),
+            Output::Ready { .. }
+            | Output::Server { .. }
+            | Output::ServerFingerprint { .. }
+            | Output::LoginNeeded { reason: None }
+            | Output::LoggedIn { .. }
+            | Output::Presence { .. }
+            | Output::Users { .. }
+            | Output::Message { .. }
+            | Output::Link { .. }
+            | Output::History { .. }
+            | Output::Outbox { .. }
+            | Output::IdentityChanged { .. }
+            | Output::Help { .. }
+            | Output::Info { .. } => Vec::new(),
+        }
+    }
+
+    /// Ends it from outside.
+    pub fn end(&mut self, exit: Exit, complaint: Option<&str>) -> Vec<Act> {
+        if matches!(self.phase, Phase::Over) {
+            return Vec::new();
+        }
+        self.phase = Phase::Over;
+        self.deadline = None;
+        let complaint = complaint.map(|text| Act::Complain(text.to_owned()));
+        complaint.into_iter().chain([Act::Exit(exit)]).collect()
+    }
+
+    fn begin(&mut self, now: Instant) -> Vec<Act> {
+        self.deadline = self.limit.map(|limit| now + limit);
+        if let Task::Fingerprint { user } = &self.task {
+            let user = user.clone();
+            self.phase = Phase::Showing(if user.is_some() { 1 } else { 2 });
+            return vec![Act::Command(Command::Fingerprint { user })];
+        }
+        self.phase = Phase::Listing(Lists::default());
+        vec![Act::Command(Command::Blocked), Act::Command(Command::Files)]
+    }
+
+    fn on_lists(&mut self, keep: impl FnOnce(&mut Lists)) -> Vec<Act> {
+        let Phase::Listing(lists) = &mut self.phase else { return Vec::new() };
+        keep(lists);
+        let (Some(blocked), Some(files)) = (&lists.blocked, &lists.files) else {
+            return Vec::new();
+        };
+        if let Task::Message { to, .. } | Task::Send { to, .. } = &self.task
+            && blocked.iter().any(|user| is_same(user, to))
+        {
+            let text = format!("you block {}", text::excerpt(to, 40));
+            return self.end(Exit::Blocked, Some(&text));
+        }
+        let files = files.clone();
+        self.start(&files)
+    }
+
+    fn start(&mut self, files: &[FileLine]) -> Vec<Act> {
+        match &self.task {
+            Task::Message { to, text } => {
+                self.phase = Phase::Messaging(None);
+                vec![Act::Command(Command::Message { to: to.clone(), text: text.clone() })]
+            }
+            Task::Send { to, paths } => {
+                self.phase = Phase::Sending(Sending {
+                    old: files.iter().map(|file| file.id).collect(),
+                    ours: BTreeMap::new(),
+                    open: paths.len(),
+                    worst: Exit::Done,
+                });
+                vec![Act::Command(Command::Send { to: to.clone(), paths: paths.clone() })]
+            }
+            Task::Receive { from, .. } => {
+                let is_wanted = |file: &&FileLine| {
+                    file.direction == Direction::Receiving
+                        && file.state == "offered"
+                        && from.as_ref().is_none_or(|from| is_same(&file.with, from))
+                };
+                let offers = files.iter().filter(is_wanted).map(|file| file.id).collect();
+                self.phase = Phase::Receiving(Receiving { offers, ..Receiving::default() });
+                self.accept()
+            }
+            Task::Fingerprint { .. } => Vec::new(),
+        }
+    }
+
+    fn on_message_state(
+        &mut self,
+        to: &str,
+        id: u64,
+        state: &str,
+        reason: Option<&str>,
+    ) -> Vec<Act> {
+        let (Task::Message { to: ours, .. }, Phase::Messaging(number)) =
+            (&self.task, &mut self.phase)
+        else {
+            return Vec::new();
+        };
+        // Older messages may be on their way too: the newest number is this one's.
+        if !is_same(to, ours) || number.is_some_and(|number| id < number) {
+            return Vec::new();
+        }
+        *number = Some(id);
+        match state {
+            "delivered" => {
+                let mut acts = vec![Act::Result("delivered".to_owned())];
+                acts.extend(self.end(Exit::Done, None));
+                acts
+            }
+            "failed" => {
+                let reason = text::excerpt(reason.unwrap_or("no reason was given"), 200);
+                self.end(Exit::Unreachable, Some(&format!("not delivered: {reason}")))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
+        match &mut self.phase {
+            Phase::Sending(sending)
+                if file.direction == Direction::Sending && !sending.old.contains(&file.id) =>
+            {
+                let acts = sending.on_file(file);
+                self.end_sending(acts)
+            }
+            Phase::Receiving(receiving) if file.direction == Direction::Receiving => {
+                let acts = receiving.on_file(file);
+                self.end_receiving(acts)
+            }
+            Phase::Sending(_)
+            | Phase::Receiving(_)
+            | Phase::LoggingIn
+            | Phase::Listing(_)
+            | Phase::Messaging(_)
+            | Phase::Showing(_)
+            | Phase::Over => Vec::new(),
+        }
+    }
+
+    fn end_sending(&mut self, mut acts: Vec<Act>) -> Vec<Act> {
+        if let Phase::Sending(Sending { open: 0, worst, .. }) = self.phase {
+            acts.extend(self.end(worst, None));
+        }
+        acts
+    }
+
+    fn end_receiving(&mut self, mut acts: Vec<Act>) -> Vec<Act> {
+        if let (Task::Receive { count, .. }, Phase::Receiving(receiving)) =
+            (&self.task, &self.phase)
+            && *count > 0
+            && receiving.complete >= *count
+        {
+            acts.extend(self.end(Exit::Done, None));
+        } else {
+            acts.extend(self.accept());
+        }
+        acts
+    }
+
+    fn on_offer(&mut self, id: u64, from: &str) -> Vec<Act> {
+        let (Task::Receive { from: wanted, .. }, Phase::Receiving(receiving)) =
+            (&self.task, &mut self.phase)
+        else {
+            return Vec::new();
+        };
+        if wanted.as_ref().is_none_or(|wanted| is_same(from, wanted)) {
+            receiving.offers.insert(id);
+        }
+        self.accept()
+    }
+
+    /// Accepts as many offers as are still wanted.
+    fn accept(&mut self) -> Vec<Act> {
+        let (Task::Receive { count, .. }, Phase::Receiving(receiving)) =
+            (&self.task, &mut self.phase)
+        else {
+            return Vec::new();
+        };
+        let mut acts = Vec::new();
+        while (*count == 0 || *count > receiving.complete + receiving.active.len() as u64)
+            && let Some(id) = receiving.offers.pop_first()
+        {
+            receiving.active.insert(id);
+            acts.push(Act::Command(Command::Accept { id: Some(id) }));
+        }
+        acts
+    }
+
+    fn on_fingerprint(&mut self, of: &str, fingerprint: &str) -> Vec<Act> {
+        let Phase::Showing(left) = &mut self.phase else {
+            return Vec::new();
+        };
+        *left -= 1;
+        let is_last = *left == 0;
+        let line = format!("{} {}", text::excerpt(of, 40), text::excerpt(fingerprint, 80));
+        let mut acts = vec![Act::Result(line)];
+        if is_last {
+            acts.extend(self.end(Exit::Done, None));
+        }
+        acts
+    }
+
+    /// The core refused something: before anything is on its way, that was the task.
+    fn on_error(&mut self) -> Vec<Act> {
+        match &mut self.phase {
+            Phase::Listing(_) | Phase::Messaging(None) | Phase::Showing(_) => {
+                self.end(Exit::Unreachable, None)
+            }
+            Phase::Sending(sending) if sending.ours.len() < sending.open => {
+                sending.open -= 1;
+                sending.worst = sending.worst.max(Exit::Failure);
+                self.end_sending(Vec::new())
+            }
+            Phase::LoggingIn
+            | Phase::Messaging(Some(_))
+            | Phase::Sending(_)
+            | Phase::Receiving(_)
+            | Phase::Over => Vec::new(),
+        }
+    }
+}
+
+impl Sending {
+    fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
+        if is_over(self.ours.get(&file.id).copied().unwrap_or_default()) {
+            return Vec::new();
+        }
+        self.ours.insert(file.id, file.state);
+        if !is_over(file.state) {
+            return Vec::new();
+        }
+        self.open = self.open.saturating_sub(1);
+        let exit = match file.state {
+            "complete" => Exit::Done,
+            "declined" | "cancelled" => Exit::Declined,
+            _ => Exit::Failure,
+        };
+        self.worst = self.worst.max(exit);
+        vec![Act::Result(format!("{} {}", file.state, text::one_line(&file.name)))]
+    }
+}
+
+impl Receiving {
+    fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
+        if !is_over(file.state) {
+            // Accepted by itself, as --auto-accept says, or going on from an earlier run.
+            if file.state != "offered" && self.offers.remove(&file.id) {
+                self.active.insert(file.id);
+            }
+            return Vec::new();
+        }
+        let was_ours = self.active.remove(&file.id) || self.offers.remove(&file.id);
+        if file.state != "complete" || !was_ours {
+            return Vec::new();
+        }
+        self.complete += 1;
+        let path = file.path.as_deref().unwrap_or(&file.name);
+        vec![Act::Result(text::one_line(path))]
+    }
+}
+
+fn is_over(state: &str) -> bool {
+    matches!(state, "complete" | "declined" | "cancelled" | "failed")
+}
+
+/// Nothing flows; the other side is not there or has not answered.
+fn is_waiting(state: &str) -> bool {
+    is_over(state) || matches!(state, "offered" | "waiting" | "paused")
+}
+
+/// Whether two spellings are of one name.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || Name::new(one).is_ok_and(|one| Name::new(other) == Ok(one))
+}
+
+#[cfg(test)]
+mod tests;

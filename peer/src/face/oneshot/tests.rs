@@ -1,0 +1,172 @@
+use super::*;
+use crate::face::samples;
+
+const ZERO: Instant = Instant::ZERO;
+
+fn logged_in() -> Output {
+    Output::LoggedIn {
+        user: "alice".into(),
+        motd: String::new(),
+        failed_attempts: 0,
+        took_over: false,
+        new_account: false,
+    }
+}
+
+fn files(files: Vec<FileLine>) -> Output {
+    Output::Files { files }
+}
+
+fn begun(task: Task, limit: Option<u64>) -> OneShot {
+    let mut face = OneShot::new(ZERO, task, limit.map(Duration::from_secs));
+    let lists = [Act::Command(Command::Blocked), Act::Command(Command::Files)];
+    assert_eq!(face.on_output(ZERO, &logged_in()), lists);
+    assert!(face.on_output(ZERO, &Output::Blocked { users: vec!["mallory".into()] }).is_empty());
+    face
+}
+
+fn message() -> Task {
+    Task::Message { to: "Bob".into(), text: "hi".into() }
+}
+
+fn state(id: u64, state: &'static str) -> Output {
+    Output::MessageState { to: "bob".into(), id, state, reason: Some("because".into()) }
+}
+
+fn file(id: u64, direction: Direction, state: &'static str) -> Output {
+    Output::File { file: FileLine { id, direction, state, ..samples::file_line() } }
+}
+
+fn result(text: &str) -> Act {
+    Act::Result(text.to_owned())
+}
+
+#[test]
+fn a_message_is_delivered() {
+    let mut face = begun(message(), Some(30));
+    let acts = face.on_output(ZERO, &files(Vec::new()));
+    let command = Command::Message { to: "Bob".into(), text: "hi".into() };
+    assert_eq!(acts, [Act::Command(command)]);
+    assert!(face.on_output(ZERO, &state(6, "delivered")).len() == 2, "any first number is taken");
+    let mut face = begun(message(), Some(30));
+    face.on_output(ZERO, &files(Vec::new()));
+    assert!(face.on_output(ZERO, &state(7, "queued")).is_empty());
+    assert!(face.on_output(ZERO, &state(6, "delivered")).is_empty(), "an older one");
+    let acts = face.on_output(ZERO, &state(7, "delivered"));
+    assert_eq!(acts, [result("delivered"), Act::Exit(Exit::Done)]);
+    assert!(face.on_output(ZERO, &state(7, "delivered")).is_empty(), "ends once");
+}
+
+#[test]
+fn the_fates_of_a_message_have_codes_of_their_own() {
+    let late = Instant::from_micros(30_000_000);
+    let exit = |acts: Vec<Act>| acts.last().cloned();
+    // Not logged in.
+    let mut face = OneShot::new(ZERO, message(), None);
+    assert_eq!(exit(face.on_deadline(late)), Some(Act::Exit(Exit::NoServer)));
+    let mut face = OneShot::new(ZERO, message(), None);
+    let needed = Output::LoginNeeded { reason: Some("wrong".into()) };
+    assert_eq!(exit(face.on_output(ZERO, &needed)), Some(Act::Exit(Exit::LoginFailed)));
+    // Blocked by this side.
+    let mut face = OneShot::new(ZERO, message(), None);
+    face.on_output(ZERO, &logged_in());
+    assert!(face.on_output(ZERO, &files(Vec::new())).is_empty(), "both lists are awaited");
+    let blocked = Output::Blocked { users: vec!["bob".into()] };
+    assert_eq!(exit(face.on_output(ZERO, &blocked)), Some(Act::Exit(Exit::Blocked)));
+    // Failed, refused, queued.
+    let mut face = begun(message(), Some(30));
+    face.on_output(ZERO, &files(Vec::new()));
+    assert_eq!(exit(face.on_output(ZERO, &state(1, "failed"))), Some(Act::Exit(Exit::Unreachable)));
+    let mut face = begun(message(), Some(30));
+    face.on_output(ZERO, &files(Vec::new()));
+    let error = Output::Error { text: "no such user".into() };
+    assert_eq!(exit(face.on_output(ZERO, &error)), Some(Act::Exit(Exit::Unreachable)));
+    let mut face = begun(message(), Some(30));
+    face.on_output(ZERO, &files(Vec::new()));
+    face.on_output(ZERO, &state(1, "queued"));
+    assert!(face.on_deadline(Instant::from_micros(29_999_999)).is_empty());
+    assert_eq!(exit(face.on_deadline(late)), Some(Act::Exit(Exit::Queued)));
+}
+
+fn sending(limit: Option<u64>) -> OneShot {
+    let paths = vec![PathBuf::from("a"), PathBuf::from("b")];
+    let task = Task::Send { to: "bob".into(), paths };
+    let mut face = begun(task, limit);
+    let old = FileLine { id: 1, direction: Direction::Sending, ..samples::file_line() };
+    assert_eq!(face.on_output(ZERO, &files(vec![old])).len(), 1);
+    assert!(face.on_output(ZERO, &file(1, Direction::Sending, "complete")).is_empty(), "old");
+    face
+}
+
+#[test]
+fn files_are_sent_and_the_worst_fate_is_the_code() {
+    let mut face = sending(None);
+    assert!(face.on_output(ZERO, &file(4, Direction::Sending, "hashing")).is_empty());
+    let acts = face.on_output(ZERO, &file(4, Direction::Sending, "complete"));
+    assert_eq!(acts, [result("complete clip.mp4")]);
+    assert!(face.on_output(ZERO, &file(4, Direction::Sending, "complete")).is_empty());
+    let acts = face.on_output(ZERO, &file(5, Direction::Sending, "declined"));
+    assert_eq!(acts, [result("declined clip.mp4"), Act::Exit(Exit::Declined)]);
+}
+
+#[test]
+fn a_file_that_the_core_refuses_is_a_failure() {
+    let mut face = sending(None);
+    let error = Output::Error { text: "no such file".into() };
+    assert!(face.on_output(ZERO, &error).is_empty());
+    let acts = face.on_output(ZERO, &file(4, Direction::Sending, "complete"));
+    assert_eq!(acts, [result("complete clip.mp4"), Act::Exit(Exit::Failure)]);
+}
+
+#[test]
+fn an_offer_without_an_answer_stays_and_a_half_sent_file_is_late() {
+    let late = Instant::from_micros(60_000_000);
+    for (state, exit) in [("offered", Exit::Queued), ("running", Exit::Timeout)] {
+        let mut face = sending(Some(60));
+        face.on_output(ZERO, &file(4, Direction::Sending, state));
+        assert_eq!(face.on_deadline(late).last(), Some(&Act::Exit(exit)));
+        assert!(face.on_deadline(late).is_empty());
+    }
+}
+
+#[test]
+fn as_many_files_are_taken_as_were_asked_for() {
+    let task = Task::Receive { from: Some("Bob".into()), count: 2 };
+    let mut face = begun(task, None);
+    let accept = |id| Act::Command(Command::Accept { id: Some(id) });
+    let line =
+        |id, with: &str, state| FileLine { id, with: with.into(), state, ..samples::file_line() };
+    let waiting =
+        vec![line(1, "bob", "offered"), line(2, "eve", "offered"), line(3, "bob", "running")];
+    assert_eq!(face.on_output(ZERO, &files(waiting)), [accept(1)]);
+    let offer = |id, from: &str| Output::FileOffer {
+        id,
+        from: from.into(),
+        name: "x".into(),
+        size: 1,
+        media_type: String::new(),
+        blake3: String::new(),
+    };
+    assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());
+    assert_eq!(face.on_output(ZERO, &offer(6, "bob")), [accept(6)]);
+    assert!(face.on_output(ZERO, &offer(7, "bob")).is_empty(), "two are on their way");
+    assert_eq!(face.on_output(ZERO, &file(1, Direction::Receiving, "cancelled")), [accept(7)]);
+    let done = |id, path: &str| Output::File {
+        file: FileLine { path: Some(path.into()), ..line(id, "bob", "complete") },
+    };
+    assert_eq!(face.on_output(ZERO, &done(6, "/d/x")), [result("/d/x")]);
+    let acts = face.on_output(ZERO, &done(7, "/d/y\u{1b}"));
+    assert_eq!(acts, [result("/d/y␛"), Act::Exit(Exit::Done)]);
+}
+
+#[test]
+fn fingerprints_are_shown() {
+    let task = Task::Fingerprint { user: None };
+    let mut face = OneShot::new(ZERO, task, None);
+    let command = Command::Fingerprint { user: None };
+    assert_eq!(face.on_output(ZERO, &logged_in()), [Act::Command(command)]);
+    let print = |of: &str| Output::Fingerprint { of: of.into(), fingerprint: "0123".into() };
+    assert_eq!(face.on_output(ZERO, &print("alice")), [result("alice 0123")]);
+    let acts = face.on_output(ZERO, &print("server"));
+    assert_eq!(acts, [result("server 0123"), Act::Exit(Exit::Done)]);
+}

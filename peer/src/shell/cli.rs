@@ -1,0 +1,289 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::face::units;
+
+/// The port of a server whose address names none.
+const DEFAULT_PORT: u16 = 5000;
+
+/// Chat and hand over files from one machine to another, encrypted, over UDP.
+///
+/// Without a command: interactive on a terminal, otherwise commands are read from standard input,
+/// one in each line (`/help` lists them). No password is ever taken from the command line or the
+/// environment.
+#[derive(Debug, Parser)]
+#[command(name = "peer", version, max_term_width = 100)]
+pub(super) struct Cli {
+    /// Everything but the command.
+    #[command(flatten)]
+    pub options: Options,
+    /// What to do besides talking.
+    #[command(subcommand)]
+    pub command: Option<OneShot>,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// Rendezvous server: a name or address, and a port if it is not 5000.
+    #[arg(long, global = true, env = "TINCAN_SERVER", value_name = "HOST[:PORT]",
+        value_parser = parse_server)]
+    pub server: Option<String>,
+    /// UDP port to use here; 0 picks a free one.
+    #[arg(long, global = true, env = "TINCAN_UDP", value_name = "PORT", default_value = "0",
+        value_parser = parse_port)]
+    pub udp: u16,
+    /// Address to use here, to stay on one interface; all of them when absent.
+    #[arg(long, global = true, env = "TINCAN_BIND", value_name = "ADDRESS")]
+    pub bind: Option<IpAddr>,
+    /// Folder of keys, history and unfinished transfers. One running program uses it at a time.
+    #[arg(long, global = true, env = "TINCAN_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Account to log in to.
+    #[arg(long, global = true, env = "TINCAN_USER", value_name = "NAME")]
+    pub user: Option<String>,
+    /// File whose first line is the password; only read when one is needed.
+    #[arg(long, global = true, env = "TINCAN_PASSWORD_FILE", value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Make the account of --user, with the password of --password-file.
+    #[arg(long, global = true, requires = "user", requires = "password_file")]
+    pub register: bool,
+    /// Folder for files that arrive.
+    #[arg(long, global = true, env = "TINCAN_DOWNLOAD_DIR", value_name = "DIR")]
+    pub download_dir: Option<PathBuf>,
+    /// Take files up to this size without asking, such as 500M or 2G.
+    #[arg(long, global = true, env = "TINCAN_AUTO_ACCEPT", value_name = "SIZE",
+        value_parser = units::parse_size)]
+    pub auto_accept: Option<u64>,
+    /// Plain lines even on a terminal: no line editor, no colour, nothing overwritten.
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub plain: bool,
+    /// JSON lines in and out.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// After the end of standard input: how long to wait for messages and files on their way when
+    /// nothing moves any more.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub linger: u64,
+    /// Append a log to this file; it never tells passwords or texts.
+    #[arg(long, global = true, env = "TINCAN_LOG_FILE", value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// What the log tells: error, warn, info, debug, trace, or a filter of tracing.
+    #[arg(long, global = true, env = "TINCAN_LOG", value_name = "LEVEL", default_value = "info")]
+    pub log: String,
+}
+
+/// Commands that do one thing and end with an exit code that tells what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum OneShot {
+    /// Send a message; ends when it is delivered, or after --wait.
+    Msg {
+        /// Receiver.
+        #[arg(value_name = "USER")]
+        to: String,
+        /// The text; `-` reads it from standard input.
+        text: String,
+        /// Seconds to wait for the delivery.
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        wait: u64,
+    },
+    /// Offer files and send them; ends when each is delivered, declined or given up.
+    Send {
+        /// Receiver.
+        #[arg(value_name = "USER")]
+        to: String,
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Seconds to wait at most; without it as long as it takes.
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u64>,
+    },
+    /// Take files that are offered; prints where each one is.
+    Receive {
+        /// Only from this user.
+        #[arg(long, value_name = "USER")]
+        from: Option<String>,
+        /// End after so many files; 0: never.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        count: u64,
+        /// Seconds to wait at most; without it as long as it takes.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// Print the fingerprint of a user, or your own and the server's.
+    Fingerprint {
+        /// Whose.
+        #[arg(value_name = "USER")]
+        of: Option<String>,
+    },
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Help or version were asked for: this text.
+    Asked(String),
+    /// The command line makes no sense: one line that says why.
+    Wrong(String),
+}
+
+/// Takes the command line apart.
+///
+/// # Errors
+/// [`Stop`] with the text to print.
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| {
+        let text = error.render();
+        if error.use_stderr() {
+            Stop::Wrong(one_line(&text.to_string()))
+        } else {
+            Stop::Asked(text.ansi().to_string())
+        }
+    })?;
+    match (&cli.command, cli.options.plain) {
+        (Some(OneShot::Msg { text, .. }), _) if text.is_empty() => {
+            Err(Stop::Wrong("an empty message cannot be sent".to_owned()))
+        }
+        _ => Ok(cli),
+    }
+}
+
+/// The first paragraph of clap's complaint as one line.
+fn one_line(text: &str) -> String {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let line = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    format!("{} (see peer --help)", line.trim_start_matches("error: "))
+}
+
+fn parse_port(typed: &str) -> Result<u16, String> {
+    typed.parse().map_err(|_| "a port is a number from 0 to 65535".to_owned())
+}
+
+/// `host`, `host:port`, `address`, `[address]:port` as `host:port`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_server(typed: &str) -> Result<String, String> {
+    let typed = typed.trim();
+    let is_bare_ipv6 = typed.parse::<std::net::Ipv6Addr>().is_ok();
+    if is_bare_ipv6 {
+        return Ok(format!("[{typed}]:{DEFAULT_PORT}"));
+    }
+    let (host, port) = match typed.rsplit_once(':') {
+        Some((host, port)) if !typed.ends_with(']') => {
+            let port = port.parse::<u16>().ok().filter(|port| *port != 0);
+            (host, port.ok_or("a server's port is a number from 1 to 65535")?)
+        }
+        _ => (typed, DEFAULT_PORT),
+    };
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match inner {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.len() <= 253
+                && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        }
+    };
+    if is_host {
+        Ok(format!("{host}:{port}"))
+    } else {
+        Err("a server is written as name:port, 192.0.2.1:port or [2001:db8::1]:port".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Result<Cli, Stop> {
+        parse(std::iter::once("peer").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    fn complaint(line: &str) -> String {
+        match run(line) {
+            Err(Stop::Wrong(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn servers_as_typed() {
+        for (typed, server) in [
+            ("chat.example", "chat.example:5000"),
+            ("chat.example:6001", "chat.example:6001"),
+            ("192.0.2.1", "192.0.2.1:5000"),
+            ("2001:db8::1", "[2001:db8::1]:5000"),
+            ("[2001:db8::1]", "[2001:db8::1]:5000"),
+            ("[::1]:7", "[::1]:7"),
+            (" localhost:5000 ", "localhost:5000"),
+        ] {
+            assert_eq!(parse_server(typed).as_deref(), Ok(server), "{typed}");
+        }
+        for typed in ["", ":5000", "a:0", "a:65536", "a:b", "[x]:5", "a b:5", "a:5:6", "[::1]x:5"] {
+            assert!(parse_server(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_command() {
+        let cli = run("--server h:1 msg bob hi --wait 5 --udp 6000").unwrap();
+        assert_eq!((cli.options.server.as_deref(), cli.options.udp), (Some("h:1"), 6000));
+        let msg = OneShot::Msg { to: "bob".into(), text: "hi".into(), wait: 5 };
+        assert_eq!(cli.command, Some(msg));
+        let cli = run("send bob a.mp4 b.mp4 --server h --auto-accept 2G").unwrap();
+        assert_eq!(cli.options.server.as_deref(), Some("h:5000"));
+        assert_eq!(cli.options.auto_accept, Some(2_000_000_000));
+        let files = vec![PathBuf::from("a.mp4"), PathBuf::from("b.mp4")];
+        assert_eq!(cli.command, Some(OneShot::Send { to: "bob".into(), files, wait: None }));
+        let receive = OneShot::Receive { from: None, count: 1, timeout: None };
+        assert_eq!(run("receive").unwrap().command, Some(receive));
+        // The argument of a command is not the option of the same name.
+        for line in ["msg bob hi", "send bob a.mp4", "fingerprint bob", "receive --from bob"] {
+            assert_eq!(run(line).unwrap().options.user, None, "{line}");
+        }
+    }
+
+    #[test]
+    fn complaints_are_one_line_and_name_the_value() {
+        for (line, word) in [
+            ("--udp 65536", "65536"),
+            ("--udp -1", "-1"),
+            ("--server x:99999", "99999"),
+            ("--bind nowhere", "nowhere"),
+            ("--auto-accept lots", "lots"),
+            ("--plain --json", "--json"),
+            ("--register", "--user"),
+            ("msg bob", "TEXT"),
+            ("send bob", "FILE"),
+            ("--password secret", "--password"),
+            ("dance", "dance"),
+        ] {
+            let text = complaint(line);
+            assert!(text.contains(word) && !text.contains('\n'), "{line}: {text}");
+        }
+    }
+
+    /// Security acceptance D12: there is no option and no variable that holds a password.
+    #[test]
+    fn no_argument_takes_a_password() {
+        use clap::CommandFactory;
+        let command = Cli::command();
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            assert!(!id.contains("password") || id == "password_file");
+        }
+    }
+
+    #[test]
+    fn help_goes_to_standard_output() {
+        assert!(matches!(run("--help"), Err(Stop::Asked(text)) if text.contains("--server")));
+        assert!(matches!(run("--version"), Err(Stop::Asked(_))));
+    }
+}

@@ -1,0 +1,563 @@
+//! Decides, without touching anything, what the shell does about what is typed and what the core
+//! tells: which line goes where, when to ask for a login, when all that was asked is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use wire::app::name::Name;
+use wire::time::{Duration, Instant};
+
+use super::screen::Stream;
+use super::typing::{Ask, Typed};
+use crate::command::{self, Command, Context, ParsedLine, Purpose};
+use crate::face::exit::Exit;
+use crate::face::oneshot::{Act, OneShot};
+use crate::face::plain::Plain;
+use crate::face::{Line, json};
+use crate::output::{FileLine, Output, ServerState};
+use crate::work::Direction;
+
+/// How things are shown.
+#[derive(Debug)]
+pub(super) enum Face {
+    /// Lines.
+    Plain(Plain),
+    /// Objects.
+    Json,
+}
+
+/// Who gives commands.
+#[derive(Debug)]
+pub(super) enum Giver {
+    /// Somebody at a terminal.
+    Person,
+    /// Lines of standard input.
+    Script,
+    /// The command line gave one.
+    Task(OneShot),
+}
+
+/// The account named on the command line.
+#[derive(Clone, Debug)]
+pub(super) struct Credentials {
+    /// Whether to make it.
+    pub(super) purpose: Purpose,
+    /// As typed.
+    pub(super) name: String,
+    /// Where its password is.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// What the shell is to do.
+#[derive(Debug)]
+pub(super) enum Do {
+    /// Give this to the core.
+    Command(Command),
+    /// Read the password from this file, then log in or register.
+    LogIn(Purpose, String, PathBuf),
+    /// Read something.
+    Ask(Ask),
+    /// Write something.
+    Write(Stream, Line),
+    /// Let the core close everything, then end with this.
+    Quit(Exit),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Desk {
+    face: Face,
+    giver: Giver,
+    credentials: Option<Credentials>,
+    home: Option<PathBuf>,
+    /// With whom plain lines are exchanged.
+    chat: Option<String>,
+    /// Offers without an answer.
+    offers: BTreeSet<u64>,
+    login: Login,
+    server: Contact,
+    reading: Reading,
+    open: Open,
+    linger: Duration,
+    /// The person pressed Ctrl-C at the prompt before.
+    was_interrupted: bool,
+    exit: Option<Exit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Login {
+    /// The core is still loading or connecting.
+    Unknown,
+    /// Nobody is logged in.
+    Needed,
+    /// A name and a password were given to the core.
+    Pending,
+    LoggedIn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing is asked for.
+    No,
+    /// The answer is awaited.
+    Asked,
+    /// There is no more; at this time waiting for the rest ends.
+    Ended { until: Instant },
+}
+
+/// Whether the server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Unknown,
+    Away,
+    There,
+}
+
+/// What was asked for and is not over.
+#[derive(Debug, Default)]
+struct Open {
+    /// Messages given to the core of which nothing was told.
+    given: usize,
+    /// Messages (receiver, number) on their way.
+    messages: BTreeSet<(String, u64)>,
+    /// Transfers that can go on.
+    files: BTreeMap<u64, &'static str>,
+}
+
+impl Desk {
+    /// A desk for this giver of commands.
+    pub(super) fn new(
+        face: Face,
+        giver: Giver,
+        credentials: Option<Credentials>,
+        home: Option<PathBuf>,
+        linger: Duration,
+    ) -> Self {
+        Self {
+            face,
+            giver,
+            credentials,
+            home,
+            chat: None,
+            offers: BTreeSet::new(),
+            login: Login::Unknown,
+            server: Contact::Unknown,
+            reading: Reading::No,
+            open: Open::default(),
+            linger,
+            was_interrupted: false,
+            exit: None,
+        }
+    }
+
+    /// The plain face's screen has this width now.
+    pub(super) const fn set_width(&mut self, width: Option<usize>) {
+        if let Face::Plain(plain) = &mut self.face {
+            plain.set_width(width);
+        }
+    }
+
+    /// When [`Self::on_deadline`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let ending = match self.reading {
+            Reading::Ended { until } if self.exit.is_none() => Some(until),
+            Reading::Ended { .. } | Reading::No | Reading::Asked => None,
+        };
+        let task = match &self.giver {
+            Giver::Task(task) => task.deadline(),
+            Giver::Person | Giver::Script => None,
+        };
+        ending.into_iter().chain(task).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn on_deadline(&mut self, now: Instant) -> Vec<Do> {
+        let mut todo = Vec::new();
+        if let Giver::Task(task) = &mut self.giver {
+            let acts = task.on_deadline(now);
+            self.act(acts, &mut todo);
+        }
+        if let Reading::Ended { until } = self.reading
+            && now >= until
+        {
+            let is_in = self.login == Login::LoggedIn;
+            self.quit(if is_in { Exit::Queued } else { Exit::NoServer }, &mut todo);
+        }
+        todo
+    }
+
+    /// The core told something.
+    pub(super) fn on_output(&mut self, now: Instant, output: &Output) -> Vec<Do> {
+        let mut todo = self.show(now, output);
+        self.track(now, output);
+        match output {
+            Output::Ready { user, .. } => self.on_ready(user.as_deref(), &mut todo),
+            Output::LoginNeeded { reason } => self.on_login_needed(reason.is_some(), &mut todo),
+            Output::LoggedIn { .. } => self.login = Login::LoggedIn,
+            Output::LoggedOut { .. } => self.chat = None,
+            Output::Server { state: ServerState::Waiting { .. } } => self.server = Contact::Away,
+            Output::Server { state: ServerState::Connected } => self.server = Contact::There,
+            Output::Server { state: ServerState::Connecting }
+            | Output::ServerFingerprint { .. }
+            | Output::Presence { .. }
+            | Output::Users { .. }
+            | Output::Blocked { .. }
+            | Output::Message { .. }
+            | Output::MessageState { .. }
+            | Output::Link { .. }
+            | Output::FileOffer { .. }
+            | Output::File { .. }
+            | Output::Files { .. }
+            | Output::History { .. }
+            | Output::Outbox { .. }
+            | Output::Fingerprint { .. }
+            | Output::IdentityChanged { .. }
+            | Output::Help { .. }
+            | Output::Info { .. }
+            | Output::Error { .. } => {}
+        }
+        if let Giver::Task(task) = &mut self.giver {
+            let acts = task.on_output(now, output);
+            self.act(acts, &mut todo);
+        }
+        self.next(&mut todo);
+        todo
+    }
+
+    /// Something was typed.
+    pub(super) fn on_typed(&mut self, now: Instant, typed: Typed) -> Vec<Do> {
+        self.reading = Reading::No;
+        let was_interrupted = std::mem::take(&mut self.was_interrupted);
+        let mut todo = Vec::new();
+        match typed {
+            Typed::Line(line) => self.on_line(now, &line, &mut todo),
+            Typed::Unusable(why) => todo.extend(self.complain(now, why)),
+            Typed::Credentials { purpose, name, password } => {
+                self.login = Login::Pending;
+                todo.push(Do::Command(match purpose {
+                    Purpose::Register => Command::Register { name, password },
+                    Purpose::Login => Command::Login { name, password },
+                }));
+            }
+            Typed::Cancelled => {}
+            Typed::Interrupt if was_interrupted => self.quit(Exit::Done, &mut todo),
+            Typed::Interrupt => {
+                self.was_interrupted = true;
+                let text = "Ctrl-C again, Ctrl-D or /quit leaves the program".to_owned();
+                todo.extend(self.show(now, &Output::Info { text }));
+            }
+            Typed::End => match self.giver {
+                Giver::Person => self.quit(Exit::Done, &mut todo),
+                Giver::Script | Giver::Task(_) => {
+                    self.reading = Reading::Ended { until: now + self.linger };
+                }
+            },
+        }
+        self.next(&mut todo);
+        todo
+    }
+
+    /// The program is told to stop.
+    pub(super) fn on_stop(&mut self, exit: Exit) -> Vec<Do> {
+        let mut todo = Vec::new();
+        self.quit(exit, &mut todo);
+        todo
+    }
+
+    /// A line that tells of an error.
+    pub(super) fn complain(&mut self, now: Instant, text: &str) -> Vec<Do> {
+        self.show(now, &Output::Error { text: text.to_owned() })
+    }
+
+    /// With what the program ends, once that is decided.
+    pub(super) const fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    fn show(&mut self, now: Instant, output: &Output) -> Vec<Do> {
+        // A login is about to begin by itself.
+        let is_moot = matches!(output, Output::LoginNeeded { reason: None })
+            && (self.credentials.is_some() || matches!(self.giver, Giver::Person));
+        match (&mut self.face, &self.giver) {
+            (Face::Plain(_), _) if is_moot => Vec::new(),
+            (Face::Plain(_), Giver::Task(_)) if is_for_task(output) => Vec::new(),
+            (Face::Json, _) => {
+                vec![Do::Write(Stream::Out, Line::Text(json::line(output)))]
+            }
+            (Face::Plain(plain), giver) => {
+                // The result of a task is alone on standard output.
+                let stream =
+                    if matches!(giver, Giver::Task(_)) { Stream::Err } else { Stream::Out };
+                let write = |line| Do::Write(stream, line);
+                plain.show(now, output).into_iter().map(write).collect()
+            }
+        }
+    }
+
+    fn act(&mut self, acts: Vec<Act>, todo: &mut Vec<Do>) {
+        for act in acts {
+            match act {
+                Act::Command(command) => todo.push(Do::Command(command)),
+                Act::Result(text) if matches!(self.face, Face::Plain(_)) => {
+                    todo.push(Do::Write(Stream::Out, Line::Text(text)));
+                }
+                // In JSON the events have said it.
+                Act::Result(_) => {}
+                Act::Complain(text) => {
+                    todo.push(Do::Write(Stream::Err, Line::Text(format!("peer: {text}"))));
+                }
+                Act::Exit(exit) => self.quit(exit, todo),
+            }
+        }
+    }
+
+    fn on_ready(&mut self, kept: Option<&str>, todo: &mut Vec<Do>) {
+        let Some(credentials) = &self.credentials else { return };
+        let Some(kept) = kept else { return };
+        let is_same = |name: &str| Name::new(name).is_ok_and(|name| name.as_str() == kept);
+        if is_same(&credentials.name) {
+            // The device logs in by its key: no password is needed.
+            self.credentials = None;
+        } else {
+            self.log_in(todo);
+        }
+    }
+
+    fn on_login_needed(&mut self, has_failed: bool, todo: &mut Vec<Do>) {
+        let was_pending = self.login == Login::Pending;
+        self.login = Login::Needed;
+        self.chat = None;
+        if self.credentials.is_some() && !was_pending {
+            self.log_in(todo);
+        } else if let Giver::Task(task) = &mut self.giver {
+            let missing = "no account is logged in here: name one with --user and --password-file, \
+                           or start peer on a terminal first";
+            let acts = task.end(Exit::LoginFailed, (!has_failed).then_some(missing));
+            self.act(acts, todo);
+        } else if was_pending
+            && matches!((&self.giver, &self.face), (Giver::Script, Face::Plain(_)))
+        {
+            self.quit(Exit::LoginFailed, todo);
+        }
+    }
+
+    /// Uses the account of the command line, once.
+    fn log_in(&mut self, todo: &mut Vec<Do>) {
+        let Some(credentials) = self.credentials.take() else { return };
+        let Credentials { purpose, name, file } = credentials;
+        match (file, &self.giver) {
+            (Some(file), _) => {
+                self.login = Login::Pending;
+                todo.push(Do::LogIn(purpose, name, file));
+            }
+            (None, Giver::Person) if self.reading == Reading::No => {
+                self.reading = Reading::Asked;
+                todo.push(Do::Ask(Ask::Credentials(purpose, Some(name))));
+            }
+            (None, Giver::Person) => {}
+            (None, Giver::Script | Giver::Task(_)) => {
+                let text = "peer: a password is needed: give --password-file".to_owned();
+                todo.push(Do::Write(Stream::Err, Line::Text(text)));
+                self.quit(Exit::LoginFailed, todo);
+            }
+        }
+    }
+
+    fn on_line(&mut self, now: Instant, line: &str, todo: &mut Vec<Do>) {
+        if matches!(self.face, Face::Json) {
+            let trimmed = line.trim();
+            if trimmed.starts_with('{') {
+                match json::parse(trimmed) {
+                    Ok(command) => self.give(command, todo),
+                    Err(error) => todo.extend(self.complain(now, &error)),
+                }
+                return;
+            }
+            if !trimmed.is_empty() && !trimmed.starts_with('/') {
+                let text = "a line is neither a JSON object nor a /command";
+                todo.extend(self.complain(now, text));
+                return;
+            }
+        }
+        let context =
+            Context { chat: self.chat.clone(), offers: self.offers.len(), home: self.home.clone() };
+        match command::parse(line, &context) {
+            ParsedLine::Command(command) => self.give(command, todo),
+            ParsedLine::Chat(user) => self.chat = Some(user),
+            ParsedLine::Nothing => {}
+            ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
+            ParsedLine::NeedPassword { purpose, name } => {
+                self.on_password_needed(now, purpose, name, todo);
+            }
+        }
+    }
+
+    fn on_password_needed(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        name: Option<String>,
+        todo: &mut Vec<Do>,
+    ) {
+        if matches!(self.giver, Giver::Person) {
+            self.reading = Reading::Asked;
+            todo.push(Do::Ask(Ask::Credentials(purpose, name)));
+        } else {
+            let text = "there is no terminal to ask for a password on: start with --user, \
+                        --password-file and perhaps --register";
+            todo.extend(self.complain(now, text));
+        }
+    }
+
+    fn give(&mut self, command: Command, todo: &mut Vec<Do>) {
+        match &command {
+            Command::Quit => return self.quit(Exit::Done, todo),
+            Command::Message { .. } => self.open.given += 1,
+            Command::Register { .. } | Command::Login { .. } => self.login = Login::Pending,
+            Command::Logout
+            | Command::Who { .. }
+            | Command::Seen { .. }
+            | Command::SeenSince { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
+            | Command::Blocked
+            | Command::Send { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::Files
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Cancel { .. }
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Outbox
+            | Command::Fingerprint { .. }
+            | Command::Trust { .. }
+            | Command::Reconnect
+            | Command::Help { .. } => {}
+        }
+        todo.push(Do::Command(command));
+    }
+
+    /// Keeps the account of what is not over.
+    fn track(&mut self, now: Instant, output: &Output) {
+        let is_movement = match output {
+            Output::MessageState { to, id, state, .. } => {
+                let key = (to.clone(), *id);
+                if *state == "queued" {
+                    if self.open.messages.insert(key) {
+                        self.open.given = self.open.given.saturating_sub(1);
+                    }
+                } else if !self.open.messages.remove(&key) {
+                    self.open.given = self.open.given.saturating_sub(1);
+                }
+                true
+            }
+            Output::FileOffer { id, .. } => {
+                self.offers.insert(*id);
+                true
+            }
+            Output::File { file } => {
+                self.track_file(file);
+                true
+            }
+            Output::Error { .. } => {
+                self.open.given = self.open.given.saturating_sub(1);
+                false
+            }
+            Output::Ready { .. }
+            | Output::Server { .. }
+            | Output::ServerFingerprint { .. }
+            | Output::LoginNeeded { .. }
+            | Output::LoggedIn { .. }
+            | Output::LoggedOut { .. }
+            | Output::Presence { .. }
+            | Output::Users { .. }
+            | Output::Blocked { .. }
+            | Output::Message { .. }
+            | Output::Link { .. }
+            | Output::Files { .. }
+            | Output::History { .. }
+            | Output::Outbox { .. }
+            | Output::Fingerprint { .. }
+            | Output::IdentityChanged { .. }
+            | Output::Help { .. }
+            | Output::Info { .. } => false,
+        };
+        if let Reading::Ended { until } = &mut self.reading
+            && is_movement
+        {
+            *until = now + self.linger;
+        }
+    }
+
+    fn track_file(&mut self, file: &FileLine) {
+        if file.state != "offered" || file.direction == Direction::Sending {
+            self.offers.remove(&file.id);
+        }
+        let is_open = match file.state {
+            "hashing" | "checking" | "running" => true,
+            "offered" | "waiting" => file.direction == Direction::Sending,
+            _ => false,
+        };
+        if is_open {
+            self.open.files.insert(file.id, file.state);
+        } else {
+            self.open.files.remove(&file.id);
+        }
+    }
+
+    /// Asks for what comes next, or ends when there is nothing more to come.
+    fn next(&mut self, todo: &mut Vec<Do>) {
+        if self.exit.is_some() || matches!(self.giver, Giver::Task(_)) {
+            return;
+        }
+        if let Reading::Ended { .. } = self.reading {
+            if self.login != Login::Pending && self.login != Login::Unknown && self.open.is_empty()
+            {
+                self.quit(Exit::Done, todo);
+            }
+            return;
+        }
+        let is_person = matches!(self.giver, Giver::Person);
+        let ask = match self.login {
+            Login::Needed if is_person => Ask::Menu,
+            Login::Needed | Login::LoggedIn => Ask::Line(self.prompt()),
+            // The core keeps commands until the login is done; a person waits for it.
+            Login::Unknown if self.server == Contact::Away => Ask::Line(self.prompt()),
+            Login::Pending if self.server == Contact::Away && !is_person => {
+                Ask::Line(self.prompt())
+            }
+            Login::Unknown | Login::Pending => return,
+        };
+        if self.reading == Reading::No {
+            self.reading = Reading::Asked;
+            todo.push(Do::Ask(ask));
+        }
+    }
+
+    fn prompt(&self) -> String {
+        self.chat.as_ref().map_or_else(|| "> ".to_owned(), |user| format!("{user}> "))
+    }
+
+    fn quit(&mut self, exit: Exit, todo: &mut Vec<Do>) {
+        if self.exit.is_none() {
+            self.exit = Some(exit);
+            todo.push(Do::Quit(exit));
+        }
+    }
+}
+
+/// Answers that a task asks for itself.
+const fn is_for_task(output: &Output) -> bool {
+    matches!(output, Output::Blocked { .. } | Output::Files { .. } | Output::Fingerprint { .. })
+}
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        self.given == 0 && self.messages.is_empty() && self.files.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+use super::*;
+use crate::face::plain::{Colour, Reader, Style};
+
+const ZERO: Instant = Instant::ZERO;
+
+fn desk(giver: Giver, credentials: Option<Credentials>) -> Desk {
+    let style = Style {
+        reader: Reader::Program,
+        colour: Colour::Off,
+        width: None,
+        local_time: |_| "T".into(),
+    };
+    let face = Face::Plain(Plain::new(style));
+    Desk::new(face, giver, credentials, None, Duration::from_secs(30))
+}
+
+fn json_desk() -> Desk {
+    Desk::new(Face::Json, Giver::Script, None, None, Duration::from_secs(30))
+}
+
+fn by_file(purpose: Purpose) -> Option<Credentials> {
+    Some(Credentials { purpose, name: "Alice".into(), file: Some(PathBuf::from("pw")) })
+}
+
+/// What is to be done, but for what is only shown; commands and questions as text.
+fn deeds(todo: Vec<Do>) -> Vec<String> {
+    let deed = |item| match item {
+        Do::Command(command) => Some(format!("{command:?}")),
+        Do::LogIn(purpose, name, file) => Some(format!("{purpose:?} {name} by {}", file.display())),
+        Do::Ask(ask) => Some(format!("ask {ask:?}")),
+        Do::Write(..) => None,
+        Do::Quit(exit) => Some(format!("quit {exit:?}")),
+    };
+    todo.into_iter().filter_map(deed).collect()
+}
+
+fn tell(desk: &mut Desk, output: &Output) -> Vec<String> {
+    deeds(desk.on_output(ZERO, output))
+}
+
+fn type_line(desk: &mut Desk, line: &str) -> Vec<String> {
+    deeds(desk.on_typed(ZERO, Typed::Line(line.to_owned())))
+}
+
+fn ready(user: Option<&str>) -> Output {
+    Output::Ready { user: user.map(str::to_owned), server: "h:1".into() }
+}
+
+fn needed(reason: Option<&str>) -> Output {
+    Output::LoginNeeded { reason: reason.map(str::to_owned) }
+}
+
+fn logged_in() -> Output {
+    Output::LoggedIn {
+        user: "alice".into(),
+        motd: String::new(),
+        failed_attempts: 0,
+        took_over: false,
+        new_account: false,
+    }
+}
+
+fn server(state: ServerState) -> Output {
+    Output::Server { state }
+}
+
+fn away() -> Output {
+    server(ServerState::Waiting { seconds: 1, reason: "no answer".into() })
+}
+
+const ASK: &str = "ask Line(\"> \")";
+
+#[test]
+fn a_person_is_led_to_the_menu_and_then_to_the_prompt() {
+    let mut desk = desk(Giver::Person, None);
+    assert!(tell(&mut desk, &ready(None)).is_empty());
+    assert_eq!(tell(&mut desk, &needed(None)), ["ask Menu"]);
+    assert!(tell(&mut desk, &server(ServerState::Connected)).is_empty(), "asked once");
+    let password = zeroize::Zeroizing::new("pw".to_owned());
+    let typed = Typed::Credentials { purpose: Purpose::Login, name: "alice".into(), password };
+    let todo = desk.on_typed(ZERO, typed);
+    assert!(
+        matches!(todo.as_slice(), [Do::Command(Command::Login { name, .. })] if name == "alice")
+    );
+    assert_eq!(tell(&mut desk, &needed(Some("wrong"))), ["ask Menu"]);
+    let password = zeroize::Zeroizing::new("pw".to_owned());
+    let typed = Typed::Credentials { purpose: Purpose::Register, name: "a".into(), password };
+    assert_eq!(desk.on_typed(ZERO, typed).len(), 1);
+    assert_eq!(tell(&mut desk, &logged_in()), [ASK]);
+}
+
+#[test]
+fn the_prompt_names_the_chat_and_plain_lines_go_there() {
+    let mut desk = desk(Giver::Person, None);
+    tell(&mut desk, &logged_in());
+    assert_eq!(type_line(&mut desk, "/msg bob"), ["ask Line(\"bob> \")"]);
+    let sent = type_line(&mut desk, "hello");
+    assert_eq!(
+        sent[0],
+        format!("{:?}", Command::Message { to: "bob".into(), text: "hello".into() })
+    );
+    tell(&mut desk, &Output::LoggedOut { reason: "as you asked".into() });
+    assert_eq!(tell(&mut desk, &needed(None)), [] as [&str; 0], "the question is still open");
+    assert_eq!(type_line(&mut desk, ""), ["ask Menu"]);
+}
+
+#[test]
+fn an_account_on_the_command_line_logs_in_once() {
+    let mut desk = desk(Giver::Script, by_file(Purpose::Register));
+    assert!(tell(&mut desk, &ready(None)).is_empty());
+    assert_eq!(tell(&mut desk, &needed(None)), ["Register Alice by pw"]);
+    assert_eq!(tell(&mut desk, &needed(Some("taken"))), ["quit LoginFailed"]);
+    assert_eq!(desk.exit(), Some(Exit::LoginFailed));
+}
+
+#[test]
+fn the_account_of_the_folder_needs_no_password_and_another_one_does() {
+    let mut same = desk(Giver::Script, by_file(Purpose::Login));
+    assert!(tell(&mut same, &ready(Some("alice"))).is_empty());
+    assert_eq!(tell(&mut same, &logged_in()), [ASK]);
+    let mut other = desk(Giver::Script, by_file(Purpose::Login));
+    assert_eq!(tell(&mut other, &ready(Some("bob"))), ["Login Alice by pw"]);
+    let without = Credentials { purpose: Purpose::Login, name: "alice".into(), file: None };
+    let mut script = desk(Giver::Script, Some(without.clone()));
+    assert_eq!(tell(&mut script, &ready(Some("bob"))), ["quit LoginFailed"]);
+    let mut person = desk(Giver::Person, Some(without));
+    let asked = tell(&mut person, &ready(Some("bob")));
+    assert_eq!(asked, ["ask Credentials(Login, Some(\"alice\"))"]);
+}
+
+#[test]
+fn a_script_waits_for_the_login_but_not_for_ever_for_the_server() {
+    let mut desk = desk(Giver::Script, by_file(Purpose::Login));
+    tell(&mut desk, &ready(None));
+    tell(&mut desk, &needed(None));
+    assert!(tell(&mut desk, &server(ServerState::Connecting)).is_empty());
+    assert_eq!(tell(&mut desk, &away()), [ASK]);
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty(), "the login may still come");
+    let late = desk.deadline().unwrap();
+    assert_eq!(deeds(desk.on_deadline(late)), ["quit NoServer"]);
+    assert_eq!(desk.deadline(), None);
+}
+
+#[test]
+fn the_end_of_input_waits_for_what_was_asked() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    type_line(&mut desk, "@bob hi");
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
+    let state = |state| Output::MessageState { to: "bob".into(), id: 1, state, reason: None };
+    assert!(tell(&mut desk, &state("queued")).is_empty());
+    assert_eq!(tell(&mut desk, &state("delivered")), ["quit Done"]);
+}
+
+#[test]
+fn the_end_of_input_without_anything_open_is_the_end() {
+    let mut script = desk(Giver::Script, None);
+    tell(&mut script, &logged_in());
+    assert_eq!(deeds(script.on_typed(ZERO, Typed::End)), ["quit Done"]);
+    let mut refused = desk(Giver::Script, None);
+    tell(&mut refused, &logged_in());
+    type_line(&mut refused, "@nobody hi");
+    let error = Output::Error { text: "no such user".into() };
+    tell(&mut refused, &error);
+    assert_eq!(deeds(refused.on_typed(ZERO, Typed::End)), ["quit Done"]);
+}
+
+#[test]
+fn what_is_left_after_the_linger_is_queued() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let sending = Output::File {
+        file: FileLine {
+            direction: Direction::Sending,
+            state: "offered",
+            ..crate::face::samples::file_line()
+        },
+    };
+    tell(&mut desk, &sending);
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
+    let first = desk.deadline().unwrap();
+    let later = ZERO + Duration::from_secs(10);
+    desk.on_output(later, &sending);
+    assert_eq!(desk.deadline(), Some(first + Duration::from_secs(10)), "something moved");
+    assert!(deeds(desk.on_deadline(first)).is_empty());
+    assert_eq!(deeds(desk.on_deadline(first + Duration::from_secs(10))), ["quit Queued"]);
+}
+
+#[test]
+fn json_takes_objects_and_typed_commands() {
+    let mut desk = json_desk();
+    assert_eq!(tell(&mut desk, &needed(None)), [ASK]);
+    assert_eq!(type_line(&mut desk, r#"{"command":"who"}"#), ["Who { filter: None }", ASK]);
+    assert_eq!(type_line(&mut desk, "/who"), ["Who { filter: None }", ASK]);
+    for wrong in ["hello", r#"{"command":"dance"}"#, "/dance"] {
+        let todo = desk.on_typed(ZERO, Typed::Line(wrong.into()));
+        let [Do::Write(Stream::Out, Line::Text(text)), Do::Ask(_)] = todo.as_slice() else {
+            panic!("{wrong}: {todo:?}");
+        };
+        assert!(text.starts_with(r#"{"event":"error""#), "{text}");
+    }
+    assert_eq!(type_line(&mut desk, r#"{"command":"quit"}"#), ["quit Done"]);
+}
+
+#[test]
+fn a_task_needs_an_account() {
+    use crate::face::oneshot::Task;
+    let task = OneShot::new(ZERO, Task::Fingerprint { user: None }, None);
+    let mut desk = desk(Giver::Task(task), None);
+    tell(&mut desk, &ready(None));
+    assert_eq!(tell(&mut desk, &needed(None)), ["quit LoginFailed"]);
+}
+
+#[test]
+fn ctrl_c_leaves_at_the_second_time() {
+    let mut desk = desk(Giver::Person, None);
+    tell(&mut desk, &logged_in());
+    assert_eq!(deeds(desk.on_typed(ZERO, Typed::Interrupt)), [ASK]);
+    type_line(&mut desk, "");
+    assert_eq!(deeds(desk.on_typed(ZERO, Typed::Interrupt)), [ASK]);
+    assert_eq!(deeds(desk.on_typed(ZERO, Typed::Interrupt)), ["quit Done"]);
+}

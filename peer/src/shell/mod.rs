@@ -1,0 +1,55 @@
+//! The program: command line, terminal, threads, socket. Everything that decides something about
+//! chat is in the core ([`crate::app`]); everything that decides how it looks is in the faces
+//! ([`crate::face`]).
+
+mod cli;
+mod desk;
+mod editor;
+mod folders;
+mod names;
+mod screen;
+mod session;
+mod start;
+mod terminal;
+mod typing;
+mod workers;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use crate::face::exit::Exit;
+use crate::work::{Outcome, WorkId};
+
+/// What wakes the network thread besides datagrams and timers.
+enum Wake {
+    /// A worker has done a job.
+    Done(WorkId, Outcome),
+    /// Something was typed.
+    Typed(typing::Typed),
+    /// The server's name was looked up.
+    Resolved(Result<Vec<SocketAddr>, String>),
+    /// Standard output is closed.
+    NoReader,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match cli::parse(std::env::args_os()) {
+        Ok(cli) => start::run(cli),
+        Err(cli::Stop::Asked(text)) => {
+            // Nobody reads: nothing can be said about it either.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Exit::Done
+        }
+        Err(cli::Stop::Wrong(text)) => complain(Exit::Usage, &text),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// One line on standard error, and the exit that goes with it.
+fn complain(exit: Exit, text: &str) -> Exit {
+    let _ = writeln!(io::stderr(), "peer: {text}");
+    exit
+}

@@ -1,0 +1,294 @@
+//! The network thread: one loop that gives the core what has happened, and does what it wants.
+
+use std::io;
+use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
+
+use mio::{Events, Poll, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use wire::net::{Clock, Progress, Socket};
+use wire::time::{Duration, Instant};
+use wire::{Node, Seed};
+
+use super::desk::{Desk, Do};
+use super::editor::{Editor, Names};
+use super::names::{self, Resolver};
+use super::screen::{AbovePrompt, Screen, Stream};
+use super::typing::{self, Keyboard};
+use super::workers::{Mailbox, Workers};
+use super::{Wake, complain, terminal};
+use crate::app::{App, Settings};
+use crate::command::{Command, Purpose};
+use crate::face::Line;
+use crate::face::exit::Exit;
+use crate::files::FileWorker;
+use crate::output::Output;
+use crate::store::Database;
+
+const SOCKET: Token = Token(0);
+const MAILBOX: Token = Token(1);
+const SIGNALS: Token = Token(2);
+
+/// How often the addresses of this machine are looked at again.
+const LOOK_AROUND: Duration = Duration::from_secs(30);
+/// What the screen gets to write its last lines.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a session is made of.
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) socket: Socket,
+    pub(super) database: Database,
+    pub(super) files: FileWorker,
+    pub(super) settings: Settings,
+    pub(super) desk: Desk,
+    pub(super) editor: Option<Editor>,
+    pub(super) above: Option<AbovePrompt>,
+    pub(super) names: Names,
+}
+
+/// A running program.
+pub(super) struct Session {
+    clock: Clock,
+    poll: Poll,
+    socket: Socket,
+    signals: Signals,
+    mail: Receiver<Wake>,
+    app: App,
+    /// `None` once the database is closed.
+    workers: Option<Workers>,
+    resolver: Resolver,
+    /// The resolver has been asked and has not answered.
+    is_resolving: bool,
+    desk: Desk,
+    screen: Screen,
+    keyboard: Keyboard,
+    names: Names,
+    look_around: Instant,
+}
+
+impl Session {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread or no descriptor.
+    pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
+        let Parts { clock, mut socket, database, files, settings, desk, editor, above, names } =
+            parts;
+        let poll = Poll::new()?;
+        poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
+        let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
+        let workers = Workers::start(database, &files, &mailbox)?;
+        let local = socket.local_address();
+        let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
+        let on_broken = mailbox.clone();
+        let screen = Screen::start(above, move || on_broken.put(Wake::NoReader))?;
+        let editor = editor.map(|mut editor| {
+            editor.attach(screen.clone(), names.clone());
+            editor
+        });
+        Ok(Self {
+            look_around: clock.now() + LOOK_AROUND,
+            clock,
+            poll,
+            socket,
+            signals,
+            mail,
+            app: App::new(settings, seed),
+            workers: Some(workers),
+            resolver,
+            is_resolving: false,
+            desk,
+            keyboard: Keyboard::start(editor, screen.clone(), mailbox)?,
+            screen,
+            names,
+        })
+    }
+
+    /// Runs until everything is over.
+    pub(super) fn run(&mut self) -> Exit {
+        let exit = match self.turn_until_over() {
+            Ok(exit) => exit,
+            Err(error) => {
+                self.screen.flush(LAST_WORDS);
+                complain(Exit::Failure, &error.to_string())
+            }
+        };
+        self.screen.flush(LAST_WORDS);
+        if let Some(workers) = self.workers.take() {
+            workers.finish();
+        }
+        exit
+    }
+
+    fn turn_until_over(&mut self) -> io::Result<Exit> {
+        let mut events = Events::with_capacity(64);
+        loop {
+            let now = self.clock.now();
+            self.app.set_unix_time(self.clock.unix_ms());
+            let app = &mut self.app;
+            let progress =
+                self.socket.receive(|source, bytes| app.handle_datagram(now, source, bytes))?;
+            while let Ok(wake) = self.mail.try_recv() {
+                self.on_wake(now, wake)?;
+            }
+            self.on_timers(now)?;
+            self.settle(now)?;
+            self.socket.send_from(now, &mut self.app);
+            self.settle(now)?;
+            if self.app.poll_exit().is_some() {
+                return Ok(self.desk.exit().unwrap_or(Exit::Failure));
+            }
+            let wait = self.wait(progress);
+            match self.poll.poll(&mut events, wait) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            if let Some(exit) = self.on_signals() {
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn wait(&self, progress: Progress) -> Option<Duration> {
+        match progress {
+            Progress::More => Some(Duration::ZERO),
+            Progress::Drained => {
+                let core = self.app.poll_timeout().map(|deadline| deadline.at);
+                let times = [core, self.desk.deadline(), Some(self.look_around)];
+                let now = self.clock.now();
+                times.into_iter().flatten().min().map(|at| at - now)
+            }
+        }
+    }
+
+    fn on_wake(&mut self, now: Instant, wake: Wake) -> io::Result<()> {
+        match wake {
+            Wake::Done(id, outcome) => self.app.handle_outcome(now, id, outcome),
+            Wake::Resolved(result) => {
+                self.is_resolving = false;
+                let addresses = result.unwrap_or_else(|error| {
+                    tracing::info!(%error, "the server's name cannot be looked up");
+                    Vec::new()
+                });
+                self.app.set_server_addresses(now, addresses);
+            }
+            Wake::Typed(typed) => {
+                let todo = self.desk.on_typed(now, typed);
+                self.perform(now, todo)?;
+            }
+            Wake::NoReader => {
+                let todo = self.desk.on_stop(Exit::Failure);
+                self.perform(now, todo)?;
+            }
+        }
+        // What one wake caused is told before the next one is looked at.
+        self.settle(now)
+    }
+
+    fn on_timers(&mut self, now: Instant) -> io::Result<()> {
+        if self.app.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
+            self.app.handle_timeout(now);
+        }
+        if self.desk.deadline().is_some_and(|at| at <= now) {
+            let todo = self.desk.on_deadline(now);
+            self.perform(now, todo)?;
+        }
+        if self.look_around <= now {
+            self.look_around = now + LOOK_AROUND;
+            let candidates = names::candidates(self.socket.local_address());
+            self.app.set_local_candidates(now, candidates);
+        }
+        Ok(())
+    }
+
+    /// Hands out work and shows what is told until the core has nothing more.
+    fn settle(&mut self, now: Instant) -> io::Result<()> {
+        loop {
+            let mut is_quiet = true;
+            while let Some((id, work)) = self.app.poll_work() {
+                is_quiet = false;
+                let workers = self.workers.as_ref().expect("they run as long as the loop does");
+                workers.submit(id, work).map_err(io::Error::other)?;
+            }
+            while let Some(output) = self.app.poll_output() {
+                is_quiet = false;
+                self.on_output(now, &output)?;
+            }
+            if self.app.wants_address() && !self.is_resolving {
+                self.is_resolving = true;
+                self.resolver.ask();
+            }
+            if is_quiet {
+                return Ok(());
+            }
+        }
+    }
+
+    fn on_output(&mut self, now: Instant, output: &Output) -> io::Result<()> {
+        if matches!(
+            output,
+            Output::Presence { .. } | Output::LoggedIn { .. } | Output::Users { .. }
+        ) {
+            let users = self.app.known_users();
+            *self.names.lock().unwrap_or_else(PoisonError::into_inner) = users;
+        }
+        self.desk.set_width(terminal::width());
+        if let Some(lost) = self.screen.take_lost() {
+            let text = format!("{lost} lines were not written: standard output is read too slowly");
+            let todo = self.desk.complain(now, &text);
+            self.perform(now, todo)?;
+        }
+        let todo = self.desk.on_output(now, output);
+        self.perform(now, todo)
+    }
+
+    fn perform(&mut self, now: Instant, todo: Vec<Do>) -> io::Result<()> {
+        for item in todo {
+            match item {
+                Do::Command(command) => self.app.command(now, command),
+                Do::LogIn(purpose, name, file) => match typing::password_of(&file) {
+                    Ok(password) => {
+                        let command = match purpose {
+                            Purpose::Register => Command::Register { name, password },
+                            Purpose::Login => Command::Login { name, password },
+                        };
+                        self.app.command(now, command);
+                    }
+                    Err(error) => {
+                        self.screen.line(Stream::Err, format!("peer: {error}"));
+                        let todo = self.desk.on_stop(Exit::LoginFailed);
+                        self.perform(now, todo)?;
+                    }
+                },
+                Do::Ask(ask) => self.keyboard.ask(ask),
+                Do::Write(stream, Line::Text(text)) => self.screen.line(stream, text),
+                Do::Write(stream, Line::Progress(text)) => self.screen.progress(stream, text),
+                Do::Quit(exit) => {
+                    tracing::info!(?exit, "leaving");
+                    self.app.command(now, Command::Quit);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first signal ends everything in order; the second ends it at once.
+    fn on_signals(&mut self) -> Option<Exit> {
+        let now = self.clock.now();
+        let received: Vec<i32> = self.signals.pending().collect();
+        for signal in received {
+            let exit = if signal == SIGINT { Exit::Interrupted } else { Exit::Terminated };
+            if self.desk.exit().is_some() {
+                return Some(exit);
+            }
+            let todo = self.desk.on_stop(exit);
+            // It only asks the core to quit: nothing in it can fail.
+            let _ = self.perform(now, todo);
+        }
+        None
+    }
+}

@@ -1,0 +1,238 @@
+//! From the command line to a running session.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::rand::{GetRandomFlags, getrandom};
+use wire::Seed;
+use wire::net::{Clock, Socket};
+use wire::time::Duration;
+
+use super::cli::{Cli, OneShot as Asked, Options};
+use super::desk::{Credentials, Desk, Face, Giver};
+use super::editor::{Editor, Names};
+use super::screen::AbovePrompt;
+use super::session::{Parts, Session};
+use super::{complain, folders, terminal, typing};
+use crate::app::Settings;
+use crate::command::Purpose;
+use crate::face::exit::Exit;
+use crate::face::oneshot::{OneShot, Task};
+use crate::face::plain::{Colour, Plain, Reader, Style};
+use crate::files::FileWorker;
+use crate::store::Database;
+
+/// Runs what the command line asks for.
+pub(super) fn run(cli: Cli) -> Exit {
+    // A crash must not leave keys and passwords in a file. Where it is not allowed to say so,
+    // nothing is lost but that.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    terminal::keep();
+    let exit = match prepare(cli) {
+        Ok(mut session) => session.run(),
+        Err((exit, text)) => complain(exit, &text),
+    };
+    terminal::restore();
+    exit
+}
+
+type Failure = (Exit, String);
+
+fn failure(text: impl ToString) -> Failure {
+    (Exit::Failure, text.to_string())
+}
+
+fn prepare(cli: Cli) -> Result<Session, Failure> {
+    let Cli { options, command } = cli;
+    let clock = Clock::start();
+    start_log(&options)?;
+    let data = folders::data(options.data.clone()).map_err(failure)?;
+    let is_person = command.is_none() && !options.json && typing::is_person();
+    let server = server(&options, &data, is_person)?;
+    let socket = bind(&options)?;
+    let database = Database::open(&data).map_err(failure)?;
+    let downloads = folders::downloads(options.download_dir.clone());
+    let files = FileWorker::new(&data, &downloads)
+        .map_err(|error| failure(format!("download folder {}: {error}", downloads.display())))?;
+    folders::keep_server(&data, &server);
+
+    let mut settings = Settings::new(&server, Vec::new());
+    settings.local_candidates = super::names::candidates(socket.local_address());
+    settings.auto_accept = options.auto_accept;
+    settings.token_epoch = clock.unix_ms() / 1000;
+    let (editor, above) = editor(&data, is_person && !options.plain);
+    let (face, giver) = face(&options, command, is_person, above.is_some(), &clock)?;
+    let credentials = options.user.clone().map(|name| Credentials {
+        purpose: if options.register { Purpose::Register } else { Purpose::Login },
+        name,
+        file: options.password_file.clone(),
+    });
+    let linger = Duration::from_secs(options.linger);
+    let desk = Desk::new(face, giver, credentials, folders::home(), linger);
+    let names: Names = Arc::new(Mutex::new(Vec::new()));
+    let parts = Parts { clock, socket, database, files, settings, desk, editor, above, names };
+    Session::new(parts, &seed()?).map_err(failure)
+}
+
+/// The server named, else that of the last start, else what a person answers.
+fn server(options: &Options, data: &Path, is_person: bool) -> Result<String, Failure> {
+    let known = options.server.clone().or_else(|| folders::last_server(data));
+    let asked = || if is_person { typing::ask_server() } else { None };
+    known.or_else(asked).ok_or_else(|| {
+        (Exit::Usage, "no server is named: use --server HOST:PORT or TINCAN_SERVER".to_owned())
+    })
+}
+
+fn bind(options: &Options) -> Result<Socket, Failure> {
+    let bound = match options.bind {
+        Some(address) => Socket::bind(SocketAddr::new(address, options.udp)),
+        None => Socket::bind_port(options.udp),
+    };
+    bound.map_err(|error| {
+        let on = options.bind.map(|address: IpAddr| format!(" of {address}")).unwrap_or_default();
+        let what = if error.kind() == io::ErrorKind::AddrInUse {
+            "another program uses it; choose another with --udp, or 0 for any".to_owned()
+        } else {
+            error.to_string()
+        };
+        failure(format!("UDP port {}{on}: {what}", options.udp))
+    })
+}
+
+fn seed() -> Result<Seed, Failure> {
+    let mut bytes = [0; 32];
+    match getrandom(&mut bytes, GetRandomFlags::empty()) {
+        Ok(32) => Ok(Seed::new(bytes)),
+        Ok(_) | Err(_) => Err(failure("the operating system gives no random numbers")),
+    }
+}
+
+fn editor(data: &Path, is_wanted: bool) -> (Option<Editor>, Option<AbovePrompt>) {
+    match is_wanted.then(|| Editor::new(data)).flatten() {
+        Some((editor, above)) => (Some(editor), Some(above)),
+        None => (None, None),
+    }
+}
+
+fn face(
+    options: &Options,
+    command: Option<Asked>,
+    is_person: bool,
+    has_editor: bool,
+    clock: &Clock,
+) -> Result<(Face, Giver), Failure> {
+    let giver = match command {
+        Some(command) => Giver::Task(task(command, clock)?),
+        None if is_person => Giver::Person,
+        None => Giver::Script,
+    };
+    if options.json {
+        return Ok((Face::Json, giver));
+    }
+    let is_task = matches!(giver, Giver::Task(_));
+    let shows = if is_task { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let is_lively = shows && !options.plain && !is_dumb();
+    let has_colour = is_lively && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = Style {
+        reader: if is_lively && (is_task || has_editor) { Reader::Person } else { Reader::Program },
+        colour: if has_colour { Colour::On } else { Colour::Off },
+        width: None,
+        local_time,
+    };
+    Ok((Face::Plain(Plain::new(style)), giver))
+}
+
+/// A terminal that cannot move its cursor.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+fn task(command: Asked, clock: &Clock) -> Result<OneShot, Failure> {
+    let (task, limit) = match command {
+        Asked::Msg { to, text, wait } => {
+            let text = if text == "-" { text_of_input()? } else { text };
+            (Task::Message { to, text }, Some(wait))
+        }
+        Asked::Send { to, files, wait } => {
+            for file in &files {
+                check_readable(file)?;
+            }
+            (Task::Send { to, paths: files }, wait)
+        }
+        Asked::Receive { from, count, timeout } => (Task::Receive { from, count }, timeout),
+        Asked::Fingerprint { of } => (Task::Fingerprint { user: of }, Some(30)),
+    };
+    Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
+}
+
+fn text_of_input() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let limit = wire::app::peer::MAX_TEXT as u64 + 1;
+    io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(failure)?;
+    let text = String::from_utf8(bytes).map_err(|_| failure("the text is not UTF-8"))?;
+    let text = text.trim_end_matches('\n');
+    if text.is_empty() {
+        return Err((Exit::Usage, "an empty message cannot be sent".to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+/// Better said before connecting than after.
+fn check_readable(file: &Path) -> Result<(), Failure> {
+    let wrong = |what: &str| failure(format!("{}: {what}", file.display()));
+    match fs::metadata(file) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(wrong("it is no file")),
+        Err(error) => Err(wrong(&error.to_string())),
+    }
+}
+
+fn start_log(options: &Options) -> Result<(), Failure> {
+    let Some(path) = &options.log_file else { return Ok(()) };
+    let wrong = |error: &dyn std::fmt::Display| failure(format!("log {}: {error}", path.display()));
+    let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    let file = opened.map_err(|error| wrong(&error))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log)
+        .map_err(|error| (Exit::Usage, format!("--log: {error}")))?;
+    let writer = Mutex::new(file);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(false)
+        .try_init()
+        .map_err(|error| wrong(&error))
+}
+
+/// `2026-01-31 17:05` where this machine is.
+fn local_time(ms: u64) -> String {
+    let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(
+        || "(no time)".to_owned(),
+        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_local_and_any_number_is_one() {
+        assert_eq!(local_time(1_767_225_600_000).len(), "2026-01-01 00:00".len());
+        assert!(local_time(1_767_225_600_000).starts_with("202"));
+        assert_eq!(local_time(u64::MAX), "(no time)");
+    }
+
+    #[test]
+    fn two_seeds_differ() {
+        let first = |seed: Seed| rand_core::RngCore::next_u64(&mut seed.rng());
+        assert_ne!(first(seed().unwrap()), first(seed().unwrap()));
+    }
+}

@@ -1,0 +1,307 @@
+//! Standard input, read on a thread of its own (`mio` takes neither plain files nor the null
+//! device). It reads only what it is asked for, one thing at a time: so a script's lines wait
+//! where they are until the core can take them, and a prompt never fights with a question.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use zeroize::Zeroizing;
+
+use super::Wake;
+use super::editor::Editor;
+use super::screen::{Gate, Screen};
+use super::terminal::NoEcho;
+use super::workers::Mailbox;
+use crate::command::Purpose;
+
+/// Longest line taken, in bytes.
+const MAX_LINE: u64 = 1 << 20;
+
+/// What is to be read.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A line, after this prompt where a person types it.
+    Line(String),
+    /// Whether to register or to log in, and as whom, from a person.
+    Menu,
+    /// A password, and the name where there is none, from a person.
+    Credentials(Purpose, Option<String>),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Typed {
+    /// A line.
+    Line(String),
+    /// A line that cannot be taken: why.
+    Unusable(&'static str),
+    /// A name and a password.
+    Credentials {
+        /// For a new account or an old one.
+        purpose: Purpose,
+        /// As typed.
+        name: String,
+        /// As typed, without echo.
+        password: Zeroizing<String>,
+    },
+    /// The question was not answered.
+    Cancelled,
+    /// Ctrl-C at the prompt.
+    Interrupt,
+    /// There is no more input.
+    End,
+}
+
+/// The thread that reads.
+pub(super) struct Keyboard {
+    ask: Sender<Ask>,
+}
+
+impl Keyboard {
+    /// Starts reading when asked. Without an editor lines are taken as they come.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(
+        editor: Option<Editor>,
+        screen: Screen,
+        mailbox: Mailbox,
+    ) -> io::Result<Self> {
+        let (ask, asked) = mpsc::channel();
+        let source = match editor {
+            Some(editor) => Source::Editor(Box::new(editor)),
+            None => Source::Lines,
+        };
+        let reader = Reader { source, screen };
+        thread::Builder::new()
+            .name("keyboard".to_owned())
+            .spawn(move || reader.run(&asked, &mailbox))?;
+        Ok(Self { ask })
+    }
+
+    /// Asks for one thing; it comes as [`Wake::Typed`].
+    pub(super) fn ask(&self, ask: Ask) {
+        let _ = self.ask.send(ask);
+    }
+}
+
+enum Source {
+    Editor(Box<Editor>),
+    Lines,
+}
+
+struct Reader {
+    source: Source,
+    screen: Screen,
+}
+
+impl Reader {
+    fn run(mut self, asked: &Receiver<Ask>, mailbox: &Mailbox) {
+        while let Ok(ask) = asked.recv() {
+            let typed = match ask {
+                Ask::Line(prompt) => self.line(&prompt),
+                Ask::Menu => self.menu(),
+                Ask::Credentials(purpose, name) => self.credentials(purpose, name),
+            };
+            let is_line = matches!(typed, Typed::Line(_) | Typed::Unusable(_));
+            if !is_line {
+                // No prompt follows at once: what was held back may be seen.
+                self.screen.set_gate(Gate::Open);
+            }
+            mailbox.put(Wake::Typed(typed));
+        }
+    }
+
+    fn line(&mut self, prompt: &str) -> Typed {
+        match &mut self.source {
+            Source::Editor(editor) => editor.line(prompt),
+            Source::Lines => read_line(&mut io::stdin().lock()),
+        }
+    }
+
+    fn menu(&mut self) -> Typed {
+        let question = "Not logged in: [l]og in, [r]egister a new account, or [q]uit? ";
+        loop {
+            let answer = match self.question(question) {
+                Ok(answer) => answer,
+                Err(typed) => return typed,
+            };
+            match answer.trim().to_lowercase().trim_start_matches('/') {
+                "l" | "login" | "log in" => return self.credentials(Purpose::Login, None),
+                "r" | "register" => return self.credentials(Purpose::Register, None),
+                "q" | "quit" | "exit" => return Typed::End,
+                _ => {}
+            }
+        }
+    }
+
+    fn credentials(&mut self, purpose: Purpose, name: Option<String>) -> Typed {
+        let name = match name.map_or_else(|| self.question("Name: "), Ok) {
+            Ok(name) => name.trim().to_owned(),
+            Err(typed) => return typed,
+        };
+        if name.is_empty() {
+            return Typed::Cancelled;
+        }
+        self.screen.set_gate(Gate::Closed);
+        let _no_echo = NoEcho::begin();
+        loop {
+            let Some(password) = secret("Password: ") else { return Typed::Cancelled };
+            let is_sure = match purpose {
+                Purpose::Login => true,
+                Purpose::Register => match secret("The same password again: ") {
+                    Some(again) => again == password,
+                    None => return Typed::Cancelled,
+                },
+            };
+            if is_sure {
+                return Typed::Credentials { purpose, name, password };
+            }
+            say("The two are not the same. Once more.\n");
+        }
+    }
+
+    /// Asks a person something; the answer does not go into the history.
+    fn question(&mut self, question: &str) -> Result<String, Typed> {
+        self.screen.set_gate(Gate::Closed);
+        let typed = match &mut self.source {
+            Source::Editor(editor) => editor.question(question),
+            Source::Lines => {
+                say(question);
+                read_line(&mut io::stdin().lock())
+            }
+        };
+        match typed {
+            Typed::Line(line) => Ok(line),
+            Typed::Unusable(_) => Err(Typed::Cancelled),
+            Typed::Credentials { .. } | Typed::Cancelled | Typed::Interrupt | Typed::End => {
+                Err(typed)
+            }
+        }
+    }
+}
+
+/// Asks for the server before anything runs; `None` when nothing was typed.
+pub(super) fn ask_server() -> Option<String> {
+    loop {
+        say("Rendezvous server (host or host:port): ");
+        let Typed::Line(line) = read_line(&mut io::stdin().lock()) else { return None };
+        match super::cli::parse_server(&line) {
+            Ok(server) => return Some(server),
+            Err(_) if line.trim().is_empty() => return None,
+            Err(error) => say(&format!("{error}\n")),
+        }
+    }
+}
+
+/// Whether questions can be asked: somebody types, and sees what is asked.
+pub(super) fn is_person() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The first line of a file.
+///
+/// # Errors
+/// A text for the person.
+pub(super) fn password_of(file: &PathBuf) -> Result<Zeroizing<String>, String> {
+    let wrong = |what: &str| format!("password file {}: {what}", file.display());
+    let opened = std::fs::File::open(file).map_err(|error| wrong(&error.to_string()))?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    opened.take(4096).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not UTF-8"))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(wrong("its first line is empty"));
+    }
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+fn secret(prompt: &str) -> Option<Zeroizing<String>> {
+    rpassword::prompt_password(prompt).ok().map(Zeroizing::new)
+}
+
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    // Whoever closed the screen cannot be asked; the answer will be missing too.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// One line, without its end. Never more than [`MAX_LINE`] of it is kept.
+fn read_line(input: &mut impl BufRead) -> Typed {
+    let mut bytes = Vec::new();
+    match input.take(MAX_LINE).read_until(b'\n', &mut bytes) {
+        Ok(0) | Err(_) => return Typed::End,
+        Ok(_) => {}
+    }
+    if bytes.last() != Some(&b'\n') && bytes.len() as u64 == MAX_LINE {
+        skip_line(input);
+        return Typed::Unusable("a line is too long: nothing of it was used");
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Typed::Line(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(_) => Typed::Unusable("a line is not UTF-8: nothing of it was used"),
+    }
+}
+
+fn skip_line(input: &mut impl BufRead) {
+    loop {
+        let (used, is_end) = match input.fill_buf() {
+            Ok(bytes) => match bytes.iter().position(|byte| *byte == b'\n') {
+                Some(at) => (at + 1, true),
+                None => (bytes.len(), bytes.is_empty()),
+            },
+            Err(_) => return,
+        };
+        input.consume(used);
+        if is_end {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::BufReader;
+
+    #[test]
+    fn lines_are_taken_whole_or_not_at_all() {
+        let long = "x".repeat(3 << 20);
+        let text = format!("one\r\n\n{long}\ntwo\nlast");
+        let mut bytes = text.into_bytes();
+        bytes.extend(b"\n\xff\xfe\nend");
+        let mut input = BufReader::new(bytes.as_slice());
+        let mut lines = Vec::new();
+        loop {
+            let typed = read_line(&mut input);
+            if let Typed::Line(line) = typed {
+                lines.push(line);
+            } else if let Typed::Unusable(why) = typed {
+                lines.push(format!("({why})"));
+            } else {
+                break;
+            }
+        }
+        let (too_long, not_text) = (
+            "(a line is too long: nothing of it was used)",
+            "(a line is not UTF-8: nothing of it was used)",
+        );
+        assert_eq!(lines, ["one", "", too_long, "two", "last", not_text, "end"]);
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p");
+        assert!(password_of(&file).unwrap_err().contains("password file"));
+        fs::write(&file, "\nsecret\n").unwrap();
+        assert!(password_of(&file).unwrap_err().contains("empty"));
+        fs::write(&file, "two words \r\nrest").unwrap();
+        assert_eq!(password_of(&file).unwrap().as_str(), "two words ");
+        fs::write(&file, b"\xff\n").unwrap();
+        assert!(password_of(&file).is_err());
+    }
+}

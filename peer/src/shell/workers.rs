@@ -1,0 +1,149 @@
+//! Worker threads: everything that may block is done here, and answers come back through the
+//! mailbox of the network thread.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use crate::files::FileWorker;
+use crate::login::LoginJob;
+use crate::store::Database;
+use crate::work::{FileRequest, Outcome, Pace, StoreRequest, Work, WorkId};
+
+use super::Wake;
+
+/// Requests that one database transaction takes together.
+const MAX_BATCH: usize = 256;
+
+/// Puts something into the mailbox of the network thread and wakes it.
+#[derive(Clone)]
+pub(super) struct Mailbox {
+    sender: Sender<Wake>,
+    waker: Arc<mio::Waker>,
+}
+
+impl Mailbox {
+    /// A mailbox that wakes through `waker`.
+    pub(super) fn new(waker: mio::Waker) -> (Self, Receiver<Wake>) {
+        let (sender, receiver) = mpsc::channel();
+        (Self { sender, waker: Arc::new(waker) }, receiver)
+    }
+
+    /// Puts `wake` in. When the network thread is gone, so is the need.
+    pub(super) fn put(&self, wake: Wake) {
+        if self.sender.send(wake).is_ok() {
+            // It fails only when the counter behind it is full: then it is awake anyway.
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+/// The threads.
+pub(super) struct Workers {
+    store: Sender<(WorkId, StoreRequest)>,
+    store_thread: JoinHandle<()>,
+    short_files: Sender<(WorkId, FileRequest)>,
+    long_files: Sender<(WorkId, FileRequest)>,
+    login: Sender<(WorkId, LoginJob)>,
+}
+
+impl Workers {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(
+        database: Database,
+        files: &FileWorker,
+        mailbox: &Mailbox,
+    ) -> io::Result<Self> {
+        let (store, requests) = mpsc::channel();
+        let answers = mailbox.clone();
+        let store_thread = spawn("store", move || store_lane(database, &requests, &answers))?;
+        Ok(Self {
+            store,
+            store_thread,
+            short_files: file_lane("files", files.clone(), mailbox.clone())?,
+            long_files: file_lane("hashing", files.clone(), mailbox.clone())?,
+            login: login_lane(mailbox.clone())?,
+        })
+    }
+
+    /// Hands a job to its lane.
+    ///
+    /// # Errors
+    /// When the lane's thread is gone: it has panicked, and the program must end.
+    pub(super) fn submit(&self, id: WorkId, work: Work) -> Result<(), LaneGone> {
+        let is_sent = match work {
+            Work::Store(request) => self.store.send((id, request)).is_ok(),
+            Work::File(request) => {
+                let lane = match request.pace() {
+                    Pace::Short => &self.short_files,
+                    Pace::Long => &self.long_files,
+                };
+                lane.send((id, request)).is_ok()
+            }
+            Work::Login(job) => self.login.send((id, job)).is_ok(),
+        };
+        if is_sent { Ok(()) } else { Err(LaneGone) }
+    }
+
+    /// Waits until the database has done what it was given and is closed.
+    pub(super) fn finish(self) {
+        drop(self.store);
+        // A panic of the thread was reported when it happened.
+        let _ = self.store_thread.join();
+    }
+}
+
+/// A worker thread is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a worker thread ended unexpectedly; this is a fault in the program")]
+pub(super) struct LaneGone;
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// One transaction for everything that has come in meanwhile: one sync of the disk for many.
+fn store_lane(
+    mut database: Database,
+    requests: &Receiver<(WorkId, StoreRequest)>,
+    mailbox: &Mailbox,
+) {
+    while let Ok(first) = requests.recv() {
+        let more = std::iter::from_fn(|| requests.try_recv().ok()).take(MAX_BATCH - 1);
+        let (ids, batch): (Vec<_>, Vec<_>) = std::iter::once(first).chain(more).unzip();
+        let answers = database.run(batch);
+        for (id, answer) in ids.into_iter().zip(answers) {
+            mailbox.put(Wake::Done(id, Outcome::Store(answer)));
+        }
+    }
+}
+
+fn file_lane(
+    name: &str,
+    worker: FileWorker,
+    mailbox: Mailbox,
+) -> io::Result<Sender<(WorkId, FileRequest)>> {
+    let (sender, requests) = mpsc::channel();
+    spawn(name, move || {
+        while let Ok((id, request)) = requests.recv() {
+            let mut progress = |reply| mailbox.put(Wake::Done(id, Outcome::File(Ok(reply))));
+            let answer = worker.run(request, &mut progress);
+            mailbox.put(Wake::Done(id, Outcome::File(answer)));
+        }
+    })?;
+    Ok(sender)
+}
+
+fn login_lane(mailbox: Mailbox) -> io::Result<Sender<(WorkId, LoginJob)>> {
+    let (sender, jobs) = mpsc::channel::<(WorkId, LoginJob)>();
+    spawn("login", move || {
+        while let Ok((id, job)) = jobs.recv() {
+            mailbox.put(Wake::Done(id, Outcome::Login(job.run())));
+        }
+    })?;
+    Ok(sender)
+}

@@ -1,0 +1,35 @@
+//! The real programs on loopback: what only a process can show (exit codes, the command line,
+//! standard input and output, signals).
+
+mod arguments;
+mod oneshot;
+mod stories;
+mod terminal;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Runs `peer` to its end with nothing on standard input.
+fn peer<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
+    Command::new(sim::programs::program("peer"))
+        .args(arguments)
+        .env_remove("TINCAN_SERVER")
+        .env("HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it writes UTF-8")
+}
+
+/// The options that name a user's folders, and his server.
+fn options(folder: &Path, server: std::net::SocketAddr) -> Vec<String> {
+    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    let server = server.to_string();
+    let pairs =
+        [("--server", server), ("--data", path("data")), ("--download-dir", path("downloads"))];
+    pairs.into_iter().flat_map(|(option, value)| [option.to_owned(), value]).collect()
+}
