@@ -150,6 +150,7 @@ mod tests {
     }
 
     /// 1000-byte packets every millisecond, each acknowledged 50 ms later: 1 MB/s.
+    /// [W-66].
     #[test]
     fn a_steady_flow_measures_its_rate() {
         let mut sampler = RateSampler::default();

@@ -117,6 +117,7 @@ mod tests {
         }
     }
 
+    /// [W-52].
     #[test]
     fn edges_of_the_window() {
         let mut window = ReplayWindow::new();

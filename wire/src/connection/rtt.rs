@@ -87,6 +87,7 @@ mod tests {
     }
 
     /// The formulas of RFC 9002 section 5.3, by hand.
+    /// [W-56].
     #[test]
     fn later_samples_are_smoothed_without_the_delay_of_the_other_side() {
         let mut rtt = Rtt::assumed(ms(333));

@@ -79,6 +79,7 @@ impl Punch {
                 Side::Initiator => Role::Initiator(None),
                 Side::Responder => Role::Responder(None, 0),
             },
+            // It may be announced to either side first [W-34].
             expires: now + shared.config.transport.handshake_timeout,
             call,
             index,

@@ -26,6 +26,7 @@ fn a_file_crosses_a_clean_link_in_few_round_trips_and_nothing_is_sent_twice() {
     assert!(stats.smoothed_rtt >= ms(50) && stats.smoothed_rtt < ms(60), "{stats:?}");
 }
 
+/// [W-55] What was lost is sent again, as frames in new packets.
 #[test]
 fn data_arrives_in_order_whatever_the_link_does() {
     for (loss, duplicate, reorder) in [(5, 0, 0), (0, 20, 0), (0, 0, 20), (20, 5, 10), (40, 0, 0)] {
@@ -58,6 +59,7 @@ fn cubic_fills_a_clean_hundred_megabit_link() {
     assert!(pair.largest_burst >= 5, "{}", pair.largest_burst);
 }
 
+/// [W-79].
 #[test]
 fn without_a_bottleneck_bursts_become_long() {
     let mut pair = Pair::new(Link::clean(Duration::from_micros(100)));

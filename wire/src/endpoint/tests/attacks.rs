@@ -42,7 +42,7 @@ fn token_in_retry(retry: &Packet) -> [u8; 24] {
 
 /// A01, A02: random bytes of every length and type, with and without a fitting checksum, and
 /// every flipped bit and truncation of real datagrams: no answer, only counters; and the
-/// connection goes on.
+/// connection goes on. What is damaged never gets as far as a key [W-04].
 #[test]
 fn junk_is_counted_and_never_answered() {
     let mut world = World::new(1);
@@ -240,7 +240,7 @@ fn a_blind_spoofer_shows_no_key() {
     assert!(world.run_until(Duration::from_secs(2), World::both_connected).is_some());
 }
 
-/// C03: [W-28]: an INIT sent again by somebody who recorded it makes no connection, at once,
+/// C03: [W-12], [W-28]: an INIT sent again by somebody who recorded it makes no connection, at once,
 /// after an hour or after a restart, and does not touch the one that it once made.
 #[test]
 fn a_recorded_init_makes_nothing() {

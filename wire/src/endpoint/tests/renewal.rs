@@ -1,6 +1,8 @@
 //! Renewal of keys while a connection is in use.
 
 use super::*;
+use crate::error::ProtocolError;
+use crate::frame::RekeyStep;
 
 const DATA: u8 = 8;
 
@@ -74,6 +76,21 @@ fn renewal_under_harm() {
         assert!(epochs.len() > 2, "{epochs:?}");
         assert_eq!((world.closed(SERVER), world.closed(CLIENT)), (None, None), "run {run}");
     }
+}
+
+/// [W-42]: a message that does not fit comes from the other side itself, and ends the connection.
+#[test]
+fn a_renewal_that_does_not_fit_ends_the_connection() {
+    let mut world = worlds(4, 1 << 20);
+    world.connect(Identify::Known);
+    assert!(world.run_until(Duration::from_secs(1), World::both_connected).is_some());
+    let handle = world.connected(CLIENT).unwrap();
+    let connection = world.hosts[CLIENT].endpoint.connection_mut(handle).unwrap();
+    let epoch = connection.following_epoch();
+    connection.send_rekey(epoch, RekeyStep::First, vec![7; 96]);
+    assert!(world.run_until(Duration::from_secs(1), |w| w.closed(SERVER).is_some()).is_some());
+    let broken = ConnectionError::Protocol(ProtocolError::Rekey);
+    assert_eq!(world.closed(SERVER), Some(&broken));
 }
 
 /// 300 renewals: the epoch number goes round.
