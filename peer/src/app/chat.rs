@@ -28,8 +28,8 @@ const MAX_RECEIVING_BYTES: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     pub(super) outbox: Outbox,
-    /// Messages to users of whom it is not known that they exist, until the server says.
-    checking: BTreeMap<Name, Vec<String>>,
+    /// Users of whom the server was asked in this session whether they exist.
+    pub(super) checked: BTreeSet<Name>,
     receiving: BTreeMap<Name, usize>,
     receiving_bytes: usize,
     /// Users from whom no more is read before the database has caught up.
@@ -43,17 +43,10 @@ impl App {
             return self.error(&format!("Not sent: {why}"));
         }
         self.chat.outbox.reserve(text.len());
-        if let Some(texts) = self.chat.checking.get_mut(&to) {
-            return texts.push(text);
-        }
-        if self.server.is_logged_in() && !self.is_known(&to) {
-            let request = Request::Directory(to.clone());
-            if self.ask(now, Asked::Addressee(to.clone()), request).is_ok() {
-                self.chat.checking.insert(to, vec![text]);
-                return;
-            }
-        }
-        self.queue(to, text);
+        let job = Job::Queue { to: to.clone(), bytes: text.len() };
+        let nonce = self.random();
+        let at = self.unix_ms;
+        self.jobs.store(job, StoreRequest::Queue { to, body: text, nonce, at });
     }
 
     fn may_send(&self, to: &Name, text: &str) -> Result<(), String> {
@@ -83,36 +76,37 @@ impl App {
         Ok(())
     }
 
-    fn is_known(&self, user: &Name) -> bool {
+    /// Asks the server, once in a session, whether a user exists who was never met and is not
+    /// online: else what is meant for a misspelt name would wait for ever.
+    pub(super) fn check_addressee(&mut self, now: Instant, user: &Name) {
         let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(user));
-        contact.is_some_and(|contact| contact.identity.is_some())
+        let is_known = contact.is_some_and(|contact| contact.identity.is_some())
             || self.roster.is_online(user)
-            || self.chat.outbox.waits_for(user)
-            || self.links.up(user).is_some()
-    }
-
-    fn queue(&mut self, to: Name, body: String) {
-        let job = Job::Queue { to: to.clone(), bytes: body.len() };
-        let nonce = self.random();
-        let at = self.unix_ms;
-        self.jobs.store(job, StoreRequest::Queue { to, body, nonce, at });
-    }
-
-    /// The user to whom messages wait to be kept exists, or the server cannot say: they are kept,
-    /// and told to be in vain later if they are.
-    pub(super) fn addressee_unchecked(&mut self, user: &Name) {
-        for text in self.chat.checking.remove(user).unwrap_or_default() {
-            self.queue(user.clone(), text);
+            || self.chat.checked.contains(user);
+        if is_known || !self.server.is_logged_in() {
+            return;
+        }
+        let request = Request::Directory(user.clone());
+        if self.ask(now, Asked::Addressee(user.clone()), request).is_ok() {
+            self.chat.checked.insert(user.clone());
         }
     }
 
-    pub(super) fn addressee_refused(&mut self, user: &Name, refusal: &Refusal) {
-        if *refusal != Refusal::UnknownUser {
-            return self.addressee_unchecked(user);
+    pub(super) fn addressee_refused(&mut self, now: Instant, user: &Name, refusal: &Refusal) {
+        self.chat.checked.remove(user);
+        if *refusal == Refusal::UnknownUser {
+            self.no_such_user(now, user);
         }
-        for text in self.chat.checking.remove(user).unwrap_or_default() {
-            self.chat.outbox.release(text.len());
-            self.error(&format!("Not sent: there is no user '{user}' on this server."));
+    }
+
+    /// Nothing meant for this user will ever arrive.
+    pub(super) fn no_such_user(&mut self, now: Instant, user: &Name) {
+        for message in self.chat.outbox.take_all(user) {
+            self.give_up(message.id, "there is no such user on this server");
+        }
+        if self.transfers.wants_link().contains(user) {
+            self.error(&format!("There is no user '{user}' on this server: nothing is offered."));
+            self.with_transfers(now, |transfers, cx| transfers.cancel_all(cx, user));
         }
     }
 
@@ -134,6 +128,7 @@ impl App {
         let id = message.id.sequence;
         self.chat.outbox.push(message);
         self.want_link(now, to);
+        self.check_addressee(now, to);
         let reason = self.why_waiting(to);
         self.tell(Output::MessageState { to: to.to_string(), id, state: "queued", reason });
         self.pump(to);
@@ -306,13 +301,6 @@ impl App {
         if up.device == device {
             // When the link has just ended, the message comes again and is answered then.
             let _ = up.chat.send(endpoint, up.handle, &answer);
-        }
-    }
-
-    /// Nothing to this user will ever be delivered.
-    pub(super) fn give_up_messages(&mut self, user: &Name, why: &str) {
-        for message in self.chat.outbox.take_all(user) {
-            self.give_up(message.id, why);
         }
     }
 

@@ -173,6 +173,7 @@ impl App {
         wanted.extend(self.transfers.wants_link());
         for user in wanted {
             self.want_link(now, &user);
+            self.check_addressee(now, &user);
         }
     }
 
@@ -222,7 +223,7 @@ impl App {
         match refusal {
             Refusal::UnknownUser => {
                 self.links.not_introduced(user);
-                self.give_up_messages(user, "there is no such user on this server");
+                self.no_such_user(now, user);
             }
             Refusal::TooManyRequests { seconds } => {
                 let wait = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));

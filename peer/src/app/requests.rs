@@ -48,7 +48,7 @@ pub(super) enum Asked {
     Blocked,
     /// After each login: the server's list and this one become the same.
     BlockedSync,
-    /// Does this user exist, to whom a message waits to be kept?
+    /// Does this user exist, for whom something waits?
     Addressee(Name),
     /// `/fingerprint`.
     Fingerprint(Name),
@@ -124,7 +124,6 @@ impl App {
                     self.error("Not done: the server was lost before it answered. Try again.");
                 }
                 Asked::Introduce(user) => self.links.not_introduced(&user),
-                Asked::Addressee(user) => self.addressee_unchecked(&user),
                 // The local half is done; the next login does the rest.
                 Asked::Block(_) | Asked::BlockAgain(_) | Asked::BlockedSync => {}
                 Asked::RegisterStart(_)
@@ -133,6 +132,7 @@ impl App {
                 | Asked::LoginFinish(_)
                 | Asked::UseDevice(_)
                 | Asked::Resume
+                | Asked::Addressee(_)
                 | Asked::Candidates => {}
             }
         }
@@ -182,9 +182,7 @@ impl App {
                 self.tell_blocked();
             }
             (Asked::BlockedSync, Response::Blocked(users)) => self.on_blocked_sync(now, &users),
-            (Asked::Addressee(user), Response::User { name, .. }) if name == user => {
-                self.addressee_unchecked(&user);
-            }
+            (Asked::Addressee(user), Response::User { name, .. }) if name == user => {}
             (Asked::Fingerprint(user), Response::User { name, identity }) if name == user => {
                 self.tell_fingerprint(&name, identity);
             }
@@ -204,7 +202,7 @@ impl App {
             | Asked::UseDevice(_)
             | Asked::Resume => self.on_session_refused(now, &refusal),
             Asked::Introduce(user) => self.on_introduction_refused(now, &user, &refusal),
-            Asked::Addressee(user) => self.addressee_refused(&user, &refusal),
+            Asked::Addressee(user) => self.addressee_refused(now, &user, &refusal),
             Asked::Block(user) => match refusal {
                 Refusal::AlreadyBlocked => self.error(&format!("You block {user} already.")),
                 Refusal::UnknownUser => {

@@ -249,6 +249,7 @@ impl App {
         self.server.login_is_over();
         self.roster.begin();
         self.links.server_is_back();
+        self.chat.checked.clear();
         self.tell(Output::LoggedIn {
             user: welcome.name.to_string(),
             motd: welcome.motd,

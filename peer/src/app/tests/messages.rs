@@ -114,7 +114,7 @@ fn what_cannot_be_sent_is_told() {
     let long = format!("@bob {}", "x".repeat(70_000));
     for (line, why) in [
         ("@alice hi", "that is you"),
-        ("@nobody hi", "no user 'nobody'"),
+        ("/send nobody /etc/hostname", "no user 'nobody'"),
         ("@b/b hi", "no user name"),
         (long.as_str(), "70000 bytes"),
         ("/block alice", "That is you"),
@@ -128,6 +128,21 @@ fn what_cannot_be_sent_is_told() {
     world.line(0, "/history all");
     let seen = world.seen(0);
     assert!(matches!(&seen[..], [Output::History { lines, .. }] if lines.is_empty()), "{seen:?}");
+    for _ in 0..2 {
+        world.line(0, "@nobody hi");
+        world.run_ms(100);
+        let seen = world.seen(0);
+        assert!(
+            matches!(
+                seen[..],
+                [
+                    Output::MessageState { state: "queued", .. },
+                    Output::MessageState { state: "failed", reason: Some(_), .. },
+                ]
+            ),
+            "{seen:?}"
+        );
+    }
 }
 
 #[test]
