@@ -79,7 +79,9 @@ impl Names {
         };
         let fresh = file_name(id, "names.new");
         shared.trees.write(&fresh, text)?;
-        shared.trees.rename(&fresh, &shared.trees, file_name(id, "names"))
+        shared.trees.open(&fresh)?.sync_all()?;
+        shared.trees.rename(&fresh, &shared.trees, file_name(id, "names"))?;
+        sync_folder(&shared.trees)
     }
 }
 
@@ -343,7 +345,9 @@ fn open_tree(shared: &Shared, id: TransferId) -> io::Result<File> {
 
 /// Says at once what would otherwise be found out after hours.
 fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
-    let Ok(room) = rustix::fs::fstatvfs(&shared.downloads) else { return Ok(()) };
+    // Some file systems do not say.
+    let known = rustix::fs::fstatvfs(&shared.downloads).ok().filter(|room| room.f_blocks > 0);
+    let Some(room) = known else { return Ok(()) };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     if needed <= free {
         return Ok(());

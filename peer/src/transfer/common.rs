@@ -85,7 +85,12 @@ impl Transfers {
         match transfer.stage {
             Stage::Over | Stage::Hashing { .. } | Stage::Recording => return,
             Stage::Serving => {
-                self.desk.say(&user, Control::Offer(sending::offer(&transfer.record)))
+                if transfer.record.state == TransferState::Offered && !self.may_offer(&user) {
+                    return;
+                }
+                let Some(transfer) = self.table.get_mut(number) else { return };
+                transfer.is_told = true;
+                self.desk.say(&user, Control::Offer(sending::offer(&transfer.record)));
             }
             Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
                 if transfer.record.state == TransferState::Offered {
@@ -100,6 +105,7 @@ impl Transfers {
                 self.desk.say(&user, Control::Accept(id));
             }
         }
+        let Some(transfer) = self.table.get_mut(number) else { return };
         if transfer.record.paused {
             self.desk.say(&user, Control::Pause(id));
         }
@@ -201,6 +207,7 @@ impl Transfers {
         for key in self.served_streams(&user, id) {
             self.drop_served(cx, &key, code::OVER);
         }
+        self.offer_waiting(cx, &user);
         self.start_waiting(cx);
     }
 

@@ -259,6 +259,7 @@ impl Transfers {
         for number in self.table.open_with(user) {
             let Some(transfer) = self.table.get_mut(number) else { continue };
             transfer.peer_paused = Paused::No;
+            transfer.is_told = false;
             transfer.rate.clear();
             if let Stage::Fetching(fetch) = &mut transfer.stage {
                 fetch.lose_stream();

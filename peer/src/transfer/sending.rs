@@ -9,7 +9,7 @@ use wire::time::Duration;
 
 use super::desk::{Purpose, StreamKey};
 use super::serve::{Get, Next};
-use super::table::Stage;
+use super::table::{LinkState, Stage, Transfer};
 use super::{Context, Ending, Job, Transfers, code};
 use crate::work::{
     Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState, Work,
@@ -20,6 +20,9 @@ const MAX_HELD_FOR_USER: u64 = 8 << 20;
 const MAX_HELD: u64 = 24 << 20;
 /// A stream that takes nothing for this long is given up; an honest receiver opens another.
 const MAX_STUCK: Duration = Duration::from_secs(60);
+
+/// Most offers that wait for one user's answer: fewer than a receiver remembers.
+const MAX_OPEN_OFFERS: usize = 64;
 
 /// What is said of a file of ours.
 pub(super) fn offer(record: &TransferRecord) -> Offer {
@@ -117,12 +120,28 @@ impl Transfers {
                 self.desk.save(transfer);
                 self.desk.show(transfer, cx.now);
                 self.serve_transfer(cx, number);
+                self.offer_waiting(cx, user);
             }
             TransferState::Offered | TransferState::Running => {}
             TransferState::Cancelled(reason) => self.desk.say(user, Control::Cancel(id, reason)),
             TransferState::Complete
             | TransferState::Declined
             | TransferState::CancelledByPeer(_) => self.desk.say(user, Control::Unknown(id)),
+        }
+    }
+
+    /// Whether one more offer may wait for the user's answer.
+    pub(super) fn may_offer(&self, user: &Name) -> bool {
+        let is_open = |transfer: &&Transfer| is_offer_to(transfer, user) && transfer.is_told;
+        self.table.iter().filter(is_open).count() < MAX_OPEN_OFFERS
+    }
+
+    /// Offers that waited for answers to others.
+    pub(super) fn offer_waiting(&mut self, cx: &mut Context<'_>, user: &Name) {
+        while self.desk.link(user) == LinkState::Up && self.may_offer(user) {
+            let is_next = |transfer: &&Transfer| is_offer_to(transfer, user) && !transfer.is_told;
+            let Some(next) = self.table.iter().find(is_next) else { return };
+            self.introduce(cx, next.number);
         }
     }
 
@@ -307,4 +326,11 @@ impl Transfers {
         transfer.rate.add(cx.now, u64::from(get.len));
         self.desk.show_soon(transfer, cx.now);
     }
+}
+
+/// Whether this waits for the answer of the user, or to be offered to him.
+fn is_offer_to(transfer: &Transfer, user: &Name) -> bool {
+    matches!(transfer.stage, Stage::Serving)
+        && transfer.record.state == TransferState::Offered
+        && transfer.record.with == *user
 }

@@ -32,6 +32,8 @@ pub(super) struct Transfer {
     /// Saves and jobs for the disk that have not come back.
     pub(super) saving: u32,
     pub(super) busy: u32,
+    /// Sending: whether it was offered over the present link.
+    pub(super) is_told: bool,
     /// Whether something was not yet shown.
     pub(super) is_dirty: bool,
 }
@@ -77,6 +79,7 @@ impl Transfer {
             tell: None,
             saving: 0,
             busy: 0,
+            is_told: false,
             is_dirty: false,
         }
     }
@@ -143,8 +146,11 @@ impl Transfer {
                 ("paused", noted())
             }
             TransferState::Offered => match (&self.stage, self.record.direction, link) {
-                (Stage::Hashing { .. }, _, _) => ("hashing", None),
+                (Stage::Hashing { .. } | Stage::Recording, _, _) => ("hashing", None),
                 (_, Direction::Sending, LinkState::Down) => waiting(),
+                (_, Direction::Sending, LinkState::Up) if !self.is_told => {
+                    ("waiting", Some("other offers go first".to_owned()))
+                }
                 (_, Direction::Sending, LinkState::Up) | (_, Direction::Receiving, _) => {
                     ("offered", None)
                 }

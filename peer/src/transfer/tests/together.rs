@@ -310,6 +310,32 @@ fn many_files_go_at_once_and_the_rest_in_turn() {
     world.assert_nothing_kept();
 }
 
+/// More than a receiver remembers: each is heard of in the end, in one link.
+#[test]
+fn two_hundred_offers_are_all_heard() {
+    let mut world = World::new();
+    for i in 0..200 {
+        world.send(&format!("{i}"), &[]);
+    }
+    world.settle();
+    assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 64);
+    assert_eq!(world.line(ALICE, 200).reason.as_deref(), Some("other offers go first"));
+    for number in 1..=200 {
+        world.with(BOB, |transfers, cx| {
+            if number % 2 == 0 {
+                transfers.accept(cx, Some(number));
+            } else {
+                transfers.decline(cx, Some(number));
+            }
+        });
+        world.settle();
+    }
+    let lines = world.sides[ALICE].transfers.list(world.now);
+    let count = |state: &str| lines.iter().filter(|line| line.state == state).count();
+    assert_eq!((count("complete"), count("declined")), (100, 100));
+    assert_eq!(names_in(&world.downloads()).len(), 100);
+}
+
 #[test]
 fn names_that_clash_are_kept_both() {
     let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
