@@ -38,7 +38,7 @@ pub(super) struct Chat {
 
 impl App {
     /// `/msg`, and plain lines.
-    pub(super) fn send_message(&mut self, now: Instant, to: Name, text: String) {
+    pub(super) fn send_message(&mut self, to: Name, text: String) {
         if let Err(why) = self.may_send(&to, &text) {
             return self.error(&format!("Not sent: {why}"));
         }

@@ -65,7 +65,7 @@ impl App {
     fn run_logged_in(&mut self, now: Instant, command: Command) {
         match command {
             Command::Message { to, text } => {
-                self.with_name(&to, |app, to| app.send_message(now, to, text));
+                self.with_name(&to, |app, to| app.send_message(to, text));
             }
             Command::Who { filter } => self.who(filter),
             Command::Seen { user } => self.with_name(&user, |app, user| {

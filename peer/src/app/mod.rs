@@ -20,7 +20,7 @@ mod session;
 mod streams;
 
 #[cfg(test)]
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "files", feature = "sqlite"))]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -420,7 +420,10 @@ impl Node for App {
         }
         self.server_timeout(now);
         self.links_timeout(now);
-        self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
+        if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
+            self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
+            self.links.want_check();
+        }
         self.settle(now);
         self.advance_quit(now);
     }

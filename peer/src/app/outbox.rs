@@ -68,11 +68,6 @@ impl Outbox {
         }
     }
 
-    /// Whether something waits for this user.
-    pub(super) fn waits_for(&self, user: &Name) -> bool {
-        self.users.contains_key(user)
-    }
-
     /// For whom something waits.
     pub(super) fn users(&self) -> impl Iterator<Item = &Name> {
         self.users.keys()
@@ -192,7 +187,7 @@ mod tests {
         for n in [1, 3, 4] {
             outbox.take(&bob(), n, &[n as u8; 16]).unwrap();
         }
-        assert!(!outbox.waits_for(&bob()) && !outbox.is_in_flight());
+        assert!(outbox.users().next().is_none() && !outbox.is_in_flight());
         assert_eq!((outbox.messages, outbox.bytes), (0, 0));
     }
 

@@ -10,3 +10,4 @@ mod hostile;
 mod identities;
 mod messages;
 mod sessions;
+mod transfers;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
+use tempfile::TempDir;
 use wire::app::login::Stretch;
 use wire::time::{Duration, Instant};
 use wire::{Ecn, Endpoint, Node, Seed, Source};
@@ -11,9 +13,10 @@ use zeroize::Zeroizing;
 use super::rendezvous::Rendezvous;
 use crate::app::{App, Settings, WeakStretch};
 use crate::command::{Command, Context, ParsedLine, parse};
+use crate::files::FileWorker;
 use crate::output::Output;
 use crate::store::Database;
-use crate::work::{Outcome, StoreReply, Work};
+use crate::work::{Outcome, Work};
 
 pub(super) const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
 const LATENCY: Duration = Duration::from_millis(10);
@@ -37,6 +40,8 @@ struct Client {
     app: Option<App>,
     starts: u8,
     database: Database,
+    disk: FileWorker,
+    folder: TempDir,
     /// How the database fails from now on.
     broken: Option<&'static str>,
     seen: Vec<Output>,
@@ -72,7 +77,11 @@ impl World {
             lose_every: u64::MAX,
         };
         for n in 0..clients {
+            let folder = TempDir::new().unwrap();
+            let (data, downloads) = (folder.path().join("data"), folder.path().join("downloads"));
             world.clients.push(Client {
+                disk: FileWorker::new(&data, &downloads).unwrap(),
+                folder,
                 address: ([10, 0, 1, n], 6000).into(),
                 app: None,
                 starts: 0,
@@ -114,7 +123,15 @@ impl World {
 
     /// As by kill -9: what is in the database stays.
     pub(super) fn kill(&mut self, n: usize) {
-        self.clients[n].app = None;
+        let client = &mut self.clients[n];
+        client.app = None;
+        let data = client.folder.path().join("data");
+        client.disk = FileWorker::new(&data, &client.folder.path().join("downloads")).unwrap();
+    }
+
+    /// Where a client's files are: what arrives is in `downloads` there.
+    pub(super) fn folder(&self, n: usize) -> &Path {
+        self.clients[n].folder.path()
     }
 
     /// The data folder is gone.
@@ -257,8 +274,20 @@ impl World {
             let Some(app) = &mut client.app else { continue };
             app.set_unix_time(self.now.as_micros() / 1000);
             while let Some((id, work)) = app.poll_work() {
-                let outcome = work_off(&mut client.database, client.broken, work);
-                app.handle_outcome(self.now, id, outcome);
+                let mut outcomes = Vec::new();
+                let last = match work {
+                    Work::File(request) => {
+                        let mut heard = |reply| outcomes.push(Outcome::File(Ok(reply)));
+                        Outcome::File(client.disk.run(request, &mut heard))
+                    }
+                    Work::Store(_) | Work::Login(_) => {
+                        work_off(&mut client.database, client.broken, work)
+                    }
+                };
+                outcomes.push(last);
+                for outcome in outcomes {
+                    app.handle_outcome(self.now, id, outcome);
+                }
             }
             while let Some(to) = app.poll_transmit(self.now, &mut buffer, 1) {
                 sent.push((client.address, to.destination, buffer.clone()));
@@ -299,6 +328,6 @@ fn work_off(database: &mut Database, broken: Option<&'static str>, work: Work) -
             Outcome::Store(answer)
         }
         Work::Login(job) => Outcome::Login(job.run()),
-        Work::File(_) => Outcome::Store(Ok(StoreReply::Done)),
+        Work::File(_) => unreachable!("the disk does it"),
     }
 }
