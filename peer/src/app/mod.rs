@@ -365,7 +365,9 @@ impl App {
     fn advance_quit(&mut self, now: Instant) -> Parting {
         let Stage::Quitting { close_at, gone_at } = self.stage else { return Parting::Nothing };
         let storing = self.jobs.is_storing();
-        let sending = self.chat.outbox.is_in_flight() || (storing && self.links.is_any_up());
+        let sending = self.chat.outbox.is_in_flight()
+            || self.transfers.has_last_words()
+            || (storing && self.links.is_any_up());
         match close_at {
             Some(at) if now < at && sending => Parting::Nothing,
             Some(_) => {
@@ -425,7 +427,15 @@ impl Node for App {
             self.links.want_check();
         }
         self.settle(now);
-        self.advance_quit(now);
+        // Before its time, leaving goes on only when nothing is left to send (`poll_transmit`):
+        // here the last words of a stream may still wait.
+        let is_due = match self.stage {
+            Stage::Quitting { close_at, gone_at } => now >= close_at.unwrap_or(gone_at),
+            Stage::Loading | Stage::Running | Stage::Gone => false,
+        };
+        if is_due {
+            self.advance_quit(now);
+        }
     }
 
     fn poll_transmit(

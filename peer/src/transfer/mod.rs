@@ -218,6 +218,18 @@ impl Transfers {
             .collect()
     }
 
+    /// Whether somebody who is there is still to be told the end of a transfer: that it is
+    /// complete is said only when it is durable.
+    #[must_use]
+    pub fn has_last_words(&self) -> bool {
+        let waits = |transfer: &Transfer| {
+            matches!(transfer.stage, Stage::Over)
+                && transfer.tell.is_some()
+                && self.desk.link(&transfer.record.with) == table::LinkState::Up
+        };
+        self.table.iter().any(waits)
+    }
+
     /// Users to whom a link is needed for something to go on.
     #[must_use]
     pub fn wants_link(&self) -> Vec<Name> {
