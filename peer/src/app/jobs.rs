@@ -1,6 +1,6 @@
 //! What was asked of the workers and is not yet answered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wire::app::name::Name;
 use wire::{ConnectionHandle, PublicKey};
@@ -46,6 +46,8 @@ pub(super) struct Receiving {
 pub(super) struct Jobs {
     waiting: VecDeque<(WorkId, Work)>,
     running: BTreeMap<WorkId, Job>,
+    /// Those for the database, whether or not anybody waits for them.
+    storing: BTreeSet<WorkId>,
     next: u64,
 }
 
@@ -54,6 +56,9 @@ impl Jobs {
         self.next += 1;
         let id = WorkId(self.next);
         self.running.insert(id, job);
+        if matches!(work, Work::Store(_)) {
+            self.storing.insert(id);
+        }
         self.waiting.push_back((id, work));
     }
 
@@ -87,6 +92,7 @@ impl Jobs {
                 | Job::Login(_) => None,
             };
         }
+        self.storing.remove(&id);
         self.running.remove(&id)
     }
 
@@ -103,15 +109,8 @@ impl Jobs {
         });
     }
 
-    /// Whether something is on its way into the database.
+    /// Whether the database has something to do.
     pub(super) fn is_storing(&self) -> bool {
-        self.running.values().any(|job| match job {
-            Job::Save | Job::Queue { .. } | Job::Receive(_) => true,
-            Job::LoadFirst
-            | Job::LoadProfile
-            | Job::Lines { .. }
-            | Job::Login(_)
-            | Job::Transfer(_) => false,
-        })
+        !self.storing.is_empty()
     }
 }

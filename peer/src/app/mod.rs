@@ -2,8 +2,8 @@
 //! datagrams, work, things to tell and the next deadline.
 //!
 //! Its parts are methods of [`App`] in one file for each concern: the connection to the server
-//! ([`server`]) and the session on it ([`session`]), links to other users ([`links`]), messages
-//! ([`chat`]), commands ([`commands`]).
+//! (`server`) and the session on it (`session`), links to other users (`links`), messages
+//! (`chat`), commands (`commands`).
 
 mod backoff;
 mod chat;

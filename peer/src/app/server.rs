@@ -1,5 +1,5 @@
 //! The connection to the server: found, kept, lost and tried again. What is said on it is in
-//! [`session`](super::session) and [`requests`](super::requests).
+//! `session` and `requests`.
 //!
 //! ```text
 //!            server_go                    connected
