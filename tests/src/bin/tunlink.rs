@@ -40,8 +40,7 @@ struct Arguments {
     /// Another number, other luck.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As after `tc qdisc add .. netem`: delay TIME [JITTER], loss P, loss gemodel P [R [1-H
-    /// [1-K]]], duplicate P, reorder P, corrupt P, rate RATE, limit PACKETS. Both directions.
+    /// As after `tc qdisc add .. netem`, for both directions: scripts/netem lists them.
     #[arg(value_name = "NETEM OPTION")]
     options: Vec<String>,
     /// What to run once the devices are there.
