@@ -140,6 +140,13 @@ impl Paths {
         }
     }
 
+    /// An answer to a challenge was sent to `address`: it counts against what may go there.
+    pub(crate) fn on_response_sent(&mut self, address: SocketAddr, size: u64) {
+        if let Some(candidate) = self.candidate.as_mut().filter(|c| c.address == address) {
+            candidate.sent += size;
+        }
+    }
+
     /// When the next challenge, or giving up, is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.candidate.as_ref().map(|candidate| candidate.deadline)

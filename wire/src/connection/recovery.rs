@@ -22,6 +22,8 @@ const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// The same until the first acknowledgement: the initiator's first packet completes the
 /// handshake, and is repeated as quickly as its other messages.
 const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
+/// How often, before the other side counts as gone.
+const UNANSWERED_PROBES: u32 = 20;
 /// Losses over so many probe time-outs without any success are persistent congestion (RFC 9002
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
@@ -454,7 +456,8 @@ impl Recovery {
         let backed_off = timeout * 2u32.saturating_pow(self.probe_count.min(16));
         let longest = match self.largest_acked {
             Some(_) => timeout.max(MAX_PROBE_INTERVAL),
-            None => UNANSWERED_PROBE_INTERVAL,
+            None if self.probe_count < UNANSWERED_PROBES => UNANSWERED_PROBE_INTERVAL,
+            None => timeout.max(MAX_PROBE_INTERVAL),
         };
         Some(self.probe_base + backed_off.min(longest))
     }

@@ -103,6 +103,7 @@ impl Connection {
             (to, Frame::PathChallenge(data))
         } else {
             let (to, data) = self.control.take_path_response()?;
+            self.paths.on_response_sent(to, PATH_DATAGRAM);
             (to, Frame::PathResponse(data))
         };
         let start = begin(buffer);

@@ -29,8 +29,11 @@ struct Path {
     nonce: [u8; 8],
     /// Probes that may still be sent.
     budget: u32,
+    /// Probes sent in all.
+    sent: u32,
     /// Probes sent since the peer was last heard from here.
     burst: u32,
+    last: Option<Instant>,
     next: Instant,
     answered: bool,
 }
@@ -69,7 +72,8 @@ impl Paths {
         if let Some(path) = self.find_mut(address) {
             if !path.answered {
                 path.budget = (path.budget + BUDGET_PER_PROBE).min(BUDGET);
-                (path.burst, path.next) = (0, now);
+                path.burst = 0;
+                path.next = path.last.map_or(now, |last| now.max(last + path.pause()));
             }
         } else if self.paths.len() < MAX_PATHS {
             self.add(now, address, BUDGET_PER_PROBE, shared);
@@ -132,8 +136,16 @@ impl Paths {
 
     fn add(&mut self, now: Instant, address: SocketAddr, budget: u32, shared: &mut Shared) {
         let nonce = shared.draw();
-        let path = Path { address, nonce, budget, burst: 0, next: now, answered: false };
-        self.paths.push(path);
+        self.paths.push(Path {
+            address,
+            nonce,
+            budget,
+            sent: 0,
+            burst: 0,
+            last: None,
+            next: now,
+            answered: false,
+        });
     }
 }
 
@@ -144,13 +156,25 @@ impl Path {
         self.answered || self.budget > 0
     }
 
+    /// The shortest time between two probes: ever longer for a path that does not answer. Two
+    /// NATs that give every destination a new port let probes pass and never an answer.
+    const fn pause(&self) -> Duration {
+        match self.sent {
+            0..10 => QUICK,
+            10..20 => STEADY,
+            _ => Duration::from_millis(500),
+        }
+    }
+
     fn note_sent(&mut self, now: Instant) {
         self.budget = self.budget.saturating_sub(1);
+        self.sent = self.sent.saturating_add(1);
+        self.last = Some(now);
         self.burst = self.burst.saturating_add(1);
         self.next = now
             + match self.burst {
                 _ if self.answered => STEADY,
-                0..QUICK_PROBES => QUICK,
+                0..QUICK_PROBES => self.pause(),
                 slow => QUICK * 10 * (slow - QUICK_PROBES + 1).min(5),
             };
     }
