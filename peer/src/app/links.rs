@@ -208,15 +208,16 @@ impl App {
     }
 
     pub(super) fn links_timeout(&mut self, now: Instant) {
+        // Before the retries, which must not forget how long the next one is to wait.
+        self.links.users.retain(|_, link| {
+            link.up.is_some() || link.asked || !link.calls.is_empty() || link.retry_at.is_some()
+        });
         for link in self.links.users.values_mut() {
             if link.retry_at.is_some_and(|at| at <= now) {
                 link.retry_at = None;
                 self.links.check = true;
             }
         }
-        self.links.users.retain(|_, link| {
-            link.up.is_some() || link.asked || !link.calls.is_empty() || link.retry_at.is_some()
-        });
     }
 
     pub(super) fn on_introduction_refused(&mut self, now: Instant, user: &Name, refusal: &Refusal) {

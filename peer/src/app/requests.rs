@@ -176,6 +176,7 @@ impl App {
             (Asked::Block(user), Response::Done) => {
                 self.info(&format!("{user} is blocked: neither sees the other any more."));
             }
+            (Asked::Unblock(user), Response::Done) if self.is_block_pending(&user) => {}
             (Asked::Unblock(user), Response::Done) => self.on_unblocked(now, &user),
             (Asked::Blocked, Response::Blocked(users)) => {
                 self.on_blocked_sync(now, &users);
@@ -227,7 +228,7 @@ impl App {
                 )),
             },
             Asked::Unblock(user) => {
-                if refusal == Refusal::NotBlocked {
+                if refusal == Refusal::NotBlocked && !self.is_block_pending(&user) {
                     self.set_blocked(&user, Blocking::No);
                 }
                 self.error(&format!("{user} was not unblocked: {refusal}."));
@@ -313,6 +314,14 @@ impl App {
             // What finds no room now is asked for after the next login.
             let _ = self.ask(now, Asked::BlockAgain(user.clone()), Request::Block(user));
         }
+    }
+
+    /// Whether the server has yet to answer a block: what it says of an unblock before that is
+    /// out of date.
+    fn is_block_pending(&self, user: &Name) -> bool {
+        self.server.pending.values().any(|pending| {
+            matches!(&pending.asked, Asked::Block(name) | Asked::BlockAgain(name) if name == user)
+        })
     }
 
     pub(super) fn set_blocked(&mut self, user: &Name, blocking: Blocking) {
