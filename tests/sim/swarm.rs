@@ -16,6 +16,11 @@ fn two_thousand_seeds_of_the_transport() {
 }
 
 #[test]
+fn two_thousand_seeds_of_the_whole_system() {
+    assert_all_succeed(Scenario::System);
+}
+
+#[test]
 fn every_seed_that_ever_failed() {
     use clap::ValueEnum;
     let list = include_str!("../seeds.txt");

@@ -7,12 +7,12 @@ use wire::time::{Duration, Instant};
 
 use crate::network::{HostId, Packet};
 
-/// Type byte and length of a PROBE: sent on the word of the server, at most ten to a candidate,
-/// so it has a limit of its own instead of the factor three.
+/// Type byte and length of a PROBE: sent on the word of the server, and some more for each probe
+/// that comes, so it has a limit of its own instead of the factor three.
 const PROBE: (u8, usize) = (9, 40);
 
-/// Most probes to one unproven address in [`PROBE_PERIOD`].
-const MAX_PROBES: usize = 64;
+/// Most probes to one unproven address in [`PROBE_PERIOD`]: three calls of 40.
+const MAX_PROBES: usize = 120;
 /// The period of [`MAX_PROBES`].
 const PROBE_PERIOD: Duration = Duration::from_secs(30);
 

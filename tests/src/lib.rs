@@ -18,6 +18,7 @@ pub mod network;
 #[cfg(feature = "net")]
 pub mod programs;
 pub mod swarm;
+pub mod tincan;
 pub mod trace;
 pub mod traffic;
 pub mod world;

@@ -1,5 +1,6 @@
 //! Runs of everything from one seed: who is there, what they do, and what goes wrong.
 
+pub mod system;
 pub mod transport;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,12 +28,15 @@ pub struct Report {
 pub enum Scenario {
     /// Endpoints that move bytes, without programs around them.
     Transport,
+    /// The whole system: server, clients, databases, files.
+    System,
 }
 
 impl core::fmt::Display for Scenario {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Transport => "transport",
+            Self::System => "system",
         })
     }
 }
@@ -46,6 +50,7 @@ impl Scenario {
     pub fn run(self, number: u64, sink: Option<Sink>) -> Report {
         match self {
             Self::Transport => transport::run(&seed(number), sink),
+            Self::System => system::run(&seed(number), sink),
         }
     }
 }

@@ -1,0 +1,358 @@
+//! The whole system: a server and two to five users who chat, hand over files, block each other,
+//! log out and come back, while links, hosts and addresses fail them.
+
+mod files;
+mod messages;
+mod users;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use peer::command::Command;
+use rendezvous::Policy;
+use wire::Seed;
+
+use self::files::Files;
+use self::messages::Messages;
+use self::users::User;
+use crate::dice::{Dice, Probability};
+use crate::faults::{Fault, Faults, add_client, any_link};
+use crate::network::{HostId, Site};
+use crate::swarm::Report;
+use crate::tincan::{PeerOptions, PeerProgram, Program, ServerDisk, ServerProgram};
+use crate::trace::Sink;
+use crate::world::{World, WorldOptions};
+
+/// How often users look at what their program told them.
+const TICK: Duration = Duration::from_millis(200);
+/// Everything that can be done is done this long after the last fault.
+const CONVERGENCE: Duration = Duration::from_secs(180);
+/// Where the server is, for ever.
+const SERVER: &str = "198.51.100.1:5000";
+
+/// A run.
+struct Swarm {
+    seed: Seed,
+    world: World<Program>,
+    dice: Dice,
+    server: HostId,
+    /// The server's disk while it is down, and for how long.
+    server_down: Option<(ServerDisk, Duration)>,
+    server_lives: u32,
+    users: Vec<User>,
+    messages: Messages,
+    files: Files,
+}
+
+/// Runs a seed.
+///
+/// # Panics
+/// When an invariant is broken.
+pub(super) fn run(seed: &Seed, sink: Option<Sink>) -> Report {
+    let mut swarm = Swarm::new(seed, sink);
+    let mut faults = Faults::new(seed, &Fault::ALL);
+    swarm.world.note(&format!("faults: {:?}", faults.enabled()));
+    swarm.live(Duration::from_secs(2));
+    let hosts: Vec<HostId> =
+        core::iter::once(swarm.server).chain(swarm.users.iter().map(|user| user.host)).collect();
+    for _ in 0..swarm.dice.between(4, 16) {
+        let pause = swarm.dice.duration(Duration::ZERO, Duration::from_secs(2));
+        swarm.live(pause);
+        swarm.act();
+        if swarm.dice.chance(Probability::percent(40.0))
+            && let Some(host) = faults.strike(&mut swarm.world, &hosts)
+        {
+            swarm.crash(host);
+        }
+        swarm.tell_addresses();
+        if swarm.dice.chance(Probability::percent(40.0)) {
+            faults.mend(&mut swarm.world, &hosts);
+        }
+    }
+    faults.end(&mut swarm.world, &hosts);
+    swarm.converge();
+    swarm.assert_quiet();
+    let seconds = swarm.world.now().as_micros() / 1_000_000;
+    let datagrams = hosts.iter().map(|host| swarm.world.datagrams_sent(*host)).sum();
+    Report { hash: swarm.world.hash(), seconds, datagrams }
+}
+
+impl Swarm {
+    fn new(seed: &Seed, sink: Option<Sink>) -> Self {
+        let mut dice = Dice::new(seed, "swarm");
+        let mut world = World::new(seed, WorldOptions::default(), sink);
+        let link = any_link(&mut dice);
+        let server = world.add_host(Site::public(SERVER).linked(&link));
+        let numbers = 1..=u8::try_from(dice.between(2, 5)).expect("few users");
+        let users = numbers
+            .map(|number| User::new(add_client(&mut world, &mut dice, number), number, &mut dice))
+            .collect();
+        let mut swarm = Self {
+            seed: seed.clone(),
+            world,
+            dice,
+            server,
+            server_down: Some((ServerDisk::new(seed), Duration::ZERO)),
+            server_lives: 0,
+            users,
+            messages: Messages::default(),
+            files: Files::default(),
+        };
+        swarm.wake(Duration::ZERO);
+        swarm
+    }
+
+    /// Lets time pass: programs that are down come back, and users look at their screens.
+    fn live(&mut self, duration: Duration) {
+        let mut left = duration;
+        while !left.is_zero() {
+            let step = left.min(TICK);
+            left -= step;
+            self.world.run_for(step);
+            self.wake(step);
+            for index in 0..self.users.len() {
+                self.look(index);
+            }
+        }
+    }
+
+    /// Starts what has been down for long enough.
+    fn wake(&mut self, passed: Duration) {
+        let now = self.world.now();
+        if let Some((disk, left)) = self.server_down.take() {
+            let left = left.saturating_sub(passed);
+            if left.is_zero() {
+                self.server_lives += 1;
+                let life = self.seed.derive(&format!("server life {}", self.server_lives));
+                let policy = Policy::default();
+                let program = ServerProgram::start(now, disk, policy, &life);
+                self.world.boot(self.server, Program::Server(Box::new(program)));
+            } else {
+                self.server_down = Some((disk, left));
+            }
+        }
+        let server = self.world.network.address(self.server);
+        for user in &mut self.users {
+            let Some((disk, left)) = user.down.take() else { continue };
+            let left = left.saturating_sub(passed);
+            if !left.is_zero() {
+                user.down = Some((disk, left));
+                continue;
+            }
+            user.lives += 1;
+            let life = self.seed.derive(&format!("{} life {}", user.name, user.lives));
+            let address = self.world.network.address(user.host);
+            let options = PeerOptions { server, address, auto_accept: user.auto_accept };
+            let program = PeerProgram::start(now, disk, &options, &life);
+            self.world.boot(user.host, Program::Peer(Box::new(program)));
+            self.world.ledger.solicit(user.host, server);
+        }
+    }
+
+    fn crash(&mut self, host: HostId) {
+        let away = self.dice.duration(Duration::from_millis(10), Duration::from_secs(6));
+        if host == self.server {
+            if let Some(Program::Server(program)) = self.world.crash(host) {
+                self.server_down = Some((program.into_disk(), away));
+            }
+            return;
+        }
+        let index = self.index_of(host);
+        if self.users[index].is_up() {
+            self.look(index);
+            self.users[index].has_crashed = true;
+            self.take_down(index, away);
+        }
+    }
+
+    /// Ends a user's program; its disk waits for the next start.
+    fn take_down(&mut self, index: usize, away: Duration) {
+        let user = &mut self.users[index];
+        if let Some(Program::Peer(program)) = self.world.crash(user.host) {
+            user.down = Some((program.into_disk(), away));
+            user.goes_offline();
+        }
+    }
+
+    fn index_of(&self, host: HostId) -> usize {
+        self.users.iter().position(|user| user.host == host).expect("a user's host")
+    }
+
+    /// Programs notice that their interfaces have other addresses.
+    fn tell_addresses(&mut self) {
+        for user in self.users.iter().filter(|user| user.is_up()) {
+            let address = self.world.network.address(user.host);
+            self.world.with(user.host, |program, now| {
+                program.peer_mut().set_address(now, address);
+            });
+        }
+    }
+
+    /// A user's program gets a command.
+    fn command(&mut self, index: usize, command: Command) {
+        let user = &self.users[index];
+        self.world.note(&format!("{} types {}", user.name, user.in_short(&command)));
+        self.world.with(user.host, |program, now| program.peer_mut().command(now, command));
+        self.look(index);
+    }
+
+    /// A user reads the screen and does what there is to be done at once.
+    fn look(&mut self, index: usize) {
+        if !self.users[index].is_up() {
+            return;
+        }
+        let host = self.users[index].host;
+        let outputs =
+            self.world.with(host, |program, _| core::mem::take(&mut program.peer_mut().outputs));
+        for output in outputs {
+            let user = &self.users[index];
+            self.world.note(&format!("{} reads {}", user.name, user.in_short(&output)));
+            self.messages.read(&self.users[index], &output);
+            self.files.read(&self.users[index], &output);
+            self.users[index].read(&output);
+        }
+        if self.world.machine(host).peer().has_ended() {
+            let away = self.dice.duration(Duration::ZERO, Duration::from_secs(3));
+            self.take_down(index, away);
+        } else if let Some(command) = self.users[index].next_command(&mut self.dice) {
+            self.command(index, command);
+        }
+    }
+
+    /// Somebody does something.
+    fn act(&mut self) {
+        let index = self.dice.index(self.users.len());
+        let other = (index + 1 + self.dice.index(self.users.len() - 1)) % self.users.len();
+        self.look(index);
+        if !self.users[index].is_online() || !self.users[other].is_registered() {
+            return;
+        }
+        let name = self.users[other].name.clone();
+        match self.dice.below(100) {
+            0..50 => self.chat(index, other),
+            50..70 => self.send_file(index, other),
+            70..76 => {
+                self.users[index].blocked.insert(name.clone());
+                self.users[index].has_blocked = true;
+                self.command(index, Command::Block { user: name });
+            }
+            76..82 => self.command(index, Command::Unblock { user: name }),
+            82..86 => {
+                self.users[index].has_left = true;
+                self.command(index, Command::Logout);
+            }
+            86..90 => {
+                self.users[index].has_left = true;
+                self.command(index, Command::Quit);
+            }
+            90..95 => {
+                let command = self.files.tamper(&mut self.dice, &self.users[index]);
+                if let Some(command) = command {
+                    self.command(index, command);
+                }
+            }
+            _ => self.command(index, Command::Who { filter: None }),
+        }
+    }
+
+    fn chat(&mut self, from: usize, to: usize) {
+        for _ in 0..self.dice.between(1, 8) {
+            if !self.users[from].is_online() {
+                return;
+            }
+            let to_name = self.users[to].name.clone();
+            let text = self.messages.compose(&mut self.dice, &self.users[from], &to_name);
+            self.command(from, Command::Message { to: to_name, text });
+        }
+    }
+
+    fn send_file(&mut self, from: usize, to: usize) {
+        let name = self.users[to].name.clone();
+        let file = self.files.make(&mut self.dice, &self.users[from], &self.users[to]);
+        let path = self.world.with(self.users[from].host, |program, _| {
+            program.peer().disk.write_file(&file.name, &file.content)
+        });
+        self.command(from, Command::Send { to: name, paths: vec![path] });
+    }
+
+    /// Whether two users can have a connection: there is no relay.
+    fn can_meet(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.users[a].host, self.users[b].host);
+        self.world.network.direct_path_possible(self.world.now(), a, b, self.server)
+    }
+
+    /// Pairs of users, in both orders.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let all = 0..self.users.len();
+        let pairs = all.clone().flat_map(move |a| all.clone().map(move |b| (a, b)));
+        pairs.filter(|(a, b)| a != b)
+    }
+
+    /// Those who can have a connection.
+    fn meetings(&self) -> BTreeSet<(usize, usize)> {
+        self.pairs().filter(|(a, b)| self.can_meet(*a, *b)).collect()
+    }
+
+    /// Without faults, everything gets done.
+    fn converge(&mut self) {
+        for user in &mut self.users {
+            user.makes_peace = true;
+        }
+        self.tell_addresses();
+        let start = self.world.now();
+        loop {
+            self.live(Duration::from_secs(1));
+            let late = self.world.now() - start >= CONVERGENCE;
+            match self.unfinished() {
+                None => break,
+                Some(what) if late => panic!("{CONVERGENCE:?} after the faults: {what}"),
+                Some(_) => {}
+            }
+        }
+        self.world.note("everything is done");
+        for (from, to) in self.pairs() {
+            self.check_conversation(from, to);
+        }
+        self.files.check(&self.users, &self.world);
+    }
+
+    /// What is still to be done, if anything.
+    fn unfinished(&mut self) -> Option<String> {
+        if let Some(user) = self.users.iter().find(|user| !user.is_online()) {
+            return Some(format!("{} is not online", user.name));
+        }
+        let meetings = self.meetings();
+        for (from, to) in self.pairs() {
+            let lines = self.history(from, to);
+            let (sender, receiver) = (&self.users[from], &self.users[to]);
+            let kept = lines.iter().filter(|line| line.own).count();
+            if sender.keeps_everything() && kept < self.messages.count(sender, receiver) {
+                return Some(format!("{} has messages to {} unkept", sender.name, receiver.name));
+            }
+            if !meetings.contains(&(from, to)) {
+                continue;
+            }
+            if let Some(waiting) = lines.iter().find(|line| messages::is_waiting(line)) {
+                let (from, to) = (&self.users[from].name, &self.users[to].name);
+                return Some(format!("from {from} to {to} waits: {:.40}", waiting.body));
+            }
+        }
+        self.files.unfinished(&self.users, &meetings)
+    }
+
+    /// Then there is silence, but for keep-alives and those who cannot meet.
+    fn assert_quiet(&mut self) {
+        self.live(Duration::from_secs(5));
+        let sent = |swarm: &Self| -> u64 {
+            let users = swarm.users.iter().map(|user| user.host);
+            users.chain([swarm.server]).map(|host| swarm.world.datagrams_sent(host)).sum()
+        };
+        let before = sent(self);
+        self.live(Duration::from_secs(10));
+        let sent = sent(self) - before;
+        let count = self.users.len() as u64;
+        let apart = count * (count - 1) - self.meetings().len() as u64;
+        let most = 50 + count * (count + 1) * 12 + apart * 1000;
+        assert!(sent <= most, "{sent} datagrams in ten quiet seconds, at most {most} expected");
+    }
+}

@@ -1,0 +1,208 @@
+//! A user of the simulator: what he knows, and what he does without being asked.
+
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+
+use peer::command::Command;
+use peer::output::Output;
+use peer::work::Direction;
+use zeroize::Zeroizing;
+
+use crate::dice::{Dice, Probability};
+use crate::network::HostId;
+use crate::tincan::PeerDisk;
+
+const NAMES: [&str; 5] = ["anna", "bert", "carl", "dora", "emil"];
+
+/// The password of a user.
+fn password(name: &str) -> Zeroizing<String> {
+    Zeroizing::new(format!("the password of {name}"))
+}
+
+/// What a user's program has said about his being logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Session {
+    /// Nothing yet.
+    Unknown,
+    /// It asks for a name and a password.
+    Needed,
+    /// They were given.
+    Asked,
+    /// He is logged in.
+    Online,
+    /// He was, and it goes on by itself or by `/reconnect`.
+    Ended,
+}
+
+/// A user.
+pub(super) struct User {
+    pub(super) host: HostId,
+    pub(super) name: String,
+    pub(super) auto_accept: Option<u64>,
+    /// Where his disk is: no part of the trace.
+    folder: String,
+    /// His disk while his program is down, and for how long.
+    pub(super) down: Option<(PeerDisk, Duration)>,
+    pub(super) lives: u32,
+    session: Session,
+    registered: bool,
+    /// Whom he blocks: nothing of theirs may be shown.
+    pub(super) blocked: BTreeSet<String>,
+    /// He blocked somebody at some time.
+    pub(super) has_blocked: bool,
+    /// His program died at some time: what it had not stored or shown may be missing.
+    pub(super) has_crashed: bool,
+    /// He logged out or quit at some time.
+    pub(super) has_left: bool,
+    /// From now on he unblocks, accepts and resumes everything.
+    pub(super) makes_peace: bool,
+    /// What he is about to type.
+    pub(super) intends: VecDeque<Command>,
+}
+
+impl User {
+    pub(super) fn new(host: HostId, number: u8, dice: &mut Dice) -> Self {
+        let accepts = dice.chance(Probability::percent(50.0));
+        let disk = PeerDisk::new();
+        Self {
+            host,
+            name: NAMES[usize::from(number) - 1].to_owned(),
+            auto_accept: accepts.then_some(u64::MAX),
+            folder: disk.folder().display().to_string(),
+            down: Some((disk, Duration::ZERO)),
+            lives: 0,
+            session: Session::Unknown,
+            registered: false,
+            blocked: BTreeSet::new(),
+            has_blocked: false,
+            has_crashed: false,
+            has_left: false,
+            makes_peace: false,
+            intends: VecDeque::new(),
+        }
+    }
+
+    /// Something that he types or reads, for the trace: short, and the same in each run.
+    pub(super) fn in_short(&self, what: &impl core::fmt::Debug) -> String {
+        format!("{what:?}").replace(&self.folder, "").chars().take(200).collect()
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.down.is_none()
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        self.is_up() && self.session == Session::Online
+    }
+
+    /// Whether the server has an account for him.
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered
+    }
+
+    /// Whether everything that he typed must have been kept: his program never ended, and never
+    /// had a reason to refuse.
+    pub(super) fn keeps_everything(&self) -> bool {
+        !(self.has_crashed || self.has_left || self.has_blocked)
+    }
+
+    /// His program has ended. A block that it had not kept is none.
+    pub(super) fn goes_offline(&mut self) {
+        self.session = Session::Unknown;
+        self.blocked.clear();
+        self.intends.clear();
+    }
+
+    /// He reads what his program says.
+    pub(super) fn read(&mut self, output: &Output) {
+        match output {
+            Output::LoginNeeded { reason } => {
+                // The registration whose answer was lost was done after all.
+                if reason.as_ref().is_some_and(|reason| reason.contains("taken")) {
+                    self.registered = true;
+                }
+                self.session = Session::Needed;
+            }
+            Output::LoggedIn { .. } => {
+                self.registered = true;
+                self.session = Session::Online;
+            }
+            Output::LoggedOut { .. } => self.session = Session::Ended,
+            Output::FileOffer { id, .. } if self.auto_accept.is_none() => {
+                self.intends.push_back(Command::Accept { id: Some(*id) });
+            }
+            Output::Blocked { users } if self.makes_peace => {
+                for user in users {
+                    self.intends.push_back(Command::Unblock { user: user.clone() });
+                }
+            }
+            Output::Info { text } => {
+                if let Some(user) = text.strip_suffix(" is no longer blocked.") {
+                    self.blocked.remove(user);
+                }
+            }
+            Output::Files { files } if self.makes_peace => {
+                for file in files {
+                    let id = file.id;
+                    match (file.state, file.paused_by, file.direction) {
+                        ("paused", Some("you" | "both"), _) => {
+                            self.intends.push_back(Command::Resume { id });
+                        }
+                        ("offered", _, Direction::Receiving) => {
+                            self.intends.push_back(Command::Accept { id: Some(id) });
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Output::Ready { .. }
+            | Output::Server { .. }
+            | Output::ServerFingerprint { .. }
+            | Output::Presence { .. }
+            | Output::Users { .. }
+            | Output::Blocked { .. }
+            | Output::Message { .. }
+            | Output::MessageState { .. }
+            | Output::Link { .. }
+            | Output::FileOffer { .. }
+            | Output::File { .. }
+            | Output::Files { .. }
+            | Output::History { .. }
+            | Output::Outbox { .. }
+            | Output::Fingerprint { .. }
+            | Output::IdentityChanged { .. }
+            | Output::Help { .. }
+            | Output::Error { .. } => {}
+        }
+    }
+
+    /// What he types now, if anything.
+    pub(super) fn next_command(&mut self, dice: &mut Dice) -> Option<Command> {
+        match self.session {
+            Session::Needed => {
+                self.session = Session::Asked;
+                let (name, password) = (self.name.clone(), password(&self.name));
+                Some(if self.registered {
+                    Command::Login { name, password }
+                } else {
+                    Command::Register { name, password }
+                })
+            }
+            Session::Ended => {
+                self.session = Session::Unknown;
+                Some(Command::Reconnect)
+            }
+            Session::Online => {
+                if self.intends.is_empty() && self.makes_peace {
+                    match dice.below(20) {
+                        0 => self.intends.push_back(Command::Blocked),
+                        1 => self.intends.push_back(Command::Files),
+                        _ => {}
+                    }
+                }
+                self.intends.pop_front()
+            }
+            Session::Unknown | Session::Asked => None,
+        }
+    }
+}

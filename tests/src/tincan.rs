@@ -1,0 +1,369 @@
+//! The real server and the real client as machines of the simulator: each core with what its
+//! program puts around it, a database that survives crashes and a disk.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use peer::app::{App, Settings, WeakStretch};
+use peer::command::Command;
+use peer::files::FileWorker;
+use peer::output::Output;
+use peer::store::Database;
+use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, Work, WorkId};
+use rendezvous::sqlite::SqliteStore;
+use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
+use tempfile::TempDir;
+use wire::app::login::Stretch;
+use wire::time::Instant;
+use wire::{Deadline, Node, Seed, Source, Transmit};
+
+use crate::world::Machine;
+
+/// The wall clock at the start of every run: seconds since 1970.
+const EPOCH: u64 = 1_760_000_000;
+/// Passwords of the simulator are no secrets: the least that Argon2 does.
+const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
+/// Most bytes that a client may hold for its connections.
+const MAX_BUFFERED: u64 = 64 << 20;
+
+fn unix_ms(now: Instant) -> u64 {
+    EPOCH * 1000 + now.as_micros() / 1000
+}
+
+/// What takes time on a host: a job, and then its outcome. Between the two, the job is durable
+/// and nobody knows.
+pub enum Input {
+    /// For the server's database.
+    Query(StoreTicket, rendezvous::StoreRequest),
+    /// From it.
+    Answer(StoreTicket, StoreOutcome),
+    /// For a worker of the client.
+    Work(WorkId, Work),
+    /// From one.
+    Outcome(WorkId, Outcome),
+}
+
+/// What a server keeps on its disk.
+pub struct ServerDisk {
+    store: SqliteStore,
+    secrets: Secrets,
+}
+
+impl ServerDisk {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When there is no memory for a database.
+    #[must_use]
+    pub fn new(seed: &Seed) -> Self {
+        let store = SqliteStore::open_in_memory().expect("memory for a database");
+        Self { store, secrets: Secrets::generate(&mut seed.derive("secrets").rng()) }
+    }
+}
+
+/// The rendezvous server as a program.
+pub struct ServerProgram {
+    /// Its core.
+    pub server: Server,
+    disk: ServerDisk,
+    done: VecDeque<Input>,
+}
+
+impl ServerProgram {
+    /// Starts on what the disk holds.
+    #[must_use]
+    pub fn start(now: Instant, disk: ServerDisk, policy: Policy, life: &Seed) -> Self {
+        let mut server = Server::new(Config::new(&disk.secrets, policy), life);
+        server.set_unix_time(now, unix_ms(now) / 1000);
+        Self { server, disk, done: VecDeque::new() }
+    }
+
+    /// What is left of it after a crash.
+    #[must_use]
+    pub fn into_disk(self) -> ServerDisk {
+        self.disk
+    }
+}
+
+/// What a client keeps on its disk.
+pub struct PeerDisk {
+    database: Database,
+    folder: TempDir,
+}
+
+impl PeerDisk {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    #[must_use]
+    pub fn new() -> Self {
+        // In memory where there is such a folder: syncing thousands of files is not the test.
+        let memory = Path::new("/dev/shm");
+        let folder = match TempDir::new_in(memory) {
+            Ok(folder) => folder,
+            Err(_) => TempDir::new().expect("room for a folder"),
+        };
+        for name in ["files", "data", "downloads"] {
+            fs::create_dir(folder.path().join(name)).expect("room for a folder");
+        }
+        Self { database: Database::open_in_memory().expect("memory for a database"), folder }
+    }
+
+    /// Writes a file that can be sent, and says where it is.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    #[must_use]
+    pub fn write_file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.folder.path().join("files").join(name);
+        fs::write(&path, content).expect("room for a file");
+        path
+    }
+
+    /// Everything is in this folder, which has another name in each run.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder into which files are received.
+    #[must_use]
+    pub fn downloads(&self) -> PathBuf {
+        self.folder.path().join("downloads")
+    }
+
+    /// Asks the database directly, as `peer` would.
+    ///
+    /// # Errors
+    /// What it says.
+    ///
+    /// # Panics
+    /// When it says nothing.
+    pub fn ask(&mut self, request: StoreRequest) -> Result<StoreReply, StoreError> {
+        self.database.run(vec![request]).pop().expect("an answer to each request")
+    }
+}
+
+impl Default for PeerDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The client as a program.
+pub struct PeerProgram {
+    app: App,
+    files: FileWorker,
+    /// What it keeps.
+    pub disk: PeerDisk,
+    done: VecDeque<Input>,
+    /// Everything that it told its user since the last look.
+    pub outputs: Vec<Output>,
+    server: SocketAddr,
+}
+
+/// How a client is started.
+#[derive(Clone, Debug)]
+pub struct PeerOptions {
+    /// Where the server is.
+    pub server: SocketAddr,
+    /// Its own address.
+    pub address: SocketAddr,
+    /// Files up to this size are taken without asking.
+    pub auto_accept: Option<u64>,
+}
+
+impl PeerProgram {
+    /// Starts on what the disk holds.
+    ///
+    /// # Panics
+    /// When its folders cannot be used.
+    #[must_use]
+    pub fn start(now: Instant, disk: PeerDisk, options: &PeerOptions, life: &Seed) -> Self {
+        let settings = Settings {
+            local_candidates: vec![options.address],
+            auto_accept: options.auto_accept,
+            stretch: CHEAP,
+            weak_stretch: WeakStretch::Allow,
+            token_epoch: EPOCH,
+            ..Settings::new("rendezvous.example:5000", vec![options.server])
+        };
+        let folder = disk.folder.path();
+        let files = FileWorker::new(&folder.join("data"), &folder.join("downloads"))
+            .expect("folders of its own");
+        let mut app = App::new(settings, life);
+        app.set_unix_time(unix_ms(now));
+        let (done, outputs) = (VecDeque::new(), Vec::new());
+        Self { app, files, disk, done, outputs, server: options.server }
+    }
+
+    /// The user types a command.
+    pub fn command(&mut self, now: Instant, command: Command) {
+        self.app.set_unix_time(unix_ms(now));
+        self.app.command(now, command);
+    }
+
+    /// Whether the program has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.app.poll_exit().is_some()
+    }
+
+    /// The host has another address now.
+    pub fn set_address(&mut self, now: Instant, address: SocketAddr) {
+        self.app.set_local_candidates(now, vec![address]);
+    }
+
+    /// What is left of it after a crash.
+    #[must_use]
+    pub fn into_disk(self) -> PeerDisk {
+        self.disk
+    }
+
+    fn work(&mut self, id: WorkId, work: Work) {
+        let done = &mut self.done;
+        match work {
+            Work::Store(request) => {
+                let outcome = self.disk.ask(request);
+                done.push_back(Input::Outcome(id, Outcome::Store(outcome)));
+            }
+            Work::File(request) => {
+                let mut progress = |reply| {
+                    done.push_back(Input::Outcome(id, Outcome::File(Ok(reply))));
+                };
+                let outcome = self.files.run(request, &mut progress);
+                done.push_back(Input::Outcome(id, Outcome::File(outcome)));
+            }
+            Work::Login(job) => done.push_back(Input::Outcome(id, Outcome::Login(job.run()))),
+        }
+    }
+}
+
+/// A program on a host.
+pub enum Program {
+    /// The server.
+    Server(Box<ServerProgram>),
+    /// A client.
+    Peer(Box<PeerProgram>),
+}
+
+impl Program {
+    /// The client.
+    ///
+    /// # Panics
+    /// When it is a server.
+    #[must_use]
+    pub fn peer(&self) -> &PeerProgram {
+        match self {
+            Self::Peer(peer) => peer,
+            Self::Server(_) => panic!("a client's host runs a client"),
+        }
+    }
+
+    /// The client.
+    ///
+    /// # Panics
+    /// When it is a server.
+    pub fn peer_mut(&mut self) -> &mut PeerProgram {
+        match self {
+            Self::Peer(peer) => peer,
+            Self::Server(_) => panic!("a client's host runs a client"),
+        }
+    }
+
+    fn node(&mut self) -> &mut dyn Node {
+        match self {
+            Self::Server(program) => &mut program.server,
+            Self::Peer(program) => &mut program.app,
+        }
+    }
+}
+
+impl Node for Program {
+    fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        self.node().handle_datagram(now, source, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Self::Peer(program) = self {
+            program.app.set_unix_time(unix_ms(now));
+        }
+        self.node().handle_timeout(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
+        self.node().poll_transmit(now, buffer, max_datagrams)
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        match self {
+            Self::Server(program) => program.server.poll_timeout(),
+            Self::Peer(program) => program.app.poll_timeout(),
+        }
+    }
+}
+
+impl Machine for Program {
+    type Input = Input;
+
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        match (self, input) {
+            (Self::Server(program), Input::Query(ticket, request)) => {
+                let mut outcomes = program.disk.store.execute(&[request]);
+                let outcome = outcomes.pop().expect("an outcome of each request");
+                program.done.push_back(Input::Answer(ticket, outcome));
+            }
+            (Self::Server(program), Input::Answer(ticket, outcome)) => {
+                program.server.handle_stored(now, ticket, outcome);
+            }
+            (Self::Peer(program), Input::Work(id, work)) => program.work(id, work),
+            (Self::Peer(program), Input::Outcome(id, outcome)) => {
+                program.app.set_unix_time(unix_ms(now));
+                program.app.handle_outcome(now, id, outcome);
+            }
+            (Self::Server(_), Input::Work(..) | Input::Outcome(..))
+            | (Self::Peer(_), Input::Query(..) | Input::Answer(..)) => {
+                panic!("an input for another kind of program")
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let Self::Peer(program) = self else { return };
+        if program.app.wants_address() {
+            program.app.set_server_addresses(now, vec![program.server]);
+        }
+        while let Some(output) = program.app.poll_output() {
+            program.outputs.push(output);
+        }
+    }
+
+    fn poll_work(&mut self) -> Option<Input> {
+        match self {
+            Self::Server(program) => {
+                let request = program.server.poll_store();
+                let query = request.map(|(ticket, request)| Input::Query(ticket, request));
+                program.done.pop_front().or(query)
+            }
+            Self::Peer(program) => {
+                let done = program.done.pop_front();
+                done.or_else(|| program.app.poll_work().map(|(id, work)| Input::Work(id, work)))
+            }
+        }
+    }
+
+    fn check(&self) {
+        if let Self::Peer(program) = self {
+            let held = program.app.buffered_bytes();
+            assert!(held <= MAX_BUFFERED, "a client holds {held} bytes for its connections");
+        }
+    }
+}
