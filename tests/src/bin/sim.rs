@@ -10,7 +10,7 @@ use sim::trace::Sink;
 #[derive(Parser)]
 struct Arguments {
     /// What is run.
-    #[arg(value_enum)]
+    #[arg(value_enum, default_value_t = Scenario::System)]
     scenario: Scenario,
     /// How many seeds, one after the other.
     #[arg(long, default_value_t = 100)]
