@@ -183,7 +183,8 @@ impl Transfers {
         }
     }
 
-    fn is_active(&self, transfer: &Transfer) -> bool {
+    /// Whether it takes one of the places of those that are fetched at once.
+    pub(super) fn is_active(&self, transfer: &Transfer) -> bool {
         matches!(transfer.stage, Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing)
             && transfer.may_flow()
             && self.desk.link(&transfer.record.with) == LinkState::Up

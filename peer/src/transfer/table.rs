@@ -159,6 +159,10 @@ impl Transfer {
                 (Stage::Preparing { .. }, _) => ("checking", None),
                 (Stage::Finishing, _) => ("running", None),
                 (_, LinkState::Down) => waiting(),
+                // Its acceptance is being stored, or the disk ends what it did before.
+                (Stage::Idle, LinkState::Up) if self.saving > 0 || self.busy > 0 => {
+                    ("checking", None)
+                }
                 (Stage::Idle, LinkState::Up) => {
                     ("waiting", Some("other transfers go first".to_owned()))
                 }

@@ -297,10 +297,9 @@ fn many_files_go_at_once_and_the_rest_in_turn() {
     }
     let mut most = 0;
     while world.step() {
-        let lines = world.sides[BOB].transfers.list(world.now);
-        let active =
-            |line: &&FileLine| matches!(line.state, "running" | "checking") && line.size > 0;
-        most = most.max(lines.iter().filter(active).count());
+        let transfers = &world.sides[BOB].transfers;
+        let active = transfers.table.iter().filter(|transfer| transfers.is_active(transfer));
+        most = most.max(active.count());
     }
     assert_eq!(most, 8);
     for (i, bytes) in files.iter().enumerate() {
