@@ -9,7 +9,8 @@ mod stories;
 mod terminal;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Runs `peer` to its end with nothing on standard input.
@@ -25,6 +26,16 @@ fn peer<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("it writes UTF-8")
+}
+
+/// The folder of `name` in `folder`, and the options with which he logs in by his password.
+fn account(folder: &Path, name: &str) -> (PathBuf, [String; 4]) {
+    let home = folder.join(name);
+    fs::create_dir_all(&home).expect("a folder of our own");
+    let password = home.join("password");
+    fs::write(&password, format!("correct horse {name}\n")).expect("a folder of our own");
+    let file = password.to_str().expect("a plain path").to_owned();
+    (home, ["--user".to_owned(), name.to_owned(), "--password-file".to_owned(), file])
 }
 
 /// The options that name a user's folders, and his server.

@@ -7,17 +7,14 @@ use std::process::Output;
 
 use sim::programs::{Scene, hash_file, write_noise};
 
-use crate::{options, peer, text};
+use crate::{account, options, peer, text};
 
 /// Registers `name` with its own folder in `folder`, and leaves.
 fn register(folder: &Path, name: &str, server: SocketAddr) -> Output {
-    let home = folder.join(name);
-    fs::create_dir_all(&home).unwrap();
-    let password = home.join("password");
-    fs::write(&password, format!("correct horse {name}\n")).unwrap();
+    let (home, login) = account(folder, name);
     let mut arguments = options(&home, server);
-    arguments.extend(["--user", name, "--register", "--password-file"].map(str::to_owned));
-    arguments.push(password.to_str().unwrap().to_owned());
+    arguments.extend(login);
+    arguments.push("--register".to_owned());
     peer(&arguments)
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use sim::programs::{Scene, hash_file, program, write_noise};
 
-use crate::{options, text};
+use crate::{account, options, text};
 
 #[test]
 fn two_people_meet_talk_and_hand_over_a_file() {
@@ -40,13 +40,10 @@ fn two_people_meet_talk_and_hand_over_a_file() {
 
 /// `peer` as a script uses it: commands from a file, a pipe, or nothing.
 fn script(folder: &std::path::Path, server: std::net::SocketAddr, name: &str) -> Command {
-    let home = folder.join(name);
-    fs::create_dir_all(&home).unwrap();
-    let password = home.join("password");
-    fs::write(&password, format!("correct horse {name}\n")).unwrap();
+    let (home, login) = account(folder, name);
     let mut command = Command::new(program("peer"));
-    command.args(options(&home, server)).args(["--user", name, "--plain", "--password-file"]);
-    command.arg(password).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(options(&home, server)).args(login).arg("--plain");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

@@ -353,9 +353,10 @@ fn file_line(file: &FileLine) -> String {
             let percent = units::percent(file.done, file.size);
             line.push_str(&format!(" {} {percent} % of {size}", file.state));
         }
+        "hashing" if file.size == 0 => line.push_str(" hashing"),
         state => line.push_str(&format!(" ({size}) {state}")),
     }
-    if file.state == "running" {
+    if file.state == "running" && file.rate > 0 {
         line.push_str(&format!(", {}/s", units::bytes(file.rate)));
         if let Some(eta) = file.eta {
             line.push_str(&format!(", {} left", units::seconds(eta)));

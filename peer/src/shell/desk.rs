@@ -81,6 +81,8 @@ pub(super) struct Desk {
     linger: Duration,
     /// The person pressed Ctrl-C at the prompt before.
     was_interrupted: bool,
+    /// The person was told just now what leaving would interrupt.
+    was_warned: bool,
     exit: Option<Exit>,
 }
 
@@ -93,6 +95,8 @@ enum Login {
     /// A name and a password were given to the core.
     Pending,
     LoggedIn,
+    /// The core was asked to log out.
+    Leaving,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +150,7 @@ impl Desk {
             open: Open::default(),
             linger,
             was_interrupted: false,
+            was_warned: false,
             exit: None,
         }
     }
@@ -195,6 +200,7 @@ impl Desk {
             Output::LoginNeeded { reason } => self.on_login_needed(reason.is_some(), &mut todo),
             Output::LoggedIn { .. } => self.login = Login::LoggedIn,
             Output::LoggedOut { .. } => self.chat = None,
+            Output::Error { .. } if self.login == Login::Leaving => self.login = Login::LoggedIn,
             Output::Server { state: ServerState::Waiting { .. } } => self.server = Contact::Away,
             Output::Server { state: ServerState::Connected } => self.server = Contact::There,
             Output::Server { state: ServerState::Connecting }
@@ -228,9 +234,15 @@ impl Desk {
     pub(super) fn on_typed(&mut self, now: Instant, typed: Typed) -> Vec<Do> {
         self.reading = Reading::No;
         let was_interrupted = std::mem::take(&mut self.was_interrupted);
+        let was_warned = std::mem::take(&mut self.was_warned);
         let mut todo = Vec::new();
         match typed {
-            Typed::Line(line) => self.on_line(now, &line, &mut todo),
+            Typed::Line(line) => {
+                self.on_line(now, &line, &mut todo);
+                if was_warned && self.was_warned {
+                    self.quit(Exit::Done, &mut todo);
+                }
+            }
             Typed::Unusable(why) => todo.extend(self.complain(now, why)),
             Typed::Credentials { purpose, name, password } => {
                 self.login = Login::Pending;
@@ -240,14 +252,15 @@ impl Desk {
                 }));
             }
             Typed::Cancelled => {}
-            Typed::Interrupt if was_interrupted => self.quit(Exit::Done, &mut todo),
+            Typed::Interrupt if was_interrupted || was_warned => self.quit(Exit::Done, &mut todo),
             Typed::Interrupt => {
                 self.was_interrupted = true;
                 let text = "Ctrl-C again, Ctrl-D or /quit leaves the program".to_owned();
                 todo.extend(self.show(now, &Output::Info { text }));
             }
             Typed::End => match self.giver {
-                Giver::Person => self.quit(Exit::Done, &mut todo),
+                Giver::Person if was_warned => self.quit(Exit::Done, &mut todo),
+                Giver::Person => self.leave(now, &mut todo),
                 Giver::Script | Giver::Task(_) => {
                     self.reading = Reading::Ended { until: now + self.linger };
                 }
@@ -368,7 +381,7 @@ impl Desk {
             let trimmed = line.trim();
             if trimmed.starts_with('{') {
                 match json::parse(trimmed) {
-                    Ok(command) => self.give(command, todo),
+                    Ok(command) => self.give(now, command, todo),
                     Err(error) => todo.extend(self.complain(now, &error)),
                 }
                 return;
@@ -382,7 +395,7 @@ impl Desk {
         let context =
             Context { chat: self.chat.clone(), offers: self.offers.len(), home: self.home.clone() };
         match command::parse(line, &context) {
-            ParsedLine::Command(command) => self.give(command, todo),
+            ParsedLine::Command(command) => self.give(now, command, todo),
             ParsedLine::Chat(user) => self.chat = Some(user),
             ParsedLine::Nothing => {}
             ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
@@ -409,11 +422,12 @@ impl Desk {
         }
     }
 
-    fn give(&mut self, command: Command, todo: &mut Vec<Do>) {
+    fn give(&mut self, now: Instant, command: Command, todo: &mut Vec<Do>) {
         match &command {
-            Command::Quit => return self.quit(Exit::Done, todo),
+            Command::Quit => return self.leave(now, todo),
             Command::Message { .. } => self.open.given += 1,
             Command::Register { .. } | Command::Login { .. } => self.login = Login::Pending,
+            Command::Logout if self.login == Login::LoggedIn => self.login = Login::Leaving,
             Command::Logout
             | Command::Who { .. }
             | Command::Seen { .. }
@@ -513,8 +527,8 @@ impl Desk {
             return;
         }
         if let Reading::Ended { .. } = self.reading {
-            if self.login != Login::Pending && self.login != Login::Unknown && self.open.is_empty()
-            {
+            let is_settled = matches!(self.login, Login::Needed | Login::LoggedIn);
+            if is_settled && self.open.is_empty() {
                 self.quit(Exit::Done, todo);
             }
             return;
@@ -528,7 +542,7 @@ impl Desk {
             Login::Pending if self.server == Contact::Away && !is_person => {
                 Ask::Line(self.prompt())
             }
-            Login::Unknown | Login::Pending => return,
+            Login::Unknown | Login::Pending | Login::Leaving => return,
         };
         if self.reading == Reading::No {
             self.reading = Reading::Asked;
@@ -538,6 +552,20 @@ impl Desk {
 
     fn prompt(&self) -> String {
         self.chat.as_ref().map_or_else(|| "> ".to_owned(), |user| format!("{user}> "))
+    }
+
+    /// Leaves, but tells a person first what that interrupts.
+    fn leave(&mut self, now: Instant, todo: &mut Vec<Do>) {
+        let (files, messages) = (self.open.files.len(), self.open.messages.len());
+        if !matches!(self.giver, Giver::Person) || files + messages == 0 {
+            return self.quit(Exit::Done, todo);
+        }
+        self.was_warned = true;
+        let text = format!(
+            "not done yet: files {files}, messages {messages}. They are kept and go on at the next \
+             start. The same again leaves."
+        );
+        todo.extend(self.show(now, &Output::Info { text }));
     }
 
     fn quit(&mut self, exit: Exit, todo: &mut Vec<Do>) {

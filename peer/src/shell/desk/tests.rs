@@ -99,8 +99,17 @@ fn the_prompt_names_the_chat_and_plain_lines_go_there() {
         sent[0],
         format!("{:?}", Command::Message { to: "bob".into(), text: "hello".into() })
     );
-    tell(&mut desk, &Output::LoggedOut { reason: "as you asked".into() });
-    assert_eq!(tell(&mut desk, &needed(None)), [] as [&str; 0], "the question is still open");
+    assert_eq!(type_line(&mut desk, "/logout"), ["Logout"], "what comes next is not known yet");
+    assert!(tell(&mut desk, &Output::LoggedOut { reason: "you logged out".into() }).is_empty());
+    assert_eq!(tell(&mut desk, &needed(None)), ["ask Menu"]);
+}
+
+#[test]
+fn a_session_that_ends_by_itself_leads_to_the_menu_after_the_next_line() {
+    let mut desk = desk(Giver::Person, None);
+    tell(&mut desk, &logged_in());
+    tell(&mut desk, &Output::LoggedOut { reason: "logged in elsewhere".into() });
+    assert!(tell(&mut desk, &needed(Some("logged in elsewhere"))).is_empty());
     assert_eq!(type_line(&mut desk, ""), ["ask Menu"]);
 }
 
@@ -219,4 +228,16 @@ fn ctrl_c_leaves_at_the_second_time() {
     type_line(&mut desk, "");
     assert_eq!(deeds(desk.on_typed(ZERO, Typed::Interrupt)), [ASK]);
     assert_eq!(deeds(desk.on_typed(ZERO, Typed::Interrupt)), ["quit Done"]);
+}
+
+#[test]
+fn a_person_is_told_what_leaving_interrupts() {
+    let mut desk = desk(Giver::Person, None);
+    tell(&mut desk, &logged_in());
+    let running = Output::File { file: crate::face::samples::file_line() };
+    tell(&mut desk, &running);
+    assert_eq!(type_line(&mut desk, "/quit"), [ASK]);
+    assert_eq!(type_line(&mut desk, "/who"), ["Who { filter: None }", ASK]);
+    assert_eq!(deeds(desk.on_typed(ZERO, Typed::End)), [ASK], "told again");
+    assert_eq!(type_line(&mut desk, "/quit"), ["quit Done"]);
 }
