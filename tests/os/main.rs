@@ -1,8 +1,6 @@
 //! The real programs on loopback: what only a process can show (exit codes, the command line,
 //! standard input and output, signals).
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, outside their functions")]
-
 mod arguments;
 mod oneshot;
 mod stories;
