@@ -56,8 +56,9 @@ impl Answers {
         self.by_ephemeral.get_mut(ephemeral)
     }
 
-    /// Keeps an answer. Gives the indexes of sessions that had to make room; their INITs are
-    /// forgotten with them, so that a client who was pushed out may come again.
+    /// Keeps the answer to an INIT that has none yet. Gives the indexes of sessions that had to
+    /// make room; their INITs are forgotten with them, so that a client who was pushed out may
+    /// come again.
     pub(super) fn insert(
         &mut self,
         now: Instant,
@@ -74,7 +75,8 @@ impl Answers {
             gone.extend(self.forget_oldest());
         }
         let answer = Answer { at: now, address, session: Some(session) };
-        self.by_ephemeral.insert(ephemeral, answer);
+        let before = self.by_ephemeral.insert(ephemeral, answer);
+        debug_assert!(before.is_none(), "no INIT is computed twice");
         self.order.push_back((now, ephemeral));
         self.sessions.push_back((now, ephemeral));
         self.half_open += 1;

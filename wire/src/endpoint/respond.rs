@@ -51,7 +51,7 @@ impl Endpoint {
         if proof.is_none() && init.token != NO_TOKEN {
             shared.counters.bad_token += 1;
         }
-        if self.answer_again(source, proof, init) {
+        if self.answer_again(now, source, proof, init) {
             return;
         }
         let token_wanted = init.kind == InitKind::Anonymous || self.limits.under_load(now);
@@ -94,12 +94,20 @@ impl Endpoint {
 
     /// Answers an INIT that was answered before with the same bytes [W-28]: to the address that
     /// got them, or to another that has proven itself by a token. Says whether it was one.
-    fn answer_again(&mut self, source: SocketAddr, proof: Option<Proof>, init: &Init<'_>) -> bool {
+    fn answer_again(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        proof: Option<Proof>,
+        init: &Init<'_>,
+    ) -> bool {
         let Some(answer) = self.answers.get_mut(&init.ephemeral()) else { return false };
         let moved = answer.address != source;
         if moved && proof != Some(Proof::Address) {
-            // RETRY lets a client whose NAT has changed its port prove the new one.
-            return false;
+            // RETRY lets a client whose NAT has changed its port prove the new one. A copy from
+            // elsewhere costs no second handshake, load or not.
+            self.send_retry(now, source, init);
+            return true;
         }
         match &answer.session {
             Some(session) => {

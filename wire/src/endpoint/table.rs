@@ -115,6 +115,12 @@ impl Table {
         self.routes.get(&index).copied()
     }
 
+    /// How many indexes are taken.
+    #[cfg(test)]
+    pub(super) fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
     pub(super) fn add_route(&mut self, index: u32, route: Route) {
         self.routes.insert(index, route);
     }

@@ -133,6 +133,26 @@ fn half_open_sessions_are_bounded() {
     assert_eq!(world.counters(SERVER).handshakes, 4096);
 }
 
+/// [W-28]: one INIT from ever new addresses, none of them proven, is computed once; afterwards
+/// nothing of it is left, neither a session nor an index.
+#[test]
+fn copies_of_an_init_from_elsewhere_are_not_computed() {
+    let mut world = server();
+    let init = perfect_init(InitKind::Known, 1, |_| NO_TOKEN);
+    assert_eq!(world.inject(SERVER, any_address(0), &init)[0].kind(), RESP);
+    for number in 1..100 {
+        let answer = world.inject(SERVER, any_address(number), &init);
+        assert_eq!((answer.len(), answer[0].kind()), (1, RETRY), "from {number}");
+        world.run(Duration::from_millis(20));
+    }
+    let server = &world.hosts[SERVER].endpoint;
+    assert_eq!((server.answers.half_open(), server.table.routes()), (1, 1));
+    world.run(Duration::from_secs(11));
+    let server = &world.hosts[SERVER].endpoint;
+    assert_eq!((server.answers.half_open(), server.table.routes()), (0, 0));
+    assert_eq!(world.counters(SERVER).handshakes, 1);
+}
+
 /// A flood of half-open sessions leaves those that are up alone.
 #[test]
 fn a_flood_does_not_disturb_a_connection() {
