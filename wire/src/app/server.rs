@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
 use super::login::Stretch;
-use super::name::Name;
+use super::name::{MAX_CHARS, Name};
 use crate::endpoint::CallTag;
 
 /// Bound into every handshake between a client and a rendezvous server
@@ -151,7 +151,8 @@ pub enum ServerMessage {
 
 impl Message for ServerMessage {
     const KINDS: u32 = 2;
-    const MAX_LEN: usize = 65_536;
+    /// A full block list of the longest names, each after its length, is the longest.
+    const MAX_LEN: usize = MAX_BLOCKED * (2 + 4 * MAX_CHARS) + 64;
 }
 
 /// Answers.
@@ -331,5 +332,30 @@ impl Introduction {
         let (first, second) =
             if self.initiator { (own, self.identity) } else { (self.identity, own) };
         [b"tincan/1 call".as_slice(), &self.call_id, &first.0, &second.0].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::framing::{Deframer, encode};
+
+    /// Whatever the limits above allow can be said: `encode` refuses by a panic.
+    #[test]
+    fn the_longest_lists_fit() {
+        let name = Name::new(&"\u{20000}".repeat(MAX_CHARS)).unwrap();
+        assert_eq!(name.as_str().len(), 4 * MAX_CHARS);
+        let presence = Presence { name: name.clone(), online: true, since: u64::MAX };
+        let users = vec![presence; MAX_PRESENCE];
+        let response = |response| ServerMessage::Response { id: u64::MAX, response };
+        for message in [
+            response(Response::Blocked(vec![name; MAX_BLOCKED])),
+            response(Response::Users(users.clone())),
+            ServerMessage::Notice(Notice::PresenceSnapshot { users, last: true }),
+        ] {
+            let mut deframer = Deframer::default();
+            deframer.buffer().extend(encode(&message));
+            assert_eq!(deframer.next(), Ok(Some(message)));
+        }
     }
 }
