@@ -58,9 +58,9 @@ enum Challenge {
 }
 
 impl Candidate {
-    const fn allows(&self, size: u64) -> bool {
-        matches!(self.challenge, Challenge::Wanted)
-            && self.sent + size <= AMPLIFICATION * self.received
+    /// Whether so many more bytes may go to the address before it has answered.
+    const fn has_room(&self, size: u64) -> bool {
+        self.sent + size <= AMPLIFICATION * self.received
     }
 }
 
@@ -128,7 +128,8 @@ impl Paths {
 
     /// The address to which a challenge in a datagram of `size` bytes may go now [W-68].
     pub(crate) fn wants_challenge(&self, size: u64) -> Option<SocketAddr> {
-        self.candidate.as_ref().filter(|c| c.allows(size)).map(|c| c.address)
+        let wanted = |c: &&Candidate| matches!(c.challenge, Challenge::Wanted) && c.has_room(size);
+        self.candidate.as_ref().filter(wanted).map(|c| c.address)
     }
 
     /// The challenge was sent; it carried `data`, fresh and random.
@@ -140,11 +141,17 @@ impl Paths {
         }
     }
 
-    /// An answer to a challenge was sent to `address`: it counts against what may go there.
-    pub(crate) fn on_response_sent(&mut self, address: SocketAddr, size: u64) {
-        if let Some(candidate) = self.candidate.as_mut().filter(|c| c.address == address) {
+    /// Whether an answer of `size` bytes to a challenge from `address` may go there. It then
+    /// counts against what else may.
+    pub(crate) fn admits_response(&mut self, address: SocketAddr, size: u64) -> bool {
+        let Some(candidate) = self.candidate.as_mut().filter(|c| c.address == address) else {
+            return true;
+        };
+        let admitted = candidate.has_room(size);
+        if admitted {
             candidate.sent += size;
         }
+        admitted
     }
 
     /// When the next challenge, or giving up, is due.

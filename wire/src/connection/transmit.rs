@@ -102,14 +102,23 @@ impl Connection {
             self.paths.on_challenge_sent(now, data, PATH_DATAGRAM);
             (to, Frame::PathChallenge(data))
         } else {
-            let (to, data) = self.control.take_path_response()?;
-            self.paths.on_response_sent(to, PATH_DATAGRAM);
+            let (to, data) = self.next_path_response()?;
             (to, Frame::PathResponse(data))
         };
         let start = begin(buffer);
         frame.encode(buffer);
         self.finish_packet(buffer, start);
         Some(single(to, buffer))
+    }
+
+    /// The next answer to a challenge that may be sent where it has to go.
+    fn next_path_response(&mut self) -> Option<(SocketAddr, [u8; 8])> {
+        loop {
+            let (to, data) = self.control.take_path_response()?;
+            if self.paths.admits_response(to, PATH_DATAGRAM) {
+                return Some((to, data));
+            }
+        }
     }
 
     fn transmit_burst(

@@ -68,6 +68,23 @@ fn copies_from_a_false_address_move_nothing() {
     assert!(sent > 0 && sent <= 3 * copied, "{sent} for {copied}");
 }
 
+/// [W-68]: nor do challenges from there draw more, as many as fit into a packet: what answers them
+/// counts as well.
+#[test]
+fn challenges_from_a_false_address_draw_no_more_than_three_times_their_bytes() {
+    for count in 1..=20 {
+        let mut pair = Pair::new(Link::clean(ms(25)));
+        pair.transfer(10_000, secs(1));
+        let mut forged = pair.forge(A, 5000, &vec![Frame::PathChallenge([1; 8]); count]);
+        forged.from = other(666, 66);
+        let received = forged.bytes.len() as u64 + 4;
+        pair.deliver(forged);
+        pair.run_for(secs(5));
+        let sent = pair.bytes_sent_to.get(&other(666, 66)).copied().unwrap_or(0);
+        assert!(sent > 0 && sent <= 3 * received, "{sent} for {received}, {count} challenges");
+    }
+}
+
 /// [W-70] A path that was left a moment ago is taken up again with what was known about it.
 #[test]
 fn going_back_needs_no_proof_and_finds_the_old_window() {
