@@ -62,7 +62,7 @@ struct Episode {
     id: u64,
     /// Packets sent up to then belong to it.
     start: Option<Instant>,
-    /// Losses that have not turned out to be late arrivals.
+    /// Losses that have not turned out to be late arrivals, and marks, which never do.
     losses: u64,
 }
 
@@ -262,7 +262,9 @@ impl Recovery {
         let episode = self.episode.id;
         self.detect_losses(now, fate);
         if marks == Marks::Congestion {
-            self.on_congestion(now, newest.at, Signal::Ecn, 0);
+            // Counts like a loss that never turns out to be none: what a router has marked is
+            // not undone with the losses beside it.
+            self.on_congestion(now, newest.at, Signal::Ecn, 1);
         }
         self.probe_count = 0;
         self.probes = 0;
