@@ -140,8 +140,8 @@ pub(crate) struct Connection {
     keep_alive_at: Option<Instant>,
     /// The last handshake message handed to the endpoint: a repetition is not.
     rekey_delivered: Option<(u8, RekeyStep)>,
-    /// What a RESET for this connection may end in: the latest first.
-    peer_reset_tokens: [Option<[u8; 16]>; 2],
+    /// A message for new keys that came too soon after the present ones: it waits [W-74].
+    early_rekey: Option<(u8, RekeyStep, Vec<u8>)>,
     outputs: VecDeque<ConnectionOutput>,
     /// The last event, told after all others.
     closed: Option<ConnectionError>,
@@ -184,7 +184,7 @@ impl Connection {
             pacing_at: None,
             keep_alive_at: Some(now + keep_alive),
             rekey_delivered: None,
-            peer_reset_tokens: [None; 2],
+            early_rekey: None,
             outputs: VecDeque::new(),
             closed: None,
             datagrams_sent: 0,
@@ -348,15 +348,7 @@ impl Connection {
         self.control.send_reset_token(token);
     }
 
-    /// Whether the other side gave this reset token. Takes the same time for any token.
-    pub(crate) fn matches_reset(&self, token: &[u8; 16]) -> bool {
-        let same = |known: &[u8; 16]| {
-            aws_lc_rs::constant_time::verify_slices_are_equal(known, token).is_ok()
-        };
-        self.peer_reset_tokens.iter().flatten().any(same)
-    }
-
-    /// The other side has forgotten this connection.
+    /// The other side has forgotten this connection: a RESET with a token that it gave has come.
     pub(crate) fn reset_by_peer(&mut self, now: Instant) {
         tracing::debug!(%now, "reset by the other side");
         self.end(ConnectionError::Reset);

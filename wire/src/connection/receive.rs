@@ -179,7 +179,6 @@ impl Connection {
                 self.replace_output(ConnectionOutput::Event(Event::NewToken(token)));
             }
             Frame::ResetToken(token) => {
-                self.peer_reset_tokens = [Some(token), self.peer_reset_tokens[0]];
                 self.replace_output(ConnectionOutput::ResetToken(token));
             }
             Frame::Close { code, text } => {

@@ -40,8 +40,8 @@ pub(super) struct Up {
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) remote_static: Option<PublicKey>,
-    /// The mark under which the other side's reset token is found.
-    pub(super) reset_mark: Option<[u8; 16]>,
+    /// The marks under which the other side's reset tokens are found, the latest first.
+    pub(super) reset_marks: [Option<[u8; 16]>; 2],
     /// How far the application knows of the end.
     pub(super) end: End,
     /// While nothing has come over the connection that this side has begun: when to speak again.
@@ -87,7 +87,7 @@ impl Link {
         let link = Self {
             connection,
             remote_static: up.remote_static,
-            reset_mark: None,
+            reset_marks: [None; 2],
             end: End::Untold,
             unheard: match up.side {
                 Side::Initiator => Some(Repetition::after_first(now, &mut shared.rng)),

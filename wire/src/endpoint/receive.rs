@@ -124,8 +124,8 @@ impl Endpoint {
                 }
             }
             State::Up(link) => {
-                if let Some(mark) = link.reset_mark {
-                    self.reset_marks.forget(&mark);
+                for mark in link.reset_marks.iter().flatten() {
+                    self.reset_marks.forget(mark);
                 }
             }
         }

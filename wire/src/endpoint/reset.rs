@@ -54,13 +54,19 @@ pub(super) fn answer_unknown(
 }
 
 impl Endpoint {
-    /// The other side of a connection has told its reset token; it replaces the one before.
+    /// The other side of a connection has told its reset token. The one before is kept, for a
+    /// client that is seen at its last address once more [W-33].
     pub(super) fn note_reset_token(&mut self, key: Key, token: &[u8; 16]) {
         let mark = self.reset_marks.mark(token);
         let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) else {
             return;
         };
-        if let Some(before) = link.reset_mark.replace(mark) {
+        let [latest, before] = link.reset_marks;
+        if latest == Some(mark) {
+            return;
+        }
+        link.reset_marks = [Some(mark), latest];
+        if let Some(before) = before {
             self.reset_marks.forget(&before);
         }
         self.reset_marks.owners.insert(mark, key);
@@ -72,7 +78,7 @@ impl Endpoint {
         let owner = self.reset_marks.owners.get(&self.reset_marks.mark(token)).copied();
         let state = owner.and_then(|key| Some((key, &mut self.table.get_mut(key)?.state)));
         match state {
-            Some((key, State::Up(link))) if link.connection.matches_reset(token) => {
+            Some((key, State::Up(link))) => {
                 link.connection.reset_by_peer(now);
                 self.settle(now, key);
             }

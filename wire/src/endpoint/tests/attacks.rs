@@ -354,21 +354,28 @@ fn resets_do_not_loop() {
     assert_eq!(world.inject(SERVER, address(CLIENT), &shortest)[0].bytes.len(), 36);
 }
 
-/// The reset token follows the client to its new address [W-31].
+/// The reset token follows the client to its new address [W-31], and the one before stays good:
+/// the client may be back where it was when the server has restarted [W-33].
 #[test]
 fn a_client_that_has_moved_is_reset_too() {
-    let mut world = World::new(13);
-    let handle = world.connect(Identify::Known);
-    world.run(Duration::from_secs(1));
-    world.hosts[CLIENT].address = "198.51.100.9:9".parse().unwrap();
-    world.assert_talks(CLIENT, SERVER);
-    world.run(Duration::from_secs(3));
-    world.restart(SERVER, server_config(), 130);
-    let stream = world.hosts[CLIENT].endpoint.open(handle, Class::Chat).unwrap();
-    world.hosts[CLIENT].endpoint.write(handle, stream, b"hello?").unwrap();
-    world.drain();
-    world.run(Duration::from_secs(1));
-    assert_eq!(world.closed(CLIENT), Some(&ConnectionError::Reset));
+    let (there, home) = ("198.51.100.9:9".parse().unwrap(), address(CLIENT));
+    for (moves, last) in [(&[there][..], there), (&[there], home), (&[there, home], there)] {
+        let mut world = World::new(13);
+        let handle = world.connect(Identify::Known);
+        world.run(Duration::from_secs(1));
+        for place in moves {
+            world.hosts[CLIENT].address = *place;
+            world.assert_talks(CLIENT, SERVER);
+            world.run(Duration::from_secs(3));
+        }
+        world.hosts[CLIENT].address = last;
+        world.restart(SERVER, server_config(), 130);
+        let stream = world.hosts[CLIENT].endpoint.open(handle, Class::Chat).unwrap();
+        world.hosts[CLIENT].endpoint.write(handle, stream, b"hello?").unwrap();
+        world.drain();
+        world.run(Duration::from_secs(1));
+        assert_eq!(world.closed(CLIENT), Some(&ConnectionError::Reset), "{moves:?} {last}");
+    }
 }
 
 /// An INIT of a version that does not exist is counted, not read (J09) [W-02].
