@@ -55,7 +55,7 @@ impl Paths {
     pub(super) fn list(&mut self, now: Instant, addresses: &[SocketAddr], shared: &mut Shared) {
         for address in addresses.iter().filter_map(|address| candidates::usable(*address)) {
             if let Some(path) = self.find_mut(address) {
-                path.budget = path.budget.max(BUDGET);
+                path.budget = path.budget.max(BUDGET.saturating_sub(path.sent));
             } else if self.listed < MAX_LISTED && self.paths.len() < MAX_PATHS {
                 self.listed += 1;
                 self.add(now, address, BUDGET, shared);
