@@ -23,6 +23,10 @@ const FAILED_HARD: u64 = 1 << 36;
 const RESERVE: u64 = 1 << 16;
 /// A rekey that has not come so long after it was due never will.
 const REKEY_PATIENCE: Duration = Duration::from_secs(60);
+/// Keys are not renewed sooner than this because the other side says so...
+const MIN_LIFE: Duration = Duration::from_secs(1);
+/// ...or than a million packets a second would wear them out.
+const MIN_LIFE_PER_PACKET: Duration = Duration::from_micros(1);
 
 /// What the key that seals may still be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,8 @@ enum Rekey {
 pub(crate) struct Epochs {
     side: Side,
     current: Epoch,
+    /// Before that the other side cannot have new keys made.
+    renewable_at: Instant,
     next: Option<Epoch>,
     previous: Option<Epoch>,
     /// `None` while the other side may not yet have the current keys.
@@ -91,7 +97,8 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    pub(crate) const fn new(
+    pub(crate) fn new(
+        now: Instant,
         side: Side,
         keys: PacketKeys,
         rekey_packets: u64,
@@ -100,6 +107,7 @@ impl Epochs {
         Self {
             side,
             current: Epoch::new(0, keys),
+            renewable_at: now + min_life(rekey_packets),
             next: None,
             previous: None,
             discard_at: None,
@@ -122,22 +130,29 @@ impl Epochs {
     /// Takes the keys of the following epoch into use: the initiator sends under them at once,
     /// the responder once the initiator does [W-71]. Keys of any other epoch are an answer to
     /// something long past.
-    pub(crate) fn install(&mut self, epoch: u8, keys: PacketKeys) {
+    pub(crate) fn install(&mut self, now: Instant, epoch: u8, keys: PacketKeys) {
         if epoch != self.following() {
             return;
         }
         match self.side {
             Side::Initiator => {
-                self.advance(Epoch::new(epoch, keys));
-                self.discard_at = None;
+                self.advance(now, Epoch::new(epoch, keys));
             }
             Side::Responder => self.next = Some(Epoch::new(epoch, keys)),
         }
     }
 
-    fn advance(&mut self, epoch: Epoch) {
+    fn advance(&mut self, now: Instant, epoch: Epoch) {
         self.previous = Some(core::mem::replace(&mut self.current, epoch));
+        self.discard_at = None;
         self.rekey = Rekey::NotDue;
+        self.renewable_at = now + min_life(self.rekey_packets);
+    }
+
+    /// When the other side may have new keys made: each time costs key agreements, and it must
+    /// not get as many of them as it likes [W-74].
+    pub(crate) const fn renewable_at(&self) -> Instant {
+        self.renewable_at
     }
 
     /// Opens a packet in place.
@@ -171,8 +186,7 @@ impl Epochs {
     /// A packet of this epoch was opened: the other side has its keys [W-71] [W-72].
     pub(crate) fn on_opened(&mut self, now: Instant, epoch: u8, probe_timeout: Duration) {
         if let Some(next) = self.next.take_if(|next| next.id == epoch) {
-            self.advance(next);
-            self.discard_at = None;
+            self.advance(now, next);
         }
         if epoch == self.current.id && self.previous.is_some() && self.discard_at.is_none() {
             self.discard_at = Some(now + (probe_timeout * 3).max(KEEP_OLD));
@@ -265,6 +279,11 @@ impl Epochs {
     }
 }
 
+fn min_life(rekey_packets: u64) -> Duration {
+    let packets = u32::try_from(rekey_packets).unwrap_or(u32::MAX);
+    MIN_LIFE.min(MIN_LIFE_PER_PACKET * packets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +296,7 @@ mod tests {
     }
 
     fn pair() -> (Epochs, Epochs) {
-        let of = |side| Epochs::new(side, keys(0, side), 1000, AFTER);
+        let of = |side| Epochs::new(Instant::ZERO, side, keys(0, side), 1000, AFTER);
         (of(Side::Initiator), of(Side::Responder))
     }
 
@@ -302,9 +321,9 @@ mod tests {
         let (mut a, mut b) = pair();
         let now = Instant::ZERO;
         let (late_a, late_b) = (packet(&mut a, 0), packet(&mut b, 0));
-        b.install(1, keys(1, Side::Responder));
+        b.install(now, 1, keys(1, Side::Responder));
         assert_eq!(packet(&mut b, 1).0, 0, "the responder waits");
-        a.install(1, keys(1, Side::Initiator));
+        a.install(now, 1, keys(1, Side::Initiator));
         assert!(open(&mut a, now, 0, &late_b));
         let new = packet(&mut a, 1);
         assert_eq!(new.0, 1);
@@ -325,10 +344,10 @@ mod tests {
     #[test]
     fn epochs_wrap_around_and_keys_out_of_turn_are_not_installed() {
         let (mut a, _) = pair();
-        a.install(2, keys(2, Side::Initiator));
+        a.install(Instant::ZERO, 2, keys(2, Side::Initiator));
         assert_eq!(a.current(), 0);
         for epoch in (1..=255).chain([0, 1]) {
-            a.install(epoch, keys(epoch % 50, Side::Initiator));
+            a.install(Instant::ZERO, epoch, keys(epoch % 50, Side::Initiator));
             assert_eq!(a.current(), epoch);
         }
     }
@@ -361,7 +380,7 @@ mod tests {
         a.current.sealed += RESERVE;
         assert_eq!(a.key_use(), KeyUse::Nothing);
         assert_eq!(a.on_timeout(now + REKEY_PATIENCE), RekeyTimeout::Overdue);
-        a.install(1, keys(1, Side::Initiator));
+        a.install(now, 1, keys(1, Side::Initiator));
         assert_eq!((a.key_use(), a.deadline()), (KeyUse::All, None));
 
         a.current.failed = FAILED_SOFT - 1;

@@ -171,7 +171,7 @@ impl Connection {
             datagram,
             idle_timeout,
             keep_alive,
-            epochs: Epochs::new(side, keys, config.rekey_packets, config.rekey_after),
+            epochs: Epochs::new(now, side, keys, config.rekey_packets, config.rekey_after),
             numbers: PacketNumbers::new(&mut rng),
             rng,
             replay: ReplayWindow::new(),
@@ -227,7 +227,10 @@ impl Connection {
             Timer::Pacing => self.pacing_at,
             Timer::KeepAlive => self.keep_alive_at,
             Timer::PathValidation => self.paths.deadline(),
-            Timer::Rekey => self.epochs.deadline(),
+            Timer::Rekey => {
+                let early = self.early_rekey.as_ref().map(|_| self.epochs.renewable_at());
+                [self.epochs.deadline(), early].into_iter().flatten().min()
+            }
             Timer::KeyDiscard => self.epochs.discard_at(),
             Timer::Close => None,
         }
@@ -263,11 +266,7 @@ impl Connection {
             Timer::PathValidation => {
                 self.paths.on_timeout(now, self.recovery.probe_timeout());
             }
-            Timer::Rekey => match self.epochs.on_timeout(now) {
-                RekeyTimeout::NotYet => {}
-                RekeyTimeout::Due => self.request_rekey(now),
-                RekeyTimeout::Overdue => self.fail(now, ProtocolError::KeyLimit),
-            },
+            Timer::Rekey => self.on_rekey_timer(now),
             Timer::KeyDiscard => self.epochs.discard_previous(),
             Timer::Close => match &mut self.state {
                 State::Closing(closing) => {
@@ -301,7 +300,7 @@ impl Connection {
     pub(crate) fn install_keys(&mut self, now: Instant, epoch: u8, keys: PacketKeys) {
         tracing::debug!(%now, epoch, "new keys");
         let before = self.epochs.current();
-        self.epochs.install(epoch, keys);
+        self.epochs.install(now, epoch, keys);
         if before != self.epochs.current() {
             self.control.forget_rekey(epoch);
             // So that the other side can follow, even when there is nothing to say.
@@ -312,6 +311,20 @@ impl Connection {
     /// The epoch that the next handshake leads to.
     pub(crate) const fn following_epoch(&self) -> u8 {
         self.epochs.following()
+    }
+
+    fn on_rekey_timer(&mut self, now: Instant) {
+        match self.epochs.on_timeout(now) {
+            RekeyTimeout::NotYet => {}
+            RekeyTimeout::Due => self.request_rekey(now),
+            RekeyTimeout::Overdue => return self.fail(now, ProtocolError::KeyLimit),
+        }
+        if now >= self.epochs.renewable_at()
+            && let Some((epoch, step, message)) = self.early_rekey.take()
+            && let Err(error) = self.on_rekey(now, epoch, step, &message)
+        {
+            self.fail(now, error);
+        }
     }
 
     fn check_keys(&mut self, now: Instant) {

@@ -209,7 +209,7 @@ impl Connection {
     }
 
     /// A handshake message for the next keys [W-74].
-    fn on_rekey(
+    pub(super) fn on_rekey(
         &mut self,
         now: Instant,
         epoch: u8,
@@ -231,7 +231,9 @@ impl Connection {
         if epoch != self.epochs.following() {
             return Err(ProtocolError::Rekey);
         }
-        if step == RekeyStep::Wanted {
+        if step != RekeyStep::Second && now < self.epochs.renewable_at() {
+            self.early_rekey.get_or_insert_with(|| (epoch, step, message.to_vec()));
+        } else if step == RekeyStep::Wanted {
             self.request_rekey(now);
         } else if self.rekey_delivered != Some((epoch, step)) {
             self.rekey_delivered = Some((epoch, step));

@@ -98,6 +98,35 @@ fn rekey_messages_out_of_turn_end_the_connection_and_repeated_ones_do_nothing() 
     }
 }
 
+/// [W-74] However often and however soon the other side asks, keys live for a second.
+#[test]
+fn the_other_side_cannot_have_keys_renewed_without_pause() {
+    for (from, step) in [(A, RekeyStep::First), (B, RekeyStep::Wanted)] {
+        let mut pair = Pair::new(Link::clean(ms(10)));
+        pair.run_for(ms(500));
+        pair.tamper = Box::new(|_| None);
+        for number in 1000..1010 {
+            let message = if step == RekeyStep::First { &[1; 48][..] } else { &[] };
+            let datagram = pair.forge(from, number, &[Frame::Rekey { epoch: 1, step, message }]);
+            pair.deliver(datagram);
+        }
+        let asked = |output: &&ConnectionOutput| {
+            matches!(
+                output,
+                ConnectionOutput::RekeyDue
+                    | ConnectionOutput::RekeyMessage { step: RekeyStep::First, .. }
+            )
+        };
+        pair.run_for(ms(499));
+        let count = |pair: &Pair| pair.apps[1 - from].outputs.iter().filter(asked).count();
+        assert_eq!(count(&pair), 0, "{step:?}");
+        pair.run_for(ms(2));
+        assert_eq!(count(&pair), 1, "{step:?}");
+        pair.run_for(secs(5));
+        assert_eq!(count(&pair), 1, "{step:?} again");
+    }
+}
+
 /// C11: a packet is accepted once, also when its epoch has passed.
 #[test]
 fn no_packet_of_any_epoch_is_accepted_twice() {

@@ -88,7 +88,7 @@ fn a_renewal_that_does_not_fit_ends_the_connection() {
     let connection = world.hosts[CLIENT].endpoint.connection_mut(handle).unwrap();
     let epoch = connection.following_epoch();
     connection.send_rekey(epoch, RekeyStep::First, vec![7; 96]);
-    assert!(world.run_until(Duration::from_secs(1), |w| w.closed(SERVER).is_some()).is_some());
+    assert!(world.run_until(Duration::from_secs(2), |w| w.closed(SERVER).is_some()).is_some());
     let broken = ConnectionError::Protocol(ProtocolError::Rekey);
     assert_eq!(world.closed(SERVER), Some(&broken));
 }
