@@ -368,6 +368,13 @@ impl Connection {
         self.state = State::Dead;
     }
 
+    /// The other side cannot have completed the handshake any more.
+    pub(crate) fn give_up(&mut self, now: Instant) {
+        tracing::debug!(%now, "never heard of the other side");
+        self.end(ConnectionError::TimedOut);
+        self.state = State::Dead;
+    }
+
     /// Closes with a reason that the other side is told.
     pub(crate) fn close(&mut self, now: Instant, reason: CloseReason) {
         self.close_with(now, reason.clone(), ConnectionError::Closed(reason));

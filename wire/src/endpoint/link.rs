@@ -18,7 +18,8 @@ use crate::time::{Duration, Instant};
 
 /// The responder forgets its half of a handshake when no DATA reaches it in time, and on a bad
 /// link the time-outs of loss recovery grow too fast for that. So until something is heard, the
-/// initiator speaks up as often as in the handshake itself, for about ten seconds [W-18].
+/// initiator speaks up as often as in the handshake itself, for about eleven seconds: a little
+/// longer than the responder remembers [W-18].
 const MAX_CONFIRMATIONS: u32 = 50;
 
 /// Everything that a complete handshake has agreed on.
@@ -109,10 +110,12 @@ impl Link {
         if let Some(repetition) = &mut self.unheard
             && repetition.is_due(now)
         {
-            self.connection.send_ping();
-            repetition.note_sent(now, &mut shared.rng);
-            if repetition.sent() >= MAX_CONFIRMATIONS {
+            if repetition.sent() < MAX_CONFIRMATIONS {
+                self.connection.send_ping();
+                repetition.note_sent(now, &mut shared.rng);
+            } else {
                 self.unheard = None;
+                self.connection.give_up(now);
             }
         }
     }

@@ -119,6 +119,25 @@ fn any_datagram_may_be_lost() {
     }
 }
 
+/// [W-18]: when nothing ever comes over a connection, the server has forgotten it: the client need
+/// not wait for the idle time-out to try again.
+#[test]
+fn a_handshake_that_only_the_client_completed_is_given_up() {
+    for handshake in [Identify::Anonymous, Identify::Known] {
+        let mut world = World::new(30);
+        world.filter =
+            Box::new(|packet| if packet.kind() == 8 { Fate::Drop } else { Fate::Deliver });
+        world.connect(handshake);
+        assert!(world.run_until(Duration::from_secs(1), |w| w.connections(CLIENT) == 1).is_some());
+        let took = world.run_until(Duration::from_secs(40), |w| w.closed(CLIENT).is_some());
+        let took = took.unwrap();
+        assert!((10..14).contains(&took.as_secs()), "{took:?}");
+        assert_eq!(world.closed(CLIENT), Some(&ConnectionError::TimedOut));
+        assert_eq!(world.hosts[SERVER].endpoint.answers.half_open(), 0);
+        assert_eq!(world.hosts[CLIENT].endpoint.poll_timeout(), None, "nothing is left behind");
+    }
+}
+
 /// Every datagram twice, in any order: one connection at each end.
 #[test]
 fn copies_and_disorder_make_one_connection() {
