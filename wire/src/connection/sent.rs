@@ -156,12 +156,12 @@ impl SentPackets {
         self.frames.range(start..start + packet.frames.len as usize).copied()
     }
 
-    /// Takes the frames, but not the packet, from the oldest packet in flight that has any: they
-    /// are going to be sent again in a probe.
+    /// Takes the frames, but not the packet, from the oldest packet in flight that has any which
+    /// are sent again: they go into a probe.
     pub(crate) fn take_oldest_frames(&mut self) -> Vec<SentFrame> {
         let mut from = 0;
         while let Some((position, &packet)) = self.next_in_flight(from) {
-            if packet.frames.len > 0 {
+            if self.frames(&packet).any(|frame| !matches!(frame, SentFrame::Ack(_))) {
                 let frames = self.frames(&packet).collect();
                 self.packets[position].frames.len = 0;
                 return frames;
@@ -273,11 +273,13 @@ mod tests {
     fn a_probe_takes_the_oldest_frames_once() {
         let mut sent = SentPackets::default();
         push(&mut sent, 0, &[]);
-        push(&mut sent, 1, &[SentFrame::NewToken { version: 1 }]);
-        push(&mut sent, 2, &[SentFrame::ResetToken { version: 1 }]);
-        assert_eq!(sent.take_oldest_frames(), [SentFrame::NewToken { version: 1 }]);
+        push(&mut sent, 1, &[SentFrame::Ack(7)]);
+        push(&mut sent, 2, &[SentFrame::Ack(7), SentFrame::NewToken { version: 1 }]);
+        push(&mut sent, 3, &[SentFrame::ResetToken { version: 1 }]);
+        let oldest = [SentFrame::Ack(7), SentFrame::NewToken { version: 1 }];
+        assert_eq!(sent.take_oldest_frames(), oldest);
         assert_eq!(sent.take_oldest_frames(), [SentFrame::ResetToken { version: 1 }]);
         assert_eq!(sent.take_oldest_frames(), []);
-        assert_eq!(acknowledge(&mut sent, 0, 9).len(), 3, "the packets are still in flight");
+        assert_eq!(acknowledge(&mut sent, 0, 9).len(), 4, "the packets are still in flight");
     }
 }
