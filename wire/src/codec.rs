@@ -14,9 +14,6 @@ pub enum DecodeError {
     /// A value outside what the field allows.
     #[error("field out of range")]
     OutOfRange,
-    /// A kind that this version does not know.
-    #[error("unknown kind")]
-    Unknown,
     /// Bytes after the last field.
     #[error("trailing bytes")]
     Trailing,

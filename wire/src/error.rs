@@ -80,9 +80,6 @@ pub enum ProtocolError {
     /// Rekeying out of order.
     #[error("unexpected rekey message")]
     Rekey,
-    /// A transport parameter outside its range.
-    #[error("transport parameter out of range")]
-    Parameter,
     /// Too many packets failed authentication, or a key was used for too long.
     #[error("key limit reached")]
     KeyLimit,

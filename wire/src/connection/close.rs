@@ -100,8 +100,7 @@ pub(super) fn reason_of(error: ProtocolError) -> CloseReason {
         ProtocolError::TooManyGaps => 7,
         ProtocolError::OptimisticAck => 8,
         ProtocolError::Rekey => 9,
-        ProtocolError::Parameter => 10,
-        ProtocolError::KeyLimit => 11,
+        ProtocolError::KeyLimit => 10,
     };
     CloseReason::new(PROTOCOL_CODES + code, &error.to_string())
 }

@@ -47,7 +47,7 @@ impl Pacer {
         self.tokens / MICROS
     }
 
-    /// Bytes were sent. More than there was (a probe) is repaid later, up to one burst.
+    /// Bytes were sent: of a probe maybe more than there was, which is not repaid.
     pub(crate) const fn on_sent(&mut self, bytes: u64) {
         self.tokens = self.tokens.saturating_sub(bytes * MICROS);
     }
