@@ -108,6 +108,12 @@ impl ReceiveWindow {
         self.limit
     }
 
+    /// Raises the limit by what little is free, and says it. Tells nothing about the window's size.
+    pub(super) fn top_up(&mut self) -> u64 {
+        self.limit = self.target();
+        self.limit
+    }
+
     fn target(&self) -> u64 {
         (self.consumed + self.size).min(VARINT_MAX).max(self.limit)
     }

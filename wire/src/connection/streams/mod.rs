@@ -66,6 +66,8 @@ pub(crate) struct Streams {
     /// How far this side may.
     credit: SendWindow,
     pool: Pool,
+    /// Bytes of messages that were read since the limit of the connection was last told.
+    messages_read: u64,
     /// Separate ranges that wait in all streams.
     ranges: usize,
     lanes: [Lane; Class::ALL.len()],
@@ -122,6 +124,7 @@ impl Streams {
             ),
             credit: SendWindow { limit: peer.connection_window, used: 0 },
             pool: Pool::new(free_pages as usize),
+            messages_read: 0,
             ranges: 0,
             lanes: Default::default(),
             control: Control::default(),
@@ -156,7 +159,7 @@ impl Streams {
         let more = stream.recv.check(chunk)?;
         self.window.receive(self.window.received.saturating_add(more))?;
         let freed = stream.recv.on_chunk(&mut self.pool, chunk, data)?;
-        self.release(freed);
+        self.release(id, freed);
         self.settle(id);
         self.window.check_ranges(self.ranges)
     }
@@ -175,7 +178,7 @@ impl Streams {
         let more = stream.recv.check(Chunk { offset: final_size, len: 0, fin: true })?;
         self.window.receive(self.window.received.saturating_add(more))?;
         let freed = stream.recv.on_reset(&mut self.pool, code, final_size)?;
-        self.release(freed);
+        self.release(id, freed);
         self.settle(id);
         Ok(())
     }
@@ -330,7 +333,7 @@ impl Streams {
     pub(crate) fn stop(&mut self, id: StreamId, code: u32) {
         if let Some(stream) = self.streams.get_mut(&id) {
             let freed = stream.recv.stop(&mut self.pool, code);
-            self.release(freed);
+            self.release(id, freed);
             self.settle(id);
         }
     }
@@ -345,7 +348,7 @@ impl Streams {
         let stream = self.streams.get_mut(&id).ok_or(ReadError::NoStream(id))?;
         let outcome = stream.recv.read(&mut self.pool, id, max, out);
         if let Ok((_, freed)) = outcome {
-            self.release(freed);
+            self.release(id, freed);
         }
         self.settle(id);
         outcome.map(|(read, _)| read)
@@ -407,9 +410,13 @@ impl Streams {
     }
 
     /// Bytes of the connection's window are free again [W-89].
-    fn release(&mut self, freed: u64) {
+    fn release(&mut self, id: StreamId, freed: u64) {
         self.window.consumed += freed;
-        if freed > 0 && self.window.is_due() {
+        match id.class() {
+            Class::Control | Class::Chat => self.messages_read += freed,
+            Class::Bulk => {}
+        }
+        if freed > 0 && (self.window.is_due() || self.owes_messages_credit()) {
             self.control.max_data = true;
         }
     }

@@ -20,6 +20,8 @@ const URGENT_CREDIT: u64 = 16 << 10;
 /// ...but no more than this part of the smallest window. More than half would be a deadlock: the
 /// other side raises its limit when half of the window is free.
 const URGENT_PART: u64 = 8;
+/// So much of it is given back at a time.
+const URGENT_UPDATE: u64 = 4;
 
 impl Streams {
     /// The highest class that could send a frame now; window updates, resets and stops count as
@@ -38,9 +40,18 @@ impl Streams {
     fn credit_of(&self, class: Class) -> u64 {
         let spared = match class {
             Class::Control | Class::Chat => 0,
-            Class::Bulk => URGENT_CREDIT.min(self.settings.peer_connection_window / URGENT_PART),
+            Class::Bulk => urgent_credit(self.settings.peer_connection_window),
         };
         self.credit.credit().saturating_sub(spared)
+    }
+
+    /// Whether the other side lives on the credit that bulk leaves alone, and is to get back what
+    /// its messages took of it: the file that used up the rest may wait for its reader for long
+    /// [W-89].
+    pub(super) fn owes_messages_credit(&self) -> bool {
+        let kept = urgent_credit(self.settings.stated.connection_window);
+        let left = self.window.limit - self.window.received;
+        left < kept && self.messages_read >= (kept / URGENT_UPDATE).max(1)
     }
 
     /// Appends whole frames to `out` while they fit into `space` bytes, and says in `sent` which.
@@ -77,7 +88,12 @@ impl Streams {
 
     fn take_control(&mut self) -> Option<(Frame<'static>, StreamFrame)> {
         if core::mem::take(&mut self.control.max_data) {
-            let max = self.window.raise(self.now, self.rtt);
+            let max = if self.owes_messages_credit() && !self.window.is_due() {
+                self.window.top_up()
+            } else {
+                self.window.raise(self.now, self.rtt)
+            };
+            self.messages_read = 0;
             return Some((Frame::MaxData(max), StreamFrame::MaxData));
         }
         for class in Class::ALL {
@@ -128,6 +144,11 @@ impl Streams {
         }
         Fill::Drained
     }
+}
+
+/// What bulk leaves alone of the credit of a connection whose first window was so large.
+fn urgent_credit(window: u64) -> u64 {
+    URGENT_CREDIT.min(window / URGENT_PART)
 }
 
 /// The streams of one class that could send now.

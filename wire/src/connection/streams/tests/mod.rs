@@ -400,6 +400,34 @@ fn higher_classes_go_first() {
     assert_eq!(datagram(&mut a, 30), (vec![], vec![]), "the end of a file would fit");
 }
 
+/// [W-89] [W-95] Files that nobody reads use up the window of the connection. Messages go on, as many
+/// as there are, and the files get nothing of what these give back.
+#[test]
+fn messages_pass_files_that_nobody_reads() {
+    let small = TransportConfig { connection_window: 2000, ..TransportConfig::default() };
+    for config in [TransportConfig::default(), small] {
+        let (mut a, mut b) = pair_with(&config);
+        for _ in 0..3 {
+            let file = a.open(Class::Bulk).unwrap();
+            a.write(file, &[1; 1 << 20]).unwrap();
+        }
+        exchange(&mut a, &mut b);
+        let of_files = a.sent_bytes();
+        assert!(of_files > b.window.size * 3 / 4);
+        let chat = a.open(Class::Chat).unwrap();
+        let (mut wrote, mut got) = (0, 0);
+        for _ in 0..2000 {
+            wrote += a.write(chat, &[2; 100]).unwrap();
+            exchange(&mut a, &mut b);
+            got += read(&mut b, chat).0.len();
+        }
+        exchange(&mut a, &mut b);
+        got += read(&mut b, chat).0.len();
+        assert_eq!((wrote, got), (200_000, 200_000));
+        assert_eq!(a.sent_bytes(), of_files + 200_000);
+    }
+}
+
 /// [W-96]
 #[test]
 fn streams_of_a_class_share_evenly() {
