@@ -121,6 +121,8 @@ pub enum Command {
     },
     /// Messages that wait.
     Outbox,
+    /// `/net`
+    Net,
     /// Show a fingerprint: a user's, or one's own and the server's.
     Fingerprint {
         /// Whose.
@@ -333,6 +335,7 @@ fn arguments_of(
         Verb::Blocked => words.none(Command::Blocked)?,
         Verb::Files => words.none(Command::Files)?,
         Verb::Outbox => words.none(Command::Outbox)?,
+        Verb::Net => words.none(Command::Net)?,
         Verb::Reconnect => words.none(Command::Reconnect)?,
         Verb::Quit => words.none(Command::Quit)?,
     };

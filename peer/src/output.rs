@@ -146,6 +146,11 @@ pub enum Output {
         /// Oldest first.
         messages: Vec<OutboxLine>,
     },
+    /// Answer to `/net`.
+    Net {
+        /// The server first, then users by name.
+        connections: Vec<ConnectionLine>,
+    },
     /// Answer to `/fingerprint`.
     Fingerprint {
         /// Whose: a user, or `server`.
@@ -263,4 +268,27 @@ pub struct OutboxLine {
     pub at: u64,
     /// The text.
     pub text: String,
+}
+
+/// One connection, in figures of the transport.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionLine {
+    /// The user at the other end; `None` is the server.
+    pub user: Option<String>,
+    /// The address that datagrams go to.
+    pub address: String,
+    /// Smoothed round trip in milliseconds, once measured.
+    pub rtt_ms: Option<u64>,
+    /// Bytes that may be in flight (the congestion window).
+    pub window: u64,
+    /// Bytes a second that the path delivered, as last measured.
+    pub rate: u64,
+    /// Datagrams sent.
+    pub datagrams_sent: u64,
+    /// Those of them that were lost.
+    pub datagrams_lost: u64,
+    /// Bytes of messages and files sent for the first time.
+    pub bytes_sent: u64,
+    /// Bytes of them sent again.
+    pub bytes_sent_again: u64,
 }

@@ -32,6 +32,7 @@ impl App {
             Command::Logout => self.log_out(now),
             Command::Quit => self.quit(now),
             Command::Reconnect => self.reconnect(now),
+            Command::Net => self.show_connections(),
             Command::Help { topic } => self.help(topic.as_deref()),
             command @ (Command::Who { .. }
             | Command::Seen { .. }
@@ -108,6 +109,7 @@ impl App {
             | Command::Logout
             | Command::Quit
             | Command::Reconnect
+            | Command::Net
             | Command::Help { .. } => {}
         }
     }
@@ -148,6 +150,7 @@ impl App {
             | Command::Fingerprint { .. }
             | Command::Trust { .. }
             | Command::Reconnect
+            | Command::Net
             | Command::Help { .. }
             | Command::Quit => {}
         }

@@ -29,7 +29,7 @@ use super::backoff::Backoff;
 use super::contacts::{Suspects, Verdict};
 use super::requests::Asked;
 use super::streams::{Incoming, Outgoing, StreamError};
-use crate::output::Output;
+use crate::output::{ConnectionLine, Output};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -550,20 +550,54 @@ impl App {
     }
 
     pub(super) fn tell_link(&mut self, user: &Name, state: &'static str) {
-        let handle = self.links.up(user).map(|up| up.handle);
-        let endpoint = self.endpoint.as_ref();
-        let address = handle.and_then(|handle| endpoint?.remote_address(handle));
-        let stats = handle.and_then(|handle| endpoint?.stats(handle));
-        // Before the first measurement, the transport says what it assumes.
-        let assumed = self.settings.transport.initial_rtt;
-        let measured = stats.filter(|stats| stats.smoothed_rtt != assumed);
-        let rtt = measured.map(|stats| stats.smoothed_rtt.as_millis());
+        let up = self.links.up(user).map(|up| up.handle);
+        let line = up.and_then(|handle| self.connection_line(Some(user), handle));
+        let (address, rtt_ms) = line.map(|line| (line.address, line.rtt_ms)).unzip();
         self.tell(Output::Link {
             user: user.to_string(),
             state,
-            address: address.map(|address| address.to_string()),
-            rtt_ms: rtt.and_then(|ms| u64::try_from(ms).ok()),
+            address,
+            rtt_ms: rtt_ms.flatten(),
         });
+    }
+
+    /// `/net`.
+    pub(super) fn show_connections(&mut self) {
+        let server = self.server.handle().map(|handle| (None, handle));
+        let users = self
+            .links
+            .users
+            .iter()
+            .filter_map(|(user, link)| link.up.as_ref().map(|up| (Some(user), up.handle)));
+        let connections = server
+            .into_iter()
+            .chain(users)
+            .filter_map(|(user, handle)| self.connection_line(user, handle))
+            .collect();
+        self.tell(Output::Net { connections });
+    }
+
+    fn connection_line(
+        &self,
+        user: Option<&Name>,
+        handle: ConnectionHandle,
+    ) -> Option<ConnectionLine> {
+        let endpoint = self.endpoint.as_ref()?;
+        let stats = endpoint.stats(handle)?;
+        // Before the first measurement, the transport says what it assumes.
+        let is_measured = stats.smoothed_rtt != self.settings.transport.initial_rtt;
+        let rtt_ms = u64::try_from(stats.smoothed_rtt.as_millis()).ok();
+        Some(ConnectionLine {
+            user: user.map(Name::to_string),
+            address: endpoint.remote_address(handle)?.to_string(),
+            rtt_ms: rtt_ms.filter(|_| is_measured),
+            window: stats.congestion_window,
+            rate: stats.delivery_rate,
+            datagrams_sent: stats.datagrams_sent,
+            datagrams_lost: stats.datagrams_lost,
+            bytes_sent: stats.stream_bytes_sent,
+            bytes_sent_again: stats.retransmitted_bytes,
+        })
     }
 }
 

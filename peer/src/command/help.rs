@@ -33,6 +33,7 @@ pub(super) enum Verb {
     History,
     Search,
     Outbox,
+    Net,
     Fingerprint,
     Trust,
     Reconnect,
@@ -268,6 +269,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "Messages that wait for the other side",
         example: "/outbox",
         details: "",
+    },
+    Entry {
+        verb: Verb::Net,
+        name: "net",
+        aliases: &[],
+        arguments: "",
+        summary: "The connections: address, round trip, what was lost and sent again",
+        example: "/net",
+        details: "The server first, then everybody you are directly connected to.",
     },
     Entry {
         verb: Verb::Fingerprint,

@@ -61,6 +61,7 @@ enum Request {
     History { with: Option<String>, limit: Option<u32> },
     Search { text: String },
     Outbox {},
+    Net {},
     Fingerprint { user: Option<String> },
     Trust { user: String },
     Reconnect {},
@@ -113,6 +114,7 @@ fn command(request: Request) -> Command {
         }
         Request::Search { text } => Command::Search { text },
         Request::Outbox {} => Command::Outbox,
+        Request::Net {} => Command::Net,
         Request::Fingerprint { user } => Command::Fingerprint { user },
         Request::Trust { user } => Command::Trust { user },
         Request::Reconnect {} => Command::Reconnect,

@@ -178,6 +178,7 @@ impl OneShot {
             | Output::Link { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Net { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }
             | Output::Info { .. } => Vec::new(),

@@ -12,7 +12,9 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::{Line, units};
-use crate::output::{FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine};
+use crate::output::{
+    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
+};
 use crate::work::Direction;
 
 /// Begins a line that belongs to the one above.
@@ -140,6 +142,7 @@ impl Plain {
             },
             Output::History { lines, .. } => self.history(lines),
             Output::Outbox { messages } => self.outbox(messages),
+            Output::Net { connections } => net(connections),
             Output::Fingerprint { of, fingerprint } => {
                 vec![format!("* fingerprint of {}: {}", short(of), short(fingerprint))]
             }
@@ -330,6 +333,27 @@ impl Plain {
     fn time(&self, ms: u64) -> String {
         (self.style.local_time)(ms)
     }
+}
+
+/// The connections: where to, how far, and what the link costs.
+fn net(connections: &[ConnectionLine]) -> Vec<String> {
+    if connections.is_empty() {
+        return vec!["* no connection".to_owned()];
+    }
+    let line = |it: &ConnectionLine| {
+        let user = it.user.as_deref().map_or_else(|| "server".to_owned(), short);
+        let rtt = it.rtt_ms.map_or_else(String::new, |ms| format!(" {ms} ms,"));
+        format!(
+            "* {user} at {}:{rtt} {} sent, {} again, {} of {} datagrams lost, window {}",
+            short(&it.address),
+            units::bytes(it.bytes_sent),
+            units::bytes(it.bytes_sent_again),
+            it.datagrams_lost,
+            it.datagrams_sent,
+            units::bytes(it.window),
+        )
+    };
+    connections.iter().map(line).collect()
 }
 
 fn ready(user: Option<&str>, server: &str) -> String {

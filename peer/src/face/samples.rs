@@ -1,6 +1,8 @@
 //! One of every [`Output`], for the tests of the faces and of their documentation.
 
-use crate::output::{FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine};
+use crate::output::{
+    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
+};
 use crate::work::Direction;
 
 const PRINT: &str = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
@@ -101,6 +103,19 @@ fn answers(foreign: &str) -> Vec<Output> {
         Output::Help { text: text() },
         Output::Info { text: text() },
         Output::Error { text: text() },
+        Output::Net {
+            connections: vec![ConnectionLine {
+                user: Some(bob()),
+                address: "192.0.2.7:6000".to_owned(),
+                rtt_ms: Some(23),
+                window: 64_000,
+                rate: 8_100_000,
+                datagrams_sent: 1000,
+                datagrams_lost: 21,
+                bytes_sent: 1_200_000,
+                bytes_sent_again: 24_000,
+            }],
+        },
     ]
 }
 
@@ -130,6 +145,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Help { .. } => 19,
         Output::Info { .. } => 20,
         Output::Error { .. } => 21,
+        Output::Net { .. } => 22,
     }
 }
 
@@ -138,5 +154,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 22);
+    assert_eq!(outputs("x").len(), 23);
 }

@@ -216,6 +216,7 @@ impl Desk {
             | Output::Files { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }
@@ -445,6 +446,7 @@ impl Desk {
             | Command::History { .. }
             | Command::Search { .. }
             | Command::Outbox
+            | Command::Net
             | Command::Fingerprint { .. }
             | Command::Trust { .. }
             | Command::Reconnect
@@ -493,6 +495,7 @@ impl Desk {
             | Output::Files { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }

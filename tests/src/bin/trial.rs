@@ -351,11 +351,18 @@ impl Place {
         let goodput = size as f64 * 8.0 / took / 1e6;
         let share = rate.map_or("-".to_owned(), |rate| format!("{:.0} %", goodput / rate * 100.0));
         let overhead = (device_bytes("IN_A")? - sent_before) as f64 / size as f64 - 1.0;
+        alice.type_line("/net");
+        let net = alice.await_event("net", |_| true);
+        let lines = net["connections"].as_array().expect("a list");
+        let link = lines.iter().find(|line| line["user"] == "bob").expect("still connected");
+        let count = |key: &str| link[key].as_u64().expect("a number") as f64;
+        let again = count("bytes_sent_again") / count("bytes_sent");
         latencies.sort_unstable();
         let rank =
             |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or(0);
         println!(
-            "| {name} | {goodput:.2} | {share} | {:.1} % | {} / {} | {} | yes |",
+            "| {name} | {goodput:.2} | {share} | {:.1} % | {:.1} % | {} / {} | {} | yes |",
+            again * 100.0,
             overhead * 100.0,
             rank(50),
             rank(99),

@@ -57,6 +57,33 @@ fn exactly_once_and_in_order_over_loss_and_restarts() {
 }
 
 #[test]
+fn connections_are_told_with_what_was_lost() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob hello");
+    world.run_ms(1000);
+    world.lose_every = 3;
+    for n in 0..50 {
+        world.line(0, &format!("@bob {n}"));
+    }
+    world.run_ms(10_000);
+    assert_eq!(world.texts(1).len(), 51);
+    world.seen(0);
+    world.line(0, "/net");
+    let seen = world.seen(0);
+    let [Output::Net { connections }] = &seen[..] else { panic!("{seen:?}") };
+    let [server, bob] = &connections[..] else { panic!("{connections:?}") };
+    assert_eq!((server.user.as_deref(), bob.user.as_deref()), (None, Some("bob")));
+    assert_eq!(server.address, server_address().to_string());
+    assert!(bob.rtt_ms.is_some() && bob.bytes_sent > 50 && bob.datagrams_sent > 0);
+    assert!(bob.datagrams_lost > 0 && bob.bytes_sent_again > 0, "{bob:?}");
+    world.line(0, "/logout");
+    world.run_ms(1000);
+    world.seen(0);
+    world.line(0, "/net");
+    assert!(matches!(&world.seen(0)[..], [Output::Net { connections }] if connections.is_empty()));
+}
+
+#[test]
 fn who_is_away_gets_it_later() {
     let mut world = World::logged_in(2);
     world.line(0, "@bob first");

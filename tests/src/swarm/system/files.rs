@@ -87,6 +87,7 @@ impl Files {
             | Output::Link { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }

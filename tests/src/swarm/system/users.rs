@@ -169,6 +169,7 @@ impl User {
             | Output::Files { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }
