@@ -3,7 +3,7 @@
 //! checks.
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -113,7 +113,6 @@ fn hand_over(alice: &mut Process, bob: &mut Process, path: &Path) -> io::Result<
         event["state"] == "complete" && event["id"] == offer["id"]
     });
     show_progress(&done);
-    println!();
     let sent = hash_file(path)?;
     let arrived = hash_file(Path::new(done["path"].as_str().expect("a finished file has a path")))?;
     assert_eq!(sent, arrived, "the file arrived changed");
@@ -121,16 +120,25 @@ fn hand_over(alice: &mut Process, bob: &mut Process, path: &Path) -> io::Result<
     Ok(())
 }
 
+/// Overwrites itself on a terminal; elsewhere only the end is told.
 fn show_progress(event: &Value) {
+    let is_over = event["state"] == "complete";
+    if !is_over && !io::stdout().is_terminal() {
+        return;
+    }
     let (done, size) = (event["done"].as_u64().unwrap_or(0), event["size"].as_u64().unwrap_or(1));
     let eta = event["eta"].as_u64().map_or(String::new(), |eta| format!(", {eta} s left"));
-    let rate = event["rate"].as_u64().unwrap_or(0) as f64 / 1e6;
+    let rate = match event["rate"].as_u64().unwrap_or(0) {
+        0 => String::new(),
+        rate => format!(" {:.2} MB/s", rate as f64 / 1e6),
+    };
     let filled = usize::try_from(done * 30 / size.max(1)).unwrap_or(30);
-    print!(
-        "\r    [{:<30}] {:>3}% {rate:.2} MB/s{eta}      ",
-        "#".repeat(filled),
-        done * 100 / size.max(1)
-    );
+    let percent = done * 100 / size.max(1);
+    let start = if io::stdout().is_terminal() { "\r" } else { "" };
+    print!("{start}    [{:<30}] {percent:>3}%{rate}{eta}      ", "#".repeat(filled));
+    if is_over {
+        println!();
+    }
     let _ = io::stdout().flush();
 }
 
