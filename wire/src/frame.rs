@@ -1,7 +1,7 @@
 //! Frames: what the plaintext of a DATA datagram is made of (PROTOCOL.md, "Frames").
 //!
 //! Parsing borrows from the datagram. Every frame has one encoding; bytes that are no frame, an
-//! unknown kind, or anything left over end the connection.
+//! unknown kind, or anything left over end the connection [W-49].
 
 use crate::codec::{DecodeError, Reader, VARINT_MAX, put_varint, varint_len};
 use crate::error::ProtocolError;
@@ -332,6 +332,7 @@ mod tests {
         }
     }
 
+    /// [W-49]
     #[test]
     fn what_cannot_be_is_refused() {
         let parse = |bytes: &[u8]| Frame::parse(&mut Reader::new(bytes)).unwrap_err();

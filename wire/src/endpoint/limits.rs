@@ -1,5 +1,5 @@
 //! Limits on what strangers can make this endpoint do. All of fixed size: nothing here grows
-//! with the number of senders (PROTOCOL.md, "Limits").
+//! with the number of senders (PROTOCOL.md, "Answering strangers").
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! The ways to an introduced peer, and when each is probed (PROTOCOL.md, "Probing").
+//! The ways to an introduced peer, and when each is probed (PROTOCOL.md, "Calls").
 
 use std::net::SocketAddr;
 

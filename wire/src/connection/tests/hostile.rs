@@ -48,7 +48,7 @@ fn repeated_and_old_acknowledgements_do_nothing() {
     pair.transfer(50_000, secs(2));
 }
 
-/// A05 A06
+/// A05 A06 [W-49]
 #[test]
 fn unknown_frames_garbage_and_emptiness_end_it_politely() {
     for payload in [&[0x7f][..], &[], &[0x02], &[0x01, 0x0e]] {
