@@ -219,8 +219,7 @@ fn chat_overtakes_a_file() {
     }
 }
 
-/// [W-53] A receiver of a file sends far fewer packets than it gets; [W-54] its ranges do not
-/// pile up although numbers are left out now and then.
+/// [W-53] A receiver of a file sends far fewer packets than it gets.
 #[test]
 fn acknowledgements_are_few() {
     let mut pair = Pair::new(Link::clean(ms(5)));

@@ -52,14 +52,18 @@ fn a_call_takes_two_and_a_half_round_trips_of_a_clear_path() {
     world.begin_both();
     let took = world.run_until(Duration::from_secs(1), World::both_connected);
     assert_eq!(took, Some(Duration::from_millis(75)), "PROBE, ACK, INIT, RESP, DATA");
-    for host in [CALLER, CALLEE] {
-        let expected = Event::Connected {
-            address: address(1 - host),
-            remote_static: Some(key(1 - host).public()),
-            handshake_hash: [0; 32],
+    let told = |host: usize| {
+        let Event::Connected { address, remote_static, handshake_hash } =
+            &world.hosts[host].events[0].1
+        else {
+            panic!("{:?}", world.hosts[host].events);
         };
-        let told = &world.hosts[host].events[0].1;
-        assert_eq!(std::mem::discriminant(told), std::mem::discriminant(&expected));
+        (*address, *remote_static, *handshake_hash)
+    };
+    for host in [CALLER, CALLEE] {
+        let (from, shown, hash) = told(host);
+        assert_eq!((from, shown), (address(1 - host), Some(key(1 - host).public())));
+        assert_eq!(hash, told(1 - host).2, "both can bind secrets to the same handshake");
         assert_eq!(world.connections(host), 1);
     }
     assert_eq!(world.sent_by(CALLER, INIT_PEER)[0].bytes.len(), 1196);
