@@ -22,7 +22,7 @@ const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// The same until the first acknowledgement: the initiator's first packet completes the
 /// handshake, and is repeated as quickly as its other messages.
 const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
-/// How often, before the other side counts as gone.
+/// How often, before that is thought too much for the path.
 const UNANSWERED_PROBES: u32 = 20;
 /// Losses over so many probe time-outs without any success are persistent congestion (RFC 9002
 /// section 7.6.1).
@@ -71,6 +71,8 @@ pub(crate) struct Recovery {
     lost: LostPackets,
     detector: LossDetector,
     rtt: Rtt,
+    /// Since when the round trip of this path has been measured, not assumed.
+    measured_since: Option<Instant>,
     controller: Box<dyn Controller>,
     pacer: Pacer,
     sampler: RateSampler,
@@ -129,6 +131,7 @@ impl Recovery {
             sent: SentPackets::default(),
             lost: LostPackets::default(),
             detector: LossDetector::new(),
+            measured_since: handshake_rtt.map(|_| now),
             rtt,
             controller: Box::new(Cubic::new(datagram)),
             pacer: Pacer::new(now, datagram, initial_window(datagram)),
@@ -355,6 +358,7 @@ impl Recovery {
         let sample = now - newest.at;
         let delay = Duration::from_micros(ack.delay).min(self.ack_delay);
         self.rtt.on_sample(sample, delay);
+        self.measured_since.get_or_insert(now);
         Some(sample)
     }
 
@@ -410,15 +414,14 @@ impl Recovery {
     }
 
     /// Whether neighbours among the lost packets were sent so far apart that the path must have
-    /// been dead in between [W-60].
+    /// been dead in between [W-60]. What was sent before the round trip was known does not count
+    /// (RFC 9002 section 7.6.2): it was repeated faster than the path may be.
     fn is_persistent(&self, lost: &[(usize, SentPacket)]) -> bool {
-        if !self.rtt.is_measured() {
-            return false;
-        }
+        let Some(measured_since) = self.measured_since else { return false };
         let period = self.probe_timeout() * PERSISTENT_PERIODS;
         let mut first: Option<(usize, Instant)> = None;
         for &(position, ref packet) in lost {
-            if packet.path != self.path {
+            if packet.path != self.path || packet.at < measured_since {
                 continue;
             }
             first = match first {
@@ -502,6 +505,7 @@ impl Recovery {
                 }
             }
         }
+        self.measured_since = self.rtt.is_measured().then_some(now);
         self.path += 1;
         self.path_in_flight = 0;
         self.episode = Episode { id: self.episode.id + 1, ..Episode::default() };

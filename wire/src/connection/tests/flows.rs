@@ -171,6 +171,23 @@ fn an_outage_is_persistent_congestion_and_heals() {
     pair.settle();
 }
 
+/// [W-60] An outage before the first round trip was measured says nothing: the first packets are
+/// repeated faster than a path may be long.
+#[test]
+fn an_outage_at_the_beginning_is_no_persistent_congestion() {
+    let mut pair = Pair::new(hundred_megabit());
+    let id = pair.send_file(A, Class::Bulk, MIB);
+    pair.link.loss = 100;
+    pair.run_for(secs(3));
+    pair.link.loss = 0;
+    let mut least = u64::MAX;
+    while !pair.apps[B].ended.contains(&id) {
+        assert!(pair.step(pair.now + secs(20)));
+        least = least.min(pair.sides[A].stats().congestion_window);
+    }
+    assert_eq!(least, 12_000 * 7 / 10, "one reduction of ten datagrams");
+}
+
 /// E09: five seconds dark, two seconds light.
 #[test]
 fn a_path_that_comes_and_goes_is_used_while_it_is_there() {
