@@ -1,14 +1,16 @@
 //! Seeing each other, hiding, being introduced.
 
-use rendezvous::{Policy, Rate};
-use wire::app::name::Name;
+use std::collections::BTreeSet;
+
+use rendezvous::{NewAccount, Policy, Rate, StoreOutcome, StoreRequest};
+use wire::app::name::{MAX_CHARS, Name};
 use wire::app::server::{
-    Introduction, MAX_PRESENCE, Notice, Presence, Refusal, Request, Response, close,
+    Introduction, MAX_BLOCKED, MAX_PRESENCE, Notice, Presence, Refusal, Request, Response, close,
 };
 use wire::time::Duration;
 use wire::{CloseReason, ConnectionError, Identify};
 
-use crate::world::{EPOCH, World, name};
+use crate::world::{CHEAP, EPOCH, World, name};
 
 /// Presence changes that a client was told since it was last asked.
 fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
@@ -311,4 +313,37 @@ fn many_people_are_shown_in_pieces() {
     assert_eq!(snapshot(&mut world, last), expected);
     let pieces = world.at(last).notices.len();
     assert_eq!(pieces, 2);
+}
+
+/// Names of the greatest length, as many as one may block: the answer still is a message.
+#[test]
+fn the_longest_block_list_can_be_asked_for() {
+    let mut world = World::new(Policy::default());
+    let alice = world.registered(1, "alice");
+    let long = |last| -> String {
+        std::iter::repeat_n('\u{2b740}', MAX_CHARS - 1).chain([last]).collect()
+    };
+    let mut skeletons = BTreeSet::new();
+    let names: Vec<Name> = ('\u{20000}'..'\u{21000}')
+        .map(|last| name(&long(last)))
+        .filter(|name| skeletons.insert(name.skeleton()))
+        .take(MAX_BLOCKED)
+        .collect();
+    assert!(names.iter().all(|name| name.as_str().len() == 4 * MAX_CHARS));
+    let mut requests = Vec::new();
+    for target in &names {
+        requests.push(StoreRequest::CreateAccount(Box::new(NewAccount {
+            name: target.clone(),
+            record: vec![0; 192],
+            stretch: CHEAP,
+            identity: None,
+            now: EPOCH,
+        })));
+        let (by, target) = (name("alice"), target.clone());
+        requests.push(StoreRequest::Block { by, target, online: Vec::new(), now: EPOCH });
+    }
+    let outcomes = world.store.execute(&requests);
+    assert!(outcomes.iter().all(|outcome| *outcome == StoreOutcome::Done), "{outcomes:?}");
+    world.resume(alice, "alice");
+    assert_eq!(world.ask(alice, Request::Blocked), Response::Blocked(names));
 }
