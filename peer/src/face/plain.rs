@@ -226,9 +226,13 @@ impl Plain {
             let name = short(&user.user);
             match (user.online, user.since) {
                 (true, 0) => format!("* {name}: online"),
-                (true, since) => format!("* {name}: online since {}", self.time(since * 1000)),
+                (true, since) => {
+                    format!("* {name}: online since {}", self.time(since.saturating_mul(1000)))
+                }
                 (false, 0) => format!("* {name}: offline"),
-                (false, since) => format!("* {name}: last seen {}", self.time(since * 1000)),
+                (false, since) => {
+                    format!("* {name}: last seen {}", self.time(since.saturating_mul(1000)))
+                }
             }
         };
         users.iter().map(line).collect()

@@ -199,3 +199,13 @@ fn a_late_message_and_a_gap_are_marked() {
     let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
     assert_eq!(shown(&output), expected);
 }
+
+/// Security acceptance J08: what a server says of times is no reason to end.
+#[test]
+fn any_time_of_a_server_can_be_shown() {
+    for online in [true, false] {
+        let users = vec![UserLine { user: "bob".into(), online, since: u64::MAX }];
+        let output = Output::Users { query: "who".into(), users };
+        assert!(shown(&output).ends_with(&format!(" T{}", u64::MAX)));
+    }
+}
