@@ -10,8 +10,8 @@ use super::{Context, Ending, Transfers, code};
 use crate::output::Output;
 use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState};
 
-/// Most offers of one user, and of all, that may wait for an answer. Those beyond are passed
-/// over; the sender repeats them on the next link.
+/// Most offers of one user, and of all, that may wait for an answer or for the database. Those
+/// beyond are passed over; the sender repeats them on the next link.
 const MAX_OFFERS_OF_USER: usize = 100;
 const MAX_OFFERS: usize = 1000;
 /// Most files that are fetched at once; others wait for their turn.
@@ -78,10 +78,13 @@ impl Transfers {
         }
     }
 
+    /// What the database has yet to keep counts too: else offers that are taken back at once
+    /// would pile up before it.
     fn has_too_many_offers(&self, user: &Name) -> bool {
         let offers = || {
-            self.table.iter().map(|transfer| &transfer.record).filter(|record| {
-                record.state == TransferState::Offered && record.direction == Direction::Receiving
+            self.table.iter().filter(|transfer| {
+                transfer.record.direction == Direction::Receiving
+                    && (transfer.record.state == TransferState::Offered || transfer.saving > 0)
             })
         };
         offers().count() >= MAX_OFFERS

@@ -79,6 +79,25 @@ fn offers_that_come_and_go_leave_a_bounded_list() {
     assert!(world.sides[BOB].stored(BOB).len() <= 201);
 }
 
+/// The same faster than the database keeps up with.
+#[test]
+fn offers_that_come_and_go_do_not_pile_up_before_the_database() {
+    let mut world = World::new();
+    let alice = user(ALICE);
+    for number in 0..1000 {
+        let offer = offer(number, 1);
+        let cancel = Control::Cancel(offer.id, CancelReason::User);
+        for control in [Control::Offer(offer), cancel] {
+            world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, control));
+        }
+    }
+    assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 100);
+    world.settle();
+    say(&mut world, BOB, Control::Offer(offer(2000, 1)));
+    let line = world.sides[BOB].transfers.list(world.now).pop().unwrap();
+    assert_eq!((line.name.as_str(), line.state), ("2000", "offered"));
+}
+
 #[test]
 fn a_repeated_offer_changes_nothing() {
     let mut world = World::new();
