@@ -421,6 +421,7 @@ impl Node for App {
             endpoint.handle_timeout(now);
         }
         self.server_timeout(now);
+        self.roster_timeout(now);
         self.links_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
@@ -462,6 +463,7 @@ impl Node for App {
         [
             self.endpoint.as_ref().and_then(Endpoint::poll_timeout),
             self.server.deadline(),
+            self.roster.deadline(),
             self.links.deadline(),
             self.transfers.poll_timeout(),
             quit,

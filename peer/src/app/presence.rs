@@ -1,12 +1,17 @@
 //! Who is online, as the server tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use wire::Deadline;
 use wire::app::name::Name;
 use wire::app::server::Presence;
+use wire::time::{Duration, Instant};
 
 /// Most users kept: a server that names more is not believed to the end.
 const MAX_USERS: usize = 100_000;
+/// Who is missing from the snapshot of a new session is told to be gone after this long: when the
+/// server itself was away, others may only be slower to come back.
+const HOLD: Duration = Duration::from_secs(10);
 
 /// Users that are online and may be seen, and since when.
 #[derive(Debug, Default)]
@@ -14,6 +19,10 @@ pub(super) struct Roster {
     online: BTreeMap<Name, u64>,
     /// A snapshot that is still arriving.
     arriving: Option<BTreeMap<Name, u64>>,
+    /// Who was online before this session and has not come back, and when that becomes news.
+    missing: BTreeMap<Name, Instant>,
+    /// The same, the earliest first.
+    due: BTreeSet<(Instant, Name)>,
     /// Whether a snapshot was ever complete: before that, everyone is news to nobody.
     complete: bool,
 }
@@ -24,8 +33,8 @@ impl Roster {
         self.arriving = Some(BTreeMap::new());
     }
 
-    /// The next piece of a snapshot. With the last, gives who came and who left meanwhile.
-    pub(super) fn snapshot(&mut self, users: Vec<Presence>, last: bool) -> Vec<(Name, bool)> {
+    /// The next piece of a snapshot. With the last, gives who came meanwhile.
+    pub(super) fn snapshot(&mut self, now: Instant, users: Vec<Presence>, last: bool) -> Vec<Name> {
         let arriving = self.arriving.get_or_insert_default();
         for user in users.into_iter().filter(|user| user.online) {
             if arriving.len() < MAX_USERS {
@@ -35,16 +44,41 @@ impl Roster {
         if !last {
             return Vec::new();
         }
-        let now = self.arriving.take().unwrap_or_default();
-        let before = core::mem::replace(&mut self.online, now);
+        let arrived = self.arriving.take().unwrap_or_default();
+        let before = core::mem::replace(&mut self.online, arrived);
         if !core::mem::replace(&mut self.complete, true) {
             return Vec::new();
         }
-        let left = before.keys().filter(|name| !self.online.contains_key(*name));
+        for name in before.keys().filter(|name| !self.online.contains_key(*name)) {
+            if self.missing.len() < MAX_USERS {
+                self.missing.insert(name.clone(), now + HOLD);
+                self.due.insert((now + HOLD, name.clone()));
+            }
+        }
         let came = self.online.keys().filter(|name| !before.contains_key(*name));
-        left.map(|name| (name.clone(), false))
-            .chain(came.map(|name| (name.clone(), true)))
-            .collect()
+        let mut came: Vec<Name> = came.cloned().collect();
+        came.retain(|name| !self.misses_no_longer(name));
+        came
+    }
+
+    /// Whether this user was missing.
+    fn misses_no_longer(&mut self, name: &Name) -> bool {
+        let Some(until) = self.missing.remove(name) else { return false };
+        self.due.remove(&(until, name.clone()))
+    }
+
+    /// Somebody who was missing and has not come back.
+    pub(super) fn poll_gone(&mut self, now: Instant) -> Option<Name> {
+        self.due.first().filter(|(until, _)| *until <= now)?;
+        let (_, name) = self.due.pop_first()?;
+        self.missing.remove(&name);
+        Some(name)
+    }
+
+    /// When [`poll_gone`](Self::poll_gone) next gives somebody.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let (at, _) = self.due.first()?;
+        Some(Deadline { at: *at, timer: "presence" })
     }
 
     /// One user came or left; says whether that is news.
@@ -58,11 +92,12 @@ impl Roster {
             }
             return false;
         }
+        let was_missing = self.misses_no_longer(&name);
         if !online {
-            return self.online.remove(&name).is_some();
+            return self.online.remove(&name).is_some() || was_missing;
         }
         let room = self.online.len() < MAX_USERS || self.online.contains_key(&name);
-        room && self.online.insert(name, since).is_none()
+        room && self.online.insert(name, since).is_none() && !was_missing
     }
 
     /// Whether this user is online.
@@ -80,6 +115,10 @@ impl Roster {
 mod tests {
     use super::*;
 
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
     fn user(name: &str, online: bool) -> Presence {
         Presence { name: Name::new(name).unwrap(), online, since: 7 }
     }
@@ -87,10 +126,11 @@ mod tests {
     #[test]
     fn after_a_reconnection_only_changes_are_news() {
         let mut roster = Roster::default();
+        let name = |name: &str| Name::new(name).unwrap();
         roster.begin();
-        assert!(roster.snapshot(vec![user("bob", true)], false).is_empty());
-        assert!(!roster.is_online(&Name::new("bob").unwrap()), "not complete yet");
-        let first = roster.snapshot(vec![user("carol", true)], true);
+        assert!(roster.snapshot(at(0), vec![user("bob", true)], false).is_empty());
+        assert!(!roster.is_online(&name("bob")), "not complete yet");
+        let first = roster.snapshot(at(0), vec![user("carol", true)], true);
         assert!(first.is_empty(), "the first is no news");
         assert!(roster.change(user("dave", true)));
         assert!(!roster.change(user("dave", true)), "told before");
@@ -98,9 +138,33 @@ mod tests {
 
         roster.begin();
         assert!(!roster.change(user("erin", true)), "part of the snapshot");
-        let news = roster.snapshot(vec![user("carol", true)], true);
-        let name = |name: &str| Name::new(name).unwrap();
-        assert_eq!(news, [(name("bob"), false), (name("erin"), true)]);
+        let news = roster.snapshot(at(5), vec![user("carol", true)], true);
+        assert_eq!(news, [name("erin")]);
+        assert!(!roster.is_online(&name("bob")));
+        assert_eq!(roster.poll_gone(at(14)), None);
+        assert_eq!(roster.deadline().map(|deadline| deadline.at), Some(at(15)));
+        assert_eq!(roster.poll_gone(at(15)), Some(name("bob")));
+        assert_eq!((roster.poll_gone(at(99)), roster.deadline()), (None, None));
+    }
+
+    /// The server was started anew, and everybody comes back to it one after the other.
+    #[test]
+    fn an_absence_of_the_server_is_no_absence_of_the_others() {
+        let mut roster = Roster::default();
+        roster.begin();
+        let all = ["bob", "carol", "dave"].map(|name| user(name, true));
+        roster.snapshot(at(0), all.to_vec(), true);
+        roster.begin();
+        assert!(roster.snapshot(at(100), vec![user("bob", true)], true).is_empty());
+        assert!(!roster.change(user("carol", true)), "slower to come back");
+        assert!(roster.is_online(&Name::new("carol").unwrap()));
+        roster.begin();
+        assert!(roster.snapshot(at(105), all.to_vec(), true).is_empty(), "away once more");
+        assert_eq!(roster.poll_gone(at(999)), None);
+        roster.begin();
+        roster.snapshot(at(1000), Vec::new(), true);
+        assert!(roster.change(user("dave", false)), "known now to be gone");
+        assert!(roster.change(user("dave", true)));
     }
 
     #[test]

@@ -247,8 +247,8 @@ impl App {
         }
         match notice {
             Notice::PresenceSnapshot { users, last } => {
-                for (name, online) in self.roster.snapshot(users, last) {
-                    self.tell_presence(&name, online);
+                for name in self.roster.snapshot(now, users, last) {
+                    self.tell_presence(&name, true);
                 }
                 if last {
                     self.links.want_check();
@@ -265,6 +265,13 @@ impl App {
             }
             Notice::Introduction(introduction) => self.on_introduction(now, introduction),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
+        }
+    }
+
+    /// Tells of those who are gone for certain now.
+    pub(super) fn roster_timeout(&mut self, now: Instant) {
+        while let Some(name) = self.roster.poll_gone(now) {
+            self.tell_presence(&name, false);
         }
     }
 
