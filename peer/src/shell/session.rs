@@ -65,6 +65,8 @@ pub(super) struct Session {
     screen: Screen,
     keyboard: Keyboard,
     names: Names,
+    /// Whether users came or went since the names were last told to the editor.
+    has_new_names: bool,
     look_around: Instant,
 }
 
@@ -105,6 +107,7 @@ impl Session {
             keyboard: Keyboard::start(editor, screen.clone(), mailbox)?,
             screen,
             names,
+            has_new_names: false,
         })
     }
 
@@ -223,19 +226,22 @@ impl Session {
                 self.resolver.ask();
             }
             if is_quiet {
-                return Ok(());
+                break;
             }
         }
-    }
-
-    fn on_output(&mut self, now: Instant, output: &Output) -> io::Result<()> {
-        if matches!(
-            output,
-            Output::Presence { .. } | Output::LoggedIn { .. } | Output::Users { .. }
-        ) {
+        // Once for all of them: after the server was away, thousands may come and go at once.
+        if std::mem::take(&mut self.has_new_names) {
             let users = self.app.known_users();
             *self.names.lock().unwrap_or_else(PoisonError::into_inner) = users;
         }
+        Ok(())
+    }
+
+    fn on_output(&mut self, now: Instant, output: &Output) -> io::Result<()> {
+        self.has_new_names |= matches!(
+            output,
+            Output::Presence { .. } | Output::LoggedIn { .. } | Output::Users { .. }
+        );
         self.desk.set_width(terminal::width());
         if let Some(lost) = self.screen.take_lost() {
             let text = format!("{lost} lines were not written: standard output is read too slowly");
