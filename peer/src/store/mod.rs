@@ -4,12 +4,14 @@ mod messages;
 mod profile;
 mod schema;
 mod transfers;
+mod unkept;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use self::unkept::Unkept;
 use crate::private;
 use crate::work::{AccountId, StoreError, StoreReply, StoreRequest};
 
@@ -20,6 +22,7 @@ type Answer = Result<StoreReply, StoreError>;
 pub struct Database {
     connection: Connection,
     open: Option<Open>,
+    unkept: Unkept,
     /// Held locked as long as this lives: one process at a time.
     _lock: Option<File>,
 }
@@ -87,14 +90,15 @@ impl Database {
     ) -> Result<Self, StoreError> {
         schema::prepare(&mut connection)
             .map_err(|why| StoreError(format!("{}: {why}", path.display())))?;
-        Ok(Self { connection, open: None, _lock: lock })
+        Ok(Self { connection, open: None, unkept: Unkept::default(), _lock: lock })
     }
 
     /// Does these requests in order in one transaction, and when it is durable gives the answer
     /// to each. When the transaction cannot be completed, every answer says so.
     pub fn run(&mut self, requests: Vec<StoreRequest>) -> Vec<Result<StoreReply, StoreError>> {
         let count = requests.len();
-        let before = self.open.clone();
+        let before = (self.open.clone(), self.unkept.clone());
+        let incoming = unkept::incoming(&requests);
         let forgets_secrets =
             requests.iter().any(|request| matches!(request, StoreRequest::SaveAccount(None)));
         match self.transact(requests) {
@@ -105,7 +109,8 @@ impl Database {
                 answers
             }
             Err(error) => {
-                self.open = before;
+                (self.open, self.unkept) = before;
+                incoming.iter().for_each(|message| self.unkept.failed(message));
                 let error = failed(error);
                 (0..count).map(|_| Err(error.clone())).collect()
             }
@@ -119,7 +124,7 @@ impl Database {
         for request in requests {
             // One request that fails takes none of the others with it.
             let part = transaction.savepoint()?;
-            let answer = answer(&part, &mut self.open, request);
+            let answer = answer(&part, &mut self.open, &mut self.unkept, request);
             if answer.is_ok() {
                 part.commit()?;
             } else {
@@ -138,7 +143,12 @@ impl Database {
     }
 }
 
-fn answer(connection: &Connection, open: &mut Option<Open>, request: StoreRequest) -> Answer {
+fn answer(
+    connection: &Connection,
+    open: &mut Option<Open>,
+    unkept: &mut Unkept,
+    request: StoreRequest,
+) -> Answer {
     match request {
         StoreRequest::Load(account) => profile::load(connection, open, account),
         StoreRequest::SaveInstallation(installation) => {
@@ -164,7 +174,8 @@ fn answer(connection: &Connection, open: &mut Option<Open>, request: StoreReques
             messages::gave_up(connection, row(open.as_ref())?, &id, &why)
         }
         StoreRequest::Receive(incoming) => {
-            messages::receive(connection, row(open.as_ref())?, &incoming)
+            let row = row(open.as_ref())?;
+            unkept.in_order(&incoming, || messages::receive(connection, row, &incoming))
         }
         StoreRequest::History { with, limit } => {
             messages::history(connection, row(open.as_ref())?, with.as_ref(), limit)

@@ -277,6 +277,49 @@ fn equivocation_is_a_conflict() {
     assert_eq!(lines(&mut database, history), ["yes", "no"]);
 }
 
+/// What was read behind a message that could not be kept waits for it; what its sender gave up
+/// is not waited for.
+#[test]
+fn no_message_overtakes_one_that_could_not_be_kept() {
+    let mut database = fresh();
+    assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Fresh { gap: false });
+    let full = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN new.body = 'two'
+                BEGIN SELECT raise(ABORT, 'no room'); END";
+    database.connection.execute_batch(full).unwrap();
+    let batch = [incoming(2, 1, "two"), incoming(3, 2, "three")].map(StoreRequest::Receive);
+    assert!(database.run(batch.into()).iter().all(Result::is_err));
+    assert!(one(&mut database, StoreRequest::Receive(incoming(4, 3, "four"))).is_err());
+    assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Duplicate);
+    let mut other = incoming(9, 8, "of another device");
+    other.device = PublicKey([7; 32]);
+    assert_eq!(receive(&mut database, other), Receipt::Fresh { gap: true });
+
+    database.connection.execute_batch("DROP TRIGGER full").unwrap();
+    for (sequence, body) in [(2, "two"), (3, "three"), (4, "four")] {
+        let receipt = receive(&mut database, incoming(sequence, sequence - 1, body));
+        assert_eq!(receipt, Receipt::Fresh { gap: false });
+    }
+    database.connection.execute_batch(full).unwrap();
+    assert!(one(&mut database, StoreRequest::Receive(incoming(5, 4, "two"))).is_err());
+    let behind = receive(&mut database, incoming(6, 4, "six"));
+    assert_eq!(behind, Receipt::Fresh { gap: false }, "five was given up");
+    assert_eq!(receive(&mut database, incoming(7, 6, "seven")), Receipt::Fresh { gap: false });
+}
+
+/// The same when it is the whole transaction that fails.
+#[test]
+fn no_message_overtakes_a_batch_that_could_not_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(dir.path()).unwrap();
+    log_in(&mut database, "alice", 1);
+    database.connection.execute_batch("PRAGMA query_only = ON").unwrap();
+    assert!(one(&mut database, StoreRequest::Receive(incoming(1, 0, "one"))).is_err());
+    database.connection.execute_batch("PRAGMA query_only = OFF").unwrap();
+    assert!(one(&mut database, StoreRequest::Receive(incoming(2, 1, "two"))).is_err());
+    assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Fresh { gap: false });
+    assert_eq!(receive(&mut database, incoming(2, 1, "two")), Receipt::Fresh { gap: false });
+}
+
 #[test]
 fn history_gives_the_newest_lines_oldest_first() {
     let mut database = fresh();
@@ -359,7 +402,13 @@ fn a_crash_loses_only_what_was_not_answered() {
     receive(&mut database, incoming(1, 0, "answered"));
     let transaction = database.connection.transaction().unwrap();
     let open = Some(Open { account: account_id("alice"), row: Some(1) });
-    answer(&transaction, &mut open.clone(), StoreRequest::Receive(incoming(2, 1, "torn"))).unwrap();
+    answer(
+        &transaction,
+        &mut open.clone(),
+        &mut Unkept::default(),
+        StoreRequest::Receive(incoming(2, 1, "torn")),
+    )
+    .unwrap();
     // What stands on the disk at this moment is all that a killed process would leave.
     let crashed = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(dir.path()).unwrap() {
