@@ -429,23 +429,26 @@ pub enum FileRequest {
     },
 }
 
-/// How long a job may take. A shell works long ones off on a thread of their own, so that hashing
-/// one file does not stop the flow of another.
+/// How long a job may take. A shell works long ones off on threads of their own, so that hashing
+/// one file stops neither the flow nor the beginning of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Milliseconds.
     Short,
-    /// As long as reading a whole file takes.
-    Long,
+    /// As long as reading a whole file takes, for a file that is to be offered.
+    Hashing,
+    /// The same, for a file that is to be received.
+    Checking,
 }
 
 impl FileRequest {
-    /// How long this one may take. Jobs of one transfer are never under way on both threads,
+    /// How long this one may take. Jobs of one transfer are never under way on two threads,
     /// except a [`Self::Forget`], which ends a long one early.
     #[must_use]
     pub const fn pace(&self) -> Pace {
         match self {
-            Self::Hash { .. } | Self::Prepare { .. } => Pace::Long,
+            Self::Hash { .. } => Pace::Hashing,
+            Self::Prepare { .. } => Pace::Checking,
             Self::Encode { .. }
             | Self::Write { .. }
             | Self::Finish { .. }

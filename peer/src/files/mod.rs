@@ -52,7 +52,7 @@ struct State {
     /// What is being received, by transfer.
     targets: BTreeMap<TransferId, Target>,
     open_targets: Cache<OpenTarget>,
-    /// Set for a long job whose transfer was given up.
+    /// One for each long job that runs or waits; set when its transfer was given up.
     unwanted: BTreeMap<TransferId, Arc<AtomicBool>>,
 }
 
@@ -72,6 +72,14 @@ impl FileWorker {
             downloads_path,
             state: Mutex::default(),
         })))
+    }
+
+    /// This request is about to wait for its turn: if it is a long one,
+    /// [`FileRequest::Forget`] ends it already now.
+    pub fn expect(&self, request: &FileRequest) {
+        if let FileRequest::Hash { id, .. } | FileRequest::Prepare { id, .. } = request {
+            self.0.state().unwanted.entry(*id).or_default();
+        }
     }
 
     /// Does one request. `progress` hears replies that are not the last.
@@ -122,8 +130,7 @@ impl Shared {
         id: TransferId,
         job: impl FnOnce(&AtomicBool) -> Result<FileReply, FileError>,
     ) -> Result<FileReply, FileError> {
-        let unwanted = Arc::new(AtomicBool::new(false));
-        self.state().unwanted.insert(id, Arc::clone(&unwanted));
+        let unwanted = Arc::clone(self.state().unwanted.entry(id).or_default());
         let outcome = job(&unwanted);
         self.state().unwanted.remove(&id);
         outcome

@@ -130,6 +130,19 @@ fn contents(size: usize) -> Vec<u8> {
     bytes
 }
 
+/// Hashing that waits behind another file is not even begun when it was given up.
+#[test]
+fn a_job_that_waits_can_be_given_up() {
+    let disks = Disks::new();
+    let path = disks.source("film", &[1; 100_000]);
+    let hash = FileRequest::Hash { id: ID, path: path.clone() };
+    disks.sender.expect(&hash);
+    run(&disks.sender, FileRequest::Forget { id: ID, direction: Direction::Sending }).unwrap();
+    let FileError::Source(why) = run(&disks.sender, hash).unwrap_err() else { panic!() };
+    assert!(why.contains("no longer wanted"), "{why}");
+    assert!(run(&disks.sender, FileRequest::Hash { id: ID, path }).is_ok(), "wanted anew");
+}
+
 #[test]
 fn files_of_every_shape_arrive() {
     for size in [0, 1, 16_383, 16_384, 16_385, 32_768, 1 << 20, (1 << 20) + 1, 3_333_333] {

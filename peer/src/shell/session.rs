@@ -83,7 +83,7 @@ impl Session {
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
-        let workers = Workers::start(database, &files, &mailbox)?;
+        let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
         let on_broken = mailbox.clone();

@@ -43,8 +43,10 @@ impl Mailbox {
 pub(super) struct Workers {
     store: Sender<(WorkId, StoreRequest)>,
     store_thread: JoinHandle<()>,
+    files: FileWorker,
     short_files: Sender<(WorkId, FileRequest)>,
-    long_files: Sender<(WorkId, FileRequest)>,
+    hashing: Sender<(WorkId, FileRequest)>,
+    checking: Sender<(WorkId, FileRequest)>,
     login: Sender<(WorkId, LoginJob)>,
 }
 
@@ -55,7 +57,7 @@ impl Workers {
     /// When no thread can be started.
     pub(super) fn start(
         database: Database,
-        files: &FileWorker,
+        files: FileWorker,
         mailbox: &Mailbox,
     ) -> io::Result<Self> {
         let (store, requests) = mpsc::channel();
@@ -65,7 +67,9 @@ impl Workers {
             store,
             store_thread,
             short_files: file_lane("files", files.clone(), mailbox.clone())?,
-            long_files: file_lane("hashing", files.clone(), mailbox.clone())?,
+            hashing: file_lane("hashing", files.clone(), mailbox.clone())?,
+            checking: file_lane("checking", files.clone(), mailbox.clone())?,
+            files,
             login: login_lane(mailbox.clone())?,
         })
     }
@@ -78,9 +82,11 @@ impl Workers {
         let is_sent = match work {
             Work::Store(request) => self.store.send((id, request)).is_ok(),
             Work::File(request) => {
+                self.files.expect(&request);
                 let lane = match request.pace() {
                     Pace::Short => &self.short_files,
-                    Pace::Long => &self.long_files,
+                    Pace::Hashing => &self.hashing,
+                    Pace::Checking => &self.checking,
                 };
                 lane.send((id, request)).is_ok()
             }
