@@ -141,8 +141,9 @@ impl Transfers {
             return;
         }
         transfer.peer_paused = paused;
-        if paused == Paused::Yes {
-            transfer.rate.clear();
+        match paused {
+            Paused::Yes => transfer.rate.clear(),
+            Paused::No => transfer.flows_again(cx.now),
         }
         self.desk.show(transfer, cx.now);
         self.advance(cx, number);
@@ -312,6 +313,7 @@ impl Transfers {
             }
         }
         self.drop_stuck(cx);
+        self.drop_silent(cx);
     }
 }
 

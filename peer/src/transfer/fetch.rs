@@ -25,6 +25,9 @@ const MAX_WINDOWS: u64 = 16 << 20;
 /// waiting; beyond this nothing more is read from the stream.
 const MAX_WRITING: u64 = 8 << 20;
 const MIN_WRITING: u64 = 1 << 20;
+/// A sender who says nothing for this long, though he does not pause, is asked again over another
+/// stream; meanwhile it is somebody else's turn.
+const MAX_SILENCE: Duration = Duration::from_secs(60);
 /// A stream that failed is opened again after this long, doubling up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -54,6 +57,8 @@ struct Asking {
     head: Vec<u8>,
     body: Vec<u8>,
     is_readable: bool,
+    /// When the last bytes arrived, or from when on they could.
+    heard_at: Instant,
 }
 
 /// A whole answer.
@@ -103,7 +108,7 @@ impl Fetch {
     }
 
     /// A new stream is to be used.
-    pub(super) fn begin(&mut self, stream: StreamId) {
+    pub(super) fn begin(&mut self, now: Instant, stream: StreamId) {
         self.retry_at = None;
         self.stream = Some(Asking {
             stream,
@@ -113,7 +118,26 @@ impl Fetch {
             head: Vec::new(),
             body: Vec::new(),
             is_readable: false,
+            heard_at: now,
         });
+    }
+
+    /// Nobody pauses any more: silence counts from here.
+    pub(super) const fn flows_again(&mut self, now: Instant) {
+        if let Some(asking) = &mut self.stream {
+            asking.heard_at = now;
+        }
+    }
+
+    /// Whether an answer is due.
+    pub(super) fn waits_for_answer(&self) -> bool {
+        self.stream.as_ref().is_some_and(|asking| !asking.asked.is_empty())
+    }
+
+    /// Whether the other side, and not this disk, has kept it waiting for too long.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        let is_long = |asking: &Asking| now - asking.heard_at >= MAX_SILENCE;
+        self.waits_for_answer() && self.writing == 0 && self.stream.as_ref().is_some_and(is_long)
     }
 
     /// The stream is gone: what was asked for over it is missing again.
@@ -177,13 +201,14 @@ impl Fetch {
     /// The next whole answer, unless too much waits for the disk.
     pub(super) fn next_answer(
         &mut self,
+        now: Instant,
         user: &Name,
         streams: &mut dyn BulkStreams,
     ) -> Result<Option<Answer>, Broken> {
         let Some(asking) = &mut self.stream else { return Ok(None) };
         let limit = (MAX_WRITING / self.sharers).max(MIN_WRITING);
         while asking.is_readable && self.writing < limit {
-            if let Some(answer) = asking.read_on(user, streams)? {
+            if let Some(answer) = asking.read_on(now, user, streams)? {
                 self.writing += u64::from(answer.len);
                 return Ok(Some(answer));
             }
@@ -202,9 +227,11 @@ impl Asking {
     /// Reads once: towards the length, then towards the end of the answer.
     fn read_on(
         &mut self,
+        now: Instant,
         user: &Name,
         streams: &mut dyn BulkStreams,
     ) -> Result<Option<Answer>, Broken> {
+        let before = self.head.len() + self.body.len();
         let expected = self.body_len()?;
         let read = match expected {
             None => streams.read(user, self.stream, 4 - self.head.len(), &mut self.head),
@@ -213,6 +240,9 @@ impl Asking {
                 streams.read(user, self.stream, len - self.body.len(), &mut self.body)
             }
         };
+        if self.head.len() + self.body.len() > before {
+            self.heard_at = now;
+        }
         match read {
             Ok(Read::More) => {}
             Ok(Read::Blocked) => self.is_readable = false,

@@ -185,6 +185,7 @@ impl Transfers {
         }
         transfer.record.paused = false;
         transfer.reason = None;
+        transfer.flows_again(cx.now);
         let control = Control::Resume(transfer.record.id);
         let Some(transfer) = self.table.get_mut(id) else { return };
         self.desk.save(transfer);

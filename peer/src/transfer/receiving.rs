@@ -88,7 +88,7 @@ impl Transfers {
             })
         };
         offers().count() >= MAX_OFFERS
-            || offers().filter(|record| record.with == *user).count() >= MAX_OFFERS_OF_USER
+            || offers().filter(|offer| offer.record.with == *user).count() >= MAX_OFFERS_OF_USER
     }
 
     /// The sender has not heard, or not kept, our answer.
@@ -188,9 +188,16 @@ impl Transfers {
 
     /// Whether it takes one of the places of those that are fetched at once.
     pub(super) fn is_active(&self, transfer: &Transfer) -> bool {
-        matches!(transfer.stage, Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing)
-            && transfer.may_flow()
-            && self.desk.link(&transfer.record.with) == LinkState::Up
+        let has_place = match &transfer.stage {
+            Stage::Preparing { .. } | Stage::Finishing => true,
+            Stage::Fetching(fetch) => fetch.retry_at.is_none(),
+            Stage::Hashing { .. }
+            | Stage::Recording
+            | Stage::Serving
+            | Stage::Idle
+            | Stage::Over => false,
+        };
+        has_place && transfer.may_flow() && self.desk.link(&transfer.record.with) == LinkState::Up
     }
 
     pub(super) fn checking(&mut self, cx: &mut Context<'_>, number: u64, done: u64) {
@@ -260,7 +267,7 @@ impl Transfers {
         }
         match cx.streams.open(&user) {
             Ok(stream) => {
-                fetch.begin(stream);
+                fetch.begin(cx.now, stream);
                 self.fetching.insert((user, stream), number);
             }
             Err(_) => self.desk.retry_at(fetch.retry_later(cx.now)),
@@ -275,7 +282,7 @@ impl Transfers {
         let rate = transfer.rate.per_second(cx.now);
         loop {
             let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
-            let Some(answer) = fetch.next_answer(&user, cx.streams)? else { break };
+            let Some(answer) = fetch.next_answer(cx.now, &user, cx.streams)? else { break };
             let purpose = Purpose::Write { number, len: answer.len };
             let request = FileRequest::Write {
                 id,
@@ -288,8 +295,27 @@ impl Transfers {
         let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
         if may_flow {
             fetch.ask(id, rate, sharers);
+            if fetch.waits_for_answer() {
+                self.desk.report_at(cx.now);
+            }
         }
         fetch.send(&user, cx.streams)
+    }
+
+    /// Gives up streams over which nothing has come for long.
+    pub(super) fn drop_silent(&mut self, cx: &mut Context<'_>) {
+        let mut silent = Vec::new();
+        for transfer in self.table.iter().filter(|transfer| transfer.may_flow()) {
+            let Stage::Fetching(fetch) = &transfer.stage else { continue };
+            if fetch.is_silent(cx.now) {
+                silent.push(transfer.number);
+            } else if fetch.waits_for_answer() {
+                self.desk.report_at(cx.now);
+            }
+        }
+        for number in silent {
+            self.lose_stream(cx, number);
+        }
     }
 
     /// The stream is of no more use while the link is up: another is tried after a while.
@@ -303,6 +329,7 @@ impl Transfers {
             cx.streams.stop(&user, stream, code::OVER);
         }
         self.desk.retry_at(fetch.retry_later(cx.now));
+        self.start_waiting(cx);
     }
 
     pub(super) fn written(

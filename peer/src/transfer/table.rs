@@ -89,6 +89,13 @@ impl Transfer {
         !self.record.paused && self.peer_paused == Paused::No
     }
 
+    /// A side pauses no longer.
+    pub(super) fn flows_again(&mut self, now: Instant) {
+        if let Stage::Fetching(fetch) = &mut self.stage {
+            fetch.flows_again(now);
+        }
+    }
+
     /// The line that shows it.
     pub(super) fn line(&self, now: Instant, link: LinkState) -> FileLine {
         let (state, reason) = self.state(link);

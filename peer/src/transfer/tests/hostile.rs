@@ -49,6 +49,51 @@ fn get(id: TransferId, offset: u64, len: u32) -> Vec<u8> {
     encode(&BulkRequest::Get { id, offset, len })
 }
 
+/// Time passes, but nothing that Alice is told or asked reaches her.
+fn pass_unheard(world: &mut World, seconds: u64) {
+    let end = world.now + wire::time::Duration::from_secs(seconds);
+    loop {
+        world.pipes.events[ALICE].clear();
+        while world.sides[BOB].transfers.poll_control().is_some() {}
+        if world.step() {
+            continue;
+        }
+        let deadline = world.sides[BOB].transfers.poll_timeout();
+        let Some(deadline) = deadline.filter(|deadline| deadline.at <= end) else { break };
+        world.now = deadline.at;
+        world.with(BOB, |transfers, cx| transfers.handle_timeout(cx));
+    }
+    world.now = end;
+}
+
+/// Eight files of which nothing ever comes do not keep the ninth waiting for ever.
+#[test]
+fn a_sender_who_answers_nothing_loses_his_turn() {
+    let mut world = World::new();
+    for number in 1..=9 {
+        say(&mut world, BOB, Control::Offer(offer(number, 1)));
+    }
+    for number in 1..=9 {
+        world.with(BOB, |transfers, cx| transfers.accept(cx, Some(number)));
+    }
+    pass_unheard(&mut world, 50);
+    assert_eq!(world.line(BOB, 8).state, "running");
+    assert_eq!(world.line(BOB, 9).state, "waiting");
+    pass_unheard(&mut world, 20);
+    assert_eq!(world.line(BOB, 9).state, "running");
+    // A pause is no silence.
+    let id = offer(9, 1).id;
+    let alice = user(ALICE);
+    world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, Control::Pause(id)));
+    let streams = |world: &World| world.sides[BOB].transfers.fetching.values().copied().max();
+    assert_eq!(streams(&world), Some(9));
+    pass_unheard(&mut world, 300);
+    assert_eq!(streams(&world), Some(9), "the stream is kept");
+    world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, Control::Resume(id)));
+    pass_unheard(&mut world, 50);
+    assert_eq!(streams(&world), Some(9), "he has a minute from here");
+}
+
 /// Security acceptance I05.
 #[test]
 fn a_flood_of_offers_is_capped() {
