@@ -97,6 +97,13 @@ pub enum Output {
         /// Why it failed, or waits.
         reason: Option<String>,
     },
+    /// A message of ours was not taken: it is kept nowhere and will not be sent.
+    NotSent {
+        /// To, as typed.
+        to: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A peer connection came up or went.
     Link {
         /// The other user.

@@ -19,6 +19,8 @@ use crate::work::{
     Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest,
 };
 
+/// Why nothing is sent when nobody is logged in.
+pub(super) const LOG_IN_FIRST: &str = "log in first: '/login' or '/register'.";
 /// Most messages of one user on their way into the database: no more are read before.
 const MAX_RECEIVING: usize = 64;
 /// Most bytes of such messages, of all users.
@@ -40,7 +42,7 @@ impl App {
     /// `/msg`, and plain lines.
     pub(super) fn send_message(&mut self, to: Name, text: String) {
         if let Err(why) = self.may_send(&to, &text) {
-            return self.error(&format!("Not sent: {why}"));
+            return self.not_sent(to.as_str(), why);
         }
         self.chat.outbox.reserve(text.len());
         let job = Job::Queue { to: to.clone(), bytes: text.len() };
@@ -49,9 +51,14 @@ impl App {
         self.jobs.store(job, StoreRequest::Queue { to, body: text, nonce, at });
     }
 
+    /// A message is not taken. `to` as typed.
+    pub(super) fn not_sent(&mut self, to: &str, reason: String) {
+        self.tell(Output::NotSent { to: to.to_owned(), reason });
+    }
+
     fn may_send(&self, to: &Name, text: &str) -> Result<(), String> {
         let Some(account) = self.account() else {
-            return Err("log in first: '/login' or '/register'.".to_owned());
+            return Err(LOG_IN_FIRST.to_owned());
         };
         if text.trim().is_empty() {
             return Err("there is no text.".to_owned());
@@ -122,7 +129,7 @@ impl App {
             Ok(_) => return self.chat.outbox.release(bytes),
             Err(error) => {
                 self.chat.outbox.release(bytes);
-                return self.error(&format!("Not sent to {to}: {error}"));
+                return self.not_sent(to.as_str(), error.to_string());
             }
         };
         let id = message.id.sequence;

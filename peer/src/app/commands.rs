@@ -7,6 +7,7 @@ use wire::{Class, Endpoint};
 use wire::{OpenError, Read, ReadError, StreamId, WriteError};
 
 use super::App;
+use super::chat::LOG_IN_FIRST;
 use super::jobs::Job;
 use super::links::Links;
 use super::requests::Asked;
@@ -52,22 +53,23 @@ impl App {
             | Command::Search { .. }
             | Command::Outbox
             | Command::Fingerprint { .. }
-            | Command::Trust { .. }) => {
-                if self.account().is_some() {
-                    self.run_logged_in(now, command);
-                } else {
-                    self.error("Log in first: '/login' or '/register'.");
+            | Command::Trust { .. }) => match (self.account(), command) {
+                (Some(_), command) => self.run_logged_in(now, command),
+                (None, Command::Message { to, .. }) => {
+                    self.not_sent(&to, LOG_IN_FIRST.to_owned());
                 }
-            }
+                (None, _) => self.error("Log in first: '/login' or '/register'."),
+            },
         }
     }
 
     /// Commands that concern an account.
     fn run_logged_in(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Message { to, text } => {
-                self.with_name(&to, |app, to| app.send_message(to, text));
-            }
+            Command::Message { to, text } => match Name::new(&to) {
+                Ok(name) => self.send_message(name, text),
+                Err(error) => self.not_sent(&to, format!("that is no user name: {error}.")),
+            },
             Command::Who { filter } => self.who(filter),
             Command::Seen { user } => self.with_name(&user, |app, user| {
                 let asked = Asked::Users(format!("seen {user}"));

@@ -189,7 +189,12 @@ impl App {
         } else if self.held.len() < MAX_HELD {
             self.held.push_back(command);
         } else {
-            self.error("Too many commands at once: wait until the login is done.");
+            let why = "too many commands at once: wait until the login is done.";
+            if let Command::Message { to, .. } = command {
+                self.not_sent(&to, why.to_owned());
+            } else {
+                self.error(&format!("Not done: {why}"));
+            }
         }
         self.settle(now);
     }

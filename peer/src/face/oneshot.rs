@@ -166,6 +166,9 @@ impl OneShot {
             Output::File { file } => self.on_file(file),
             Output::FileOffer { id, from, .. } => self.on_offer(*id, from),
             Output::Fingerprint { of, fingerprint } => self.on_fingerprint(of, fingerprint),
+            Output::NotSent { .. } if matches!(self.phase, Phase::Messaging(None)) => {
+                self.end(Exit::Unreachable, None)
+            }
             Output::Error { .. } => self.on_error(),
             Output::Ready { .. }
             | Output::Server { .. }
@@ -175,6 +178,7 @@ impl OneShot {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Message { .. }
+            | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
@@ -368,19 +372,15 @@ impl OneShot {
         acts
     }
 
-    /// The core refused something: before anything is on its way, that was the task.
+    /// Something did not go as asked: before anything is on its way, that was the task.
     fn on_error(&mut self) -> Vec<Act> {
-        match &mut self.phase {
-            Phase::Listing(_) | Phase::Messaging(None) | Phase::Showing(_) => {
-                self.end(Exit::Unreachable, None)
-            }
-            Phase::Sending(sending) if sending.ours.len() < sending.open => {
-                sending.open -= 1;
-                sending.worst = sending.worst.max(Exit::Failure);
-                self.end_sending(Vec::new())
-            }
+        match &self.phase {
+            Phase::Listing(_) => self.end(Exit::Failure, None),
+            Phase::Showing(_) => self.end(Exit::Unreachable, None),
+            // Every file is shown at once, unless all of them are refused together.
+            Phase::Sending(sending) if sending.ours.is_empty() => self.end(Exit::Unreachable, None),
             Phase::LoggingIn
-            | Phase::Messaging(Some(_))
+            | Phase::Messaging(_)
             | Phase::Sending(_)
             | Phase::Receiving(_)
             | Phase::Over => Vec::new(),

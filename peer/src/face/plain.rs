@@ -123,6 +123,9 @@ impl Plain {
             Output::MessageState { to, id, state, reason } => {
                 return self.message_state(to, *id, state, reason.as_deref());
             }
+            Output::NotSent { to, reason } => {
+                vec![format!("! not sent to {}: {}", short(to), short(reason))]
+            }
             Output::Link { .. } => self.link(output),
             Output::FileOffer { id, from, name, size, media_type, blake3 } => {
                 let told = self.style.reader == Reader::Program;

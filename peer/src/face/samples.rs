@@ -60,6 +60,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             gap: false,
         },
         Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
+        Output::NotSent { to: bob(), reason: text() },
         Output::Link {
             user: bob(),
             state: "direct",
@@ -134,18 +135,19 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Blocked { .. } => 8,
         Output::Message { .. } => 9,
         Output::MessageState { .. } => 10,
-        Output::Link { .. } => 11,
-        Output::FileOffer { .. } => 12,
-        Output::File { .. } => 13,
-        Output::Files { .. } => 14,
-        Output::History { .. } => 15,
-        Output::Outbox { .. } => 16,
-        Output::Fingerprint { .. } => 17,
-        Output::IdentityChanged { .. } => 18,
-        Output::Help { .. } => 19,
-        Output::Info { .. } => 20,
-        Output::Error { .. } => 21,
-        Output::Net { .. } => 22,
+        Output::NotSent { .. } => 11,
+        Output::Link { .. } => 12,
+        Output::FileOffer { .. } => 13,
+        Output::File { .. } => 14,
+        Output::Files { .. } => 15,
+        Output::History { .. } => 16,
+        Output::Outbox { .. } => 17,
+        Output::Fingerprint { .. } => 18,
+        Output::IdentityChanged { .. } => 19,
+        Output::Help { .. } => 20,
+        Output::Info { .. } => 21,
+        Output::Error { .. } => 22,
+        Output::Net { .. } => 23,
     }
 }
 
@@ -154,5 +156,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 23);
+    assert_eq!(outputs("x").len(), 24);
 }

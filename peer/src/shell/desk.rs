@@ -210,6 +210,7 @@ impl Desk {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
+            | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::FileOffer { .. }
             | Output::File { .. }
@@ -460,11 +461,9 @@ impl Desk {
         let is_movement = match output {
             Output::MessageState { to, id, state, .. } => {
                 let key = (to.clone(), *id);
-                if *state == "queued" {
-                    if self.open.messages.insert(key) {
-                        self.open.given = self.open.given.saturating_sub(1);
-                    }
-                } else if !self.open.messages.remove(&key) {
+                if *state != "queued" {
+                    self.open.messages.remove(&key);
+                } else if self.open.messages.insert(key) {
                     self.open.given = self.open.given.saturating_sub(1);
                 }
                 true
@@ -477,14 +476,19 @@ impl Desk {
                 self.track_file(file);
                 true
             }
-            Output::Error { .. } => {
+            Output::NotSent { .. } => {
                 self.open.given = self.open.given.saturating_sub(1);
+                false
+            }
+            Output::LoginNeeded { .. } => {
+                // Nobody's: what the next account has is told anew.
+                self.open = Open::default();
+                self.offers.clear();
                 false
             }
             Output::Ready { .. }
             | Output::Server { .. }
             | Output::ServerFingerprint { .. }
-            | Output::LoginNeeded { .. }
             | Output::LoggedIn { .. }
             | Output::LoggedOut { .. }
             | Output::Presence { .. }
@@ -499,7 +503,8 @@ impl Desk {
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Help { .. }
-            | Output::Info { .. } => false,
+            | Output::Info { .. }
+            | Output::Error { .. } => false,
         };
         if let Reading::Ended { until } = &mut self.reading
             && is_movement

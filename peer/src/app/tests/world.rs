@@ -194,6 +194,7 @@ impl World {
     pub(super) fn errors(&mut self, n: usize) -> String {
         let errors = self.seen(n).into_iter().filter_map(|output| match output {
             Output::Error { text } => Some(text),
+            Output::NotSent { reason, .. } => Some(reason),
             Output::LoginNeeded { reason: Some(reason) } => Some(reason),
             _ => None,
         });

@@ -79,8 +79,10 @@ fn the_fates_of_a_message_have_codes_of_their_own() {
     assert_eq!(exit(face.on_output(ZERO, &state(1, "failed"))), Some(Act::Exit(Exit::Unreachable)));
     let mut face = begun(message(), Some(30));
     face.on_output(ZERO, &files(Vec::new()));
-    let error = Output::Error { text: "no such user".into() };
-    assert_eq!(exit(face.on_output(ZERO, &error)), Some(Act::Exit(Exit::Unreachable)));
+    let error = Output::Error { text: "about something else".into() };
+    assert!(face.on_output(ZERO, &error).is_empty());
+    let refused = Output::NotSent { to: "bob".into(), reason: "you block bob".into() };
+    assert_eq!(exit(face.on_output(ZERO, &refused)), Some(Act::Exit(Exit::Unreachable)));
     let mut face = begun(message(), Some(30));
     face.on_output(ZERO, &files(Vec::new()));
     face.on_output(ZERO, &state(1, "queued"));
@@ -109,13 +111,32 @@ fn files_are_sent_and_the_worst_fate_is_the_code() {
     assert_eq!(acts, [result("declined clip.mp4"), Act::Exit(Exit::Declined)]);
 }
 
+/// Such as files to oneself: none of them is ever begun.
 #[test]
-fn a_file_that_the_core_refuses_is_a_failure() {
+fn files_that_the_core_refuses_together_are_the_end() {
     let mut face = sending(None);
-    let error = Output::Error { text: "no such file".into() };
-    assert!(face.on_output(ZERO, &error).is_empty());
-    let acts = face.on_output(ZERO, &file(4, Direction::Sending, "complete"));
-    assert_eq!(acts, [result("complete clip.mp4"), Act::Exit(Exit::Failure)]);
+    let error = Output::Error { text: "That is you.".into() };
+    assert_eq!(face.on_output(ZERO, &error), [Act::Exit(Exit::Unreachable)]);
+    let mut face = sending(None);
+    face.on_output(ZERO, &file(4, Direction::Sending, "hashing"));
+    assert!(face.on_output(ZERO, &error).is_empty(), "about something else");
+}
+
+#[test]
+fn files_to_nobody_have_the_code_of_messages_to_nobody() {
+    let mut face = sending(None);
+    let cancelled = |id| Output::File {
+        file: FileLine {
+            id,
+            direction: Direction::Sending,
+            state: "cancelled",
+            reason: Some(NO_SUCH_USER.into()),
+            ..samples::file_line()
+        },
+    };
+    face.on_output(ZERO, &cancelled(4));
+    let last = face.on_output(ZERO, &cancelled(5)).pop();
+    assert_eq!(last, Some(Act::Exit(Exit::Unreachable)));
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn every_kind_has_its_stable_line() {
         "* you block mallory".to_owned(),
         "<bob> hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
+        "! not sent to bob: hi".to_owned(),
         "* link to bob: direct 192.0.2.7:6000, 23 ms".to_owned(),
         format!(
             "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3"

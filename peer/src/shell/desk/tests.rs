@@ -169,9 +169,45 @@ fn the_end_of_input_without_anything_open_is_the_end() {
     let mut refused = desk(Giver::Script, None);
     tell(&mut refused, &logged_in());
     type_line(&mut refused, "@nobody hi");
-    let error = Output::Error { text: "no such user".into() };
-    tell(&mut refused, &error);
+    tell(&mut refused, &Output::NotSent { to: "nobody".into(), reason: "because".into() });
     assert_eq!(deeds(refused.on_typed(ZERO, Typed::End)), ["quit Done"]);
+}
+
+/// Neither an error about another line nor the end of an older message is about this one, which
+/// is still on its way to the database.
+#[test]
+fn the_end_of_input_waits_for_a_message_whatever_else_happens() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    type_line(&mut desk, "@bob hi");
+    type_line(&mut desk, "/accept");
+    tell(&mut desk, &Output::Error { text: "No file is offered.".into() });
+    let state = |id, state| Output::MessageState { to: "bob".into(), id, state, reason: None };
+    tell(&mut desk, &state(1, "delivered"));
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
+    assert!(tell(&mut desk, &state(2, "queued")).is_empty());
+    assert_eq!(tell(&mut desk, &state(2, "delivered")), ["quit Done"]);
+}
+
+/// What was offered to one account is no question to the next.
+#[test]
+fn offers_end_with_the_account() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let offer = Output::FileOffer {
+        id: 1,
+        from: "bob".into(),
+        name: "x".into(),
+        size: 1,
+        media_type: String::new(),
+        blake3: String::new(),
+    };
+    tell(&mut desk, &offer);
+    tell(&mut desk, &needed(None));
+    tell(&mut desk, &logged_in());
+    type_line(&mut desk, "/msg carol");
+    let yes = Command::Message { to: "carol".into(), text: "yes".into() };
+    assert_eq!(type_line(&mut desk, "yes")[0], format!("{yes:?}"));
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl Files {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
+            | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::History { .. }
             | Output::Outbox { .. }

@@ -163,6 +163,7 @@ impl User {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
+            | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::FileOffer { .. }
             | Output::File { .. }
