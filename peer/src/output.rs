@@ -191,6 +191,9 @@ pub enum Output {
     },
 }
 
+/// Why nothing reaches a user who does not exist.
+pub const NO_SUCH_USER: &str = "there is no such user on this server";
+
 /// The connection to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "snake_case")]

@@ -14,7 +14,7 @@ use super::links::BACKLOG;
 use super::outbox::{MAX_WAITING, Outbox};
 use super::requests::Asked;
 use super::streams::StreamError;
-use crate::output::{HistoryLine, OutboxLine, Output};
+use crate::output::{HistoryLine, NO_SUCH_USER, OutboxLine, Output};
 use crate::work::{
     Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest,
 };
@@ -109,11 +109,13 @@ impl App {
     /// Nothing meant for this user will ever arrive.
     pub(super) fn no_such_user(&mut self, now: Instant, user: &Name) {
         for message in self.chat.outbox.take_all(user) {
-            self.give_up(message.id, "there is no such user on this server");
+            self.give_up(message.id, NO_SUCH_USER);
         }
         if self.transfers.wants_link().contains(user) {
             self.error(&format!("There is no user '{user}' on this server: nothing is offered."));
-            self.with_transfers(now, |transfers, cx| transfers.cancel_all(cx, user));
+            self.with_transfers(now, |transfers, cx| {
+                transfers.cancel_all(cx, user, Some(NO_SUCH_USER));
+            });
         }
     }
 

@@ -10,7 +10,7 @@ use wire::time::{Duration, Instant};
 
 use super::exit::Exit;
 use crate::command::Command;
-use crate::output::{FileLine, Output};
+use crate::output::{FileLine, NO_SUCH_USER, Output};
 use crate::work::Direction;
 
 /// How long connecting and logging in may take.
@@ -107,6 +107,9 @@ struct Receiving {
     offers: BTreeSet<u64>,
     /// Accepted, on their way.
     active: BTreeSet<u64>,
+    /// Accepted in an earlier run: they count when they are complete, but nobody knows whether
+    /// they will be.
+    earlier: BTreeSet<u64>,
     complete: u64,
 }
 
@@ -245,11 +248,17 @@ impl OneShot {
             Task::Receive { from, .. } => {
                 let is_wanted = |file: &&FileLine| {
                     file.direction == Direction::Receiving
-                        && file.state == "offered"
+                        && !is_over(file.state)
                         && from.as_ref().is_none_or(|from| is_same(&file.with, from))
                 };
-                let offers = files.iter().filter(is_wanted).map(|file| file.id).collect();
-                self.phase = Phase::Receiving(Receiving { offers, ..Receiving::default() });
+                let (offers, earlier): (Vec<_>, Vec<_>) =
+                    files.iter().filter(is_wanted).partition(|file| file.state == "offered");
+                let ids = |files: Vec<&FileLine>| files.iter().map(|file| file.id).collect();
+                self.phase = Phase::Receiving(Receiving {
+                    offers: ids(offers),
+                    earlier: ids(earlier),
+                    ..Receiving::default()
+                });
                 self.accept()
             }
             Task::Fingerprint { .. } => Vec::new(),
@@ -400,6 +409,7 @@ impl Sending {
         self.open = self.open.saturating_sub(1);
         let exit = match file.state {
             "complete" => Exit::Done,
+            "cancelled" if file.reason.as_deref() == Some(NO_SUCH_USER) => Exit::Unreachable,
             "declined" | "cancelled" => Exit::Declined,
             _ => Exit::Failure,
         };
@@ -411,13 +421,14 @@ impl Sending {
 impl Receiving {
     fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
         if !is_over(file.state) {
-            // Accepted by itself, as --auto-accept says, or going on from an earlier run.
+            // Accepted by itself, as --auto-accept says.
             if file.state != "offered" && self.offers.remove(&file.id) {
                 self.active.insert(file.id);
             }
             return Vec::new();
         }
-        let was_ours = self.active.remove(&file.id) || self.offers.remove(&file.id);
+        let sets = [&mut self.active, &mut self.offers, &mut self.earlier];
+        let was_ours = sets.into_iter().any(|set| set.remove(&file.id));
         if file.state != "complete" || !was_ours {
             return Vec::new();
         }

@@ -28,6 +28,11 @@ impl Ending {
         Self { cancel: Some(reason), ..Self::default() }
     }
 
+    /// Nothing to the other side.
+    pub(super) fn silent(reason: Option<String>) -> Self {
+        Self { reason, ..Self::default() }
+    }
+
     pub(super) fn because(self, reason: String) -> Self {
         Self { reason: Some(reason), ..self }
     }

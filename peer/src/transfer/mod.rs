@@ -202,11 +202,11 @@ impl Transfers {
         }
     }
 
-    /// Gives up everything with this user without telling him: he was blocked.
-    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name) {
+    /// Gives up everything with this user without telling him: he was blocked, or does not exist.
+    pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name, why: Option<&str>) {
         for number in self.table.open_with(user) {
             let state = TransferState::Cancelled(CancelReason::User);
-            self.end(cx, number, state, Ending::default());
+            self.end(cx, number, state, Ending::silent(why.map(str::to_owned)));
         }
     }
 

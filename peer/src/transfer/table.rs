@@ -142,7 +142,7 @@ impl Transfer {
         match &self.record.state {
             TransferState::Complete => ("complete", None),
             TransferState::Declined => ("declined", None),
-            TransferState::Cancelled(CancelReason::User) => ("cancelled", None),
+            TransferState::Cancelled(CancelReason::User) => ("cancelled", noted()),
             TransferState::CancelledByPeer(CancelReason::User) => {
                 ("cancelled", Some(format!("by {}", self.record.with)))
             }

@@ -169,7 +169,7 @@ fn as_many_files_are_taken_as_were_asked_for() {
         blake3: String::new(),
     };
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());
-    assert_eq!(face.on_output(ZERO, &offer(6, "bob")), [accept(6)]);
+    assert_eq!(face.on_output(ZERO, &offer(6, "bob")), [accept(6)], "3 may never arrive");
     assert!(face.on_output(ZERO, &offer(7, "bob")).is_empty(), "two are on their way");
     assert_eq!(face.on_output(ZERO, &file(1, Direction::Receiving, "cancelled")), [accept(7)]);
     let done = |id, path: &str| Output::File {
@@ -178,6 +178,22 @@ fn as_many_files_are_taken_as_were_asked_for() {
     assert_eq!(face.on_output(ZERO, &done(6, "/d/x")), [result("/d/x")]);
     let acts = face.on_output(ZERO, &done(7, "/d/y\u{1b}"));
     assert_eq!(acts, [result("/d/y␛"), Act::Exit(Exit::Done)]);
+}
+
+/// `peer receive` was killed, and goes on when it is started again.
+#[test]
+fn a_file_that_was_accepted_before_is_awaited_too() {
+    let mut face = begun(Task::Receive { from: None, count: 1 }, None);
+    let line = |state, path: Option<&str>| FileLine {
+        id: 1,
+        state,
+        path: path.map(str::to_owned),
+        ..samples::file_line()
+    };
+    assert!(face.on_output(ZERO, &files(vec![line("waiting", None)])).is_empty());
+    assert!(face.on_output(ZERO, &Output::File { file: line("running", None) }).is_empty());
+    let acts = face.on_output(ZERO, &Output::File { file: line("complete", Some("/d/x")) });
+    assert_eq!(acts, [result("/d/x"), Act::Exit(Exit::Done)]);
 }
 
 #[test]

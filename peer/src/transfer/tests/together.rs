@@ -452,7 +452,7 @@ fn commands_that_make_no_sense_are_explained() {
 #[test]
 fn a_blocked_user_is_told_nothing() {
     let (mut world, _) = half_way();
-    world.with(BOB, |transfers, cx| transfers.cancel_all(cx, &user(ALICE)));
+    world.with(BOB, |transfers, cx| transfers.cancel_all(cx, &user(ALICE), None));
     world.cut();
     world.settle();
     assert_eq!(world.states(1), ["waiting", "cancelled"]);
