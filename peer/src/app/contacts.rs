@@ -95,6 +95,10 @@ impl App {
         let contact = contact.clone();
         self.jobs.save(StoreRequest::SaveContact(contact));
         self.info(&format!("The new key of {user} is accepted: {}.", fingerprint(&new.0)));
+        // Nothing more goes to whoever holds the key before.
+        if self.links.up(user).is_some_and(|up| up.identity != new) {
+            self.close_link(now, user);
+        }
         self.links.came_online(user);
         self.want_link(now, user);
     }

@@ -89,3 +89,32 @@ fn an_invented_user_is_seen_through() {
     assert_eq!(is_told(&seen), Some(("bob", mallory.as_str())));
     assert_eq!(world.texts(1), ["one"]);
 }
+
+/// Who trusts another key wants nothing more to go to the one before, though its link is up.
+#[test]
+fn the_link_to_the_key_before_ends_with_trust() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob one");
+    world.run_ms(500);
+    world.server.corrupt = Some(|introduction| {
+        let mallory = Identity::from_secret(&[66; 32]);
+        introduction.identity = mallory.public();
+        introduction.certificate =
+            mallory.certify(introduction.name.as_str(), PublicKey([9; 32]), 9);
+    });
+    world.kill(1);
+    world.start(1);
+    world.run_ms(500);
+    world.line(1, "@alice introduced by a liar");
+    world.run_ms(500);
+    let seen = world.seen(0);
+    assert!(is_told(&seen).is_some(), "{seen:?}");
+    world.line(0, "/trust bob");
+    world.line(0, "@bob two");
+    world.run_ms(10);
+    let waits = |output: &Output| {
+        matches!(output, Output::MessageState { state: "queued", reason: Some(_), .. })
+    };
+    let seen = world.seen(0);
+    assert!(seen.iter().any(waits), "it went over the link to the key before: {seen:?}");
+}
