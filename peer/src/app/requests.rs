@@ -168,7 +168,11 @@ impl App {
                 Response::Welcome(welcome),
             ) => self.on_welcome(now, welcome, Some(*account)),
             (Asked::Resume, Response::Welcome(welcome)) => self.on_welcome(now, welcome, None),
-            (Asked::Candidates | Asked::BlockAgain(_), Response::Done) => {}
+            (Asked::Candidates, Response::Done) => {}
+            (Asked::BlockAgain(user), Response::Done) => self.info(&format!(
+                "The server did not know that you block {user}, as this machine does: told it. \
+                 '/unblock {user}' ends it."
+            )),
             (Asked::Introduce(user), Response::Done) => {
                 self.links.introduction_announced(&user, now + INTRODUCTION_WITHIN);
             }

@@ -233,6 +233,10 @@ fn a_blocked_user_is_out_at_once() {
     world.start(1);
     world.run_ms(2000);
     assert_eq!(world.server.accounts[&Name::new("bob").unwrap()].blocked.len(), 1);
+    let told = world.seen(1);
+    let is_told =
+        |output: &Output| matches!(output, Output::Info { text } if text.contains("block alice"));
+    assert!(told.iter().any(is_told), "{told:?}");
     world.line(1, "/unblock alice");
     world.run_ms(60_000);
     world.kill(0);
