@@ -19,6 +19,8 @@ pub(super) struct Roster {
     online: BTreeMap<Name, u64>,
     /// A snapshot that is still arriving.
     arriving: Option<BTreeMap<Name, u64>>,
+    /// The last name of its last piece.
+    upto: Option<Name>,
     /// Who was online before this session and has not come back, and when that becomes news.
     missing: BTreeMap<Name, Instant>,
     /// The same, the earliest first.
@@ -31,11 +33,18 @@ impl Roster {
     /// A session begins: its snapshot replaces what is known, when it is complete.
     pub(super) fn begin(&mut self) {
         self.arriving = Some(BTreeMap::new());
+        self.upto = None;
     }
 
     /// The next piece of a snapshot. With the last, gives who came meanwhile.
     pub(super) fn snapshot(&mut self, now: Instant, users: Vec<Presence>, last: bool) -> Vec<Name> {
         let arriving = self.arriving.get_or_insert_default();
+        let first = users.first().map(|user| &user.name);
+        if first.is_some() && first <= self.upto.as_ref() {
+            // It begins anew: the server had more to say than it could keep for this client.
+            arriving.clear();
+        }
+        self.upto = if last { None } else { users.last().map(|user| user.name.clone()) };
         for user in users.into_iter().filter(|user| user.online) {
             if arriving.len() < MAX_USERS {
                 arriving.insert(user.name, user.since);
@@ -165,6 +174,19 @@ mod tests {
         roster.snapshot(at(1000), Vec::new(), true);
         assert!(roster.change(user("dave", false)), "known now to be gone");
         assert!(roster.change(user("dave", true)));
+    }
+
+    /// Whoever left between the pieces of a snapshot that was not finished is not here.
+    #[test]
+    fn a_snapshot_that_begins_anew_replaces_its_own_beginning() {
+        let mut roster = Roster::default();
+        roster.begin();
+        roster.snapshot(at(0), vec![user("bob", true), user("carol", true)], false);
+        roster.snapshot(at(0), vec![user("dave", true)], false);
+        roster.snapshot(at(0), vec![user("carol", true)], false);
+        roster.snapshot(at(0), vec![user("dave", true), user("erin", true)], true);
+        let names: Vec<&str> = roster.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["carol", "dave", "erin"]);
     }
 
     #[test]

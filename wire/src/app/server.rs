@@ -277,7 +277,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "lives only from the stream to its handler")]
 pub enum Notice {
-    /// Everyone the client may see who is online, in pieces; begins anew with each session.
+    /// Everyone the client may see who is online, in pieces; begins anew with each session, and
+    /// with a piece whose first name does not follow the last of the piece before.
     PresenceSnapshot {
         /// Sorted by name, at most [`MAX_PRESENCE`].
         users: Vec<Presence>,
