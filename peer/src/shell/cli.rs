@@ -146,8 +146,8 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
             Stop::Asked(text.ansi().to_string())
         }
     })?;
-    match (&cli.command, cli.options.plain) {
-        (Some(OneShot::Msg { text, .. }), _) if text.is_empty() => {
+    match &cli.command {
+        Some(OneShot::Msg { text, .. }) if text.is_empty() => {
             Err(Stop::Wrong("an empty message cannot be sent".to_owned()))
         }
         _ => Ok(cli),
