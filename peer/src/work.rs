@@ -336,6 +336,17 @@ pub struct TransferRecord {
     pub paused: bool,
 }
 
+impl TransferRecord {
+    /// Whether this is an offer, or an acceptance, of which no file came: others can make any
+    /// number of these, so they are kept apart from what was sent and received.
+    #[must_use]
+    pub const fn came_to_nothing(&self) -> bool {
+        matches!(self.direction, Direction::Receiving)
+            && self.state.is_over()
+            && !matches!(self.state, TransferState::Complete)
+    }
+}
+
 /// Where a transfer stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferState {

@@ -11,8 +11,9 @@ use super::profile::name;
 use super::{Answer, failed};
 use crate::work::{Direction, StoreReply, TransferRecord, TransferState};
 
-/// Transfers that are over and still kept, the newest of each profile: enough to answer a sender
-/// who has not yet heard that his file has arrived.
+/// Transfers that are over and still kept, the newest of each profile, of those that came to
+/// nothing here and of the others: enough to answer a sender who has not yet heard that his file
+/// has arrived.
 const KEPT: i64 = 200;
 
 /// Keeps the state of a transfer.
@@ -46,7 +47,7 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
         })
         .map_err(failed)?;
     if record.state.is_over() {
-        prune(connection, profile).map_err(failed)?;
+        prune(connection, profile, record.came_to_nothing()).map_err(failed)?;
     }
     Ok(StoreReply::Done)
 }
@@ -63,14 +64,16 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
-fn prune(connection: &Connection, profile: i64) -> rusqlite::Result<()> {
+/// `nothing`: of those that [came to nothing](TransferRecord::came_to_nothing), or of the others.
+fn prune(connection: &Connection, profile: i64, nothing: bool) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM transfers WHERE profile = ?1 AND state > 1 AND id NOT IN
-             (SELECT id FROM transfers WHERE profile = ?1 AND state > 1
-              ORDER BY id DESC LIMIT ?2)",
+            "WITH over AS (SELECT id FROM transfers WHERE profile = ?1 AND state > 1
+                 AND (direction = 1 AND state <> 2) = ?2)
+             DELETE FROM transfers WHERE id IN over AND id NOT IN
+                 (SELECT id FROM over ORDER BY id DESC LIMIT ?3)",
         )?
-        .execute(params![profile, KEPT])?;
+        .execute(params![profile, nothing, KEPT])?;
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use super::rate::Rate;
 use crate::output::FileLine;
 use crate::work::{Direction, TransferRecord, TransferState};
 
-/// Most transfers that are over and still listed.
+/// Most transfers that are over and still listed: of those that came to nothing here, and of
+/// the others.
 const MAX_OVER: usize = 200;
 
 /// One transfer.
@@ -87,6 +88,10 @@ impl Transfer {
     /// Whether neither side pauses.
     pub(super) fn may_flow(&self) -> bool {
         !self.record.paused && self.peer_paused == Paused::No
+    }
+
+    fn came_to_nothing(&self) -> bool {
+        self.record.came_to_nothing()
     }
 
     /// A side pauses no longer.
@@ -248,8 +253,16 @@ impl Table {
 
     /// Forgets the oldest that are over and have nothing left to do.
     fn prune(&mut self) {
+        self.prune_those(Transfer::came_to_nothing);
+        self.prune_those(|transfer| !transfer.came_to_nothing());
+    }
+
+    fn prune_those(&mut self, are_meant: fn(&Transfer) -> bool) {
         let is_done = |transfer: &&Transfer| {
-            matches!(transfer.stage, Stage::Over) && transfer.busy == 0 && transfer.saving == 0
+            matches!(transfer.stage, Stage::Over)
+                && transfer.busy == 0
+                && transfer.saving == 0
+                && are_meant(transfer)
         };
         let over = self.iter().filter(is_done).count();
         let old: Vec<u64> = self

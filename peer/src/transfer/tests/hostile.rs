@@ -124,6 +124,27 @@ fn offers_that_come_and_go_leave_a_bounded_list() {
     assert!(world.sides[BOB].stored(BOB).len() <= 201);
 }
 
+/// Neither do they push out what is of use, such as the answer to a sender who has not heard yet
+/// that his file is complete.
+#[test]
+fn offers_that_come_and_go_push_out_no_file_that_came() {
+    let mut world = World::new();
+    world.send("film", b"contents");
+    world.settle();
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.settle();
+    for number in 0..300 {
+        let offer = offer(number, 1);
+        let id = offer.id;
+        say(&mut world, BOB, Control::Offer(offer));
+        say(&mut world, BOB, Control::Cancel(id, CancelReason::User));
+    }
+    assert_eq!(world.line(BOB, 1).state, "complete");
+    let kept = world.sides[BOB].stored(BOB);
+    assert!(kept.iter().any(|record| record.state == TransferState::Complete));
+    assert!(kept.len() <= 202, "{}", kept.len());
+}
+
 /// The same faster than the database keeps up with.
 #[test]
 fn offers_that_come_and_go_do_not_pile_up_before_the_database() {
