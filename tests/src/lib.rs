@@ -7,6 +7,7 @@
 //! Broken invariants panic, as the cores' own assertions do: a runner catches both alike and
 //! prints the command that replays the run.
 
+pub mod alarm;
 pub mod barrage;
 pub mod check;
 pub mod dice;

@@ -80,6 +80,17 @@ impl ServerProgram {
         Self { server, disk, done: VecDeque::new() }
     }
 
+    /// A signal asks it to end.
+    pub fn shut_down(&mut self, now: Instant) {
+        self.server.shut_down(now, "the server is stopping");
+    }
+
+    /// Whether it has ended, when asked to.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.server.is_quiet()
+    }
+
     /// What is left of it after a crash.
     #[must_use]
     pub fn into_disk(self) -> ServerDisk {
@@ -271,6 +282,29 @@ impl Program {
         match self {
             Self::Peer(peer) => peer,
             Self::Server(_) => panic!("a client's host runs a client"),
+        }
+    }
+
+    /// The server.
+    ///
+    /// # Panics
+    /// When it is a client.
+    #[must_use]
+    pub fn server(&self) -> &ServerProgram {
+        match self {
+            Self::Server(server) => server,
+            Self::Peer(_) => panic!("the server's host runs a server"),
+        }
+    }
+
+    /// The server.
+    ///
+    /// # Panics
+    /// When it is a client.
+    pub fn server_mut(&mut self) -> &mut ServerProgram {
+        match self {
+            Self::Server(server) => server,
+            Self::Peer(_) => panic!("the server's host runs a server"),
         }
     }
 

@@ -10,6 +10,7 @@ use std::thread;
 
 use wire::Seed;
 
+use crate::alarm;
 use crate::trace::Sink;
 
 /// What a run was.
@@ -45,13 +46,13 @@ impl Scenario {
     /// Runs it from a seed. Steps go to `sink` as text, if there is one.
     ///
     /// # Panics
-    /// When an invariant is broken.
+    /// When an invariant is broken, or a core reports an error.
     #[must_use]
     pub fn run(self, number: u64, sink: Option<Sink>) -> Report {
-        match self {
+        alarm::watch(|| match self {
             Self::Transport => transport::run(&seed(number), sink),
             Self::System => system::run(&seed(number), sink),
-        }
+        })
     }
 }
 

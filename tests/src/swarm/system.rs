@@ -3,6 +3,8 @@
 
 mod files;
 mod messages;
+mod operator;
+mod presence;
 mod users;
 
 use core::time::Duration;
@@ -59,6 +61,9 @@ pub(super) fn run(seed: &Seed, sink: Option<Sink>) -> Report {
         let pause = swarm.dice.duration(Duration::ZERO, Duration::from_secs(2));
         swarm.live(pause);
         swarm.act();
+        if swarm.dice.chance(Probability::percent(2.0)) {
+            swarm.stop_server();
+        }
         if swarm.dice.chance(Probability::percent(40.0))
             && let Some(host) = faults.strike(&mut swarm.world, &hosts)
         {
@@ -70,6 +75,7 @@ pub(super) fn run(seed: &Seed, sink: Option<Sink>) -> Report {
         }
     }
     faults.end(&mut swarm.world, &hosts);
+    swarm.calm();
     swarm.converge();
     swarm.assert_quiet();
     let seconds = swarm.world.now().as_micros() / 1_000_000;
@@ -135,7 +141,7 @@ impl Swarm {
         for user in &mut self.users {
             let Some((disk, left)) = user.down.take() else { continue };
             let left = left.saturating_sub(passed);
-            if !left.is_zero() {
+            if !left.is_zero() || user.stays_away {
                 user.down = Some((disk, left));
                 continue;
             }
@@ -234,6 +240,7 @@ impl Swarm {
             70..76 => {
                 self.users[index].blocked.insert(name.clone());
                 self.users[index].has_blocked = true;
+                self.users[index].view.forget(&name);
                 self.command(index, Command::Block { user: name });
             }
             76..82 => self.command(index, Command::Unblock { user: name }),
@@ -314,6 +321,7 @@ impl Swarm {
             self.check_conversation(from, to);
         }
         self.files.check(&self.users, &self.world);
+        self.assert_presence();
     }
 
     /// What is still to be done, if anything.

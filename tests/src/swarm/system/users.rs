@@ -4,10 +4,11 @@ use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 use peer::command::Command;
-use peer::output::Output;
+use peer::output::{Output, ServerState};
 use peer::work::Direction;
 use zeroize::Zeroizing;
 
+use super::presence::View;
 use crate::dice::{Dice, Probability};
 use crate::network::HostId;
 use crate::tincan::PeerDisk;
@@ -54,6 +55,12 @@ pub(super) struct User {
     pub(super) has_crashed: bool,
     /// He logged out or quit at some time.
     pub(super) has_left: bool,
+    /// His program is not started again for the time being.
+    pub(super) stays_away: bool,
+    /// Why he has no connection to the server; `None` when he has one.
+    pub(super) server: Option<String>,
+    /// What he knows of others.
+    pub(super) view: View,
     /// From now on he unblocks, accepts and resumes everything.
     pub(super) makes_peace: bool,
     /// What he is about to type.
@@ -77,6 +84,9 @@ impl User {
             has_blocked: false,
             has_crashed: false,
             has_left: false,
+            stays_away: false,
+            server: Some(String::new()),
+            view: View::default(),
             makes_peace: false,
             intends: VecDeque::new(),
         }
@@ -110,11 +120,14 @@ impl User {
     pub(super) fn goes_offline(&mut self) {
         self.session = Session::Unknown;
         self.blocked.clear();
+        self.server = Some(String::new());
+        self.view = View::default();
         self.intends.clear();
     }
 
     /// He reads what his program says.
     pub(super) fn read(&mut self, output: &Output) {
+        self.view.read(output);
         match output {
             Output::LoginNeeded { reason } => {
                 // The registration whose answer was lost was done after all.
@@ -126,8 +139,15 @@ impl User {
             Output::LoggedIn { .. } => {
                 self.registered = true;
                 self.session = Session::Online;
+                self.server = None;
             }
-            Output::LoggedOut { .. } => self.session = Session::Ended,
+            Output::Server { state: ServerState::Waiting { reason, .. } } => {
+                self.server = Some(reason.clone());
+            }
+            Output::LoggedOut { reason } => {
+                self.session = Session::Ended;
+                self.server = Some(reason.clone());
+            }
             Output::FileOffer { id, .. } if self.auto_accept.is_none() => {
                 self.intends.push_back(Command::Accept { id: Some(*id) });
             }
@@ -139,6 +159,7 @@ impl User {
             Output::Info { text } => {
                 if let Some(user) = text.strip_suffix(" is no longer blocked.") {
                     self.blocked.remove(user);
+                    self.view.forget(user);
                 }
             }
             Output::Files { files } if self.makes_peace => {
