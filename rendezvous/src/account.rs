@@ -36,7 +36,7 @@ impl Server {
         };
         let device = match &session.state {
             State::Anonymous(_) => None,
-            State::Device(device) => Some(*device),
+            State::Device { key, .. } => Some(*key),
             State::User(_) | State::Leaving => return Answer::refuse(Refusal::NotLoggedIn),
         };
         match (device, request) {
@@ -60,7 +60,11 @@ impl Server {
                 self.on_login_start(now, handle, name, &message)
             }
             (None, Request::LoginFinish { message }) => self.on_login_finish(now, handle, &message),
-            (None, Request::UseDevice(certificate)) => self.on_use_device(now, handle, certificate),
+            (_, Request::UseDevice(certificate))
+                if device.is_none_or(|key| key == certificate.device) =>
+            {
+                self.on_use_device(now, handle, certificate)
+            }
             (None, Request::SetIdentity { identity, certificate, sealed_identity }) => {
                 let identity = NewIdentity { identity, certificate, sealed: sealed_identity };
                 self.on_set_identity(now, handle, identity)
@@ -72,9 +76,9 @@ impl Server {
                 | Request::RegisterFinish { .. }
                 | Request::LoginStart { .. }
                 | Request::LoginFinish { .. }
-                | Request::UseDevice(_)
                 | Request::SetIdentity { .. },
-            ) => Answer::refuse(Refusal::Malformed),
+            )
+            | (_, Request::UseDevice(_)) => Answer::refuse(Refusal::Malformed),
             (None, Request::Resume(_)) => Answer::refuse(Refusal::UnknownDevice),
             (
                 _,
@@ -288,8 +292,8 @@ impl Server {
         let source = self.source(handle);
         let now = self.clock.unix(now);
         Answer::Ask(
-            StoreRequest::Resume { name, device, source, now },
-            Continuation::Begin { conflict: Refusal::UnknownDevice },
+            StoreRequest::Resume { name: name.clone(), device, source, now },
+            Continuation::Resume { name },
         )
     }
 
@@ -306,6 +310,25 @@ impl Server {
             StoreOutcome::Conflict | StoreOutcome::NotFound => Response::Refused(conflict),
             other => unexpected(&other),
         }
+    }
+
+    /// The store knows the device, or not.
+    pub(crate) fn on_resumed(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        name: Name,
+        outcome: StoreOutcome,
+    ) -> Response {
+        let StoreOutcome::Outdated { identity, generation } = outcome else {
+            return self.on_session_stored(now, handle, Refusal::UnknownDevice, outcome);
+        };
+        if let Some(Session { state: State::Device { outdated, .. }, .. }) =
+            self.sessions.get_mut(&handle)
+        {
+            *outdated = Some(Proven { name, identity: Some(identity) });
+        }
+        Response::Refused(Refusal::NewerDevice { generation })
     }
 
     fn begin_session(
@@ -368,7 +391,7 @@ impl Server {
                 self.online.remove(&user.name);
                 self.leave(now, &user.name, leave);
             }
-            State::User(_) | State::Anonymous(_) | State::Device(_) | State::Leaving => {}
+            State::User(_) | State::Anonymous(_) | State::Device { .. } | State::Leaving => {}
         }
     }
 
@@ -399,7 +422,8 @@ impl Server {
     fn proven(&self, handle: ConnectionHandle) -> Option<Proven> {
         match &self.sessions.get(&handle)?.state {
             State::Anonymous(Anonymous::Proven(proven)) => Some(proven.clone()),
-            State::Anonymous(_) | State::Device(_) | State::User(_) | State::Leaving => None,
+            State::Device { outdated, .. } => outdated.clone(),
+            State::Anonymous(_) | State::User(_) | State::Leaving => None,
         }
     }
 

@@ -83,6 +83,8 @@ impl Answer {
 pub(crate) enum Continuation {
     /// A session, or this refusal.
     Begin { conflict: Refusal },
+    /// A session, or what this device has to do first.
+    Resume { name: Name },
     /// KE2.
     Login { name: Name, ke1: Box<CredentialRequest<Suite>> },
     /// The acceptance of a password.
@@ -427,6 +429,7 @@ impl Server {
             Continuation::Begin { conflict } => {
                 self.on_session_stored(now, handle, conflict, outcome)
             }
+            Continuation::Resume { name } => self.on_resumed(now, handle, name, outcome),
             Continuation::Login { name, ke1 } => {
                 self.on_login_counted(now, handle, name, *ke1, outcome)
             }

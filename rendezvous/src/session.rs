@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Anonymous (NK) --RegisterFinish, UseDevice, SetIdentity--> User --Logout--> Leaving
-//! Device (IK) ---Resume------------------------------------>
+//! Device (IK) ---Resume, UseDevice------------------------->
 //! ```
 //!
 //! Password messages exist only in `Anonymous`, whose handshake needs an address token.
@@ -17,7 +17,7 @@ use wire::time::Instant;
 use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
 
 use crate::limits::Bucket;
-use crate::login::Anonymous;
+use crate::login::{Anonymous, Proven};
 
 /// Requests are not read while more than this waits to be sent, and news is dropped, to be
 /// replaced by a new snapshot. Nobody is introduced to somebody for whom twice this waits.
@@ -31,7 +31,12 @@ pub(crate) enum State {
     /// Showed no key: may register or log in by password.
     Anonymous(Anonymous),
     /// Proved this device's key: may resume.
-    Device(PublicKey),
+    Device {
+        /// The key.
+        key: PublicKey,
+        /// Whose it is, when another device was used since: may take the session back.
+        outdated: Option<Proven>,
+    },
     /// Logged in.
     User(Box<User>),
     /// Logged out; closed when the answer has arrived.
@@ -86,7 +91,7 @@ impl Session {
     ) -> Self {
         let state = match remote_static {
             None => State::Anonymous(Anonymous::Fresh),
-            Some(device) => State::Device(device),
+            Some(key) => State::Device { key, outdated: None },
         };
         Self {
             address,
@@ -107,7 +112,7 @@ impl Session {
     pub(crate) fn user(&self) -> Option<&User> {
         match &self.state {
             State::User(user) => Some(user),
-            State::Anonymous(_) | State::Device(_) | State::Leaving => None,
+            State::Anonymous(_) | State::Device { .. } | State::Leaving => None,
         }
     }
 
@@ -115,7 +120,7 @@ impl Session {
     pub(crate) fn user_mut(&mut self) -> Option<&mut User> {
         match &mut self.state {
             State::User(user) => Some(user),
-            State::Anonymous(_) | State::Device(_) | State::Leaving => None,
+            State::Anonymous(_) | State::Device { .. } | State::Leaving => None,
         }
     }
 

@@ -87,8 +87,8 @@ pub enum StoreRequest {
         /// The time.
         now: u64,
     },
-    /// Begin a session with a device that has proven its key. Answered by `Session` or
-    /// `NotFound`.
+    /// Begin a session with a device that has proven its key. Answered by `Session`, `Outdated`
+    /// or `NotFound`.
     Resume {
         /// Who.
         name: Name,
@@ -206,6 +206,13 @@ pub enum StoreOutcome {
     Full,
     /// A session may begin.
     Session(Box<SessionAccount>),
+    /// The device is the account's, and a newer one was used since.
+    Outdated {
+        /// Who the user is.
+        identity: IdentityKey,
+        /// Of the newest device.
+        generation: u64,
+    },
     /// The attempt is counted and may go on. `None`: no account has this name.
     Login(Option<Box<LoginRecord>>),
     /// No attempt before so many seconds have passed.

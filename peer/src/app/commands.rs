@@ -11,7 +11,7 @@ use super::chat::LOG_IN_FIRST;
 use super::jobs::Job;
 use super::links::Links;
 use super::requests::Asked;
-use super::server::Goal;
+use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Transfers};
@@ -232,6 +232,7 @@ impl App {
             }
             self.server.goal = Goal::Resume;
         }
+        self.server.claim = Claim::TakeBack;
         self.server_retry_now(now);
     }
 

@@ -245,7 +245,8 @@ impl App {
             | Refusal::BlockListFull
             | Refusal::UnknownDevice
             | Refusal::Malformed
-            | Refusal::StorageFailed => self.retry_link(now, user),
+            | Refusal::StorageFailed
+            | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }
     }
 

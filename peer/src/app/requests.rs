@@ -227,7 +227,8 @@ impl App {
                 | Refusal::BlockListFull
                 | Refusal::UnknownDevice
                 | Refusal::Malformed
-                | Refusal::StorageFailed) => self.error(&format!(
+                | Refusal::StorageFailed
+                | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),
             },

@@ -24,6 +24,7 @@ use wire::{
 use super::App;
 use super::backoff::Backoff;
 use super::requests::Pending;
+use super::session::TAKEN_OVER;
 use super::streams::{Incoming, Outgoing, StreamError};
 use crate::login::Password;
 use crate::output::{Output, ServerState};
@@ -46,6 +47,15 @@ pub(super) enum Goal {
     Resume,
     /// To register or log in with a password.
     Password(Credentials),
+}
+
+/// Whether a session that another device has is wanted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Somebody started this program or asked for the session.
+    TakeBack,
+    /// The session that was here goes on, if nobody else has it.
+    GoOn,
 }
 
 /// A name and a password on their way to becoming an account.
@@ -94,6 +104,7 @@ pub(super) struct Channel {
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) goal: Goal,
+    pub(super) claim: Claim,
     state: State,
     backoff: Backoff,
     addresses: Vec<SocketAddr>,
@@ -110,6 +121,7 @@ impl Server {
     pub(super) fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
             goal: Goal::Nothing,
+            claim: Claim::TakeBack,
             state: State::Off,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             wants_address: addresses.is_empty(),
@@ -215,6 +227,7 @@ impl App {
     pub(super) fn server_go(&mut self, now: Instant, goal: Goal) {
         self.drop_server(now, close::LOGOUT);
         self.server.goal = goal;
+        self.server.claim = Claim::TakeBack;
         self.server.backoff.reset();
         match self.server.account_of_goal(&self.settings.server) {
             Some(id) => self.login_profile(now, id),
@@ -474,7 +487,7 @@ impl App {
         self.fail_pending();
         match error {
             ConnectionError::ClosedByPeer(reason) if reason.code == close::TAKEN_OVER => {
-                self.session_ended(now, "this account was logged in somewhere else");
+                self.session_ended(now, TAKEN_OVER);
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::REVOKED => {
                 self.forget_account(now, "this device no longer belongs to the account");

@@ -11,13 +11,15 @@ use wire::{ConnectionHandle, Seed};
 
 use super::jobs::Job;
 use super::requests::Asked;
-use super::server::{Attempt, Credentials, Goal};
+use super::server::{Attempt, Claim, Credentials, Goal};
 use super::{App, WeakStretch};
 use crate::command::Purpose;
 use crate::login::{ExportKey, LoginJob, LoginOutcome, start_login, start_registration};
 use crate::output::Output;
 use crate::work::{Account, StoreRequest, Work};
 
+/// Why a session ended when another device has it.
+pub(super) const TAKEN_OVER: &str = "this account was logged in somewhere else";
 /// Shortest password of a new account, in characters (NIST SP 800-63B section 5.1.1.1).
 const MIN_PASSWORD: usize = 8;
 
@@ -247,6 +249,7 @@ impl App {
             channel.logged_in = true;
         }
         self.server.login_is_over();
+        self.server.claim = Claim::GoOn;
         self.roster.begin();
         self.links.server_is_back();
         self.chat.checked.clear();
@@ -272,6 +275,9 @@ impl App {
             }
             return self.end_login(now, &refusal.to_string());
         }
+        if let Refusal::NewerDevice { generation } = refusal {
+            return self.on_newer_device(now, *generation);
+        }
         self.drop_server(now, close::LOGOUT);
         match refusal {
             Refusal::UnknownDevice | Refusal::UnknownUser => {
@@ -292,8 +298,29 @@ impl App {
             | Refusal::NotBlocked
             | Refusal::BlockListFull
             | Refusal::Malformed
-            | Refusal::StorageFailed => self.server_failed(now, &refusal.to_string()),
+            | Refusal::StorageFailed
+            | Refusal::NewerDevice { .. } => self.server_failed(now, &refusal.to_string()),
         }
+    }
+
+    /// The account was used with another device since. Whoever started this program or asked for
+    /// the session wants it here: this device becomes the newest, so that others do not take it
+    /// for one that was left behind. A connection that comes back by itself takes nothing away.
+    fn on_newer_device(&mut self, now: Instant, generation: u64) {
+        if self.server.claim == Claim::GoOn {
+            self.drop_server(now, close::LOGOUT);
+            return self.session_ended(now, TAKEN_OVER);
+        }
+        let Some(secret) = self.account().map(|account| account.identity_secret.clone()) else {
+            return;
+        };
+        let generation = generation.checked_add(1);
+        let identity = Identity::from_secret(&secret);
+        let Some(account) = generation.and_then(|next| self.certified(&identity, next)) else {
+            return self.server_broke_protocol(now, "no device can follow");
+        };
+        let request = Request::UseDevice(account.certificate);
+        self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
     }
 
     /// A registration or password login has failed for good.

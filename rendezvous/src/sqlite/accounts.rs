@@ -113,7 +113,13 @@ pub(super) fn resume(
     let Some(account) = id(db, name)? else { return Ok(StoreOutcome::NotFound) };
     let Some(certificate) = device(db, account, key)? else { return Ok(StoreOutcome::NotFound) };
     attempts::remember_source(db, account, source, now)?;
-    begin_session(db, account, name, &certificate, now)
+    let newest = generation(db, account)?;
+    match read_identity(db, account)? {
+        Some(identity) if certificate.generation < newest => {
+            Ok(StoreOutcome::Outdated { identity, generation: newest })
+        }
+        Some(_) | None => begin_session(db, account, name, &certificate, now),
+    }
 }
 
 pub(super) fn exists(db: &Savepoint<'_>, name: &Name) -> Result<StoreOutcome> {

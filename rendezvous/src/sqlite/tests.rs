@@ -104,6 +104,11 @@ fn devices_come_with_growing_generations() {
         now: 300,
     };
     assert_eq!(session(ask(&mut store, resume(2, "alice"))).certificate.generation, 2);
+    let StoreOutcome::Outdated { generation: 2, .. } = ask(&mut store, resume(1, "alice")) else {
+        panic!("others have seen a newer device")
+    };
+    assert!(matches!(ask(&mut store, add(1, 3)), StoreOutcome::Session(_)), "taken back");
+    assert_eq!(session(ask(&mut store, resume(1, "alice"))).certificate.generation, 3);
     assert_eq!(ask(&mut store, resume(3, "alice")), StoreOutcome::NotFound);
     assert_eq!(ask(&mut store, resume(2, "bob")), StoreOutcome::NotFound);
     assert!(matches!(ask(&mut store, create("bob")), StoreOutcome::Session(_)));

@@ -161,6 +161,34 @@ fn a_second_login_takes_over_and_both_are_told() {
 }
 
 #[test]
+fn an_older_device_takes_the_session_back_only_by_becoming_the_newest() {
+    let mut world = World::new(Policy::default());
+    let first = world.registered(1, "alice");
+    let second = world.client(9);
+    world.at(second).identity = wire::app::identity::Identity::from_secret(&[1; 32]);
+    world.log_in(second, "alice", 2);
+    world.connect(first, Identify::Known);
+    let newer = Refusal::NewerDevice { generation: 2 };
+    assert_eq!(world.refused(first, Request::Resume(name("alice"))), newer);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.at(second).closed, None, "nothing is taken away by asking");
+    // Not with another's device, nor with a certificate that others would take for an old one.
+    let others = world.at(second).certificate("alice", 3);
+    assert_eq!(world.refused(first, Request::UseDevice(others)), Refusal::Malformed);
+    let old = world.at(first).certificate("alice", 2);
+    assert_eq!(world.refused(first, Request::UseDevice(old)), Refusal::Malformed);
+    let newest = world.at(first).certificate("alice", 3);
+    assert!(world.welcome(first, Request::UseDevice(newest)).took_over);
+    world.until("closed", |world| world.at(second).closed.is_some());
+    assert!(!world.resume(first, "alice").took_over);
+    // Nobody becomes another user by it.
+    let bob = world.registered(2, "bob");
+    world.connect(bob, Identify::Known);
+    let certificate = world.at(bob).certificate("alice", 9);
+    assert_eq!(world.refused(bob, Request::UseDevice(certificate)), Refusal::Malformed);
+}
+
+#[test]
 fn a_block_hides_both_ways_without_telling() {
     let mut world = World::new(Policy::default());
     let alice = world.registered(1, "alice");

@@ -96,8 +96,8 @@ pub enum Request {
         /// 64 bytes.
         message: Vec<u8>,
     },
-    /// After [`Response::PasswordAccepted`]: the device to log in with. Answered by
-    /// [`Response::Welcome`].
+    /// After [`Response::PasswordAccepted`] or [`Refusal::NewerDevice`]: the device to log in
+    /// with. Answered by [`Response::Welcome`].
     UseDevice(DeviceCertificate),
     /// The same for an account that has no identity yet (it was imported): who the user is from
     /// now on, and the device to log in with. Answered by [`Response::Welcome`].
@@ -109,8 +109,8 @@ pub enum Request {
         /// The identity's secret, sealed under OPAQUE's export key; may be empty.
         sealed_identity: Vec<u8>,
     },
-    /// On a connection that proved a device's key: log in as this user, to whom the device
-    /// belongs. Answered by [`Response::Welcome`].
+    /// On a connection that proved a device's key: log in as this user, whose newest device it
+    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`].
     Resume(Name),
     /// Ends the session.
     Logout,
@@ -271,6 +271,14 @@ pub enum Refusal {
     /// The server cannot write to its disk.
     #[error("the server cannot store anything right now")]
     StorageFailed,
+    /// To [`Request::Resume`]: the account was logged in with another device since. On the same
+    /// connection, [`Request::UseDevice`] with a certificate of a higher generation takes the
+    /// session back.
+    #[error("the account was logged in with another device since")]
+    NewerDevice {
+        /// Of the newest device.
+        generation: u64,
+    },
 }
 
 /// News that nobody asked for.

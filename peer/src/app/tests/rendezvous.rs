@@ -48,6 +48,8 @@ pub(super) struct Account {
     pub(super) identity: Option<IdentityKey>,
     sealed: Vec<u8>,
     pub(super) certificate: Option<DeviceCertificate>,
+    /// Devices that were used before.
+    older: Vec<PublicKey>,
     pub(super) blocked: Vec<Name>,
 }
 
@@ -219,11 +221,22 @@ impl Rendezvous {
             }
             (None, Request::Resume(name)) => {
                 let account = self.accounts.get(&name);
-                let device = account.and_then(|account| account.certificate).map(|c| c.device);
+                let newest = account.and_then(|account| account.certificate);
+                let device = newest.map(|newest| newest.device);
                 if device.is_some() && device == session.device {
                     return self.welcome(now, handle, name);
                 }
-                (Response::Refused(Refusal::UnknownDevice), Vec::new())
+                let is_older = account.is_some_and(|account| {
+                    session.device.is_some_and(|device| account.older.contains(&device))
+                });
+                let refusal = match newest {
+                    Some(newest) if is_older => {
+                        session.proven = Some(name);
+                        Refusal::NewerDevice { generation: newest.generation }
+                    }
+                    Some(_) | None => Refusal::UnknownDevice,
+                };
+                (Response::Refused(refusal), Vec::new())
             }
             (None, last_step) => {
                 let name = proven.unwrap();
@@ -243,6 +256,7 @@ impl Rendezvous {
                     identity: Some(identity),
                     sealed: sealed_identity,
                     certificate: Some(certificate),
+                    older: Vec::new(),
                     blocked: Vec::new(),
                 };
                 self.accounts.insert(name.clone(), account);
@@ -250,7 +264,10 @@ impl Rendezvous {
             Request::UseDevice(certificate) => {
                 let account = self.accounts.get_mut(name).unwrap();
                 assert!(certificate.is_signed_by(account.identity.unwrap(), name.as_str()));
-                account.certificate = Some(certificate);
+                let before = account.certificate.replace(certificate);
+                let generation = before.map_or(0, |before| before.generation);
+                assert!(certificate.generation > generation, "each is newer than all before");
+                account.older.extend(before.map(|before| before.device));
             }
             Request::SetIdentity { identity, certificate, sealed_identity } => {
                 let account = self.accounts.get_mut(name).unwrap();

@@ -54,10 +54,34 @@ fn registers_resumes_and_logs_in_on_another_machine() {
     let seen = world.seen(0);
     assert!(seen.iter().any(|o| matches!(o, Output::LoggedOut { .. })), "{seen:?}");
     assert_eq!(world.server.online().len(), 1);
-    // Its device was replaced: the way back is the password.
+    // Whoever asks for the session there has it back, and others do not take the device for an
+    // old one.
     world.command(0, Command::Reconnect);
     world.run_ms(1000);
-    assert!(world.seen(0).iter().any(|o| matches!(o, Output::LoginNeeded { .. })));
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
+    let newest = world.server.accounts[&Name::new("alice").unwrap()].certificate.unwrap();
+    assert_eq!(newest.generation, 3);
+    assert!(world.seen(1).iter().any(|o| matches!(o, Output::LoggedOut { .. })));
+}
+
+#[test]
+fn a_connection_that_comes_back_by_itself_takes_no_session_away() {
+    let mut world = World::new(2);
+    world.register(0, "alice");
+    world.run_ms(1000);
+    // The first machine hears nothing of the second login.
+    world.cut.push(world.address(0));
+    world.login_with(1, "alice", "password of alice");
+    world.run_ms(1000);
+    assert!(logged_in(&world.seen(1)).is_some());
+    world.cut.clear();
+    world.seen(0);
+    world.run_ms(120_000);
+    let seen = world.seen(0);
+    let is_told = |output: &Output| matches!(output, Output::LoggedOut { reason } if reason.contains("somewhere else"));
+    assert!(seen.iter().any(is_told), "{seen:?}");
+    assert_eq!(logged_in(&seen), None);
+    assert!(!world.seen(1).iter().any(|o| matches!(o, Output::LoggedOut { .. })));
 }
 
 #[test]

@@ -129,6 +129,10 @@ impl World {
         client.disk = FileWorker::new(&data, &client.folder.path().join("downloads")).unwrap();
     }
 
+    pub(super) fn address(&self, n: usize) -> SocketAddr {
+        self.clients[n].address
+    }
+
     /// Where a client's files are: what arrives is in `downloads` there.
     pub(super) fn folder(&self, n: usize) -> &Path {
         self.clients[n].folder.path()
