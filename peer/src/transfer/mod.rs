@@ -294,10 +294,8 @@ impl Transfers {
                 self.ended_by_peer(cx, user, id, TransferState::CancelledByPeer(reason));
             }
             Control::Complete(id) => self.ended_by_peer(cx, user, id, TransferState::Complete),
-            Control::Unknown(id) => {
-                let state = TransferState::CancelledByPeer(CancelReason::SourceGone);
-                self.ended_by_peer(cx, user, id, state);
-            }
+            // The user is at another machine than the one that offered it, and may go back.
+            Control::Unknown(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
             Control::Pause(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
             Control::Resume(id) => self.paused_by_peer(cx, user, id, Paused::No),
         }

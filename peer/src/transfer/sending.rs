@@ -126,7 +126,9 @@ impl Transfers {
             TransferState::Cancelled(reason) => self.desk.say(user, Control::Cancel(id, reason)),
             TransferState::Complete
             | TransferState::Declined
-            | TransferState::CancelledByPeer(_) => self.desk.say(user, Control::Unknown(id)),
+            | TransferState::CancelledByPeer(_) => {
+                self.desk.say(user, Control::Cancel(id, CancelReason::SourceGone));
+            }
         }
     }
 

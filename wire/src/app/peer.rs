@@ -48,7 +48,8 @@ pub enum Control {
     Resume(TransferId),
     /// The receiver has everything, verified and durable.
     Complete(TransferId),
-    /// The transfer of this number is not known here (any more).
+    /// The transfer of this number is not known at this device: its user may have offered it at
+    /// another. It does not go on here, and is not over.
     Unknown(TransferId),
 }
 

@@ -60,6 +60,25 @@ fn a_disk_that_refuses_at_the_beginning_or_end_pauses_too() {
 }
 
 /// Security acceptance I09.
+/// The sender goes to another machine and comes back.
+#[test]
+fn what_another_device_offered_waits_for_it() {
+    let (mut world, _) = running(3_000_000);
+    world.cut();
+    let fresh = Transfers::new(Policy::default(), &Seed::new([77; 32]));
+    let offering = std::mem::replace(&mut world.sides[ALICE].transfers, fresh);
+    world.join();
+    world.settle();
+    assert_eq!(world.line(BOB, 1).state, "paused");
+    assert_eq!(world.line(BOB, 1).paused_by, Some("them"));
+    world.cut();
+    world.sides[ALICE].transfers = offering;
+    world.join();
+    world.settle();
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    world.assert_arrived("film.mp4", &contents(3_000_000));
+}
+
 #[test]
 fn a_source_that_changes_ends_it_on_both_sides() {
     let (mut world, path) = running(3_000_000);
