@@ -2,6 +2,7 @@
 //! log out and come back, while links, hosts and addresses fail them.
 
 mod files;
+mod machines;
 mod messages;
 mod operator;
 mod presence;
@@ -104,6 +105,7 @@ impl Swarm {
             messages: Messages::default(),
             files: Files::default(),
         };
+        swarm.add_machine();
         swarm.wake(Duration::ZERO);
         swarm
     }
@@ -141,12 +143,12 @@ impl Swarm {
         for user in &mut self.users {
             let Some((disk, left)) = user.down.take() else { continue };
             let left = left.saturating_sub(passed);
-            if !left.is_zero() || user.stays_away {
+            if !left.is_zero() || user.stays_away || !user.is_here {
                 user.down = Some((disk, left));
                 continue;
             }
             user.lives += 1;
-            let life = self.seed.derive(&format!("{} life {}", user.name, user.lives));
+            let life = self.seed.derive(&format!("{} life {}", user.label, user.lives));
             let address = self.world.network.address(user.host);
             let options = PeerOptions { server, address, auto_accept: user.auto_accept };
             let program = PeerProgram::start(now, disk, &options, &life);
@@ -197,7 +199,7 @@ impl Swarm {
     /// A user's program gets a command.
     fn command(&mut self, index: usize, command: Command) {
         let user = &self.users[index];
-        self.world.note(&format!("{} types {}", user.name, user.in_short(&command)));
+        self.world.note(&format!("{} types {}", user.label, user.in_short(&command)));
         self.world.with(user.host, |program, now| program.peer_mut().command(now, command));
         self.look(index);
     }
@@ -212,7 +214,7 @@ impl Swarm {
             self.world.with(host, |program, _| core::mem::take(&mut program.peer_mut().outputs));
         for output in outputs {
             let user = &self.users[index];
-            self.world.note(&format!("{} reads {}", user.name, user.in_short(&output)));
+            self.world.note(&format!("{} reads {}", user.label, user.in_short(&output)));
             self.messages.read(&self.users[index], &output);
             self.files.read(&self.users[index], &output);
             self.users[index].read(&output);
@@ -234,12 +236,18 @@ impl Swarm {
             return;
         }
         let name = self.users[other].name.clone();
+        if name == self.users[index].name {
+            return;
+        }
         match self.dice.below(100) {
             0..50 => self.chat(index, other),
             50..70 => self.send_file(index, other),
             70..76 => {
                 self.users[index].blocked.insert(name.clone());
-                self.users[index].has_blocked = true;
+                let own = self.users[index].name.clone();
+                for user in self.users.iter_mut().filter(|user| user.name == own) {
+                    user.has_blocked = true;
+                }
                 self.users[index].view.forget(&name);
                 self.command(index, Command::Block { user: name });
             }
@@ -257,6 +265,9 @@ impl Swarm {
                 if let Some(command) = command {
                     self.command(index, command);
                 }
+            }
+            95..98 => {
+                self.move_over();
             }
             _ => self.command(index, Command::Who { filter: None }),
         }
@@ -292,12 +303,16 @@ impl Swarm {
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let all = 0..self.users.len();
         let pairs = all.clone().flat_map(move |a| all.clone().map(move |b| (a, b)));
-        pairs.filter(|(a, b)| a != b)
+        let names: Vec<String> = self.users.iter().map(|user| user.name.clone()).collect();
+        pairs.filter(move |(a, b)| names[*a] != names[*b])
     }
 
     /// Those who can have a connection.
     fn meetings(&self) -> BTreeSet<(usize, usize)> {
-        self.pairs().filter(|(a, b)| self.can_meet(*a, *b)).collect()
+        self.pairs()
+            .filter(|(a, b)| self.users[*a].is_here && self.users[*b].is_here)
+            .filter(|(a, b)| self.can_meet(*a, *b))
+            .collect()
     }
 
     /// Without faults, everything gets done.
@@ -306,6 +321,21 @@ impl Swarm {
             user.makes_peace = true;
         }
         self.tell_addresses();
+        self.finish();
+        // What waits at the other machine gets done when its user is there.
+        if self.move_over() {
+            self.finish();
+        }
+        self.world.note("everything is done");
+        for (from, to) in self.pairs() {
+            self.check_conversation(from, to);
+        }
+        self.files.check(&self.users, &self.world);
+        self.assert_presence();
+    }
+
+    /// Waits until everything is done.
+    fn finish(&mut self) {
         let start = self.world.now();
         loop {
             self.live(Duration::from_secs(1));
@@ -316,18 +346,15 @@ impl Swarm {
                 Some(_) => {}
             }
         }
-        self.world.note("everything is done");
-        for (from, to) in self.pairs() {
-            self.check_conversation(from, to);
-        }
-        self.files.check(&self.users, &self.world);
-        self.assert_presence();
     }
 
     /// What is still to be done, if anything.
     fn unfinished(&mut self) -> Option<String> {
-        if let Some(user) = self.users.iter().find(|user| !user.is_online()) {
-            return Some(format!("{} is not online", user.name));
+        if let Some(user) = self.users.iter().find(|user| user.is_here && !user.is_online()) {
+            return Some(format!("{} is not online", user.label));
+        }
+        if let Some(what) = self.double() {
+            return Some(what);
         }
         let meetings = self.meetings();
         for (from, to) in self.pairs() {
@@ -335,13 +362,13 @@ impl Swarm {
             let (sender, receiver) = (&self.users[from], &self.users[to]);
             let kept = lines.iter().filter(|line| line.own).count();
             if sender.keeps_everything() && kept < self.messages.count(sender, receiver) {
-                return Some(format!("{} has messages to {} unkept", sender.name, receiver.name));
+                return Some(format!("{} has messages to {} unkept", sender.label, receiver.name));
             }
             if !meetings.contains(&(from, to)) {
                 continue;
             }
             if let Some(waiting) = lines.iter().find(|line| messages::is_waiting(line)) {
-                let (from, to) = (&self.users[from].name, &self.users[to].name);
+                let (from, to) = (&self.users[from].label, &self.users[to].label);
                 return Some(format!("from {from} to {to} waits: {:.40}", waiting.body));
             }
         }
@@ -358,7 +385,7 @@ impl Swarm {
         let before = sent(self);
         self.live(Duration::from_secs(10));
         let sent = sent(self) - before;
-        let count = self.users.len() as u64;
+        let count = self.users.iter().filter(|user| user.is_here).count() as u64;
         let apart = count * (count - 1) - self.meetings().len() as u64;
         let most = 50 + count * (count + 1) * 12 + apart * 1000;
         assert!(sent <= most, "{sent} datagrams in ten quiet seconds, at most {most} expected");

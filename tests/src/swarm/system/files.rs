@@ -18,6 +18,8 @@ pub(super) struct Sent {
     /// Its name, unlike all others.
     pub(super) name: String,
     pub(super) content: Vec<u8>,
+    /// The sender's machine.
+    machine: String,
     from: String,
     to: String,
     /// What the sender's program said last.
@@ -54,8 +56,10 @@ impl Files {
         let mut content = vec![0; len];
         dice.fill(&mut content);
         let name = format!("file {}.mp4", self.sent.len() + 1);
+        let machine = from.label.clone();
         let (from, to) = (from.name.clone(), to.name.clone());
-        let sent = Sent { name: name.clone(), content, from, to, state: None, given_up: false };
+        let (state, given_up) = (None, false);
+        let sent = Sent { name: name.clone(), content, machine, from, to, state, given_up };
         self.sent.insert(name, sent.clone());
         sent
     }
@@ -64,7 +68,7 @@ impl Files {
     pub(super) fn read(&mut self, user: &User, output: &Output) {
         match output {
             Output::Ready { .. } => {
-                self.known.insert(user.name.clone(), BTreeMap::new());
+                self.known.insert(user.label.clone(), BTreeMap::new());
             }
             Output::File { file } => self.on_line(user, file),
             Output::Files { files } => files.iter().for_each(|file| self.on_line(user, file)),
@@ -98,7 +102,7 @@ impl Files {
     }
 
     fn on_line(&mut self, user: &User, file: &FileLine) {
-        let known = self.known.entry(user.name.clone()).or_default();
+        let known = self.known.entry(user.label.clone()).or_default();
         known.insert(file.id, file.clone());
         if file.direction == Direction::Sending
             && let Some(sent) = self.sent.get_mut(&file.name)
@@ -110,7 +114,7 @@ impl Files {
 
     /// Somebody pauses, resumes or cancels a transfer.
     pub(super) fn tamper(&mut self, dice: &mut Dice, user: &User) -> Option<Command> {
-        let known = self.known.get(&user.name)?;
+        let known = self.known.get(&user.label)?;
         let ids: Vec<u64> = known.keys().copied().collect();
         if ids.is_empty() {
             return None;
@@ -137,7 +141,9 @@ impl Files {
         pairs: &BTreeSet<(usize, usize)>,
     ) -> Option<String> {
         let waiting = self.sent.values().find(|sent| {
-            let (from, to) = (index(users, &sent.from), index(users, &sent.to));
+            let from = users.iter().position(|user| user.label == sent.machine);
+            let to = users.iter().position(|user| user.name == sent.to && user.is_here);
+            let (Some(from), Some(to)) = (from, to) else { return false };
             // An offer that the sender's program had not kept when it died was never made, nor
             // one to somebody who is blocked.
             let sender = &users[from];
@@ -145,15 +151,15 @@ impl Files {
                 && (sender.has_crashed || sender.has_left || sender.has_blocked);
             pairs.contains(&(from, to)) && !sent.is_settled() && !lost
         })?;
-        let Sent { name, from, to, state, .. } = waiting;
-        Some(format!("{name} from {from} to {to} is {state:?}"))
+        let Sent { name, machine, to, state, .. } = waiting;
+        Some(format!("{name} from {machine} to {to} is {state:?}"))
     }
 
     /// What is complete is what was sent, and nothing else has a final name.
     pub(super) fn check(&self, users: &[User], world: &World<Program>) {
         let mut arrived = BTreeSet::new();
         for user in users {
-            let downloads = world.machine(user.host).peer().disk.downloads();
+            let downloads = user.disk(world).downloads();
             for entry in fs::read_dir(downloads).expect("a folder").map(|e| e.expect("an entry")) {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if name.ends_with(".part") {

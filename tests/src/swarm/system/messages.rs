@@ -10,7 +10,7 @@ use super::Swarm;
 use super::users::User;
 use crate::dice::Dice;
 
-/// From whom, to whom.
+/// From which machine to whom; or from whom to which machine.
 type Pair = (String, String);
 
 /// All messages of a run.
@@ -37,8 +37,8 @@ impl Messages {
             1..4 => dice.index(3_000),
             _ => dice.index(40),
         };
-        let text = format!("{} from {} to {to} {}", self.next, from.name, "ü".repeat(filler / 2));
-        self.typed.entry((from.name.clone(), to.to_owned())).or_default().push(text.clone());
+        let text = format!("{} from {} to {to} {}", self.next, from.label, "ü".repeat(filler / 2));
+        self.typed.entry((from.label.clone(), to.to_owned())).or_default().push(text.clone());
         text
     }
 
@@ -46,7 +46,7 @@ impl Messages {
     pub(super) fn read(&mut self, user: &User, output: &Output) {
         if let Output::Message { from, text, .. } = output {
             assert!(!user.blocked.contains(from), "{} is shown a message of {from}", user.name);
-            let shown = self.shown.entry((from.clone(), user.name.clone())).or_default();
+            let shown = self.shown.entry((from.clone(), user.label.clone())).or_default();
             assert!(!shown.contains(text), "{} is shown twice: {text:.40}", user.name);
             shown.push(text.clone());
         }
@@ -58,51 +58,105 @@ impl Swarm {
     pub(super) fn history(&mut self, of: usize, with: usize) -> Vec<Line> {
         let with = Name::new(&self.users[with].name).expect("names of the simulator are names");
         let request = StoreRequest::History { with: Some(with), limit: 100_000 };
-        let reply =
-            self.world.with(self.users[of].host, |program, _| program.peer_mut().disk.ask(request));
+        if !self.users[of].was_here {
+            return Vec::new();
+        }
+        let reply = self.with_disk(of, |disk| disk.ask(request));
         match reply {
             Ok(StoreReply::Lines(lines)) => lines,
             other => panic!("no history of {}: {other:?}", self.users[of].name),
         }
     }
 
-    /// Holds both databases and the screen against each other.
+    /// Holds the databases and the screens against each other: what went from one machine to a
+    /// user, at one machine or the other.
     pub(super) fn check_conversation(&mut self, from: usize, to: usize) {
         let sent: Vec<Line> = self.history(from, to).into_iter().filter(|line| line.own).collect();
-        let received: Vec<String> = self
-            .history(to, from)
-            .into_iter()
-            .filter(|line| !line.own)
-            .map(|line| line.body)
-            .collect();
-        let (sender, receiver) = (&self.users[from], &self.users[to]);
-        let who = format!("from {} to {}", sender.name, receiver.name);
-        let none = Vec::new();
-        let pair = (sender.name.clone(), receiver.name.clone());
-        let typed = self.messages.typed.get(&pair).unwrap_or(&none);
-        let shown = self.messages.shown.get(&pair).unwrap_or(&none);
+        let name = self.users[to].name.clone();
+        let machines: Vec<usize> =
+            (0..self.users.len()).filter(|index| self.users[*index].name == name).collect();
+        if machines[0] != to {
+            return;
+        }
+        let arrivals = machines.into_iter().map(|to| self.arrival(from, to)).collect();
+        let sender = &self.users[from];
+        let typed = self.messages.typed.get(&(sender.label.clone(), name.clone()));
+        Conversation {
+            who: format!("from {} to {name}", sender.label),
+            typed: typed.cloned().unwrap_or_default(),
+            all_kept: sender.keeps_everything(),
+            sent: sent.into_iter().map(|line| (line.body, line.state)).collect(),
+            arrivals,
+        }
+        .check();
+    }
 
-        let kept: Vec<&String> = sent.iter().map(|line| &line.body).collect();
+    fn arrival(&mut self, from: usize, to: usize) -> Arrival {
+        let mark = format!(" from {} to ", self.users[from].label);
+        let lines = self.history(to, from).into_iter().filter(|line| !line.own);
+        let stored = lines.map(|line| line.body).filter(|body| body.contains(&mark)).collect();
+        let (sender, receiver) = (&self.users[from], &self.users[to]);
+        let shown = self.messages.shown.get(&(sender.name.clone(), receiver.label.clone()));
+        let shown = shown.into_iter().flatten().filter(|body| body.contains(&mark));
+        let shown = shown.cloned().collect();
+        let all_shown = !receiver.has_crashed && !receiver.has_left && !receiver.has_blocked;
+        Arrival { stored, shown, all_shown }
+    }
+}
+
+/// What went from one machine to one user.
+#[derive(Debug, Default)]
+struct Conversation {
+    who: String,
+    /// In order.
+    typed: Vec<String>,
+    /// The sender had no reason to refuse or lose any of it.
+    all_kept: bool,
+    /// In the sender's database, in order, with what became of it.
+    sent: Vec<(String, MessageState)>,
+    /// At each of the receiver's machines.
+    arrivals: Vec<Arrival>,
+}
+
+/// What one machine got of it.
+#[derive(Debug, Default)]
+struct Arrival {
+    /// In its database, in order.
+    stored: Vec<String>,
+    /// On its screen, in order.
+    shown: Vec<String>,
+    /// Its user had no reason to miss any of it.
+    all_shown: bool,
+}
+
+impl Conversation {
+    /// Everything kept once and in the order in which it was typed, stored once and in the
+    /// order in which it was kept, shown once and in that order; delivered means stored.
+    fn check(&self) {
+        let Self { who, typed, sent, .. } = self;
+        let kept: Vec<&String> = sent.iter().map(|(body, _)| body).collect();
         assert!(is_subsequence(&kept, &typed.iter().collect::<Vec<_>>()), "{who}: kept as typed");
-        if sender.keeps_everything() {
+        if self.all_kept {
             assert_eq!(kept.len(), typed.len(), "{who}: everything is kept");
         }
-        let received_refs: Vec<&String> = received.iter().collect();
-        assert!(is_subsequence(&received_refs, &kept), "{who}: received once and in order");
-        for line in &sent {
-            let arrived = received.contains(&line.body);
-            match &line.state {
+        for (body, state) in sent {
+            let arrived = self.arrivals.iter().any(|arrival| arrival.stored.contains(body));
+            match state {
                 MessageState::Delivered => {
-                    assert!(arrived, "{who}: delivered and not there: {:.40}", line.body);
+                    assert!(arrived, "{who}: delivered and not there: {body:.40}");
                 }
-                MessageState::Failed(why) => panic!("{who}: failed: {why}: {:.40}", line.body),
+                MessageState::Failed(why) => panic!("{who}: failed: {why}: {body:.40}"),
                 MessageState::Queued | MessageState::Incoming => {}
             }
         }
-        let shown: Vec<&String> = shown.iter().collect();
-        assert!(is_subsequence(&shown, &received_refs), "{who}: shown once and in order");
-        if !receiver.has_crashed && !receiver.has_left && !receiver.has_blocked {
-            assert_eq!(shown.len(), received.len(), "{who}: everything is shown");
+        for Arrival { stored, shown, all_shown } in &self.arrivals {
+            let stored: Vec<&String> = stored.iter().collect();
+            assert!(is_subsequence(&stored, &kept), "{who}: received once and in order");
+            let shown: Vec<&String> = shown.iter().collect();
+            assert!(is_subsequence(&shown, &stored), "{who}: shown once and in order");
+            if *all_shown {
+                assert_eq!(shown.len(), stored.len(), "{who}: everything is shown");
+            }
         }
     }
 }
@@ -110,7 +164,7 @@ impl Swarm {
 impl Messages {
     /// How many were typed from one to the other.
     pub(super) fn count(&self, from: &User, to: &User) -> usize {
-        self.typed.get(&(from.name.clone(), to.name.clone())).map_or(0, Vec::len)
+        self.typed.get(&(from.label.clone(), to.name.clone())).map_or(0, Vec::len)
     }
 }
 

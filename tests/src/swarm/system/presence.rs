@@ -93,6 +93,11 @@ pub(super) fn untruth(users: &[Standing<'_>]) -> Option<String> {
 }
 
 impl User {
+    /// Whether he is not to be online.
+    fn is_away(&self) -> bool {
+        self.stays_away && !self.is_up()
+    }
+
     fn standing(&self) -> Standing<'_> {
         let (name, blocked) = (self.name.as_str(), &self.blocked);
         Standing { name, online: self.is_online(), blocked, view: &self.view }
@@ -105,7 +110,9 @@ impl Swarm {
     pub(super) fn calm(&mut self) {
         self.tell_addresses();
         for index in 0..self.users.len() {
-            if !self.users[index].is_up() || self.dice.chance(Probability::percent(70.0)) {
+            // Whoever goes before he has logged in at one machine stays logged in at the other.
+            let may_go = self.users[index].is_up() && !self.has_two_machines(index);
+            if !may_go || self.dice.chance(Probability::percent(70.0)) {
                 continue;
             }
             self.users[index].stays_away = true;
@@ -126,6 +133,9 @@ impl Swarm {
         if self.dice.chance(Probability::percent(40.0)) {
             self.stop_server_in_order();
             self.assert_presence();
+        }
+        if self.dice.chance(Probability::percent(60.0)) {
+            self.move_over_in_order();
         }
         for user in &mut self.users {
             user.stays_away = false;
@@ -162,11 +172,15 @@ impl Swarm {
                 self.command(index, Command::Who { filter: None });
             }
         }
-        let absent = |user: &&User| !user.is_online() && !(user.stays_away && !user.is_up());
+        if let Some(what) = self.double() {
+            return Some(what);
+        }
+        let absent = |user: &&User| user.is_here && !(user.is_online() || user.is_away());
         if let Some(user) = self.users.iter().find(absent) {
             return Some(format!("{} is not online", user.name));
         }
-        untruth(&self.users.iter().map(User::standing).collect::<Vec<_>>())
+        let here = self.users.iter().filter(|user| user.is_here);
+        untruth(&here.map(User::standing).collect::<Vec<_>>())
     }
 }
 

@@ -1,10 +1,11 @@
-//! A user of the simulator: what he knows, and what he does without being asked.
+//! A user of the simulator at one of his machines: what he knows, and what he does without being
+//! asked. Most users have one machine; whoever has two sits at one of them.
 
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 use peer::command::Command;
-use peer::output::{Output, ServerState};
+use peer::output::{FileLine, Output, ServerState};
 use peer::work::Direction;
 use zeroize::Zeroizing;
 
@@ -31,14 +32,25 @@ enum Session {
     Asked,
     /// He is logged in.
     Online,
-    /// He was, and it goes on by itself or by `/reconnect`.
+    /// He was, and is no more.
     Ended,
+    /// He was, and then logged in at another machine.
+    Elsewhere,
 }
 
 /// A user.
 pub(super) struct User {
     pub(super) host: HostId,
+    /// His account.
     pub(super) name: String,
+    /// His account and machine.
+    pub(super) label: String,
+    /// He sits at this machine, and not at another.
+    pub(super) is_here: bool,
+    /// He was logged in at this machine at some time.
+    pub(super) was_here: bool,
+    /// His last login here ended a session at the other machine.
+    pub(super) took_over: bool,
     pub(super) auto_accept: Option<u64>,
     /// Where his disk is: no part of the trace.
     folder: String,
@@ -69,11 +81,26 @@ pub(super) struct User {
 
 impl User {
     pub(super) fn new(host: HostId, number: u8, dice: &mut Dice) -> Self {
+        let name = NAMES[usize::from(number) - 1].to_owned();
+        Self::at(host, name.clone(), name, dice)
+    }
+
+    /// The same user's other machine, at which he has never been.
+    pub(super) fn elsewhere(&self, host: HostId, dice: &mut Dice) -> Self {
+        let label = format!("{}'s other machine", self.name);
+        Self { is_here: false, ..Self::at(host, self.name.clone(), label, dice) }
+    }
+
+    fn at(host: HostId, name: String, label: String, dice: &mut Dice) -> Self {
         let accepts = dice.chance(Probability::percent(50.0));
         let disk = PeerDisk::new();
         Self {
             host,
-            name: NAMES[usize::from(number) - 1].to_owned(),
+            name,
+            label,
+            is_here: true,
+            was_here: false,
+            took_over: false,
             auto_accept: accepts.then_some(u64::MAX),
             folder: disk.folder().display().to_string(),
             down: Some((disk, Duration::ZERO)),
@@ -103,6 +130,11 @@ impl User {
 
     pub(super) fn is_online(&self) -> bool {
         self.is_up() && self.session == Session::Online
+    }
+
+    /// He knows that he has an account.
+    pub(super) fn learn_registered(&mut self) {
+        self.registered = true;
     }
 
     /// Whether the server has an account for him.
@@ -136,16 +168,13 @@ impl User {
                 }
                 self.session = Session::Needed;
             }
-            Output::LoggedIn { .. } => {
-                self.registered = true;
-                self.session = Session::Online;
-                self.server = None;
-            }
+            Output::LoggedIn { took_over, .. } => self.on_logged_in(*took_over),
             Output::Server { state: ServerState::Waiting { reason, .. } } => {
                 self.server = Some(reason.clone());
             }
             Output::LoggedOut { reason } => {
-                self.session = Session::Ended;
+                let is_elsewhere = reason.contains("somewhere else");
+                self.session = if is_elsewhere { Session::Elsewhere } else { Session::Ended };
                 self.server = Some(reason.clone());
             }
             Output::FileOffer { id, .. } if self.auto_accept.is_none() => {
@@ -162,20 +191,7 @@ impl User {
                     self.view.forget(user);
                 }
             }
-            Output::Files { files } if self.makes_peace => {
-                for file in files {
-                    let id = file.id;
-                    match (file.state, file.paused_by, file.direction) {
-                        ("paused", Some("you" | "both"), _) => {
-                            self.intends.push_back(Command::Resume { id });
-                        }
-                        ("offered", _, Direction::Receiving) => {
-                            self.intends.push_back(Command::Accept { id: Some(id) });
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            Output::Files { files } if self.makes_peace => self.settle_files(files),
             Output::Ready { .. }
             | Output::Server { .. }
             | Output::ServerFingerprint { .. }
@@ -199,9 +215,36 @@ impl User {
         }
     }
 
+    fn on_logged_in(&mut self, took_over: bool) {
+        let was = self.session;
+        assert!(was != Session::Elsewhere, "{} takes the session back by itself", self.label);
+        self.session = Session::Online;
+        self.registered = true;
+        self.was_here = true;
+        self.took_over = took_over;
+        self.server = None;
+    }
+
+    /// He resumes what he paused and accepts what he is offered.
+    fn settle_files(&mut self, files: &[FileLine]) {
+        for file in files {
+            let id = file.id;
+            match (file.state, file.paused_by, file.direction) {
+                ("paused", Some("you" | "both"), _) => {
+                    self.intends.push_back(Command::Resume { id });
+                }
+                ("offered", _, Direction::Receiving) => {
+                    self.intends.push_back(Command::Accept { id: Some(id) });
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// What he types now, if anything.
     pub(super) fn next_command(&mut self, dice: &mut Dice) -> Option<Command> {
         match self.session {
+            Session::Needed | Session::Ended | Session::Elsewhere if !self.is_here => None,
             Session::Needed => {
                 self.session = Session::Asked;
                 let (name, password) = (self.name.clone(), password(&self.name));
@@ -211,7 +254,7 @@ impl User {
                     Command::Register { name, password }
                 })
             }
-            Session::Ended => {
+            Session::Ended | Session::Elsewhere => {
                 self.session = Session::Unknown;
                 Some(Command::Reconnect)
             }
