@@ -65,6 +65,13 @@ struct Greeting {
     retried: Option<Instant>,
 }
 
+/// When a token is used.
+enum Honour {
+    AtOnce,
+    /// In the next repetition.
+    Later,
+}
+
 /// What a datagram or a timer has led to.
 pub(super) enum Progress {
     /// Still waiting.
@@ -153,7 +160,9 @@ impl Attempt {
                 }
                 None => shared.counters.bad_handshake += 1,
             },
-            Stage::Greeting(greeting) if greeting.server == server => greeting.honour(now, token),
+            Stage::Greeting(greeting) if greeting.server == server => {
+                greeting.honour(now, token);
+            }
             Stage::Greeting(_) => return self.note_foreign_key(server),
         }
         Progress::Waiting
@@ -168,13 +177,17 @@ impl Attempt {
         shared: &mut Shared,
     ) {
         let Stage::Greeting(greeting) = &mut self.stage else { return };
-        if source != self.remote || !greeting.may_retry(now) {
-            shared.counters.limited += 1;
+        if source != self.remote {
+            shared.counters.bad_handshake += 1;
             return;
         }
-        greeting.honour(now, token);
-        self.repetition = Repetition::new(now);
-        self.send(now, shared);
+        match greeting.honour(now, token) {
+            Honour::AtOnce => {
+                self.repetition = Repetition::new(now);
+                self.send(now, shared);
+            }
+            Honour::Later => shared.counters.limited += 1,
+        }
     }
 
     pub(super) fn handle_resp(
@@ -276,16 +289,15 @@ impl Attempt {
 }
 
 impl Greeting {
-    /// B09: one RETRY (or token of a late HELLO_REPLY) in the life of a token: a loop of forged
-    /// ones moves nothing.
-    fn may_retry(&self, now: Instant) -> bool {
-        self.retried.is_none_or(|at| now - at >= ADDRESS_LIFE)
-    }
-
-    fn honour(&mut self, now: Instant, token: Token) {
-        if self.may_retry(now) {
-            self.token = token;
-            self.retried = Some(now);
+    /// B09: one RETRY (or token of a late HELLO_REPLY) in the life of a token is answered, so a
+    /// loop of forged ones moves nothing. The newest token is the one that counts all the same:
+    /// a forged one leads to another RETRY by the server, and must not keep that out.
+    fn honour(&mut self, now: Instant, token: Token) -> Honour {
+        self.token = token;
+        if self.retried.is_some_and(|at| now - at < ADDRESS_LIFE) {
+            return Honour::Later;
         }
+        self.retried = Some(now);
+        Honour::AtOnce
     }
 }

@@ -224,6 +224,22 @@ fn a_loop_of_retries_is_honoured_once() {
     assert!(world.run_until(Duration::from_secs(2), World::both_connected).is_some());
 }
 
+/// B08: [W-17]: a forged RETRY that is faster than the true one, and one after it, cost a repetition
+/// or two and not the attempt, although without a token the server answers nothing else.
+#[test]
+fn a_forged_retry_does_not_keep_the_true_one_out() {
+    for pause in [0, 31, 100] {
+        let mut world = World::new(60);
+        world.connect(Identify::Anonymous);
+        let init = world.sent_by(CLIENT, INIT_NK)[0].bytes.clone();
+        let echo: [u8; 16] = init[32..48].try_into().unwrap();
+        world.run(Duration::from_millis(pause));
+        world.inject(CLIENT, address(SERVER), &datagram::retry(&echo, &[9; 24]));
+        let took = world.run_until(Duration::from_secs(1), World::both_connected);
+        assert!(took.is_some(), "forged after {pause} ms");
+    }
+}
+
 /// [W-15], [W-16]: HELLO_REPLYs from beside the path cannot know the nonce.
 #[test]
 fn a_blind_spoofer_shows_no_key() {
