@@ -4,6 +4,7 @@ mod ends;
 mod flows;
 mod hostile;
 mod keys;
+mod mean;
 mod moves;
 
 use std::collections::BTreeMap;

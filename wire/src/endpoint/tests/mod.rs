@@ -6,6 +6,7 @@ mod floods;
 mod golden;
 mod handshakes;
 mod renewal;
+mod replays;
 mod statistics;
 
 use std::collections::BTreeMap;
@@ -132,10 +133,14 @@ impl World {
     }
 
     fn of(run: u64, configs: Vec<Config>) -> Self {
-        let host = |(number, config)| Host {
-            endpoint: Endpoint::new(config, &seed(number, run)),
-            address: address(number),
-            events: Vec::new(),
+        let host = |(number, mut config): (usize, Config)| {
+            // Everybody has a secret of his own.
+            config.token_secret[0] ^= number as u8;
+            Host {
+                endpoint: Endpoint::new(config, &seed(number, run)),
+                address: address(number),
+                events: Vec::new(),
+            }
         };
         Self {
             now: Instant::ZERO + Duration::from_secs(100),
