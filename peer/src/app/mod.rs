@@ -182,8 +182,7 @@ impl App {
         let is_second_quit = command == Command::Quit && self.held.contains(&Command::Quit);
         let waits = self.is_busy() && (command != Command::Quit || !self.held.is_empty());
         if is_second_quit {
-            self.held.clear();
-            self.quit(now);
+            self.leave(now);
         } else if !waits {
             self.run(now, command);
         } else if self.held.len() < MAX_HELD {
@@ -196,6 +195,17 @@ impl App {
                 self.error(&format!("Not done: {why}"));
             }
         }
+        self.settle(now);
+    }
+
+    /// Leaves, whatever waits for a login.
+    pub fn leave(&mut self, now: Instant) {
+        for command in core::mem::take(&mut self.held) {
+            if let Command::Message { to, .. } = command {
+                self.not_sent(&to, "the program ends before the login is done.".to_owned());
+            }
+        }
+        self.quit(now);
         self.settle(now);
     }
 

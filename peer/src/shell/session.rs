@@ -275,7 +275,11 @@ impl Session {
                 Do::Write(stream, Line::Progress(text)) => self.screen.progress(stream, text),
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
-                    self.app.command(now, Command::Quit);
+                    if exit == Exit::Done {
+                        self.app.command(now, Command::Quit);
+                    } else {
+                        self.app.leave(now);
+                    }
                 }
             }
         }

@@ -64,6 +64,23 @@ fn registers_resumes_and_logs_in_on_another_machine() {
     assert!(world.seen(1).iter().any(|o| matches!(o, Output::LoggedOut { .. })));
 }
 
+/// As after a signal: neither the login nor what waits for it holds the program up, and nobody
+/// believes that it was done.
+#[test]
+fn a_login_under_way_does_not_keep_the_program() {
+    let mut world = World::new(1);
+    world.run_ms(10);
+    world.register(0, "alice");
+    world.line(0, "@bob hi");
+    world.command(0, Command::Quit);
+    assert!(world.app(0).poll_exit().is_none(), "it waits for the message");
+    let now = world.now;
+    world.app(0).leave(now);
+    world.run_ms(1000);
+    assert!(world.app(0).poll_exit().is_some());
+    assert!(world.errors(0).contains("before the login is done"));
+}
+
 #[test]
 fn a_connection_that_comes_back_by_itself_takes_no_session_away() {
     let mut world = World::new(2);
