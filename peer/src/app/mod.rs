@@ -282,7 +282,9 @@ impl App {
             (Job::LoadProfile, Outcome::Store(result)) => self.on_loaded_profile(now, result),
             (Job::Save, Outcome::Store(Ok(_))) => {}
             (Job::Save, Outcome::Store(Err(error))) => {
-                self.error(&format!("Not kept: {error}"));
+                self.error(&format!(
+                    "What has just changed is not kept, and forgotten when the program ends: {error}"
+                ));
             }
             (Job::Queue { to, bytes }, Outcome::Store(result)) => {
                 self.on_queued(now, &to, bytes, result);

@@ -201,7 +201,7 @@ fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError(format!("the database could not keep it: {error}"))
+    StoreError(format!("the database failed: {error}"))
 }
 
 #[cfg(test)]
