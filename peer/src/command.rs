@@ -9,7 +9,7 @@ mod words;
 
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
+use wire::Secret;
 
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
@@ -28,14 +28,14 @@ pub enum Command {
         /// As typed.
         name: String,
         /// Prompted for by the face, read from a file, or sent in JSON: never on a command line.
-        password: Zeroizing<String>,
+        password: Secret<String>,
     },
     /// Log in with a password.
     Login {
         /// As typed.
         name: String,
         /// See above.
-        password: Zeroizing<String>,
+        password: Secret<String>,
     },
     /// End the session; the program stays.
     Logout,

@@ -8,21 +8,18 @@ use opaque_ke::{
     ClientRegistrationFinishParameters, CredentialResponse, RegistrationResponse,
 };
 use rand_chacha::ChaCha20Rng;
-use wire::Seed;
 use wire::app::identity::Identity;
 use wire::app::login::{Stretch, Suite, context, identifiers};
 use wire::app::name::Name;
+use wire::{Secret, Seed};
 use zeroize::Zeroizing;
-
-/// A password in its prepared form (`wire::app::login::password`).
-pub type Password = Zeroizing<Vec<u8>>;
 
 /// The last client step of a registration or login: stretches the password, so it belongs on a
 /// worker.
 pub struct LoginJob {
     step: Step,
     name: Name,
-    password: Password,
+    password: Secret<Vec<u8>>,
     /// The server's answer to the first step.
     response: Vec<u8>,
     stretch: Stretch,
@@ -65,9 +62,9 @@ pub(crate) struct Started<S> {
 /// Begins a registration.
 pub(crate) fn start_registration(
     rng: &mut ChaCha20Rng,
-    password: &Password,
+    password: &Secret<Vec<u8>>,
 ) -> Started<Box<ClientRegistration<Suite>>> {
-    let started = ClientRegistration::<Suite>::start(rng, password)
+    let started = ClientRegistration::<Suite>::start(rng, password.expose())
         .expect("fails only for passwords beyond 64 KiB, which are no passwords here");
     Started { message: started.message.serialize().to_vec(), state: Box::new(started.state) }
 }
@@ -75,9 +72,9 @@ pub(crate) fn start_registration(
 /// Begins a login.
 pub(crate) fn start_login(
     rng: &mut ChaCha20Rng,
-    password: &Password,
+    password: &Secret<Vec<u8>>,
 ) -> Started<Box<ClientLogin<Suite>>> {
-    let started = ClientLogin::<Suite>::start(rng, password)
+    let started = ClientLogin::<Suite>::start(rng, password.expose())
         .expect("fails only for passwords beyond 64 KiB, which are no passwords here");
     Started { message: started.message.serialize().to_vec(), state: Box::new(started.state) }
 }
@@ -86,7 +83,7 @@ impl LoginJob {
     /// The last step of a registration.
     pub(crate) fn register(
         state: Box<ClientRegistration<Suite>>,
-        (name, password): (Name, Password),
+        (name, password): (Name, Secret<Vec<u8>>),
         response: Vec<u8>,
         stretch: Stretch,
         seed: Seed,
@@ -98,7 +95,7 @@ impl LoginJob {
     pub(crate) fn login(
         state: Box<ClientLogin<Suite>>,
         handshake_hash: [u8; 32],
-        (name, password): (Name, Password),
+        (name, password): (Name, Secret<Vec<u8>>),
         (response, stretch): (Vec<u8>, Stretch),
         seed: Seed,
     ) -> Self {
@@ -123,7 +120,7 @@ impl LoginJob {
                 .and_then(|response| {
                     let parameters =
                         ClientRegistrationFinishParameters::new(identifiers, Some(&stretch));
-                    state.finish(&mut rng, &self.password, response, parameters)
+                    state.finish(&mut rng, self.password.expose(), response, parameters)
                 })
                 .map(|done| (done.message.serialize().to_vec(), done.export_key)),
             Step::Login { state, handshake_hash } => {
@@ -135,7 +132,7 @@ impl LoginJob {
                             identifiers,
                             Some(&stretch),
                         );
-                        state.finish(&mut rng, &self.password, response, parameters)
+                        state.finish(&mut rng, self.password.expose(), response, parameters)
                     })
                     .map(|done| (done.message.serialize().to_vec(), done.export_key))
             }
@@ -174,7 +171,7 @@ impl ExportKey {
 
     /// The identity's secret as the server keeps it for the user's other machines.
     pub(crate) fn seal(&self, identity: &Identity, name: &Name) -> Vec<u8> {
-        let mut sealed = identity.secret().to_vec();
+        let mut sealed = identity.secret().expose().to_vec();
         self.seal_key()
             .seal_in_place_append_tag(nonce(), Aad::from(name.as_str()), &mut sealed)
             .expect("32 bytes are far below the length limit of AES-GCM");
@@ -205,8 +202,8 @@ mod tests {
 
     const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
 
-    fn password(text: &str) -> Password {
-        wire::app::login::password(text).unwrap()
+    fn password(text: &str) -> Secret<Vec<u8>> {
+        wire::app::login::password(&Secret::new(text.to_owned())).unwrap()
     }
 
     #[test]

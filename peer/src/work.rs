@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, TransferId};
-use wire::{PublicKey, StaticKey};
-use zeroize::Zeroizing;
+use wire::{PublicKey, Secret, StaticKey};
 
 /// Names one job until its outcome comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,7 +166,7 @@ pub struct Installation {
     /// one account's device for another's.
     pub device: StaticKey,
     /// For the endpoint's tokens.
-    pub token_secret: Zeroizing<[u8; 32]>,
+    pub token_secret: Secret<[u8; 32]>,
 }
 
 /// Who is logged in here.
@@ -178,7 +177,7 @@ pub struct Account {
     /// `host:port` of its server as typed.
     pub server: String,
     /// The identity's secret.
-    pub identity_secret: Zeroizing<[u8; 32]>,
+    pub identity_secret: Secret<[u8; 32]>,
     /// This device, certified.
     pub certificate: DeviceCertificate,
 }

@@ -8,7 +8,7 @@ use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
 use wire::app::server::{Introduction, MAX_CANDIDATES};
 use wire::time::{Duration, Instant};
-use wire::{CallTag, ConnectionHandle};
+use wire::{CallTag, ConnectionHandle, Secret};
 
 use crate::limits::{Limiter, Rate};
 
@@ -82,7 +82,7 @@ impl Introductions {
             certificate: about.certificate,
             tag: CallTag(tag),
             call_id,
-            secret,
+            secret: Secret::new(secret),
             initiator,
             candidates: candidates(about, to),
         };

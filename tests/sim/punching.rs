@@ -3,7 +3,7 @@
 use sim::swarm::seed;
 use sim::traffic::Traffic;
 use sim::{Dependence, HostId, Impairment, NatOptions, Site, World, WorldOptions};
-use wire::{Accept, Call, CallTag, Class, Side, TransportConfig};
+use wire::{Accept, Call, CallTag, Class, Secret, Side, TransportConfig};
 
 use crate::support::{SERVER, loss, millis, seconds};
 
@@ -46,7 +46,7 @@ fn introduce(trio: &mut Trio, limit: core::time::Duration) -> bool {
         let call = Call {
             tag: CallTag([7; 8]),
             side,
-            secret: [8; 32],
+            secret: Secret::new([8; 32]),
             remote_static: keys[index],
             prologue: b"a call".to_vec(),
             candidates: candidates[index].clone(),
@@ -117,7 +117,7 @@ fn a_peer_that_never_comes_is_given_up() {
     let call = Call {
         tag: CallTag([7; 8]),
         side: Side::Initiator,
-        secret: [8; 32],
+        secret: Secret::new([8; 32]),
         remote_static,
         prologue: Vec::new(),
         candidates,

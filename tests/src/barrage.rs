@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use wire::time::{Duration, Instant};
 use wire::{
     Accept, Call, CallTag, Class, Config, Connect, Deadline, Ecn, Endpoint, Event, Identify, Node,
-    Seed, Side, Source, StaticKey, Transmit, TransportConfig,
+    Secret, Seed, Side, Source, StaticKey, Transmit, TransportConfig,
 };
 
 use crate::dice::{Dice, Probability};
@@ -260,7 +260,7 @@ fn samples(seed: &Seed) -> Vec<Vec<u8>> {
         let call = Call {
             tag: CallTag([7; 8]),
             side,
-            secret: [9; 32],
+            secret: Secret::new([9; 32]),
             remote_static: StaticKey::from_private([other; 32]).public(),
             prologue: b"sample".to_vec(),
             candidates: vec![SocketAddr::from(([10, 0, 0, other], 1000))],

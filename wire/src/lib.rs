@@ -23,6 +23,7 @@ pub mod time;
 
 pub use codec::DecodeError;
 pub use config::{Accept, Config, TransportConfig};
+pub use crypto::secret::Secret;
 pub use crypto::static_key::{PublicKey, StaticKey};
 pub use endpoint::{Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Stats};
 pub use error::{CloseReason, ConnectionError, OpenError, ProtocolError, ReadError, WriteError};

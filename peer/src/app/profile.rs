@@ -5,8 +5,7 @@ use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
 use wire::app::server::LABEL;
 use wire::time::Instant;
-use wire::{Accept, Config, Endpoint, PublicKey, StaticKey};
-use zeroize::Zeroizing;
+use wire::{Accept, Config, Endpoint, PublicKey, Secret, StaticKey};
 
 use super::chat::Chat;
 use super::jobs::Job;
@@ -127,7 +126,7 @@ impl App {
     fn new_installation(&mut self) -> Installation {
         let installation = Installation {
             device: StaticKey::from_private(self.random()),
-            token_secret: Zeroizing::new(self.random()),
+            token_secret: Secret::new(self.random()),
         };
         self.jobs.save(StoreRequest::SaveInstallation(installation.clone()));
         installation
@@ -138,7 +137,7 @@ impl App {
         let label = format!("endpoint {}", self.endpoints_made);
         let config = Config {
             static_key: installation.device.clone(),
-            token_secret: *installation.token_secret,
+            token_secret: *installation.token_secret.expose(),
             token_epoch: self.settings.token_epoch,
             label: LABEL,
             accept: Accept::Announced,
@@ -156,7 +155,7 @@ impl App {
     /// One's own name and identity.
     pub(super) fn own_identity(&self) -> Option<(Name, IdentityKey)> {
         let account = self.account()?;
-        let identity = Identity::from_secret(&account.identity_secret);
+        let identity = Identity::from_secret(account.identity_secret.expose());
         Some((account.name.clone(), identity.public()))
     }
 }

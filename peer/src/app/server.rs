@@ -18,7 +18,7 @@ use wire::app::server::{ServerMessage, close};
 use wire::time::{Duration, Instant};
 use wire::{
     Class, CloseReason, Connect, ConnectionError, ConnectionHandle, Deadline, Event, Identify,
-    PublicKey, StreamId,
+    PublicKey, Secret, StreamId,
 };
 
 use super::App;
@@ -26,7 +26,6 @@ use super::backoff::Backoff;
 use super::requests::Pending;
 use super::session::TAKEN_OVER;
 use super::streams::{Incoming, Outgoing, StreamError};
-use crate::login::Password;
 use crate::output::{Output, ServerState};
 use crate::work::{AccountId, StoreRequest};
 
@@ -65,7 +64,7 @@ pub(super) struct Credentials {
     /// As the person asked: for what is told at the end.
     pub(super) registers: bool,
     pub(super) name: Name,
-    pub(super) password: Password,
+    pub(super) password: Secret<Vec<u8>>,
     /// The first failure to reach the server was told: commands wait no longer.
     pub(super) told: bool,
 }

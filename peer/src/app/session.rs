@@ -7,7 +7,7 @@ use wire::app::login::{Stretch, Suite, password};
 use wire::app::name::Name;
 use wire::app::server::{Refusal, Request, Welcome, close};
 use wire::time::{Duration, Instant};
-use wire::{ConnectionHandle, Seed};
+use wire::{ConnectionHandle, Secret, Seed};
 
 use super::jobs::Job;
 use super::requests::Asked;
@@ -25,7 +25,13 @@ const MIN_PASSWORD: usize = 8;
 
 impl App {
     /// `/register` and `/login`.
-    pub(super) fn log_in(&mut self, now: Instant, purpose: Purpose, name: &str, typed: &str) {
+    pub(super) fn log_in(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        name: &str,
+        typed: &Secret<String>,
+    ) {
         if let Some(account) = self.account() {
             let own = account.name.clone();
             return self.error(&format!("You are logged in as {own} here: /logout first."));
@@ -315,7 +321,7 @@ impl App {
             return;
         };
         let generation = generation.checked_add(1);
-        let identity = Identity::from_secret(&secret);
+        let identity = Identity::from_secret(secret.expose());
         let Some(account) = generation.and_then(|next| self.certified(&identity, next)) else {
             return self.server_broke_protocol(now, "no device can follow");
         };
@@ -354,10 +360,14 @@ impl App {
     }
 }
 
-fn credentials(purpose: Purpose, name: &str, typed: &str) -> Result<Credentials, String> {
+fn credentials(
+    purpose: Purpose,
+    name: &str,
+    typed: &Secret<String>,
+) -> Result<Credentials, String> {
     let name = Name::new(name).map_err(|error| error.to_string())?;
     let registers = purpose == Purpose::Register;
-    if registers && typed.chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
+    if registers && typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
         return Err(format!("a password has at least {MIN_PASSWORD} characters"));
     }
     let password = password(typed).map_err(|error| error.to_string())?;

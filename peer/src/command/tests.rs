@@ -73,6 +73,20 @@ fn passwords_are_asked_for_never_typed() {
     assert!(!text.contains("hunter2"));
 }
 
+/// Security acceptance D12: a command that is logged or that a panic shows tells no password.
+#[test]
+fn a_command_prints_no_password() {
+    let password = Secret::new("hunter2".to_owned());
+    let name = "alice".to_owned();
+    let commands = [
+        Command::Login { name: name.clone(), password: password.clone() },
+        Command::Register { name, password },
+    ];
+    for text in commands.map(|command| format!("{command:?} {command:#?}")) {
+        assert!(text.contains("alice") && !text.contains("hunter2"), "{text}");
+    }
+}
+
 #[test]
 fn files_may_have_any_name() {
     let home = Context { home: Some("/home/a".into()), ..Context::default() };

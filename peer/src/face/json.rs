@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use wire::Secret;
 use wire::app::text;
-use zeroize::Zeroizing;
 
 use crate::command::Command;
 use crate::output::Output;
@@ -41,8 +41,8 @@ fn is_harmless(c: char) -> bool {
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 enum Request {
-    Register { name: String, password: String },
-    Login { name: String, password: String },
+    Register { name: String, password: Secret<String> },
+    Login { name: String, password: Secret<String> },
     Logout {},
     Message { to: String, text: String },
     Who { filter: Option<String> },
@@ -88,12 +88,8 @@ pub fn parse(line: &str) -> Result<Command, String> {
 
 fn command(request: Request) -> Command {
     match request {
-        Request::Register { name, password } => {
-            Command::Register { name, password: Zeroizing::new(password) }
-        }
-        Request::Login { name, password } => {
-            Command::Login { name, password: Zeroizing::new(password) }
-        }
+        Request::Register { name, password } => Command::Register { name, password },
+        Request::Login { name, password } => Command::Login { name, password },
         Request::Logout {} => Command::Logout,
         Request::Message { to, text } => Command::Message { to, text },
         Request::Who { filter } => Command::Who { filter },

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use wire::Secret;
 use zeroize::Zeroizing;
 
 use super::Wake;
@@ -44,7 +45,7 @@ pub(super) enum Typed {
         /// As typed.
         name: String,
         /// As typed, without echo.
-        password: Zeroizing<String>,
+        password: Secret<String>,
     },
     /// The question was not answered.
     Cancelled,
@@ -205,7 +206,7 @@ pub(super) fn is_person() -> bool {
 ///
 /// # Errors
 /// A text for the person.
-pub(super) fn password_of(file: &PathBuf) -> Result<Zeroizing<String>, String> {
+pub(super) fn password_of(file: &PathBuf) -> Result<Secret<String>, String> {
     let wrong = |what: &str| format!("password file {}: {what}", file.display());
     let opened = std::fs::File::open(file).map_err(|error| wrong(&error.to_string()))?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
@@ -215,11 +216,11 @@ pub(super) fn password_of(file: &PathBuf) -> Result<Zeroizing<String>, String> {
     if line.is_empty() {
         return Err(wrong("its first line is empty"));
     }
-    Ok(Zeroizing::new(line.to_owned()))
+    Ok(Secret::new(line.to_owned()))
 }
 
-fn secret(prompt: &str) -> Option<Zeroizing<String>> {
-    rpassword::prompt_password(prompt).ok().map(Zeroizing::new)
+fn secret(prompt: &str) -> Option<Secret<String>> {
+    rpassword::prompt_password(prompt).ok().map(Secret::new)
 }
 
 fn say(text: &str) {
@@ -300,7 +301,7 @@ mod tests {
         fs::write(&file, "\nsecret\n").unwrap();
         assert!(password_of(&file).unwrap_err().contains("empty"));
         fs::write(&file, "two words \r\nrest").unwrap();
-        assert_eq!(password_of(&file).unwrap().as_str(), "two words ");
+        assert_eq!(password_of(&file).unwrap().expose(), "two words ");
         fs::write(&file, b"\xff\n").unwrap();
         assert!(password_of(&file).is_err());
     }

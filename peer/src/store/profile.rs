@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
-use wire::{PublicKey, StaticKey};
+use wire::{PublicKey, Secret, StaticKey};
 use zeroize::Zeroizing;
 
 use super::{Answer, Open, failed, messages, transfers};
@@ -49,7 +49,7 @@ pub(super) fn save_installation(
                 open.account.server,
                 open.account.name.as_str(),
                 installation.device.private(),
-                *installation.token_secret
+                installation.token_secret.expose()
             ],
             |row| row.get(0),
         )
@@ -76,7 +76,7 @@ pub(super) fn save_account(
             "UPDATE profiles SET identity_secret = ?1, certificate = ?2
              WHERE id = ?3 AND server = ?4 AND name = ?5",
             params![
-                *account.identity_secret,
+                account.identity_secret.expose(),
                 certificate,
                 row,
                 account.server,
@@ -167,7 +167,7 @@ fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
 
 /// What is kept of an account while it is logged in.
 struct Secrets {
-    identity: Zeroizing<[u8; 32]>,
+    identity: Secret<[u8; 32]>,
     certificate: String,
 }
 
@@ -195,12 +195,12 @@ fn keys(
             let device = Zeroizing::new(row.get::<_, [u8; 32]>(0)?);
             let installation = Installation {
                 device: StaticKey::from_private(*device),
-                token_secret: Zeroizing::new(row.get(1)?),
+                token_secret: Secret::new(row.get(1)?),
             };
             let identity: Option<[u8; 32]> = row.get(2)?;
             let secrets = match identity {
                 Some(identity) => {
-                    Some(Secrets { identity: Zeroizing::new(identity), certificate: row.get(3)? })
+                    Some(Secrets { identity: Secret::new(identity), certificate: row.get(3)? })
                 }
                 None => None,
             };

@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, TransferId};
-use wire::{PublicKey, StaticKey};
-use zeroize::Zeroizing;
+use wire::{PublicKey, Secret, StaticKey};
 
 use super::*;
 use crate::work::*;
@@ -39,7 +38,7 @@ fn load(database: &mut Database, account: Option<AccountId>) -> Profile {
 fn installation(byte: u8) -> Installation {
     Installation {
         device: StaticKey::from_private([byte; 32]),
-        token_secret: Zeroizing::new([byte; 32]),
+        token_secret: Secret::new([byte; 32]),
     }
 }
 
@@ -50,7 +49,7 @@ fn log_in(database: &mut Database, who: &str, byte: u8) {
     let account = Account {
         name: name(who),
         server: "localhost:5000".to_owned(),
-        identity_secret: Zeroizing::new([byte; 32]),
+        identity_secret: Secret::new([byte; 32]),
         certificate: identity.certify(who, installation(byte).device.public(), 1),
     };
     done(database, StoreRequest::SaveAccount(Some(account)));
@@ -152,9 +151,9 @@ fn a_profile_comes_back_as_it_was_left() {
     let profile = load(&mut database, None);
     let kept = profile.installation.unwrap();
     assert_eq!(kept.device.private(), installation(1).device.private());
-    assert_eq!(*kept.token_secret, [1; 32]);
+    assert_eq!(*kept.token_secret.expose(), [1; 32]);
     let account = profile.account.unwrap();
-    assert_eq!((account.name, *account.identity_secret), (name("alice"), [1; 32]));
+    assert_eq!((account.name, *account.identity_secret.expose()), (name("alice"), [1; 32]));
     let identity = Identity::from_secret(&[1; 32]).public();
     assert!(account.certificate.is_signed_by(identity, "alice"));
     assert_eq!(profile.contacts, [contact]);
@@ -378,7 +377,7 @@ fn one_bad_request_spoils_no_other() {
     let stranger = Account {
         name: name("mallory"),
         server: "x:1".to_owned(),
-        identity_secret: Zeroizing::new([0; 32]),
+        identity_secret: Secret::new([0; 32]),
         certificate: Identity::from_secret(&[0; 32]).certify("mallory", PublicKey([0; 32]), 0),
     };
     let answers = database.run(vec![

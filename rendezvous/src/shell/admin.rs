@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wire::Secret;
 use wire::app::identity::fingerprint as readable;
 use wire::app::login::MAX_PASSWORD;
 use wire::app::name::Name;
@@ -154,13 +155,13 @@ fn named(typed: &str) -> Result<Name, Failure> {
 }
 
 /// From the file, from a person who does not see it, or from the first line of standard input.
-fn read_password(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+fn read_password(file: Option<&Path>) -> Result<Secret<String>, Failure> {
     let text = match file {
         Some(path) => fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?,
         None if io::stdin().is_terminal() => {
-            let first = Zeroizing::new(prompt("Password: ")?);
-            let second = Zeroizing::new(prompt("Again: ")?);
+            let first = Secret::new(prompt("Password: ")?);
+            let second = Secret::new(prompt("Again: ")?);
             if first != second {
                 return Err(Failure::new("the two passwords differ"));
             }
@@ -176,7 +177,7 @@ fn read_password(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
     };
     let text = Zeroizing::new(text);
     let line = text.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-    Ok(Zeroizing::new(line.to_owned()))
+    Ok(Secret::new(line.to_owned()))
 }
 
 fn prompt(text: &str) -> Result<String, Failure> {

@@ -7,6 +7,7 @@ use std::{fs, thread};
 
 use opaque_ke::{ClientRegistration, ClientRegistrationFinishParameters, RegistrationResponse};
 use rand_core::OsRng;
+use wire::Secret;
 use wire::app::login::{Stretch, Suite, identifiers, password};
 use wire::app::name::Name;
 use zeroize::Zeroizing;
@@ -36,7 +37,7 @@ pub(super) struct Imported {
 struct Credential {
     line: usize,
     name: Name,
-    password: Zeroizing<Vec<u8>>,
+    password: Secret<Vec<u8>>,
 }
 
 /// Makes an account for each line "user password". Lines that are malformed, or whose name is
@@ -68,7 +69,7 @@ pub(super) fn file(
 /// Makes one account; `Err` says why not.
 pub(super) fn one(
     name: Name,
-    typed: &str,
+    typed: &Secret<String>,
     store: &mut SqliteStore,
     secrets: &Secrets,
     now: u64,
@@ -110,8 +111,8 @@ fn parse_line(number: usize, line: &[u8]) -> Result<Option<Credential>, String> 
     }
     let (name, typed) = line.split_once([' ', '\t']).ok_or("no password")?;
     let name = Name::new(name).map_err(|error| error.to_string())?;
-    let password =
-        password(typed.trim_start_matches([' ', '\t'])).map_err(|error| error.to_string())?;
+    let typed = Secret::new(typed.trim_start_matches([' ', '\t']).to_owned());
+    let password = password(&typed).map_err(|error| error.to_string())?;
     Ok(Some(Credential { line: number, name, password }))
 }
 
@@ -141,11 +142,11 @@ fn register(opaque: &Opaque, credential: &Credential, now: u64) -> Option<StoreR
     let Credential { name, password, .. } = credential;
     let stretch = Stretch::STANDARD;
     let ksf = stretch.function()?;
-    let start = ClientRegistration::<Suite>::start(&mut OsRng, password).ok()?;
+    let start = ClientRegistration::<Suite>::start(&mut OsRng, password.expose()).ok()?;
     let answer = opaque.register(name, &start.message.serialize()).ok()?;
     let answer = RegistrationResponse::deserialize(&answer).ok()?;
     let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
-    let finish = start.state.finish(&mut OsRng, password, answer, parameters).ok()?;
+    let finish = start.state.finish(&mut OsRng, password.expose(), answer, parameters).ok()?;
     let record = checked_record(&finish.message.serialize()).ok()?;
     let account = NewAccount { name: name.clone(), record, stretch, identity: None, now };
     Some(StoreRequest::CreateAccount(Box::new(account)))

@@ -275,8 +275,8 @@ fn an_introduction_tells_both_what_they_need() {
     assert_eq!(to_alice.candidates, [address, "10.0.0.7:6000".parse().unwrap()]);
     assert_eq!(to_bob.candidates, [world.at(alice).address]);
     assert_eq!(
-        (to_alice.tag, to_alice.call_id, to_alice.secret),
-        (to_bob.tag, to_bob.call_id, to_bob.secret)
+        (to_alice.tag, to_alice.call_id, &to_alice.secret),
+        (to_bob.tag, to_bob.call_id, &to_bob.secret)
     );
     assert!(to_alice.initiator && !to_bob.initiator);
     assert_eq!((to_alice.name.as_str(), to_bob.name.as_str()), ("bob", "alice"));

@@ -6,6 +6,7 @@ use core::fmt;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::secret::Secret;
 use crate::crypto::static_key::PublicKey;
 
 /// Bound into every device signature, so that it can never be taken for another kind.
@@ -41,8 +42,8 @@ impl Identity {
 
     /// The secret bytes, for keeping them where nobody else can read.
     #[must_use]
-    pub fn secret(&self) -> zeroize::Zeroizing<[u8; 32]> {
-        zeroize::Zeroizing::new(self.0.to_bytes())
+    pub fn secret(&self) -> Secret<[u8; 32]> {
+        Secret::new(self.0.to_bytes())
     }
 
     /// The public half.

@@ -6,9 +6,9 @@ use opaque_ke::{CipherSuite, Identifiers, Ristretto255, TripleDh};
 use precis_profiles::OpaqueString;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::name::Name;
+use crate::crypto::secret::Secret;
 
 /// The server's name in OPAQUE's transcripts.
 const SERVER_IDENTIFIER: &[u8] = b"tincan/1 server";
@@ -94,7 +94,8 @@ pub enum PasswordError {
 ///
 /// # Errors
 /// When it is not a password.
-pub fn password(typed: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+pub fn password(typed: &Secret<String>) -> Result<Secret<Vec<u8>>, PasswordError> {
+    let typed = typed.expose();
     if typed.is_empty() {
         return Err(PasswordError::Empty);
     }
@@ -102,7 +103,7 @@ pub fn password(typed: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         return Err(PasswordError::TooLong);
     }
     let prepared = OpaqueString::enforce(typed).map_err(|_| PasswordError::Character)?;
-    Ok(Zeroizing::new(prepared.into_owned().into_bytes()))
+    Ok(Secret::new(prepared.into_owned().into_bytes()))
 }
 
 #[cfg(test)]
@@ -112,8 +113,9 @@ mod tests {
     /// Security acceptance D10.
     #[test]
     fn passwords_are_any_text_within_bounds() {
+        let password = |typed: &str| password(&Secret::new(typed.to_owned()));
         assert_eq!(
-            *password("correct horse battery staple").unwrap(),
+            password("correct horse battery staple").unwrap().expose(),
             b"correct horse battery staple"
         );
         assert_eq!(password("Gr\u{fc}\u{df}e").unwrap(), password("Gru\u{308}\u{df}e").unwrap());

@@ -9,6 +9,7 @@ use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
+use crate::crypto::secret::Secret;
 use crate::endpoint::CallTag;
 
 /// Bound into every handshake between a client and a rendezvous server
@@ -326,7 +327,7 @@ pub struct Introduction {
     /// Bound into the handshake.
     pub call_id: [u8; 16],
     /// The introduction secret.
-    pub secret: [u8; 32],
+    pub secret: Secret<[u8; 32]>,
     /// Whether the receiver of this notice begins the handshake.
     pub initiator: bool,
     /// Where the other side may be reached: what the server sees first, then what it says.

@@ -28,6 +28,7 @@ use self::shared::Shared;
 use self::table::{Key, State, Table};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::crypto::secret::Secret;
 use crate::crypto::static_key::PublicKey;
 use crate::datagram::Nonce;
 use crate::error::{CloseReason, ConnectionError, OpenError, ReadError, WriteError};
@@ -74,7 +75,7 @@ pub struct Call {
     /// Which side sends the handshake once a path answers.
     pub side: Side,
     /// The introduction secret, the `psk` of Noise `IKpsk2`.
-    pub secret: [u8; 32],
+    pub secret: Secret<[u8; 32]>,
     /// The only static key that is accepted from the other side.
     pub remote_static: PublicKey,
     /// Bound into the handshake by both sides: identities and call id.

@@ -3,8 +3,6 @@
 
 use std::net::SocketAddr;
 
-use zeroize::Zeroize;
-
 use super::connect::Progress;
 use super::link::Up;
 use super::paths::Paths;
@@ -62,18 +60,12 @@ struct Acceptance {
     path: SocketAddr,
 }
 
-impl Drop for Punch {
-    fn drop(&mut self) {
-        self.call.secret.zeroize();
-    }
-}
-
 impl Punch {
     pub(super) fn new(now: Instant, call: Call, index: u32, shared: &mut Shared) -> Self {
         let mut paths = Paths::new();
         paths.list(now, &call.candidates, shared);
         Self {
-            keys: ProbeKeys::new(&call.secret, call.side),
+            keys: ProbeKeys::new(call.secret.expose(), call.side),
             paths,
             role: match call.side {
                 Side::Initiator => Role::Initiator(None),
@@ -205,7 +197,7 @@ impl Punch {
         Progress::Up(Box::new(Up {
             side: Side::Initiator,
             pattern: Pattern::IkPsk2,
-            psk: Some(self.call.secret),
+            psk: Some(*self.call.secret.expose()),
             remote_index: sender,
             remote_static: Some(self.call.remote_static),
             path: source,
@@ -227,7 +219,7 @@ impl Punch {
         Some(Up {
             side: Side::Responder,
             pattern: Pattern::IkPsk2,
-            psk: Some(self.call.secret),
+            psk: Some(*self.call.secret.expose()),
             remote_index: known.remote_index,
             remote_static: Some(self.call.remote_static),
             path,
@@ -271,7 +263,7 @@ fn prologue(call: &Call, label: &str, version: u8) -> Prologue {
 fn make_offer(now: Instant, call: &Call, index: u32, shared: &mut Shared) -> Option<Offer> {
     let prologue = prologue(call, shared.config.label, VERSION);
     let seed = shared.draw_seed();
-    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(&call.secret) };
+    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(call.secret.expose()) };
     let parameters = shared.parameters();
     let remote = &call.remote_static;
     let (noise, message) =
@@ -293,7 +285,7 @@ fn accept(
 ) -> Option<Acceptance> {
     let prologue = prologue(call, shared.config.label, init.version);
     let seed = shared.draw_seed();
-    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(&call.secret) };
+    let keys = Keys { local: Some(&shared.config.static_key), psk: Some(call.secret.expose()) };
     let (noise, payload) =
         Responder::read(Pattern::IkPsk2, &prologue, keys, seed, init.message).ok()?;
     if noise.remote_static() != Some(call.remote_static) {

@@ -7,8 +7,8 @@ use wire::app::name::Name;
 use wire::app::peer::{Chat, Control, Text, TransferId};
 use wire::app::server::{Introduction, LABEL, Notice};
 use wire::{
-    Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, Seed, Side, StaticKey,
-    StreamId, TransportConfig,
+    Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, Secret, Seed, Side,
+    StaticKey, StreamId, TransportConfig,
 };
 
 use super::world::{Stranger, World};
@@ -54,7 +54,7 @@ impl Attack {
             certificate: mallory.certify("mallory", device, 1),
             tag: CallTag([number; 8]),
             call_id: [number; 16],
-            secret: [number; 32],
+            secret: Secret::new([number; 32]),
             initiator: false,
             candidates: vec![stranger.address],
         };
@@ -62,7 +62,7 @@ impl Attack {
         let call = Call {
             tag: told.tag,
             side: Side::Initiator,
-            secret: told.secret,
+            secret: told.secret.clone(),
             remote_static: certificate.device,
             prologue: own.prologue(mallory.public()),
             candidates: vec![([10, 0, 1, 0], 6000).into()],

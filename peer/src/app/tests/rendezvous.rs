@@ -19,7 +19,7 @@ use wire::app::server::{
 use wire::time::Instant;
 use wire::{
     Accept, CallTag, CloseReason, Config, ConnectionHandle, Deadline, Endpoint, Event, Node,
-    PublicKey, Read, Seed, Source, StaticKey, StreamId, Transmit, TransportConfig,
+    PublicKey, Read, Secret, Seed, Source, StaticKey, StreamId, Transmit, TransportConfig,
 };
 
 use super::world::CHEAP;
@@ -408,7 +408,7 @@ impl Rendezvous {
                 certificate: account.certificate.unwrap(),
                 tag: CallTag([self.calls; 8]),
                 call_id: [self.calls; 16],
-                secret: [self.calls; 32],
+                secret: Secret::new([self.calls; 32]),
                 initiator,
                 candidates: core::iter::once(session.address)
                     .chain(session.candidates.iter().copied())

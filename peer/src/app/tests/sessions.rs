@@ -157,7 +157,7 @@ fn a_taken_name_is_refused() {
     world.run_ms(1000);
     assert!(world.errors(1).contains("taken"));
     for (name, password) in [("a b", "long enough"), ("dave", "short"), ("dave", "")] {
-        let password = zeroize::Zeroizing::new(password.to_owned());
+        let password = wire::Secret::new(password.to_owned());
         world.command(1, Command::Register { name: name.into(), password });
         assert!(!world.errors(1).is_empty());
     }

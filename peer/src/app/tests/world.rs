@@ -7,8 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use wire::app::login::Stretch;
 use wire::time::{Duration, Instant};
-use wire::{Ecn, Endpoint, Node, Seed, Source};
-use zeroize::Zeroizing;
+use wire::{Ecn, Endpoint, Node, Secret, Seed, Source};
 
 use super::rendezvous::Rendezvous;
 use crate::app::{App, Settings, WeakStretch};
@@ -166,7 +165,7 @@ impl World {
     }
 
     pub(super) fn register(&mut self, n: usize, name: &str) {
-        let password = Zeroizing::new(format!("password of {name}"));
+        let password = Secret::new(format!("password of {name}"));
         self.command(n, Command::Register { name: name.into(), password });
     }
 
@@ -176,7 +175,7 @@ impl World {
     }
 
     pub(super) fn login_with(&mut self, n: usize, name: &str, password: &str) {
-        let password = Zeroizing::new(password.to_owned());
+        let password = Secret::new(password.to_owned());
         self.command(n, Command::Login { name: name.into(), password });
     }
 

@@ -76,14 +76,14 @@ fn a_person_is_led_to_the_menu_and_then_to_the_prompt() {
     assert!(tell(&mut desk, &ready(None)).is_empty());
     assert_eq!(tell(&mut desk, &needed(None)), ["ask Menu"]);
     assert!(tell(&mut desk, &server(ServerState::Connected)).is_empty(), "asked once");
-    let password = zeroize::Zeroizing::new("pw".to_owned());
+    let password = wire::Secret::new("pw".to_owned());
     let typed = Typed::Credentials { purpose: Purpose::Login, name: "alice".into(), password };
     let todo = desk.on_typed(ZERO, typed);
     assert!(
         matches!(todo.as_slice(), [Do::Command(Command::Login { name, .. })] if name == "alice")
     );
     assert_eq!(tell(&mut desk, &needed(Some("wrong"))), ["ask Menu"]);
-    let password = zeroize::Zeroizing::new("pw".to_owned());
+    let password = wire::Secret::new("pw".to_owned());
     let typed = Typed::Credentials { purpose: Purpose::Register, name: "a".into(), password };
     assert_eq!(desk.on_typed(ZERO, typed).len(), 1);
     assert_eq!(tell(&mut desk, &logged_in()), [ASK]);

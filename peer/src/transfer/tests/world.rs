@@ -301,7 +301,7 @@ impl Person {
         let account = AccountId { server: "s".to_owned(), name: user(side) };
         let installation = Installation {
             device: wire::StaticKey::from_private([1; 32]),
-            token_secret: zeroize::Zeroizing::new([1; 32]),
+            token_secret: wire::Secret::new([1; 32]),
         };
         for answer in store.run(vec![
             StoreRequest::Load(Some(account)),

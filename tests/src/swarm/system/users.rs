@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use peer::command::Command;
 use peer::output::{FileLine, Output, ServerState};
 use peer::work::Direction;
-use zeroize::Zeroizing;
+use wire::Secret;
 
 use super::presence::View;
 use crate::dice::{Dice, Probability};
@@ -17,8 +17,8 @@ use crate::tincan::PeerDisk;
 const NAMES: [&str; 5] = ["anna", "bert", "carl", "dora", "emil"];
 
 /// The password of a user.
-fn password(name: &str) -> Zeroizing<String> {
-    Zeroizing::new(format!("the password of {name}"))
+fn password(name: &str) -> Secret<String> {
+    Secret::new(format!("the password of {name}"))
 }
 
 /// What a user's program has said about his being logged in.

@@ -25,7 +25,7 @@ fn call(host: usize) -> Call {
     Call {
         tag: TAG,
         side: if host == CALLER { Side::Initiator } else { Side::Responder },
-        secret: [0x5e; 32],
+        secret: Secret::new([0x5e; 32]),
         remote_static: key(1 - host).public(),
         prologue: b"alice, bob, call 7".to_vec(),
         candidates: vec![address(1 - host)],
@@ -180,7 +180,7 @@ fn the_wrong_peer_is_refused() {
     type Change = fn(&mut Call);
     let changes: [Change; 3] = [
         |call| call.remote_static = StaticKey::from_private([9; 32]).public(),
-        |call| call.secret = [9; 32],
+        |call| call.secret = Secret::new([9; 32]),
         |call| call.prologue = b"alice, mallory, call 7".to_vec(),
     ];
     for (at, change) in changes.into_iter().enumerate() {
