@@ -20,7 +20,7 @@ use crate::server::{Answer, Continuation, Server};
 use crate::session::{Session, Snapshot, State, User};
 use crate::source::SourcePrefix;
 use crate::store::{
-    LoginRecord, NewAccount, NewIdentity, SessionAccount, StoreOutcome, StoreRequest,
+    LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount, StoreOutcome, StoreRequest,
 };
 
 impl Server {
@@ -363,6 +363,17 @@ impl Server {
         Response::Welcome(Welcome { name, motd, observed, failed_attempts, took_over })
     }
 
+    /// Ends the session of a device that no longer belongs to its account, if it has one.
+    pub(crate) fn revoke(&mut self, now: Instant, revoked: &Revocation) {
+        let handle = self.online.get(&revoked.name).copied();
+        let Some(handle) = handle.filter(|one| self.device(*one) == Some(revoked.device)) else {
+            return;
+        };
+        tracing::info!(name = %revoked.name, connection = %handle, "device taken away");
+        let reason = CloseReason::new(close::REVOKED, "this device no longer belongs to you");
+        self.drop_session(now, handle, reason);
+    }
+
     /// Closes a connection and forgets its session.
     pub(crate) fn drop_session(
         &mut self,
@@ -373,7 +384,10 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&handle) {
             session.flush(&mut self.endpoint, handle);
         }
-        let leave = if reason.code == close::LOGOUT { Leave::Meant } else { Leave::Lost };
+        let leave = match reason.code {
+            close::LOGOUT | close::REVOKED => Leave::Meant,
+            _ => Leave::Lost,
+        };
         self.endpoint.close(now, handle, reason);
         self.forget_session(now, handle, leave);
     }

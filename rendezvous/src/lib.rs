@@ -36,6 +36,6 @@ pub use lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{
-    LastSeen, LoginRecord, NewAccount, NewIdentity, SessionAccount, StoreOutcome, StoreRequest,
-    StoreTicket,
+    LastSeen, LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount, StoreOutcome,
+    StoreRequest, StoreTicket,
 };

@@ -21,7 +21,7 @@ use crate::login::{Anonymous, Opaque, PendingLogin, PendingLogins};
 use crate::presence::{Leave, Presence as Registry};
 use crate::session::{Session, State};
 use crate::source::SourcePrefix;
-use crate::store::{StoreOutcome, StoreRequest, StoreTicket};
+use crate::store::{Revocation, StoreOutcome, StoreRequest, StoreTicket};
 
 /// A client that has logged out is given this long to receive the answer.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -231,6 +231,14 @@ impl Server {
         }
         if let Some(Some(job)) = self.store.jobs.remove(&ticket) {
             self.finish_job(now, job, outcome);
+        }
+        self.pump(now);
+    }
+
+    /// Devices were taken away from their accounts outside of the server: their sessions end.
+    pub fn handle_revoked(&mut self, now: Instant, revoked: &[Revocation]) {
+        for revocation in revoked {
+            self.revoke(now, revocation);
         }
         self.pump(now);
     }

@@ -28,6 +28,8 @@ pub struct SqliteStore {
     connection: Connection,
     /// Attempts judged since the table of attempts was last pruned.
     unpruned: u32,
+    /// The `data_version` at which the table of revoked devices was last looked at.
+    looked_at: Option<i64>,
 }
 
 impl SqliteStore {
@@ -50,7 +52,7 @@ impl SqliteStore {
 
     fn prepare(mut connection: Connection) -> core::result::Result<Self, OpenError> {
         schema::prepare(&mut connection)?;
-        Ok(Self { connection, unpruned: 0 })
+        Ok(Self { connection, unpruned: 0, looked_at: None })
     }
 
     /// Executes requests in order in one transaction; one outcome for each.

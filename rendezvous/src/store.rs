@@ -193,6 +193,15 @@ pub struct LastSeen {
     pub at: u64,
 }
 
+/// A device that no longer belongs to its account: somebody took it away outside of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose it was.
+    pub name: Name,
+    /// The device.
+    pub device: PublicKey,
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOutcome {

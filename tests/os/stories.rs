@@ -87,6 +87,26 @@ fn a_signal_ends_it_in_order_and_a_closed_input_too() {
     assert_eq!(alice.await_exit().code(), Some(0));
 }
 
+/// Security acceptance D11: `rendezvous user del` beside the running server.
+#[test]
+fn an_account_that_the_operator_removes_is_out_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut alice = scene.peer(&[], "alice", address, &[]);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    alice.await_event("presence", |event| event["user"] == "bob" && event["online"] == true);
+    let removed = Command::new(program("rendezvous"))
+        .args(["--data".as_ref(), scene.folder_of("server").as_os_str()])
+        .args(["user", "del", "bob"])
+        .output()
+        .unwrap();
+    assert_eq!(text(&removed.stdout), "removed bob\n", "{}", text(&removed.stderr));
+    let told = bob.await_event("logged-out", |_| true);
+    assert_eq!(told["reason"], "this device no longer belongs to the account");
+    alice.await_event("presence", |event| event["user"] == "bob" && event["online"] == false);
+}
+
 #[test]
 fn a_closed_output_ends_it() {
     let folder = tempfile::tempdir().unwrap();

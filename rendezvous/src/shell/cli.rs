@@ -120,7 +120,7 @@ pub(super) enum UserCommand {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
-    /// Remove an account; a session that it has now lasts until it ends
+    /// Remove an account; a running server ends its session within a second
     Del {
         /// The user's name
         name: String,

@@ -17,7 +17,7 @@ use super::cli::{Cli, DEFAULT_PORT};
 use super::data::{DataDir, warn_if_open_to_others};
 use super::log::Log;
 use super::status::{self, Facts};
-use super::storage::Storage;
+use super::storage::{News, Storage};
 use super::{Failure, import, log, say};
 use crate::config::{Config, Secrets};
 use crate::server::Server;
@@ -194,8 +194,11 @@ impl Shell {
         let progress = self
             .socket
             .receive(|source, datagram| server.handle_datagram(now, source, datagram))?;
-        while let Some((ticket, outcome)) = self.storage.poll() {
-            server.handle_stored(now, ticket, outcome);
+        while let Some(news) = self.storage.poll() {
+            match news {
+                News::Outcome(ticket, outcome) => server.handle_stored(now, ticket, outcome),
+                News::Revoked(revoked) => server.handle_revoked(now, &revoked),
+            }
         }
         if server.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             server.handle_timeout(now);

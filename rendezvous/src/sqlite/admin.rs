@@ -1,9 +1,11 @@
 //! What the operator's commands ask, beside a running server or without one.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, TransactionBehavior};
+use wire::PublicKey;
 use wire::app::name::Name;
 
 use super::{Result, SqliteStore, accounts, attempts, from_sql};
+use crate::store::Revocation;
 
 /// One account, for a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +65,44 @@ impl SqliteStore {
         Ok(list)
     }
 
-    /// Removes an account with everything that belongs to it; `false` when there is none.
+    /// Removes an account with everything that belongs to it; `false` when there is none. A
+    /// server that runs on this database hears of it by [`SqliteStore::take_revoked`].
     ///
     /// # Errors
     /// When the database fails.
     pub fn delete(&mut self, name: &Name) -> Result<bool> {
-        let removed =
-            self.connection.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()])?;
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        change.execute(
+            "INSERT OR IGNORE INTO revoked (name, device)
+             SELECT name, device FROM accounts JOIN devices ON account = id WHERE name = ?1",
+            [name.as_str()],
+        )?;
+        let removed = change.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()])?;
+        change.commit()?;
         Ok(removed > 0)
+    }
+
+    /// The devices that another program has taken away since this was last asked. Costs next to
+    /// nothing while no other program has changed the database.
+    ///
+    /// # Errors
+    /// When the database fails; the same devices come the next time.
+    pub fn take_revoked(&mut self) -> Result<Vec<Revocation>> {
+        let version =
+            self.connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0))?;
+        if self.looked_at == Some(version) {
+            return Ok(Vec::new());
+        }
+        let mut statement =
+            self.connection.prepare_cached("DELETE FROM revoked RETURNING name, device")?;
+        let mut rows = statement.query([])?;
+        let mut revoked = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name = accounts::read_name(&row.get::<_, String>(0)?)?;
+            revoked.push(Revocation { name, device: PublicKey(row.get(1)?) });
+        }
+        self.looked_at = Some(version);
+        Ok(revoked)
     }
 
     /// Removes every lock of an account; `false` when there is no such account.

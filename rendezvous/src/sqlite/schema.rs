@@ -5,12 +5,13 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 /// "TINC": marks the file as ours.
 const APPLICATION_ID: i32 = 0x5449_4e43;
 /// Version of the tables below.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Times are seconds since 1970. `accounts.identity` is NULL for an imported account that nobody
 /// has used yet. `familiar` lists the sources from which somebody has logged in to an account.
 /// In `attempts`, an empty `name` stands for all accounts and an empty `source` for all sources;
 /// names are hashed, because people type passwords there.
+/// `revoked` lists devices that the operator took away and the running server has not heard of.
 /// In `blocks`, the two last-seen times are what the other side is told from then on.
 const TABLES: &str = "
 CREATE TABLE accounts (
@@ -34,6 +35,11 @@ CREATE TABLE devices (
     generation INTEGER NOT NULL,
     certificate BLOB NOT NULL,
     PRIMARY KEY (account, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE revoked (
+    name TEXT NOT NULL,
+    device BLOB NOT NULL,
+    PRIMARY KEY (name, device)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks (
     blocker INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
@@ -74,6 +80,16 @@ pub enum OpenError {
         /// The file's version.
         found: i32,
         /// The newest that this program knows.
+        known: i32,
+    },
+    /// Made by a version of this program before the first release.
+    #[error(
+        "the database has schema version {found} of a trial version, this program needs {known}: start anew in an empty folder"
+    )]
+    Older {
+        /// The file's version.
+        found: i32,
+        /// The one that this program knows.
         known: i32,
     },
     /// SQLite's check found damage.
@@ -122,6 +138,9 @@ fn check(connection: &Connection) -> Result<bool, OpenError> {
     }
     if version > VERSION {
         return Err(OpenError::Newer { found: version, known: VERSION });
+    }
+    if version < VERSION {
+        return Err(OpenError::Older { found: version, known: VERSION });
     }
     let report: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if report == "ok" { Ok(true) } else { Err(OpenError::Damaged(report)) }

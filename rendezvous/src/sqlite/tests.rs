@@ -11,7 +11,7 @@ use wire::app::server::MAX_BLOCKED;
 use super::*;
 use crate::lockout::LockoutPolicy;
 use crate::source::SourcePrefix;
-use crate::store::{LastSeen, LoginRecord, NewAccount, NewIdentity, SessionAccount};
+use crate::store::{LastSeen, LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount};
 
 const POLICY: LockoutPolicy = LockoutPolicy { max_failed: 5, lock_seconds: 10 };
 const HOME: SourcePrefix = SourcePrefix::V4([192, 0, 2, 1]);
@@ -114,6 +114,29 @@ fn devices_come_with_growing_generations() {
     assert!(matches!(ask(&mut store, create("bob")), StoreOutcome::Session(_)));
     assert!(matches!(ask(&mut store, resume(1, "bob")), StoreOutcome::Session(_)), "same device");
     assert_eq!(ask(&mut store, resume(2, "bob")), StoreOutcome::NotFound, "another's device");
+}
+
+/// The operator's program and the server have a connection each to one file.
+#[test]
+fn the_server_hears_which_devices_the_operator_has_taken_away() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("db");
+    let mut server = SqliteStore::open(&path).unwrap();
+    for user in ["alice", "bob"] {
+        ask(&mut server, create(user));
+    }
+    assert_eq!(server.take_revoked().unwrap(), []);
+    let mut operator = SqliteStore::open(&path).unwrap();
+    assert!(operator.delete(&name("bob")).unwrap());
+    assert!(!operator.delete(&name("nobody")).unwrap());
+    let bob = Revocation { name: name("bob"), device: PublicKey([1; 32]) };
+    assert_eq!(server.take_revoked().unwrap(), [bob]);
+    assert_eq!(server.take_revoked().unwrap(), [], "told once");
+    // A server that was down meanwhile begins with what was left for it, and has no sessions.
+    assert!(operator.delete(&name("alice")).unwrap());
+    drop(server);
+    let mut server = SqliteStore::open(&path).unwrap();
+    assert_eq!(server.take_revoked().unwrap().len(), 1);
 }
 
 #[test]
@@ -403,6 +426,11 @@ fn other_files_are_refused_and_left_alone() {
     let error = refused(&newer);
     assert!(matches!(error, OpenError::Newer { found: 99, .. }));
     assert!(error.to_string().contains("newer program"));
+
+    let older = temp.path().join("older");
+    drop(SqliteStore::open(&older).unwrap());
+    Connection::open(&older).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    assert!(matches!(refused(&older), OpenError::Older { found: 1, .. }));
 
     let damaged = temp.path().join("damaged");
     let mut store = SqliteStore::open(&damaged).unwrap();

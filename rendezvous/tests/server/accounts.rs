@@ -1,10 +1,10 @@
 //! Registering, logging in, being locked out.
 
-use rendezvous::{LockoutPolicy, Policy, Rate, Registration, StoreRequest};
+use rendezvous::{LockoutPolicy, Policy, Rate, Registration, Revocation, StoreRequest};
 use wire::app::login::Stretch;
 use wire::app::server::{Notice, Refusal, Request, Response, close};
 use wire::time::Duration;
-use wire::{CloseReason, ConnectionError, Identify};
+use wire::{CloseReason, ConnectionError, Identify, PublicKey};
 
 use crate::world::{Disk, World, name};
 
@@ -262,6 +262,37 @@ fn a_device_is_known_by_its_key_and_only_for_its_user() {
     world.welcome(bob, Request::Resume(name("bob")));
     world.connect(alice, Identify::Anonymous);
     assert_eq!(world.refused(alice, Request::Resume(name("alice"))), Refusal::UnknownDevice);
+}
+
+/// Security acceptance D11.
+#[test]
+fn the_session_of_a_device_that_was_taken_away_ends_at_once() {
+    let mut world = World::new(Policy::default());
+    let alice = world.registered(1, "alice");
+    let bob = world.registered(2, "bob");
+    let device = world.at(bob).device;
+    let revoke = |world: &mut World, device| {
+        let now = world.now;
+        world.server.handle_revoked(now, &[Revocation { name: name("bob"), device }]);
+    };
+    revoke(&mut world, PublicKey([9; 32]));
+    assert!(matches!(world.ask(bob, Request::Who), Response::Users(_)), "another device");
+
+    assert!(world.store.delete(&name("bob")).unwrap());
+    let began = world.now;
+    revoke(&mut world, device);
+    assert_eq!(closed_with(&mut world, bob), close::REVOKED);
+    assert!(world.now - began < Duration::from_millis(20), "within a round trip");
+    // No hold-down: he does not come back.
+    world.until("gone", |world| {
+        world.at(alice).notices.iter().any(|notice| {
+            matches!(notice, Notice::PresenceChanged(who)
+                if who.name == name("bob") && !who.online)
+        })
+    });
+    assert!(world.now - began < Duration::from_secs(1));
+    world.connect(bob, Identify::Known);
+    assert_eq!(world.refused(bob, Request::Resume(name("bob"))), Refusal::UnknownDevice);
 }
 
 #[test]
