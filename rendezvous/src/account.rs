@@ -134,7 +134,7 @@ impl Server {
         let Ok(record) = checked_record(message) else {
             return Answer::refuse(Refusal::Malformed);
         };
-        if stretch.function().is_none() || !is_sound(&identity, &name) {
+        if stretch != self.policy.stretch || !is_sound(&identity, &name) {
             return Answer::refuse(Refusal::Malformed);
         }
         let now = self.clock.unix(now);
@@ -197,7 +197,7 @@ impl Server {
         let LoginRecord { stretch, identity, sealed, generation, .. } =
             record.unwrap_or_else(|| LoginRecord {
                 record: Vec::new(),
-                stretch: Stretch::STANDARD,
+                stretch: self.policy.stretch,
                 identity: None,
                 sealed: Vec::new(),
                 generation: 0,

@@ -2,7 +2,7 @@
 
 use opaque_ke::ServerSetup;
 use rand_core::{CryptoRng, RngCore};
-use wire::app::login::Suite;
+use wire::app::login::{Stretch, Suite};
 use wire::app::server::{LABEL, MAX_MOTD};
 use wire::time::Duration;
 use wire::{Accept, PublicKey, StaticKey, TransportConfig};
@@ -27,6 +27,9 @@ pub struct Policy {
     pub registration: Registration,
     /// How many passwords may be guessed.
     pub lockout: LockoutPolicy,
+    /// How the passwords of all accounts are stretched. It is one for all, because it is told to
+    /// whoever begins to log in: accounts of several kinds would differ from names that have none.
+    pub stretch: Stretch,
     /// The greeting; cut to [`MAX_MOTD`] bytes.
     pub motd: String,
     /// Most connections at once.
@@ -50,6 +53,7 @@ impl Default for Policy {
         Self {
             registration: Registration::Open,
             lockout: LockoutPolicy::default(),
+            stretch: Stretch::STANDARD,
             motd: String::new(),
             max_sessions: 100_000,
             login_timeout: Duration::from_secs(60),

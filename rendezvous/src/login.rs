@@ -268,6 +268,22 @@ mod tests {
         assert!(!attempt(&bob, known, b"secret", [&HASH, &HASH]), "another's record");
     }
 
+    /// Security acceptance D01: a name without an account is answered as one whose record is the
+    /// decoy, byte for byte, so by the same steps. (Given no record at all, OPAQUE draws one and
+    /// takes measurably longer.)
+    #[test]
+    fn an_unknown_name_costs_the_same_work() {
+        let (opaque, mut rng) = setup();
+        let name = Name::new("nobody").unwrap();
+        let start = ClientLogin::<Suite>::start(&mut rng, b"guess").unwrap().message.serialize();
+        let answer = |record: Option<&[u8]>| {
+            let ke1 = Opaque::read_ke1(&start).unwrap();
+            let mut rng = Seed::new([6; 32]).rng();
+            opaque.begin(&mut rng, &name, record, ke1, &HASH).unwrap().0
+        };
+        assert_eq!(answer(None), answer(Some(&opaque.decoy)));
+    }
+
     /// Security acceptance D06.
     #[test]
     fn malformed_messages_are_refused() {

@@ -118,6 +118,12 @@ impl SqliteStore {
         Ok(exists.is_some())
     }
 
+    /// Rows changed since the database was opened.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     /// Counts of what is stored, at `now` seconds after 1970.
     ///
     /// # Errors

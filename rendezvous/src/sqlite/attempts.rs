@@ -54,8 +54,13 @@ pub(super) fn begin_login(
             write(db, key, *attempts)?;
         }
     }
-    db.prepare_cached("UPDATE accounts SET failed = failed + 1 WHERE name = ?1")?
-        .execute([name.as_str()])?;
+    // One row changes either way (D01).
+    match account {
+        Some(id) => db
+            .prepare_cached("UPDATE accounts SET failed = failed + 1 WHERE id = ?1")?
+            .execute([id])?,
+        None => db.prepare_cached("UPDATE unknown SET failed = failed + 1")?.execute([])?,
+    };
     Ok(StoreOutcome::Login(login_record(db, name)?.map(Box::new)))
 }
 

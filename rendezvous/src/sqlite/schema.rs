@@ -11,6 +11,7 @@ const VERSION: i32 = 2;
 /// has used yet. `familiar` lists the sources from which somebody has logged in to an account.
 /// In `attempts`, an empty `name` stands for all accounts and an empty `source` for all sources;
 /// names are hashed, because people type passwords there.
+/// `unknown` counts failed attempts for names without an account, so that they cost the same.
 /// `revoked` lists devices that the operator took away and the running server has not heard of.
 /// In `blocks`, the two last-seen times are what the other side is told from then on.
 const TABLES: &str = "
@@ -36,6 +37,8 @@ CREATE TABLE devices (
     certificate BLOB NOT NULL,
     PRIMARY KEY (account, device)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE unknown (failed INTEGER NOT NULL) STRICT;
+INSERT INTO unknown VALUES (0);
 CREATE TABLE revoked (
     name TEXT NOT NULL,
     device BLOB NOT NULL,

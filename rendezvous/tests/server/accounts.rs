@@ -118,31 +118,33 @@ fn registration_can_be_closed_and_is_limited() {
     assert!(matches!(refusal, Refusal::TooManyRequests { seconds: 9..=10 }), "{refusal:?}");
 }
 
-/// Security acceptance D01: same messages, same sizes, same questions to the store.
+/// Security acceptance D01: same datagrams, same sizes, same instants, same questions to the
+/// store, same changes in it; until the lock, which comes at the same attempt.
 #[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
-    let mut world = World::new(Policy::default());
-    let alice = world.registered(1, "alice");
-    let mut shapes = Vec::new();
-    for user in ["alice", "nobody"] {
+    let [known, unknown] = ["alice", "nobod"].map(|user| {
+        let mut world = World::new(Policy::default());
+        let alice = world.registered(1, "alice");
         let guesser = world.client(9);
         world.connect(guesser, Identify::Anonymous);
         world.asked.clear();
-        let began = world.now;
-        let attempt = world.login(guesser, user, b"guess").unwrap();
-        assert_eq!(attempt, None);
-        let refusal = world.refused(guesser, Request::LoginFinish { message: vec![0; 64] });
-        assert_eq!(refusal, Refusal::WrongPassword);
-        let asked: Vec<bool> = world
-            .asked
-            .iter()
-            .map(|request| matches!(request, StoreRequest::BeginLogin { .. }))
-            .collect();
-        shapes.push((asked, world.now - began));
-    }
-    assert_eq!(shapes[0], shapes[1]);
-    // Nothing of this touches the one who is logged in.
-    assert!(matches!(world.ask(alice, Request::Who), Response::Users(_)));
+        world.passed.clear();
+        let (began, changes) = (world.now, world.store.changes());
+        for _ in 0..Policy::default().lockout.max_failed {
+            assert_eq!(world.login(guesser, user, b"guess"), Ok(None));
+            let refusal = world.refused(guesser, Request::LoginFinish { message: vec![0; 64] });
+            assert_eq!(refusal, Refusal::WrongPassword);
+        }
+        let locked = world.login(guesser, user, b"guess").unwrap_err();
+        assert!(matches!(locked, Refusal::Locked { .. }), "{locked:?}");
+        let asked: Vec<_> = world.asked.iter().map(std::mem::discriminant).collect();
+        let passed = std::mem::take(&mut world.passed);
+        let shape = (locked, asked, passed, world.store.changes() - changes, world.now - began);
+        // Nothing of this touches the one who is logged in.
+        assert!(matches!(world.ask(alice, Request::Who), Response::Users(_)));
+        shape
+    });
+    assert_eq!(known, unknown);
 }
 
 #[test]
@@ -380,17 +382,16 @@ fn a_server_that_stops_tells_its_clients() {
 }
 
 #[test]
-fn weak_stretching_is_the_users_own_but_must_exist() {
+fn all_accounts_stretch_their_passwords_alike() {
     let mut world = World::new(Policy::default());
     let client = world.client(1);
     world.connect(client, Identify::Anonymous);
-    let Request::RegisterFinish { message, identity, certificate, sealed_identity, .. } =
-        world.registration(client, "alice", b"password")
-    else {
-        unreachable!()
-    };
-    let stretch = Stretch { memory_kib: 1, passes: 0, lanes: 0 };
-    let finish =
-        Request::RegisterFinish { message, stretch, identity, certificate, sealed_identity };
-    assert_eq!(world.refused(client, finish), Refusal::Malformed);
+    for other in [Stretch::STANDARD, Stretch { memory_kib: 1, passes: 0, lanes: 0 }] {
+        let mut finish = world.registration(client, "alice", b"password");
+        let Request::RegisterFinish { stretch, .. } = &mut finish else { unreachable!() };
+        *stretch = other;
+        assert_eq!(world.refused(client, finish), Refusal::Malformed);
+    }
+    let finish = world.registration(client, "alice", b"password");
+    world.welcome(client, finish);
 }
