@@ -585,13 +585,10 @@ impl App {
     ) -> Option<ConnectionLine> {
         let endpoint = self.endpoint.as_ref()?;
         let stats = endpoint.stats(handle)?;
-        // Before the first measurement, the transport says what it assumes.
-        let is_measured = stats.smoothed_rtt != self.settings.transport.initial_rtt;
-        let rtt_ms = u64::try_from(stats.smoothed_rtt.as_millis()).ok();
         Some(ConnectionLine {
             user: user.map(Name::to_string),
             address: endpoint.remote_address(handle)?.to_string(),
-            rtt_ms: rtt_ms.filter(|_| is_measured),
+            rtt_ms: stats.smoothed_rtt.and_then(|rtt| u64::try_from(rtt.as_millis()).ok()),
             window: stats.congestion_window,
             rate: stats.delivery_rate,
             datagrams_sent: stats.datagrams_sent,

@@ -446,8 +446,9 @@ impl Connection {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let rtt = self.recovery.rtt();
         Stats {
-            smoothed_rtt: self.recovery.rtt().smoothed(),
+            smoothed_rtt: rtt.is_measured().then(|| rtt.smoothed()),
             congestion_window: self.recovery.window(),
             bytes_in_flight: self.recovery.bytes_in_flight(),
             delivery_rate: self.recovery.delivery_rate,

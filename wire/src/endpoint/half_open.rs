@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use super::shared::Answered;
 use crate::crypto::noise::{Finished, Pattern};
 use crate::crypto::static_key::PublicKey;
 use crate::node::Deadline;
@@ -38,6 +39,8 @@ pub(super) struct HalfOpen {
     pub(super) peer: TransportParameters,
     /// The RESP datagram.
     pub(super) resp: Vec<u8>,
+    /// When it was sent.
+    pub(super) answered: Answered,
 }
 
 /// All answers, found by the ephemeral key of their INIT.

@@ -87,8 +87,8 @@ pub struct Call {
 /// Figures of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Smoothed round-trip time (RFC 9002 section 5).
-    pub smoothed_rtt: Duration,
+    /// Smoothed round-trip time (RFC 9002 section 5); `None` until one was measured.
+    pub smoothed_rtt: Option<Duration>,
     /// Bytes that may be in flight.
     pub congestion_window: u64,
     /// Bytes in flight.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::connect::Progress;
 use super::link::Up;
 use super::paths::Paths;
-use super::shared::{Repetition, Shared};
+use super::shared::{Answered, Repetition, Shared};
 use super::{Call, CallTag};
 use crate::crypto::mac::{Mac1, ProbeKeys};
 use crate::crypto::noise::{Finished, Initiator, Keys, Pattern, Prologue, Responder};
@@ -54,6 +54,7 @@ struct Acceptance {
     ephemeral: [u8; 32],
     remote_index: u32,
     resp: Vec<u8>,
+    answered: Answered,
     finished: Finished,
     peer: TransportParameters,
     /// Where the answer went last: a path that has answered.
@@ -144,7 +145,13 @@ impl Punch {
 
     /// The responder's part. Nothing is computed for an address that has not answered a probe,
     /// and so proven the introduction secret and that it receives [W-39].
-    pub(super) fn handle_init(&mut self, source: SocketAddr, init: &Init<'_>, shared: &mut Shared) {
+    pub(super) fn handle_init(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        init: &Init<'_>,
+        shared: &mut Shared,
+    ) {
         let Role::Responder(acceptance, computed) = &mut self.role else {
             shared.counters.unknown_type += 1;
             return;
@@ -156,6 +163,7 @@ impl Punch {
         let known = acceptance.as_mut().filter(|known| known.ephemeral == init.ephemeral());
         if let Some(known) = known {
             known.path = source;
+            known.answered = Answered::Often;
             shared.send(source, known.resp.clone());
             return;
         }
@@ -164,7 +172,7 @@ impl Punch {
             return;
         }
         *computed += 1;
-        match accept(&self.call, source, self.index, init, shared) {
+        match accept(now, &self.call, source, self.index, init, shared) {
             Some(new) => {
                 shared.counters.handshakes += 1;
                 shared.send(source, new.resp.clone());
@@ -210,6 +218,7 @@ impl Punch {
     /// The responder's part: DATA that fits the answered handshake completes it.
     pub(super) fn handle_data(
         &mut self,
+        now: Instant,
         source: SocketAddr,
         opens: impl FnOnce(&Finished) -> bool,
     ) -> Option<Up> {
@@ -225,7 +234,7 @@ impl Punch {
             path,
             finished: known.finished,
             peer: known.peer,
-            handshake_rtt: None,
+            handshake_rtt: known.answered.round_trip(now),
         })
     }
 }
@@ -277,6 +286,7 @@ fn make_offer(now: Instant, call: &Call, index: u32, shared: &mut Shared) -> Opt
 
 /// Reads an INIT and answers it, if it comes from the introduced key.
 fn accept(
+    now: Instant,
     call: &Call,
     path: SocketAddr,
     index: u32,
@@ -295,5 +305,6 @@ fn accept(
     let (finished, message) = noise.answer(&shared.parameters()).ok()?;
     let resp = datagram::resp(index, init.sender, &message);
     let (ephemeral, remote_index) = (init.ephemeral(), init.sender);
-    Some(Acceptance { ephemeral, remote_index, resp, finished, peer, path })
+    let answered = Answered::Once(now);
+    Some(Acceptance { ephemeral, remote_index, resp, answered, finished, peer, path })
 }

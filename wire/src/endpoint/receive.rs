@@ -159,7 +159,7 @@ impl Endpoint {
     fn receive_data(&mut self, now: Instant, source: Source, index: u32, datagram: &mut [u8]) {
         let key = match self.table.route(index) {
             Some(Route::Entry(key)) => key,
-            Some(Route::HalfOpen(ephemeral)) => match self.promote(&ephemeral, datagram) {
+            Some(Route::HalfOpen(ephemeral)) => match self.promote(now, &ephemeral, datagram) {
                 Some(up) => self.adopt(now, index, up),
                 None => {
                     self.shared.counters.bad_tag += 1;
@@ -188,7 +188,8 @@ impl Endpoint {
         else {
             return;
         };
-        if let Some(up) = punch.handle_data(source, |finished| opens_with(finished, datagram)) {
+        if let Some(up) = punch.handle_data(now, source, |finished| opens_with(finished, datagram))
+        {
             self.go_up(now, key, up);
         }
     }
@@ -251,7 +252,7 @@ impl Endpoint {
             self.shared.counters.bad_mac += 1;
             return;
         }
-        punch.handle_init(source, init, &mut self.shared);
+        punch.handle_init(now, source, init, &mut self.shared);
         self.settle(now, key);
     }
 

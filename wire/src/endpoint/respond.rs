@@ -7,6 +7,7 @@ use super::Endpoint;
 use super::half_open::HalfOpen;
 use super::limits::Guest;
 use super::link::Up;
+use super::shared::Answered;
 use super::table::Route;
 use crate::codec::Reader;
 use crate::config::Accept;
@@ -70,7 +71,12 @@ impl Endpoint {
 
     /// The first DATA for a half-open session: when it fits, the session becomes a connection,
     /// and the datagram its first.
-    pub(super) fn promote(&mut self, ephemeral: &[u8; 32], datagram: &[u8]) -> Option<Up> {
+    pub(super) fn promote(
+        &mut self,
+        now: Instant,
+        ephemeral: &[u8; 32],
+        datagram: &[u8],
+    ) -> Option<Up> {
         let opens = self
             .answers
             .session(ephemeral)
@@ -88,7 +94,7 @@ impl Endpoint {
             path: address,
             finished: session.finished,
             peer: session.peer,
-            handshake_rtt: None,
+            handshake_rtt: session.answered.round_trip(now),
         })
     }
 
@@ -109,8 +115,9 @@ impl Endpoint {
             self.send_retry(now, source, init);
             return true;
         }
-        match &answer.session {
+        match &mut answer.session {
             Some(session) => {
+                session.answered = Answered::Often;
                 let resp = session.resp.clone();
                 answer.address = source;
                 self.shared.reply(source, INIT_LEN, resp);
@@ -159,8 +166,16 @@ impl Endpoint {
         self.shared.counters.handshakes += 1;
         self.shared.reply(source, INIT_LEN, resp.clone());
         let remote_index = init.sender;
-        let session =
-            HalfOpen { index, remote_index, pattern, remote_static, finished, peer, resp };
+        let session = HalfOpen {
+            index,
+            remote_index,
+            pattern,
+            remote_static,
+            finished,
+            peer,
+            resp,
+            answered: Answered::Once(now),
+        };
         let ephemeral = init.ephemeral();
         for gone in self.answers.insert(now, ephemeral, source, session) {
             self.table.remove_route(gone);

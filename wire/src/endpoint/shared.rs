@@ -132,6 +132,23 @@ impl Repetition {
     }
 }
 
+/// When a RESP went out: the first DATA that comes back measures a round trip, if only one RESP
+/// can have caused it (Karn's algorithm).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    Once(Instant),
+    Often,
+}
+
+impl Answered {
+    pub(super) fn round_trip(self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Once(at) => Some(now - at),
+            Self::Often => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

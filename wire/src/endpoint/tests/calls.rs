@@ -39,6 +39,12 @@ impl World {
         handle
     }
 
+    /// The round trip as a host that is connected sees it.
+    fn measured(&self, host: usize) -> Option<Duration> {
+        let host = &self.hosts[host];
+        host.endpoint.stats(host.events[0].0).unwrap().smoothed_rtt
+    }
+
     pub(super) fn begin_both(&mut self) {
         self.begin(CALLER, call(CALLER));
         self.begin(CALLEE, call(CALLEE));
@@ -66,10 +72,29 @@ fn a_call_takes_two_and_a_half_round_trips_of_a_clear_path() {
         assert_eq!(hash, told(1 - host).2, "both can bind secrets to the same handshake");
         assert_eq!(world.connections(host), 1);
     }
+    // [W-56]: each side has measured a round trip by the handshake itself.
+    for host in [CALLER, CALLEE] {
+        assert_eq!(world.measured(host), Some(Duration::from_millis(30)));
+    }
     assert_eq!(world.sent_by(CALLER, INIT_PEER)[0].bytes.len(), 1196);
     world.assert_talks(CALLER, CALLEE);
     world.run(Duration::from_secs(60));
     assert_eq!((world.closed(CALLER), world.closed(CALLEE)), (None, None));
+}
+
+/// [W-56]: when RESP was sent twice, it is not known which of the two is answered.
+#[test]
+fn a_responder_does_not_guess_the_round_trip() {
+    let mut world = peers(1);
+    world.begin_both();
+    let answered = |world: &World| !world.sent_by(CALLEE, RESP).is_empty();
+    assert!(world.run_until(Duration::from_secs(1), answered).is_some());
+    let init = world.sent_by(CALLER, INIT_PEER)[0].bytes.clone();
+    world.inject(CALLEE, address(CALLER), &init);
+    assert!(world.run_until(Duration::from_secs(1), World::both_connected).is_some());
+    assert_eq!(world.sent_by(CALLEE, RESP).len(), 2);
+    assert_eq!(world.measured(CALLER), Some(Duration::from_millis(30)));
+    assert_eq!(world.measured(CALLEE), None);
 }
 
 /// The introduction reaches one side later than the other.
