@@ -13,6 +13,7 @@
 //! lost it, or restarted), both are kept until the newer is up; it takes the older's place.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
@@ -277,8 +278,7 @@ impl App {
             return;
         }
         let prologue = introduction.prologue(own_identity);
-        let mut candidates = introduction.candidates;
-        candidates.truncate(MAX_CANDIDATES);
+        let candidates = worth_probing(introduction.candidates, self.server.addresses());
         let handle = endpoint.call(
             now,
             Call {
@@ -597,6 +597,20 @@ impl App {
             bytes_sent_again: stats.retransmitted_bytes,
         })
     }
+}
+
+/// The addresses of an introduction that may be a peer's (security acceptance F01): never the
+/// server itself, and on this machine only when the server is on it too.
+fn worth_probing(mut named: Vec<SocketAddr>, server: &[SocketAddr]) -> Vec<SocketAddr> {
+    let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+    let is_local = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    let server_is_local = server.iter().copied().any(is_local);
+    named.retain(|named| {
+        let is_server = server.iter().any(|one| canonical(*one) == canonical(*named));
+        !is_server && (server_is_local || !is_local(*named))
+    });
+    named.truncate(MAX_CANDIDATES);
+    named
 }
 
 fn is_goodbye(error: &ConnectionError) -> bool {

@@ -139,6 +139,11 @@ impl Server {
         self.token = token;
     }
 
+    /// Where it may be.
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
     pub(super) const fn wants_address(&self) -> bool {
         self.wants_address
     }

@@ -1,5 +1,7 @@
 //! A peer that was properly introduced, and then keeps to no rules.
 
+use std::net::SocketAddr;
+
 use proptest::prelude::*;
 use wire::app::framing::encode;
 use wire::app::identity::Identity;
@@ -44,20 +46,10 @@ impl Attack {
     fn call(world: &mut World, number: u8) -> ConnectionHandle {
         let alice = Name::new("alice").unwrap();
         let mallory = Identity::from_secret(&[66; 32]);
-        let device = StaticKey::from_private([66; 32]).public();
         let account = &world.server.accounts[&alice];
         let (identity, certificate) = (account.identity.unwrap(), account.certificate.unwrap());
         let stranger = world.stranger.as_mut().unwrap();
-        let told = Introduction {
-            name: Name::new("mallory").unwrap(),
-            identity: mallory.public(),
-            certificate: mallory.certify("mallory", device, 1),
-            tag: CallTag([number; 8]),
-            call_id: [number; 16],
-            secret: Secret::new([number; 32]),
-            initiator: false,
-            candidates: vec![stranger.address],
-        };
+        let told = introduction(number, vec![stranger.address]);
         let own = Introduction { identity, initiator: true, ..told.clone() };
         let call = Call {
             tag: told.tag,
@@ -105,6 +97,22 @@ impl Attack {
     }
 }
 
+/// Mallory, as the server introduces her to Alice.
+fn introduction(number: u8, candidates: Vec<SocketAddr>) -> Introduction {
+    let mallory = Identity::from_secret(&[66; 32]);
+    let device = StaticKey::from_private([66; 32]).public();
+    Introduction {
+        name: Name::new("mallory").unwrap(),
+        identity: mallory.public(),
+        certificate: mallory.certify("mallory", device, 1),
+        tag: CallTag([number; 8]),
+        call_id: [number; 16],
+        secret: Secret::new([number; 32]),
+        initiator: false,
+        candidates,
+    }
+}
+
 fn text(sequence: u64, after: u64, nonce: u8, body: &str) -> Vec<u8> {
     let body = body.to_owned();
     encode(&Chat::Text(Text { sequence, after, nonce: [nonce; 16], sent: 1, body }))
@@ -143,6 +151,41 @@ fn who_breaks_the_rules_is_out_and_nobody_is_hurt() {
     let stream = attack.open(Class::Chat);
     attack.write(stream, &text(1, 0, 1, "hello"));
     assert_eq!(attack.world.texts(0), ["hello"], "an honest message still arrives");
+}
+
+/// Security acceptance F01: a lying server, or one that was lied to, cannot make a client send to
+/// a crowd, to the client's own machine or to the server itself, in any spelling.
+#[test]
+fn only_what_may_be_a_peer_is_probed() {
+    let alice = Name::new("alice").unwrap();
+    let (refused, victim) = (
+        [
+            "10.0.0.1:5000",
+            "[::ffff:10.0.0.1]:5000",
+            "127.0.0.1:4000",
+            "127.9.9.9:4000",
+            "[::1]:4000",
+            "[::ffff:127.0.0.1]:4000",
+            "224.0.0.1:4000",
+            "[ff02::1]:4000",
+            "[::ffff:239.1.1.1]:4000",
+            "255.255.255.255:4000",
+            "[::ffff:255.255.255.255]:4000",
+            "0.0.0.0:4000",
+            "[::]:4000",
+            "10.0.7.7:0",
+            "10.0.7.7:53",
+        ],
+        "10.0.7.7:4000".parse().unwrap(),
+    );
+    for (number, refused) in (1..).zip(refused) {
+        let mut world = World::logged_in(1);
+        let candidates = vec![refused.parse().unwrap(), victim];
+        world.server.notify(&alice, Notice::Introduction(introduction(number, candidates)));
+        world.run_ms(30_000);
+        assert!(!world.probed.is_empty() && world.probed.len() <= 10, "{:?}", world.probed);
+        assert!(world.probed.iter().all(|to| *to == victim), "{refused}: {:?}", world.probed);
+    }
 }
 
 /// Security acceptance G01, G02, G10.

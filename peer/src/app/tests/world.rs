@@ -18,6 +18,8 @@ use crate::store::Database;
 use crate::work::{Outcome, Work};
 
 pub(super) const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
+/// The first byte of a probe (PROTOCOL.md).
+const PROBE: u8 = 9;
 const LATENCY: Duration = Duration::from_millis(10);
 
 pub(super) struct World {
@@ -30,6 +32,8 @@ pub(super) struct World {
     packets: u64,
     /// Hosts from and to which nothing gets through.
     pub(super) cut: Vec<SocketAddr>,
+    /// Where the clients' probes went.
+    pub(super) probed: Vec<SocketAddr>,
     /// Every n-th datagram is lost.
     pub(super) lose_every: u64,
 }
@@ -73,6 +77,7 @@ impl World {
             flying: BTreeMap::new(),
             packets: 0,
             cut: Vec::new(),
+            probed: Vec::new(),
             lose_every: u64::MAX,
         };
         for n in 0..clients {
@@ -294,6 +299,9 @@ impl World {
                 }
             }
             while let Some(to) = app.poll_transmit(self.now, &mut buffer, 1) {
+                if buffer[0] == PROBE {
+                    self.probed.push(to.destination);
+                }
                 sent.push((client.address, to.destination, buffer.clone()));
             }
             while let Some(output) = app.poll_output() {
