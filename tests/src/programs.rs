@@ -12,6 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rand_core::RngCore;
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use wire::Seed;
 
@@ -44,8 +46,20 @@ pub struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    /// Everything heard so far, for the message of a failure.
-    transcript: Arc<Mutex<Vec<String>>>,
+    /// Everything heard so far.
+    transcript: Arc<Mutex<Vec<Said>>>,
+}
+
+/// A line that a program printed.
+struct Said {
+    on: Stream,
+    line: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Output,
+    Error,
 }
 
 impl Process {
@@ -69,15 +83,16 @@ impl Process {
         let (sender, lines) = mpsc::channel();
         let transcript = Arc::new(Mutex::new(Vec::new()));
         let stdin = child.stdin.take();
-        let outputs: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().expect("piped")),
-            Box::new(child.stderr.take().expect("piped")),
+        let outputs: [(Stream, Box<dyn Read + Send>); 2] = [
+            (Stream::Output, Box::new(child.stdout.take().expect("piped"))),
+            (Stream::Error, Box::new(child.stderr.take().expect("piped"))),
         ];
-        for output in outputs {
+        for (on, output) in outputs {
             let (sender, transcript) = (sender.clone(), Arc::clone(&transcript));
             thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    transcript.lock().expect("no reader panics").push(line.clone());
+                    let said = Said { on, line: line.clone() };
+                    transcript.lock().expect("no reader panics").push(said);
                     if sender.send(line).is_err() {
                         return;
                     }
@@ -158,8 +173,8 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a child of ours");
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM).expect("a child of ours");
     }
 
     /// Waits for its end.
@@ -167,12 +182,20 @@ impl Process {
     /// # Panics
     /// When it does not end in [`PATIENCE`].
     pub fn await_exit(&mut self) -> ExitStatus {
-        // Its outputs close when it ends: no polling.
-        let _ = self.try_await_line(PATIENCE, |_| None::<()>);
-        match self.child.try_wait().expect("a child of ours") {
-            Some(status) => status,
-            None => self.child.wait().expect("a child of ours"),
+        let id = Pid::from_child(&self.child);
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            // Leaves it to be collected below.
+            let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = retry_on_intr(|| waitid(WaitId::Pid(id), how));
+            let _ = sender.send(());
+        });
+        if ended.recv_timeout(PATIENCE).is_err() {
+            panic!("{} does not end. It said:\n{}", self.name, self.tail());
         }
+        // The rest of what it said, until its outputs close with it.
+        let _ = self.try_await_line(PATIENCE, |_| None::<()>);
+        self.child.wait().expect("a child of ours")
     }
 
     /// Its process id.
@@ -194,11 +217,20 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// Everything that it has printed to standard error so far.
+    #[must_use]
+    pub fn errors(&self) -> String {
+        let said = self.transcript.lock().expect("no reader panics");
+        let errors = said.iter().filter(|said| said.on == Stream::Error);
+        errors.map(|said| said.line.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
     /// The last lines it printed.
     #[must_use]
     pub fn tail(&self) -> String {
-        let lines = self.transcript.lock().expect("no reader panics");
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        let said = self.transcript.lock().expect("no reader panics");
+        let last = said[said.len().saturating_sub(30)..].iter();
+        last.map(|said| said.line.as_str()).collect::<Vec<_>>().join("\n")
     }
 }
 
