@@ -2,6 +2,7 @@
 //! standard input and output, signals).
 
 mod arguments;
+mod crashes;
 mod oneshot;
 mod stories;
 mod terminal;

@@ -10,6 +10,7 @@
 pub mod alarm;
 pub mod barrage;
 pub mod check;
+pub mod crash;
 pub mod dice;
 pub mod faults;
 pub mod link;

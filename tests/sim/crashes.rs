@@ -1,0 +1,219 @@
+//! Security acceptance J01, I07: a program that dies at any moment of its work on its database. What
+//! stands on the disk then is taken at every few hundred bytes that were written, and opened.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
+use std::path::Path;
+
+use peer::store::Database;
+use peer::work::{AccountId, Incoming, Installation, StoreReply};
+use rendezvous::sqlite::SqliteStore;
+use rendezvous::{
+    LockoutPolicy, NewAccount, NewIdentity, SourcePrefix, StoreOutcome, StoreRequest,
+};
+use sim::Dice;
+use sim::crash::Files;
+use sim::swarm::seed;
+use tempfile::TempDir;
+use wire::app::identity::{Identity, IdentityKey};
+use wire::app::login::Stretch;
+use wire::app::name::Name;
+use wire::{PublicKey, Secret, StaticKey};
+
+/// Bytes between two states of the disk that are looked at: several in each page of a log.
+const GRAIN: usize = 1500;
+/// Most states of one change that are looked at.
+const MOST: usize = 24;
+/// Changes looked at from the beginning; then those around a checkpoint.
+const FIRST: usize = 12;
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// In memory where there is such a folder: the states are written by the thousand.
+fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
+/// Looks at every state of the disk between two answers: the database opens, and holds what was
+/// answered, or that and all of what was under way.
+fn look(before: &Files, after: &Files, view: impl Fn(&Path) -> String) {
+    let disk = folder();
+    let disk = disk.path().join("disk");
+    let see = |files: &Files| {
+        files.write(&disk).unwrap();
+        view(&disk)
+    };
+    let (old, new) = (see(before), see(after));
+    let mut is_new = false;
+    before.steps_to(after, GRAIN, MOST, |files| {
+        let seen = see(files);
+        assert!(seen == old || seen == new, "half done:\n{seen}\n{old}\n{new}");
+        assert!(!is_new || seen == new, "undone again:\n{seen}");
+        is_new = seen == new && old != new;
+    });
+}
+
+/// Changes a database again and again and looks at the first changes, and at those while its log
+/// is copied into it and begun anew.
+fn sweep(folder: &Path, mut change: impl FnMut(usize), view: impl Fn(&Path) -> String) {
+    let mut before = Files::read(folder).unwrap();
+    let mut since_copied = None;
+    for number in 0.. {
+        change(number);
+        let after = Files::read(folder).unwrap();
+        let is_copied = before.log_len() > 0 && before.rest_differs(&after);
+        // The log is copied once it has a thousand pages.
+        if number < FIRST || since_copied.is_some() || is_copied {
+            look(&before, &after, &view);
+        }
+        match &mut since_copied {
+            None if is_copied => since_copied = Some(0),
+            None => {}
+            Some(5) => return,
+            Some(changes) => *changes += 1,
+        }
+        before = after;
+        assert!(number < 5000, "the log is never copied");
+    }
+}
+
+const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+const SOURCES: [SourcePrefix; 2] =
+    [SourcePrefix::V4([192, 0, 2, 1]), SourcePrefix::V4([198, 51, 100, 1])];
+const POLICY: LockoutPolicy = LockoutPolicy { max_failed: 3, lock_seconds: 60 };
+
+fn certified(user: &str, device: u8) -> NewIdentity {
+    let identity = Identity::from_secret(blake3::hash(user.as_bytes()).as_bytes());
+    let certificate = identity.certify(user, PublicKey([device; 32]), device.into());
+    NewIdentity { identity: identity.public(), certificate, sealed: vec![1; 80] }
+}
+
+/// Something that a client asks, or that the server does by itself.
+fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
+    let (user, other) = (*dice.pick(&USERS), name(USERS[dice.index(USERS.len())]));
+    let (own, source) = (name(user), *dice.pick(&SOURCES));
+    match dice.below(8) {
+        0 | 1 => StoreRequest::CreateAccount(Box::new(NewAccount {
+            name: own,
+            record: vec![7; 192],
+            stretch: Stretch::STANDARD,
+            identity: Some(certified(user, 1)),
+            now,
+        })),
+        2 | 3 => StoreRequest::BeginLogin { name: own, source, policy: POLICY, now },
+        4 => StoreRequest::PasswordProven { name: own, source, now },
+        5 => {
+            let device = u8::try_from(dice.between(2, 200)).unwrap();
+            StoreRequest::AddDevice {
+                name: own,
+                certificate: certified(user, device).certificate,
+                now,
+            }
+        }
+        6 => StoreRequest::Block { by: own, target: other, online: vec![], now },
+        _ => StoreRequest::Unblock { by: own, target: other },
+    }
+}
+
+/// Everything that the server's database tells.
+fn server_view(disk: &Path) -> String {
+    let mut store = SqliteStore::open(&disk.join("db")).expect("opens after a crash");
+    let mut view = format!("{:?} {:?}", store.accounts().unwrap(), store.totals(0).unwrap());
+    for user in USERS {
+        let resume = StoreRequest::Resume {
+            name: name(user),
+            device: PublicKey([1; 32]),
+            source: SOURCES[0],
+            now: 1,
+        };
+        let login = SOURCES.map(|source| StoreRequest::BeginLogin {
+            name: name(user),
+            source,
+            policy: POLICY,
+            now: 1_000_000,
+        });
+        // The locks first: a session clears the count of failures.
+        let [here, there] = login;
+        view += &format!("\n{user}: {:?}", store.execute(&[here, there, resume]));
+    }
+    view
+}
+
+#[test]
+fn the_server_store_survives_a_death_at_any_moment() {
+    let data = folder();
+    let mut store = SqliteStore::open(&data.path().join("db")).unwrap();
+    let mut dice = Dice::new(&seed(1), "crashes");
+    let mut now = 1_000_000;
+    let change = |_| {
+        now += 1;
+        // Sometimes several clients share a commit.
+        let requests: Vec<StoreRequest> =
+            (0..dice.between(1, 4)).map(|_| server_request(&mut dice, now)).collect();
+        let outcomes = store.execute(&requests);
+        assert!(!outcomes.contains(&StoreOutcome::Failed), "{outcomes:?}");
+    };
+    sweep(data.path(), change, server_view);
+}
+
+fn peer_account() -> AccountId {
+    AccountId { server: "localhost:5000".to_owned(), name: name("alice") }
+}
+
+fn load(database: &mut Database, account: Option<AccountId>) -> String {
+    let request = peer::work::StoreRequest::Load(account);
+    let StoreReply::Loaded(profile) = database.run(vec![request]).remove(0).unwrap() else {
+        panic!("another answer");
+    };
+    format!("{:?}\n{:?}", profile.contacts, profile.outbox)
+}
+
+/// Everything that a peer's database tells.
+fn peer_view(disk: &Path) -> String {
+    let mut database = Database::open(disk).expect("opens after a crash");
+    let profile = load(&mut database, Some(peer_account()));
+    let history = peer::work::StoreRequest::History { with: None, limit: 1000 };
+    let found = peer::work::StoreRequest::Search { text: "word".to_owned(), limit: 1000 };
+    format!("{profile}\n{:?}", database.run(vec![history, found]))
+}
+
+#[test]
+fn the_peer_store_survives_a_death_at_any_moment() {
+    use peer::work::StoreRequest;
+    let data = folder();
+    let disk = data.path().join("data");
+    let mut database = Database::open(&disk).unwrap();
+    load(&mut database, Some(peer_account()));
+    let keys = Installation {
+        device: StaticKey::from_private([1; 32]),
+        token_secret: Secret::new([2; 32]),
+    };
+    database.run(vec![StoreRequest::SaveInstallation(keys)]).remove(0).unwrap();
+    let mut dice = Dice::new(&seed(2), "crashes");
+    let change = |number: usize| {
+        let at = number as u64;
+        let requests = (0..dice.between(1, 4)).map(|part| match (number + part as usize) % 2 {
+            0 => StoreRequest::Queue {
+                to: name("bob"),
+                body: format!("a word {number} "),
+                nonce: [3; 16],
+                at,
+            },
+            _ => StoreRequest::Receive(Incoming {
+                from: name("bob"),
+                identity: IdentityKey([4; 32]),
+                device: PublicKey([5; 32]),
+                sequence: 8 * at + part,
+                after: 0,
+                nonce: [6; 16],
+                sent: at,
+                at,
+                body: format!("word {part}"),
+            }),
+        });
+        let answers = database.run(requests.collect());
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    };
+    sweep(&disk, change, peer_view);
+}
