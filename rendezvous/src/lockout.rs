@@ -82,10 +82,12 @@ impl Attempts {
     #[must_use]
     pub fn attempt(self, now: u64, policy: LockoutPolicy) -> Verdict {
         let longest = LONGEST_BACK_OFF.max(u64::from(policy.lock_seconds));
-        // A wall clock that was set back must not turn a short lock into a long one.
-        let locked_until = self.locked_until.min(now.saturating_add(longest));
-        if let Some(seconds) = locked_until.checked_sub(now).filter(|left| *left > 0) {
-            return Verdict::Locked { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) };
+        let left = self.locked_until.saturating_sub(now);
+        // No lock is longer than that: the wall clock was set back, and would not reach the end of
+        // this one for as long as it was set back by. The failures still count.
+        let clock_was_set_back = left > longest;
+        if left > 0 && !clock_was_set_back {
+            return Verdict::Locked { seconds: u32::try_from(left).unwrap_or(u32::MAX) };
         }
         let forgotten = now.saturating_sub(self.last) > FORGET_AFTER;
         let failures = if forgotten { 1 } else { self.failures.saturating_add(1) };
@@ -159,8 +161,12 @@ mod tests {
     #[test]
     fn clocks_that_jump_do_not_lock_for_long() {
         let locked = Attempts { failures: 3, last: 10_000_000, locked_until: 10_000_010 };
-        let Verdict::Locked { seconds } = locked.attempt(5, POLICY) else { panic!("not locked") };
-        assert!(u64::from(seconds) <= LONGEST_BACK_OFF);
+        let next = counted(locked.attempt(5, POLICY));
+        assert_eq!(next.failures, 4, "the failures are not forgotten");
+        assert_eq!(next.attempt(6, POLICY), Verdict::Locked { seconds: 19 }, "nor is the lock");
+        assert_eq!(counted(next.attempt(25, POLICY)).failures, 5, "but it ends");
+        let a_little = counted(Attempts { failures: 2, ..locked }.attempt(10_000_010, POLICY));
+        assert_eq!(a_little.attempt(9_999_990, POLICY), Verdict::Locked { seconds: 30 });
         let later = counted(locked.attempt(20_000_000, POLICY));
         assert_eq!(later.failures, 1, "old failures are forgotten");
     }
