@@ -339,6 +339,10 @@ impl App {
     /// The session has ended, and this client does not begin another by itself; the account
     /// stays.
     pub(super) fn session_ended(&mut self, now: Instant, reason: &str) {
+        if self.account().is_none() {
+            // It was over before this client heard that it had begun: there is no way back to it.
+            return self.end_login(now, reason);
+        }
         self.server.goal = Goal::Nothing;
         self.close_all_links(now);
         self.tell(Output::LoggedOut {
