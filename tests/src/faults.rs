@@ -110,17 +110,26 @@ impl Faults {
     }
 
     fn relocate<M: Machine>(&mut self, world: &mut World<M>, host: HostId) {
-        match world.network.nat_of(host) {
-            Some(nat) => world.network.nat(nat).forget(),
-            // The first host is the server: it stays where its name leads.
-            None if host.0 == 0 => {}
-            None => {
-                self.moves = self.moves.wrapping_add(1);
-                let octet = u8::try_from(host.0).expect("few hosts");
-                let address = SocketAddr::from(([100, 64 + octet, self.moves, 9], 6000));
-                world.network.move_to(host, vec![address]);
-            }
+        // The first host is the server: it stays where its name leads.
+        if host.0 == 0 {
+            return;
         }
+        self.moves = self.moves.wrapping_add(1);
+        let octet = u8::try_from(host.0).expect("few hosts");
+        let (nat, moves) = (world.network.nat_of(host), self.moves);
+        if let Some(nat) = nat {
+            world.network.nat(nat).forget();
+        }
+        let elsewhere = |address: &SocketAddr| match (address, nat) {
+            (SocketAddr::V4(_), Some(_)) => *address,
+            (SocketAddr::V4(_), None) => ([100, 64 + octet, moves, 9], 6000).into(),
+            (SocketAddr::V6(_), _) => {
+                let (host, moves) = (u16::from(octet), u16::from(moves));
+                ([0x2001, 0xdb8, host, moves, 0, 0, 0, 9], 6000).into()
+            }
+        };
+        let addresses = world.network.addresses(host).iter().map(elsewhere).collect();
+        world.network.move_to(host, addresses);
     }
 
     fn throw_junk<M: Machine>(&mut self, world: &mut World<M>, host: HostId, hosts: &[HostId]) {
@@ -230,14 +239,35 @@ pub fn any_nat(dice: &mut Dice) -> NatOptions {
 /// Adds client number `number`, behind a NAT or not.
 pub fn add_client<M: Machine>(world: &mut World<M>, dice: &mut Dice, number: u8) -> HostId {
     let link = any_link(dice);
-    let site = if dice.chance(Probability::percent(50.0)) {
+    let site = any_site(world, dice, number);
+    world.add_host(site.linked(&link))
+}
+
+/// The same, with IPv4, IPv6 or both.
+pub fn add_client_of_any_family<M: Machine>(
+    world: &mut World<M>,
+    dice: &mut Dice,
+    number: u8,
+) -> HostId {
+    let link = any_link(dice);
+    let ipv6 = format!("[2001:db8:{number}::1]:6000");
+    let site = match dice.below(100) {
+        0..60 => any_site(world, dice, number),
+        60..85 => any_site(world, dice, number).and(&ipv6),
+        _ => Site::public(&ipv6),
+    };
+    world.add_host(site.linked(&link))
+}
+
+/// Somewhere in the world of IPv4.
+fn any_site<M: Machine>(world: &mut World<M>, dice: &mut Dice, number: u8) -> Site {
+    if dice.chance(Probability::percent(50.0)) {
         let outside = format!("203.0.113.{number}");
         let nat = world.network.add_nat(&outside, any_nat(dice));
         Site::public("192.168.0.2:6000").behind(nat)
     } else {
         Site::public(&format!("100.64.{number}.1:6000"))
-    };
-    world.add_host(site.linked(&link))
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod check;
 pub mod crash;
 pub mod dice;
 pub mod faults;
+pub mod journal;
 pub mod link;
 pub mod nat;
 pub mod netem;

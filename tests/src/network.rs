@@ -25,7 +25,8 @@ pub struct NatId(usize);
 /// Where a host stands.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// Its addresses, at most one of each family. Behind a NAT these are inside addresses.
+    /// Its addresses, at most one of each family. Behind a NAT the one of IPv4 is an inside
+    /// address; those of IPv6 are public everywhere.
     pub addresses: Vec<SocketAddr>,
     /// The NAT before it, if any.
     pub nat: Option<NatId>,
@@ -45,6 +46,16 @@ impl Site {
         let address = address.parse().expect("an address of a scenario");
         let (up, down) = (Impairment::default(), Impairment::default());
         Self { addresses: vec![address], nat: None, up, down }
+    }
+
+    /// The same with another address, of the other family.
+    ///
+    /// # Panics
+    /// When the text is no address.
+    #[must_use]
+    pub fn and(mut self, address: &str) -> Self {
+        self.addresses.push(address.parse().expect("an address of a scenario"));
+        self
     }
 
     /// The same with this impairment in each direction.
@@ -137,6 +148,12 @@ impl Network {
         self.hosts[host.0].addresses[0]
     }
 
+    /// All addresses of the host.
+    #[must_use]
+    pub fn addresses(&self, host: HostId) -> &[SocketAddr] {
+        &self.hosts[host.0].addresses
+    }
+
     /// Gives the host other addresses: it roams.
     pub fn move_to(&mut self, host: HostId, addresses: Vec<SocketAddr>) {
         self.hosts[host.0].addresses = addresses;
@@ -220,8 +237,8 @@ impl Network {
         }
     }
 
-    /// The address under which `observer` sees datagrams of a host; sending one leaves its mark
-    /// in the host's NAT, as it would.
+    /// The address under which `observer` sees datagrams of a host that go to its first address;
+    /// sending one leaves its mark in the host's NAT, as it would.
     pub fn observed(&mut self, now: Instant, host: HostId, observer: HostId) -> Option<SocketAddr> {
         self.carry(now, host, self.address(observer)).map(|(_, seen)| seen)
     }
@@ -229,7 +246,8 @@ impl Network {
     /// The oracle for hole punching: whether `a` and `b` can find a direct path when both know
     /// each other's own addresses and those that `observer` sees, probe them all, answer probes
     /// where they came from, and probe there too. As in ICE, the answer must come from where the
-    /// probe went (RFC 8445 section 7.2.5.2.1).
+    /// probe went (RFC 8445 section 7.2.5.2.1). Whoever can talk to the observer by IPv4 and by
+    /// IPv6 is seen by one of them: it must do with either.
     #[must_use]
     pub fn direct_path_possible(
         &self,
@@ -238,10 +256,21 @@ impl Network {
         b: HostId,
         observer: HostId,
     ) -> bool {
+        let choices = |host| -> Vec<SocketAddr> {
+            let addresses = self.addresses(observer).iter().copied();
+            addresses.filter(|address| self.source(host, *address).is_some()).collect()
+        };
+        let (of_a, of_b) = (choices(a), choices(b));
+        let mut pairs = of_a.iter().flat_map(|of_a| of_b.iter().map(move |of_b| [*of_b, *of_a]));
+        !of_a.is_empty() && !of_b.is_empty() && pairs.all(|seen| self.has_path(now, [a, b], seen))
+    }
+
+    /// The same when `b` and `a` talk to the observer at these addresses.
+    fn has_path(&self, now: Instant, [a, b]: [HostId; 2], observers: [SocketAddr; 2]) -> bool {
         let mut trial = self.clone();
-        let mut candidates = [b, a].map(|other| {
+        let mut candidates = [(b, observers[0]), (a, observers[1])].map(|(other, observer)| {
             let own = trial.hosts[other.0].addresses.clone();
-            let observed = trial.observed(now, other, observer);
+            let observed = trial.carry(now, other, observer).map(|(_, seen)| seen);
             own.into_iter().chain(observed).collect::<BTreeSet<_>>()
         });
         for _ in 0..4 {
@@ -285,7 +314,8 @@ impl Network {
     /// Translates the packet's addresses on its way and finds its receiver.
     fn resolve(&mut self, now: Instant, packet: &mut Packet) -> Option<HostId> {
         let from = packet.origin.host;
-        let realm = from.and_then(|host| self.hosts[host.0].nat);
+        let is_ipv4 = packet.destination.is_ipv4();
+        let realm = from.filter(|_| is_ipv4).and_then(|host| self.hosts[host.0].nat);
         let neighbour = realm.and_then(|_| self.find(realm, packet.destination));
         let to = match neighbour {
             Some(host) => host,
@@ -315,7 +345,10 @@ impl Network {
     fn find(&self, realm: Option<NatId>, address: SocketAddr) -> Option<HostId> {
         self.hosts
             .iter()
-            .position(|host| host.nat == realm && host.addresses.contains(&address))
+            .position(|host| {
+                let is_near = address.is_ipv6() || host.nat == realm;
+                is_near && host.addresses.contains(&address)
+            })
             .map(HostId)
     }
 }
@@ -387,5 +420,21 @@ mod tests {
         let server = network.attach(Site::public("198.51.100.1:5000"));
         let six = network.attach(Site::public("[2001:db8::1]:5000"));
         assert!(!network.direct_path_possible(Instant::ZERO, six, server, server));
+    }
+
+    #[test]
+    fn ipv6_passes_by_a_nat_of_ipv4() {
+        let mut network = Network::new(Seed::new([5; 32]));
+        let server = network.attach(Site::public("198.51.100.1:5000").and("[2001:db8::1]:5000"));
+        let [a, b, c] = ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map(|outside| {
+            let [mapping, filtering] = SYMMETRIC;
+            let options = NatOptions { mapping, filtering, ..NatOptions::default() };
+            let nat = network.add_nat(outside, options);
+            let site = Site::public("192.168.0.2:6000").behind(nat);
+            let six = format!("[2001:db8:{}::2]:6000", outside.len() + nat.0);
+            network.attach(if nat.0 < 2 { site.and(&six) } else { site })
+        });
+        assert!(network.direct_path_possible(Instant::ZERO, a, b, server));
+        assert!(!network.direct_path_possible(Instant::ZERO, a, c, server));
     }
 }

@@ -19,6 +19,7 @@ use wire::app::login::Stretch;
 use wire::time::Instant;
 use wire::{Deadline, Node, Seed, Source, Transmit};
 
+use crate::journal::Pen;
 use crate::world::Machine;
 
 /// The wall clock at the start of every run: seconds since 1970.
@@ -28,8 +29,15 @@ const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
 /// Most bytes that a client may hold for its connections.
 const MAX_BUFFERED: u64 = 64 << 20;
 
-fn unix_ms(now: Instant) -> u64 {
-    EPOCH * 1000 + now.as_micros() / 1000
+/// A host's wall clock: off the true time by so many milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock(pub i64);
+
+impl WallClock {
+    /// Milliseconds since 1970.
+    fn unix_ms(self, now: Instant) -> u64 {
+        (EPOCH * 1000 + now.as_micros() / 1000).saturating_add_signed(self.0)
+    }
 }
 
 /// What takes time on a host: a job, and then its outcome. Between the two, the job is durable
@@ -49,6 +57,8 @@ pub enum Input {
 pub struct ServerDisk {
     store: SqliteStore,
     secrets: Secrets,
+    /// The host's.
+    pub clock: WallClock,
 }
 
 impl ServerDisk {
@@ -59,7 +69,8 @@ impl ServerDisk {
     #[must_use]
     pub fn new(seed: &Seed) -> Self {
         let store = SqliteStore::open_in_memory().expect("memory for a database");
-        Self { store, secrets: Secrets::generate(&mut seed.derive("secrets").rng()) }
+        let secrets = Secrets::generate(&mut seed.derive("secrets").rng());
+        Self { store, secrets, clock: WallClock::default() }
     }
 }
 
@@ -67,7 +78,8 @@ impl ServerDisk {
 pub struct ServerProgram {
     /// Its core.
     pub server: Server,
-    disk: ServerDisk,
+    /// What it keeps.
+    pub disk: ServerDisk,
     done: VecDeque<Input>,
 }
 
@@ -77,7 +89,7 @@ impl ServerProgram {
     pub fn start(now: Instant, disk: ServerDisk, policy: Policy, life: &Seed) -> Self {
         let policy = Policy { stretch: CHEAP, ..policy };
         let mut server = Server::new(Config::new(&disk.secrets, policy), life);
-        server.set_unix_time(now, unix_ms(now) / 1000);
+        server.set_unix_time(now, disk.clock.unix_ms(now) / 1000);
         Self { server, disk, done: VecDeque::new() }
     }
 
@@ -103,6 +115,10 @@ impl ServerProgram {
 pub struct PeerDisk {
     database: Database,
     folder: TempDir,
+    /// The host's.
+    pub clock: WallClock,
+    /// What the database does is on record.
+    pub pen: Pen,
 }
 
 impl PeerDisk {
@@ -121,7 +137,8 @@ impl PeerDisk {
         for name in ["files", "data", "downloads"] {
             fs::create_dir(folder.path().join(name)).expect("room for a folder");
         }
-        Self { database: Database::open_in_memory().expect("memory for a database"), folder }
+        let database = Database::open_in_memory().expect("memory for a database");
+        Self { database, folder, clock: WallClock::default(), pen: Pen::default() }
     }
 
     /// Writes a file that can be sent, and says where it is.
@@ -174,16 +191,16 @@ pub struct PeerProgram {
     done: VecDeque<Input>,
     /// Everything that it told its user since the last look.
     pub outputs: Vec<Output>,
-    server: SocketAddr,
+    server: Vec<SocketAddr>,
 }
 
 /// How a client is started.
 #[derive(Clone, Debug)]
 pub struct PeerOptions {
     /// Where the server is.
-    pub server: SocketAddr,
-    /// Its own address.
-    pub address: SocketAddr,
+    pub server: Vec<SocketAddr>,
+    /// Its own addresses.
+    pub addresses: Vec<SocketAddr>,
     /// Files up to this size are taken without asking.
     pub auto_accept: Option<u64>,
 }
@@ -196,25 +213,25 @@ impl PeerProgram {
     #[must_use]
     pub fn start(now: Instant, disk: PeerDisk, options: &PeerOptions, life: &Seed) -> Self {
         let settings = Settings {
-            local_candidates: vec![options.address],
+            local_candidates: options.addresses.clone(),
             auto_accept: options.auto_accept,
             stretch: CHEAP,
             weak_stretch: WeakStretch::Allow,
             token_epoch: EPOCH,
-            ..Settings::new("rendezvous.example:5000", vec![options.server])
+            ..Settings::new("rendezvous.example:5000", options.server.clone())
         };
         let folder = disk.folder.path();
         let files = FileWorker::new(&folder.join("data"), &folder.join("downloads"))
             .expect("folders of its own");
         let mut app = App::new(settings, life);
-        app.set_unix_time(unix_ms(now));
+        app.set_unix_time(disk.clock.unix_ms(now));
         let (done, outputs) = (VecDeque::new(), Vec::new());
-        Self { app, files, disk, done, outputs, server: options.server }
+        Self { app, files, disk, done, outputs, server: options.server.clone() }
     }
 
     /// The user types a command.
     pub fn command(&mut self, now: Instant, command: Command) {
-        self.app.set_unix_time(unix_ms(now));
+        self.app.set_unix_time(self.disk.clock.unix_ms(now));
         self.app.command(now, command);
     }
 
@@ -224,9 +241,9 @@ impl PeerProgram {
         self.app.poll_exit().is_some()
     }
 
-    /// The host has another address now.
-    pub fn set_address(&mut self, now: Instant, address: SocketAddr) {
-        self.app.set_local_candidates(now, vec![address]);
+    /// The host has these addresses now.
+    pub fn set_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
+        self.app.set_local_candidates(now, addresses);
     }
 
     /// What is left of it after a crash.
@@ -239,7 +256,15 @@ impl PeerProgram {
         let done = &mut self.done;
         match work {
             Work::Store(request) => {
+                let received = if let StoreRequest::Receive(incoming) = &request {
+                    Some(incoming.body.clone())
+                } else {
+                    None
+                };
                 let outcome = self.disk.ask(request);
+                if let Ok(reply) = &outcome {
+                    self.disk.pen.stored(received, reply);
+                }
                 done.push_back(Input::Outcome(id, Outcome::Store(outcome)));
             }
             Work::File(request) => {
@@ -309,6 +334,17 @@ impl Program {
         }
     }
 
+    /// Programs look at their wall clocks before anything else.
+    fn tell_time(&mut self, now: Instant) {
+        match self {
+            Self::Server(program) => {
+                let unix = program.disk.clock.unix_ms(now) / 1000;
+                program.server.set_unix_time(now, unix);
+            }
+            Self::Peer(program) => program.app.set_unix_time(program.disk.clock.unix_ms(now)),
+        }
+    }
+
     fn node(&mut self) -> &mut dyn Node {
         match self {
             Self::Server(program) => &mut program.server,
@@ -319,13 +355,12 @@ impl Program {
 
 impl Node for Program {
     fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        self.tell_time(now);
         self.node().handle_datagram(now, source, datagram);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if let Self::Peer(program) = self {
-            program.app.set_unix_time(unix_ms(now));
-        }
+        self.tell_time(now);
         self.node().handle_timeout(now);
     }
 
@@ -350,6 +385,7 @@ impl Machine for Program {
     type Input = Input;
 
     fn handle_input(&mut self, now: Instant, input: Input) {
+        self.tell_time(now);
         match (self, input) {
             (Self::Server(program), Input::Query(ticket, request)) => {
                 let mut outcomes = program.disk.store.execute(&[request]);
@@ -361,7 +397,6 @@ impl Machine for Program {
             }
             (Self::Peer(program), Input::Work(id, work)) => program.work(id, work),
             (Self::Peer(program), Input::Outcome(id, outcome)) => {
-                program.app.set_unix_time(unix_ms(now));
                 program.app.handle_outcome(now, id, outcome);
             }
             (Self::Server(_), Input::Work(..) | Input::Outcome(..))
@@ -374,9 +409,10 @@ impl Machine for Program {
     fn settle(&mut self, now: Instant) {
         let Self::Peer(program) = self else { return };
         if program.app.wants_address() {
-            program.app.set_server_addresses(now, vec![program.server]);
+            program.app.set_server_addresses(now, program.server.clone());
         }
         while let Some(output) = program.app.poll_output() {
+            program.disk.pen.told(&output);
             program.outputs.push(output);
         }
     }

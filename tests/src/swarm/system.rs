@@ -1,7 +1,9 @@
 //! The whole system: a server and two to five users who chat, hand over files, block each other,
 //! log out and come back, while links, hosts and addresses fail them.
 
+mod clocks;
 mod files;
+mod guesser;
 mod machines;
 mod messages;
 mod operator;
@@ -12,14 +14,16 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use peer::command::Command;
-use rendezvous::Policy;
+use rendezvous::{LockoutPolicy, Policy};
 use wire::Seed;
 
 use self::files::Files;
+use self::guesser::Guesser;
 use self::messages::Messages;
 use self::users::User;
 use crate::dice::{Dice, Probability};
-use crate::faults::{Fault, Faults, add_client, any_link};
+use crate::faults::{Fault, Faults, add_client_of_any_family, any_link};
+use crate::journal::Pen;
 use crate::network::{HostId, Site};
 use crate::swarm::Report;
 use crate::tincan::{PeerOptions, PeerProgram, Program, ServerDisk, ServerProgram};
@@ -31,7 +35,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// Everything that can be done is done this long after the last fault.
 const CONVERGENCE: Duration = Duration::from_secs(180);
 /// Where the server is, for ever.
-const SERVER: &str = "198.51.100.1:5000";
+const SERVER: [&str; 2] = ["198.51.100.1:5000", "[2001:db8:ffff::1]:5000"];
 
 /// A run.
 struct Swarm {
@@ -43,6 +47,10 @@ struct Swarm {
     server_down: Option<(ServerDisk, Duration)>,
     server_lives: u32,
     users: Vec<User>,
+    guesser: Option<Guesser>,
+    policy: Policy,
+    /// What all databases have done.
+    pen: Pen,
     messages: Messages,
     files: Files,
 }
@@ -62,8 +70,12 @@ pub(super) fn run(seed: &Seed, sink: Option<Sink>) -> Report {
         let pause = swarm.dice.duration(Duration::ZERO, Duration::from_secs(2));
         swarm.live(pause);
         swarm.act();
+        swarm.guess();
         if swarm.dice.chance(Probability::percent(2.0)) {
             swarm.stop_server();
+        }
+        if swarm.dice.chance(Probability::percent(5.0)) {
+            swarm.set_a_clock();
         }
         if swarm.dice.chance(Probability::percent(40.0))
             && let Some(host) = faults.strike(&mut swarm.world, &hosts)
@@ -79,6 +91,7 @@ pub(super) fn run(seed: &Seed, sink: Option<Sink>) -> Report {
     swarm.calm();
     swarm.converge();
     swarm.assert_quiet();
+    swarm.assert_released();
     let seconds = swarm.world.now().as_micros() / 1_000_000;
     let datagrams = hosts.iter().map(|host| swarm.world.datagrams_sent(*host)).sum();
     Report { hash: swarm.world.hash(), seconds, datagrams }
@@ -89,10 +102,15 @@ impl Swarm {
         let mut dice = Dice::new(seed, "swarm");
         let mut world = World::new(seed, WorldOptions::default(), sink);
         let link = any_link(&mut dice);
-        let server = world.add_host(Site::public(SERVER).linked(&link));
+        let site = Site::public(SERVER[0]).and(SERVER[1]);
+        let server = world.add_host(site.linked(&link));
+        let (pen, policy) = (Pen::default(), any_policy(&mut dice));
         let numbers = 1..=u8::try_from(dice.between(2, 5)).expect("few users");
         let users = numbers
-            .map(|number| User::new(add_client(&mut world, &mut dice, number), number, &mut dice))
+            .map(|number| {
+                let host = add_client_of_any_family(&mut world, &mut dice, number);
+                User::new(host, number, &pen, &mut dice)
+            })
             .collect();
         let mut swarm = Self {
             seed: seed.clone(),
@@ -102,10 +120,14 @@ impl Swarm {
             server_down: Some((ServerDisk::new(seed), Duration::ZERO)),
             server_lives: 0,
             users,
+            guesser: None,
+            policy,
+            pen,
             messages: Messages::default(),
             files: Files::default(),
         };
         swarm.add_machine();
+        swarm.add_guesser();
         swarm.wake(Duration::ZERO);
         swarm
     }
@@ -121,6 +143,7 @@ impl Swarm {
             for index in 0..self.users.len() {
                 self.look(index);
             }
+            self.hear_guesser();
         }
     }
 
@@ -132,14 +155,13 @@ impl Swarm {
             if left.is_zero() {
                 self.server_lives += 1;
                 let life = self.seed.derive(&format!("server life {}", self.server_lives));
-                let policy = Policy::default();
-                let program = ServerProgram::start(now, disk, policy, &life);
+                let program = ServerProgram::start(now, disk, self.policy.clone(), &life);
                 self.world.boot(self.server, Program::Server(Box::new(program)));
             } else {
                 self.server_down = Some((disk, left));
             }
         }
-        let server = self.world.network.address(self.server);
+        let server = self.world.network.addresses(self.server).to_vec();
         for user in &mut self.users {
             let Some((disk, left)) = user.down.take() else { continue };
             let left = left.saturating_sub(passed);
@@ -149,11 +171,17 @@ impl Swarm {
             }
             user.lives += 1;
             let life = self.seed.derive(&format!("{} life {}", user.label, user.lives));
-            let address = self.world.network.address(user.host);
-            let options = PeerOptions { server, address, auto_accept: user.auto_accept };
+            let mut server = server.clone();
+            if user.prefers_ipv6 {
+                server.reverse();
+            }
+            for address in &server {
+                self.world.ledger.solicit(user.host, *address);
+            }
+            let addresses = self.world.network.addresses(user.host).to_vec();
+            let options = PeerOptions { server, addresses, auto_accept: user.auto_accept };
             let program = PeerProgram::start(now, disk, &options, &life);
             self.world.boot(user.host, Program::Peer(Box::new(program)));
-            self.world.ledger.solicit(user.host, server);
         }
     }
 
@@ -189,9 +217,9 @@ impl Swarm {
     /// Programs notice that their interfaces have other addresses.
     fn tell_addresses(&mut self) {
         for user in self.users.iter().filter(|user| user.is_up()) {
-            let address = self.world.network.address(user.host);
+            let addresses = self.world.network.addresses(user.host).to_vec();
             self.world.with(user.host, |program, now| {
-                program.peer_mut().set_address(now, address);
+                program.peer_mut().set_addresses(now, addresses);
             });
         }
     }
@@ -387,7 +415,35 @@ impl Swarm {
         let sent = sent(self) - before;
         let count = self.users.iter().filter(|user| user.is_here).count() as u64;
         let apart = count * (count - 1) - self.meetings().len() as u64;
-        let most = 50 + count * (count + 1) * 12 + apart * 1000;
-        assert!(sent <= most, "{sent} datagrams in ten quiet seconds, at most {most} expected");
+        check_quiet(sent, count, apart);
+    }
+}
+
+/// Few passwords may be guessed, and locks are short: a run does not wait for long.
+fn any_policy(dice: &mut Dice) -> Policy {
+    let max_failed = u32::try_from(dice.between(1, 5)).expect("at most five");
+    Policy { lockout: LockoutPolicy { max_failed, lock_seconds: 5 }, ..Policy::default() }
+}
+
+/// Nobody sends more than keep-alives in ten seconds, and those who cannot meet their probes.
+fn check_quiet(sent: u64, users: u64, apart: u64) {
+    let most = 50 + users * (users + 1) * 12 + apart * 1000;
+    assert!(sent <= most, "{sent} datagrams in ten quiet seconds, at most {most} expected");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keep_alives_are_quiet_and_probes_of_those_apart() {
+        check_quiet(150, 3, 0);
+        check_quiet(1500, 3, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "datagrams in ten quiet seconds")]
+    fn two_who_keep_each_other_busy_are_noticed() {
+        check_quiet(1500, 3, 0);
     }
 }

@@ -33,6 +33,19 @@ impl Sent {
     fn is_settled(&self) -> bool {
         matches!(self.state, Some("complete" | "declined" | "cancelled"))
     }
+
+    /// The sender's program says nothing that is not so.
+    fn check_end(&self, has_arrived: bool, somebody_blocked: bool) {
+        let Self { name, given_up, .. } = self;
+        match self.state {
+            Some("complete") => assert!(has_arrived, "{name} is not there"),
+            Some("declined") => panic!("nobody declines, but {name} is declined"),
+            Some("cancelled") => {
+                assert!(*given_up || somebody_blocked, "nobody cancelled {name}");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// All files of a run.
@@ -165,25 +178,92 @@ impl Files {
                 if name.ends_with(".part") {
                     continue;
                 }
-                let sent = self.sent.get(&name).unwrap_or_else(|| panic!("{name} was never sent"));
-                assert_eq!(sent.to, user.name, "{name} went to somebody else");
                 let content = fs::read(entry.path()).expect("a file");
-                assert!(content == sent.content, "{name} is not what was sent");
+                self.check_arrival(&user.name, &name, &content);
                 arrived.insert(name);
             }
         }
-        for Sent { name, from, to, state, given_up, .. } in self.sent.values() {
-            let blocks = [from, to].iter().any(|name| users[index(users, name)].has_blocked);
-            match state {
-                Some("complete") => assert!(arrived.contains(name), "{name} is not there"),
-                Some("declined") => panic!("nobody declines, but {name} is declined"),
-                Some("cancelled") => assert!(*given_up || blocks, "nobody cancelled {name}"),
-                _ => {}
-            }
+        for sent in self.sent.values() {
+            let names = [&sent.from, &sent.to];
+            let blocks = names.iter().any(|name| users[index(users, name)].has_blocked);
+            sent.check_end(arrived.contains(&sent.name), blocks);
         }
+    }
+
+    /// Something has a final name in a user's folder.
+    fn check_arrival(&self, user: &str, name: &str, content: &[u8]) {
+        let sent = self.sent.get(name).unwrap_or_else(|| panic!("{name} was never sent"));
+        assert_eq!(sent.to, user, "{name} went to somebody else");
+        assert!(content == sent.content, "{name} is not what was sent");
     }
 }
 
 fn index(users: &[User], name: &str) -> usize {
     users.iter().position(|user| user.name == name).expect("a user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(state: Option<&'static str>) -> Sent {
+        Sent {
+            name: "film.mp4".to_owned(),
+            content: vec![1, 2, 3],
+            machine: "anna".to_owned(),
+            from: "anna".to_owned(),
+            to: "bert".to_owned(),
+            state,
+            given_up: false,
+        }
+    }
+
+    fn files() -> Files {
+        let sent = BTreeMap::from([("film.mp4".to_owned(), sent(None))]);
+        Files { sent, known: BTreeMap::new() }
+    }
+
+    #[test]
+    fn what_was_sent_may_arrive() {
+        files().check_arrival("bert", "film.mp4", &[1, 2, 3]);
+        sent(Some("complete")).check_end(true, false);
+        sent(Some("cancelled")).check_end(false, true);
+        Sent { given_up: true, ..sent(Some("cancelled")) }.check_end(false, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "film.mp4 is not what was sent")]
+    fn a_file_with_one_other_byte_is_noticed() {
+        files().check_arrival("bert", "film.mp4", &[1, 2, 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "film.mp4 is not what was sent")]
+    fn a_file_that_ends_early_is_noticed() {
+        files().check_arrival("bert", "film.mp4", &[1, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "went to somebody else")]
+    fn a_file_at_somebody_else_is_noticed() {
+        files().check_arrival("carl", "film.mp4", &[1, 2, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "was never sent")]
+    fn a_file_that_nobody_sent_is_noticed() {
+        files().check_arrival("bert", "film (2).mp4", &[1, 2, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "film.mp4 is not there")]
+    fn a_file_that_is_complete_and_not_there_is_noticed() {
+        sent(Some("complete")).check_end(false, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody cancelled film.mp4")]
+    fn a_file_that_is_given_up_for_no_reason_is_noticed() {
+        sent(Some("cancelled")).check_end(false, false);
+    }
 }

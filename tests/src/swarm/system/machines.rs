@@ -4,7 +4,7 @@
 use super::Swarm;
 use super::users::User;
 use crate::dice::Probability;
-use crate::faults::add_client;
+use crate::faults::add_client_of_any_family;
 use crate::tincan::{PeerDisk, Program};
 use crate::world::World;
 
@@ -15,8 +15,8 @@ impl Swarm {
             return;
         }
         let number = u8::try_from(self.users.len() + 1).expect("few users");
-        let host = add_client(&mut self.world, &mut self.dice, number);
-        let user = self.users[0].elsewhere(host, &mut self.dice);
+        let host = add_client_of_any_family(&mut self.world, &mut self.dice, number);
+        let user = self.users[0].elsewhere(host, &self.pen, &mut self.dice);
         self.users.push(user);
     }
 

@@ -173,3 +173,93 @@ fn is_subsequence<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
     let mut rest = whole.iter();
     part.iter().all(|item| rest.any(|other| other == item))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+        texts.map(str::to_owned).into()
+    }
+
+    /// Two messages, typed, kept, delivered, stored and shown.
+    fn fair() -> Conversation {
+        let both = texts(["one", "two"]);
+        let sent = both.iter().map(|text| (text.clone(), MessageState::Delivered)).collect();
+        let arrival = Arrival { stored: both.clone(), shown: both.clone(), all_shown: true };
+        let who = "from anna to bert".to_owned();
+        Conversation { who, typed: both, all_kept: true, sent, arrivals: vec![arrival] }
+    }
+
+    #[test]
+    fn a_fair_conversation_passes_also_at_two_machines() {
+        fair().check();
+        let at = |text| Arrival { stored: texts([text]), shown: texts([text]), all_shown: true };
+        Conversation { arrivals: vec![at("two"), at("one")], ..fair() }.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "received once and in order")]
+    fn a_message_stored_twice_is_noticed() {
+        let mut twice = fair();
+        twice.arrivals[0].stored = texts(["one", "one", "two"]);
+        twice.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "received once and in order")]
+    fn messages_stored_in_another_order_are_noticed() {
+        let mut turned = fair();
+        turned.arrivals[0].stored.reverse();
+        turned.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "shown once and in order")]
+    fn messages_shown_in_another_order_are_noticed() {
+        let mut turned = fair();
+        turned.arrivals[0].shown.reverse();
+        turned.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "everything is shown")]
+    fn a_message_that_is_not_shown_is_noticed() {
+        let mut hidden = fair();
+        hidden.arrivals[0].shown.pop();
+        hidden.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "delivered and not there: two")]
+    fn a_message_that_is_delivered_nowhere_is_noticed() {
+        let mut lost = fair();
+        lost.arrivals[0] = Arrival { stored: texts(["one"]), ..Arrival::default() };
+        lost.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "everything is kept")]
+    fn a_message_that_was_not_kept_is_noticed() {
+        let mut lost = fair();
+        lost.sent.pop();
+        lost.arrivals.clear();
+        lost.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "kept as typed")]
+    fn a_message_that_nobody_typed_is_noticed() {
+        let mut invented = fair();
+        invented.sent.push(("three".to_owned(), MessageState::Queued));
+        invented.check();
+    }
+
+    #[test]
+    #[should_panic(expected = "failed: refused")]
+    fn a_message_that_is_given_up_is_noticed() {
+        let mut failed = fair();
+        failed.sent[1].1 = MessageState::Failed("refused".to_owned());
+        failed.check();
+    }
+}

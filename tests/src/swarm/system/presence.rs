@@ -145,7 +145,12 @@ impl Swarm {
     /// Soon, and then as long as nothing happens, everybody knows who is there.
     pub(super) fn assert_presence(&mut self) {
         let start = self.world.now();
-        while let Some(what) = self.presence_error() {
+        loop {
+            // Only what is said from now on counts.
+            for user in &mut self.users {
+                user.view.blocks = None;
+            }
+            let Some(what) = self.presence_error() else { break };
             let waited = self.world.now() - start;
             assert!(waited < SETTLED_WITHIN, "{waited:?} after the last change: {what}");
         }
@@ -172,6 +177,9 @@ impl Swarm {
                 self.command(index, Command::Who { filter: None });
             }
         }
+        if self.server_down.is_some() {
+            return Some("the server is down".to_owned());
+        }
         if let Some(what) = self.double() {
             return Some(what);
         }
@@ -179,7 +187,12 @@ impl Swarm {
         if let Some(user) = self.users.iter().find(absent) {
             return Some(format!("{} is not online", user.name));
         }
+        let connected = self.world.machine(self.server).server().server.status().online;
         let here = self.users.iter().filter(|user| user.is_here);
+        let online = here.clone().filter(|user| user.is_online()).count() as u64;
+        if connected != online {
+            return Some(format!("{connected} are connected, and {online} believe to be"));
+        }
         untruth(&here.map(User::standing).collect::<Vec<_>>())
     }
 }

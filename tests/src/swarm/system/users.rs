@@ -9,15 +9,17 @@ use peer::output::{FileLine, Output, ServerState};
 use peer::work::Direction;
 use wire::Secret;
 
+use super::guesser::locked_for;
 use super::presence::View;
 use crate::dice::{Dice, Probability};
+use crate::journal::Pen;
 use crate::network::HostId;
 use crate::tincan::PeerDisk;
 
 const NAMES: [&str; 5] = ["anna", "bert", "carl", "dora", "emil"];
 
 /// The password of a user.
-fn password(name: &str) -> Secret<String> {
+pub(super) fn password(name: &str) -> Secret<String> {
     Secret::new(format!("the password of {name}"))
 }
 
@@ -52,6 +54,8 @@ pub(super) struct User {
     /// His last login here ended a session at the other machine.
     pub(super) took_over: bool,
     pub(super) auto_accept: Option<u64>,
+    /// His machine tries the server's IPv6 address first.
+    pub(super) prefers_ipv6: bool,
     /// Where his disk is: no part of the trace.
     folder: String,
     /// His disk while his program is down, and for how long.
@@ -73,6 +77,8 @@ pub(super) struct User {
     pub(super) server: Option<String>,
     /// What he knows of others.
     pub(super) view: View,
+    /// Too many passwords were guessed: he waits a while.
+    is_locked: bool,
     /// From now on he unblocks, accepts and resumes everything.
     pub(super) makes_peace: bool,
     /// What he is about to type.
@@ -80,20 +86,21 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn new(host: HostId, number: u8, dice: &mut Dice) -> Self {
+    pub(super) fn new(host: HostId, number: u8, pen: &Pen, dice: &mut Dice) -> Self {
         let name = NAMES[usize::from(number) - 1].to_owned();
-        Self::at(host, name.clone(), name, dice)
+        Self::at(host, name.clone(), name, pen, dice)
     }
 
     /// The same user's other machine, at which he has never been.
-    pub(super) fn elsewhere(&self, host: HostId, dice: &mut Dice) -> Self {
+    pub(super) fn elsewhere(&self, host: HostId, pen: &Pen, dice: &mut Dice) -> Self {
         let label = format!("{}'s other machine", self.name);
-        Self { is_here: false, ..Self::at(host, self.name.clone(), label, dice) }
+        Self { is_here: false, ..Self::at(host, self.name.clone(), label, pen, dice) }
     }
 
-    fn at(host: HostId, name: String, label: String, dice: &mut Dice) -> Self {
+    fn at(host: HostId, name: String, label: String, pen: &Pen, dice: &mut Dice) -> Self {
         let accepts = dice.chance(Probability::percent(50.0));
-        let disk = PeerDisk::new();
+        let mut disk = PeerDisk::new();
+        disk.pen = pen.of(&label);
         Self {
             host,
             name,
@@ -104,6 +111,7 @@ impl User {
             auto_accept: accepts.then_some(u64::MAX),
             folder: disk.folder().display().to_string(),
             down: Some((disk, Duration::ZERO)),
+            prefers_ipv6: dice.chance(Probability::percent(50.0)),
             lives: 0,
             session: Session::Unknown,
             registered: false,
@@ -114,6 +122,7 @@ impl User {
             stays_away: false,
             server: Some(String::new()),
             view: View::default(),
+            is_locked: false,
             makes_peace: false,
             intends: VecDeque::new(),
         }
@@ -166,10 +175,14 @@ impl User {
                 if reason.as_ref().is_some_and(|reason| reason.contains("taken")) {
                     self.registered = true;
                 }
+                let wait = reason.as_deref().and_then(locked_for);
+                self.is_locked = wait.is_some();
                 self.session = Session::Needed;
             }
             Output::LoggedIn { took_over, .. } => self.on_logged_in(*took_over),
             Output::Server { state: ServerState::Waiting { reason, .. } } => {
+                // A device's key opens, whatever others guess.
+                assert!(!reason.contains("too many failed"), "{}: {reason}", self.label);
                 self.server = Some(reason.clone());
             }
             Output::LoggedOut { reason } => {
@@ -245,6 +258,7 @@ impl User {
     pub(super) fn next_command(&mut self, dice: &mut Dice) -> Option<Command> {
         match self.session {
             Session::Needed | Session::Ended | Session::Elsewhere if !self.is_here => None,
+            Session::Needed if self.is_locked && dice.below(20) > 0 => None,
             Session::Needed => {
                 self.session = Session::Asked;
                 let (name, password) = (self.name.clone(), password(&self.name));
