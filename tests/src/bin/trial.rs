@@ -154,11 +154,8 @@ impl Place {
         for round in 0..2 * kills {
             // Between so many bytes and so many, somebody is killed.
             let target = size * (round + 1) / (2 * kills + 1) + dice.below(size / (4 * kills + 2));
-            let event = bob.await_event("file", |event| {
-                peak.0 = peak.0.max(alice.memory_kib());
-                event["state"] == "complete" || event["done"].as_u64() >= Some(target)
-            });
-            peak.1 = peak.1.max(bob.memory_kib());
+            let event =
+                watch(&alice, &mut bob, &mut peak, |event| event["done"].as_u64() >= Some(target));
             assert_ne!(event["state"], "complete", "it is to be killed before the end");
             let (who, peer) =
                 if round % 2 == 0 { ("receiver", &mut bob) } else { ("sender", &mut alice) };
@@ -175,11 +172,7 @@ impl Place {
                 alice = self.alice(address);
             }
         }
-        let done = bob.await_event("file", |event| {
-            peak.0 = peak.0.max(alice.memory_kib());
-            event["state"] == "complete"
-        });
-        peak.1 = peak.1.max(bob.memory_kib());
+        let done = watch(&alice, &mut bob, &mut peak, |_| false);
         println!("{:>6.1} s  complete", seconds(&clock));
         assert_same(&source, &done)?;
         println!("peak memory: sender {} KiB, receiver {} KiB", peak.0, peak.1);
@@ -369,6 +362,24 @@ impl Place {
             latencies.len()
         );
         Ok(())
+    }
+}
+
+/// Follows the file until it is complete or `is_enough`, however long that takes, as long as
+/// something is told. `peak` is the most memory that sender and receiver were seen to use.
+fn watch(
+    sender: &Process,
+    receiver: &mut Process,
+    peak: &mut (u64, u64),
+    is_enough: impl Fn(&Value) -> bool,
+) -> Value {
+    loop {
+        let event = receiver.await_event("file", |_| true);
+        peak.0 = peak.0.max(sender.memory_kib());
+        peak.1 = peak.1.max(receiver.memory_kib());
+        if event["state"] == "complete" || is_enough(&event) {
+            return event;
+        }
     }
 }
 
