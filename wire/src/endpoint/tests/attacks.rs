@@ -84,6 +84,58 @@ fn junk_is_counted_and_never_answered() {
     world.assert_talks(CLIENT, SERVER);
 }
 
+/// A03: a true checksum over a false tag, and a false one over a true tag: both are dropped, and
+/// only the first is a forgery [W-04].
+#[test]
+fn only_what_passes_the_checksum_is_a_forgery() {
+    let mut world = World::new(3);
+    world.connect_with(None, Identify::Anonymous, None);
+    world.run(Duration::from_secs(1));
+    // A datagram that the server has not seen.
+    world.filter = Box::new(|_| Fate::Drop);
+    let handle = world.connected(CLIENT).unwrap();
+    let stream = world.hosts[CLIENT].endpoint.open(handle, Class::Chat).unwrap();
+    world.hosts[CLIENT].endpoint.write(handle, stream, b"held back").unwrap();
+    world.drain();
+    let fresh = world.sent_by(CLIENT, DATA).pop().unwrap();
+    let inject = |world: &mut World, bytes: &[u8]| {
+        let before = world.counters(SERVER);
+        world.inject(SERVER, fresh.from, bytes);
+        let after = world.counters(SERVER);
+        let accepted = after.accepted - before.accepted;
+        (after.bad_crc - before.bad_crc, after.bad_tag - before.bad_tag, accepted)
+    };
+    let mut forged = fresh.bytes.clone();
+    let end = forged.len() - CRC_LEN;
+    forged[end - 1] ^= 1;
+    fix_crc(&mut forged);
+    assert_eq!(inject(&mut world, &forged), (0, 1, 0));
+    let mut damaged = fresh.bytes.clone();
+    damaged[end] ^= 1;
+    assert_eq!(inject(&mut world, &damaged), (1, 0, 0));
+    assert_eq!(inject(&mut world, &fresh.bytes), (0, 0, 1), "neither harmed the true one");
+}
+
+/// A07: the longest datagram that UDP has, of every type and with a true checksum.
+#[test]
+fn a_datagram_of_any_length_is_dropped_whole() {
+    let mut world = World::new(4);
+    world.connect_with(None, Identify::Anonymous, None);
+    world.run(Duration::from_secs(1));
+    let from = world.hosts[CLIENT].address;
+    let before = world.counters(SERVER);
+    for kind in 0..=u8::MAX {
+        for len in [1501, 9000, 65_507] {
+            let mut long = vec![kind; len];
+            fix_crc(&mut long);
+            let sent = world.inject(SERVER, from, &long);
+            assert!(sent.iter().all(|reply| reply.bytes.len() < 100), "{kind} {len}");
+        }
+    }
+    assert_eq!(world.counters(SERVER).accepted, before.accepted);
+    world.assert_talks(CLIENT, SERVER);
+}
+
 /// A02 for an attacker who makes the checksum fit: every bit of INIT and of RESP counts.
 #[test]
 fn no_bit_of_a_handshake_is_without_guard() {
