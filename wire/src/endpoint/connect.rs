@@ -7,7 +7,7 @@ use super::link::Up;
 use super::shared::{Repetition, Shared};
 use super::{Connect, Identify};
 use crate::crypto::mac::Mac1;
-use crate::crypto::noise::{self, Initiator, Keys, Pattern, Prologue};
+use crate::crypto::noise::{self, Finished, Initiator, Keys, Pattern, Prologue};
 use crate::crypto::static_key::PublicKey;
 use crate::crypto::token::{ADDRESS_LIFE, NO_TOKEN};
 use crate::datagram::{self, InitKind, Nonce, Token, VERSION};
@@ -203,13 +203,9 @@ impl Attempt {
             shared.counters.bad_handshake += 1;
             return Progress::Waiting;
         }
-        // Junk is cheap to send and must not end the attempt (B08): only a true answer does.
-        let Ok((finished, payload)) = greeting.noise.finish(message) else {
-            shared.counters.bad_handshake += 1;
-            return Progress::Waiting;
-        };
-        let Ok(peer) = TransportParameters::decode(&payload) else {
-            return Progress::Failed(ConnectionError::Handshake("transport parameters"));
+        let (finished, peer) = match read_resp(&mut greeting.noise, message, shared) {
+            Ok(agreed) => agreed,
+            Err(progress) => return progress,
         };
         Progress::Up(Box::new(Up {
             side: Side::Initiator,
@@ -285,6 +281,24 @@ impl Attempt {
             return Progress::Failed(ConnectionError::WrongServerKey);
         }
         Progress::Waiting
+    }
+}
+
+/// Reads a RESP, for a server's client and for a caller alike; `Err` says what it means when it is
+/// not the answer. Junk is cheap to send and must not end the attempt (B08): only a true answer
+/// does.
+pub(super) fn read_resp(
+    noise: &mut Initiator,
+    message: &[u8],
+    shared: &mut Shared,
+) -> Result<(Finished, TransportParameters), Progress> {
+    let Ok((finished, payload)) = noise.finish(message) else {
+        shared.counters.bad_handshake += 1;
+        return Err(Progress::Waiting);
+    };
+    match TransportParameters::decode(&payload) {
+        Ok(peer) => Ok((finished, peer)),
+        Err(_) => Err(Progress::Failed(ConnectionError::Handshake("transport parameters"))),
     }
 }
 

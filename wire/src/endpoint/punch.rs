@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::connect::Progress;
+use super::connect::{Progress, read_resp};
 use super::link::Up;
 use super::paths::Paths;
 use super::shared::{Answered, Repetition, Shared};
@@ -195,12 +195,9 @@ impl Punch {
             shared.counters.bad_handshake += 1;
             return Progress::Waiting;
         }
-        let Ok((finished, payload)) = offer.noise.finish(message) else {
-            shared.counters.bad_handshake += 1;
-            return Progress::Waiting;
-        };
-        let Ok(peer) = TransportParameters::decode(&payload) else {
-            return Progress::Failed(ConnectionError::Handshake("transport parameters"));
+        let (finished, peer) = match read_resp(&mut offer.noise, message, shared) {
+            Ok(agreed) => agreed,
+            Err(progress) => return progress,
         };
         Progress::Up(Box::new(Up {
             side: Side::Initiator,
