@@ -144,6 +144,22 @@ pub enum Command {
     Quit,
 }
 
+impl Command {
+    /// Whether it concerns the account that is logged in.
+    pub(crate) const fn needs_account(&self) -> bool {
+        !matches!(
+            self,
+            Self::Register { .. }
+                | Self::Login { .. }
+                | Self::Logout
+                | Self::Quit
+                | Self::Reconnect
+                | Self::Net
+                | Self::Help { .. }
+        )
+    }
+}
+
 /// What the meaning of a line depends on besides its words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {

@@ -1,5 +1,7 @@
 //! What each command does.
 
+use std::path::PathBuf;
+
 use wire::app::name::Name;
 use wire::app::server::Request;
 use wire::time::Instant;
@@ -23,6 +25,9 @@ const SEARCH_LIMIT: u32 = 100;
 impl App {
     /// Does a command now.
     pub(super) fn run(&mut self, now: Instant, command: Command) {
+        if command.needs_account() && self.account().is_none() {
+            return self.refuse_without_account(&command);
+        }
         match command {
             Command::Register { name, password } => {
                 self.log_in(now, Purpose::Register, &name, &password);
@@ -35,41 +40,7 @@ impl App {
             Command::Reconnect => self.reconnect(now),
             Command::Net => self.show_connections(),
             Command::Help { topic } => self.help(topic.as_deref()),
-            command @ (Command::Who { .. }
-            | Command::Seen { .. }
-            | Command::SeenSince { .. }
-            | Command::Message { .. }
-            | Command::Block { .. }
-            | Command::Unblock { .. }
-            | Command::Blocked
-            | Command::Send { .. }
-            | Command::Accept { .. }
-            | Command::Decline { .. }
-            | Command::Files
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Cancel { .. }
-            | Command::History { .. }
-            | Command::Search { .. }
-            | Command::Outbox
-            | Command::Fingerprint { .. }
-            | Command::Trust { .. }) => match (self.account(), command) {
-                (Some(_), command) => self.run_logged_in(now, command),
-                (None, Command::Message { to, .. }) => {
-                    self.not_sent(&to, LOG_IN_FIRST.to_owned());
-                }
-                (None, _) => self.error("Log in first: '/login' or '/register'."),
-            },
-        }
-    }
-
-    /// Commands that concern an account.
-    fn run_logged_in(&mut self, now: Instant, command: Command) {
-        match command {
-            Command::Message { to, text } => match Name::new(&to) {
-                Ok(name) => self.send_message(name, text),
-                Err(error) => self.not_sent(&to, format!("that is no user name: {error}.")),
-            },
+            Command::Message { to, text } => self.message(&to, text),
             Command::Who { filter } => self.who(filter),
             Command::Seen { user } => self.with_name(&user, |app, user| {
                 let asked = Asked::Users(format!("seen {user}"));
@@ -80,9 +51,7 @@ impl App {
                 self.ask_for_person(now, asked, Request::SeenSince(seconds));
             }
             Command::Block { user } => self.with_other(&user, |app, user| app.block(now, user)),
-            Command::Unblock { user } => {
-                self.with_other(&user, |app, user| app.unblock(now, user));
-            }
+            Command::Unblock { user } => self.with_other(&user, |app, user| app.unblock(now, user)),
             Command::Blocked if self.server.is_logged_in() => {
                 self.ask_for_person(now, Asked::Blocked, Request::Blocked);
             }
@@ -94,68 +63,60 @@ impl App {
                 self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
             }
             Command::History { with, limit } => self.history(with, limit),
-            Command::Search { text } => {
-                let job = Job::Lines { query: format!("search {text}") };
-                self.jobs.store(job, StoreRequest::Search { text, limit: SEARCH_LIMIT });
-            }
+            Command::Search { text } => self.search(text),
             Command::Outbox => self.show_outbox(),
-            Command::Send { .. }
-            | Command::Accept { .. }
-            | Command::Decline { .. }
-            | Command::Files
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Cancel { .. } => self.run_transfer(now, command),
-            Command::Register { .. }
-            | Command::Login { .. }
-            | Command::Logout
-            | Command::Quit
-            | Command::Reconnect
-            | Command::Net
-            | Command::Help { .. } => {}
-        }
-    }
-
-    fn run_transfer(&mut self, now: Instant, command: Command) {
-        match command {
-            Command::Send { to, paths } => self.with_other(&to, |app, to| {
-                if app.is_blocked(&to) {
-                    return app.error(&format!("You block {to}: '/unblock {to}' first."));
-                }
-                for path in paths {
-                    let to = to.clone();
-                    app.with_transfers(now, |transfers, cx| transfers.send(cx, to, path));
-                }
-            }),
-            Command::Accept { id } => self.with_transfers(now, |t, cx| t.accept(cx, id)),
-            Command::Decline { id } => self.with_transfers(now, |t, cx| t.decline(cx, id)),
-            Command::Pause { id } => self.with_transfers(now, |t, cx| t.pause(cx, id)),
-            Command::Resume { id } => self.with_transfers(now, |t, cx| t.resume(cx, id)),
-            Command::Cancel { id } => self.with_transfers(now, |t, cx| t.cancel(cx, id)),
+            Command::Send { to, paths } => self.send_files(now, &to, paths),
+            Command::Accept { id } => self.transfer(now, |t, cx| t.accept(cx, id)),
+            Command::Decline { id } => self.transfer(now, |t, cx| t.decline(cx, id)),
+            Command::Pause { id } => self.transfer(now, |t, cx| t.pause(cx, id)),
+            Command::Resume { id } => self.transfer(now, |t, cx| t.resume(cx, id)),
+            Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),
             Command::Files => {
                 let files = self.transfers.list(now);
                 self.tell(Output::Files { files });
             }
-            Command::Register { .. }
-            | Command::Login { .. }
-            | Command::Logout
-            | Command::Message { .. }
-            | Command::Who { .. }
-            | Command::Seen { .. }
-            | Command::SeenSince { .. }
-            | Command::Block { .. }
-            | Command::Unblock { .. }
-            | Command::Blocked
-            | Command::History { .. }
-            | Command::Search { .. }
-            | Command::Outbox
-            | Command::Fingerprint { .. }
-            | Command::Trust { .. }
-            | Command::Reconnect
-            | Command::Net
-            | Command::Help { .. }
-            | Command::Quit => {}
         }
+    }
+
+    fn refuse_without_account(&mut self, command: &Command) {
+        if let Command::Message { to, .. } = command {
+            self.not_sent(to, LOG_IN_FIRST.to_owned());
+        } else {
+            self.error("Log in first: '/login' or '/register'.");
+        }
+    }
+
+    fn message(&mut self, to: &str, text: String) {
+        match Name::new(to) {
+            Ok(name) => self.send_message(name, text),
+            Err(error) => self.not_sent(to, format!("that is no user name: {error}.")),
+        }
+    }
+
+    fn search(&mut self, text: String) {
+        let job = Job::Lines { query: format!("search {text}") };
+        self.jobs.store(job, StoreRequest::Search { text, limit: SEARCH_LIMIT });
+    }
+
+    fn send_files(&mut self, now: Instant, to: &str, paths: Vec<PathBuf>) {
+        self.with_other(to, |app, to| {
+            if app.is_blocked(&to) {
+                return app.error(&format!("You block {to}: '/unblock {to}' first."));
+            }
+            for path in paths {
+                let to = to.clone();
+                app.transfer(now, |transfers, cx| transfers.send(cx, to, path));
+            }
+        });
+    }
+
+    /// Does something with the transfers, after which there may be somebody to reach.
+    fn transfer(
+        &mut self,
+        now: Instant,
+        f: impl FnOnce(&mut Transfers, &mut transfer::Context<'_>),
+    ) {
+        self.with_transfers(now, f);
         self.links.want_check();
     }
 

@@ -425,33 +425,17 @@ impl Desk {
     }
 
     fn give(&mut self, now: Instant, command: Command, todo: &mut Vec<Do>) {
-        match &command {
-            Command::Quit => return self.leave(now, todo),
-            Command::Message { .. } => self.open.given += 1,
-            Command::Register { .. } | Command::Login { .. } => self.login = Login::Pending,
-            Command::Logout if self.login == Login::LoggedIn => self.login = Login::Leaving,
-            Command::Logout
-            | Command::Who { .. }
-            | Command::Seen { .. }
-            | Command::SeenSince { .. }
-            | Command::Block { .. }
-            | Command::Unblock { .. }
-            | Command::Blocked
-            | Command::Send { .. }
-            | Command::Accept { .. }
-            | Command::Decline { .. }
-            | Command::Files
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Cancel { .. }
-            | Command::History { .. }
-            | Command::Search { .. }
-            | Command::Outbox
-            | Command::Net
-            | Command::Fingerprint { .. }
-            | Command::Trust { .. }
-            | Command::Reconnect
-            | Command::Help { .. } => {}
+        if command == Command::Quit {
+            return self.leave(now, todo);
+        }
+        if matches!(command, Command::Message { .. }) {
+            self.open.given += 1;
+        }
+        if matches!(command, Command::Register { .. } | Command::Login { .. }) {
+            self.login = Login::Pending;
+        }
+        if command == Command::Logout && self.login == Login::LoggedIn {
+            self.login = Login::Leaving;
         }
         todo.push(Do::Command(command));
     }
