@@ -48,7 +48,7 @@ pub enum StoreRequest {
     /// `None`: of the account that is logged in here, or of nobody. Reply:
     /// [`StoreReply::Loaded`].
     ///
-    /// Each account (server and name) has a profile of its own: installation keys, contacts,
+    /// Each account (the server's key and a name) has a profile of its own: installation keys, contacts,
     /// outbox, history, transfers; only the pinned servers are common. All later requests
     /// concern the profile that was opened last, which exists from its `SaveInstallation` on.
     Load(Option<AccountId>),
@@ -63,6 +63,13 @@ pub enum StoreRequest {
         address: String,
         /// Its key.
         key: PublicKey,
+    },
+    /// The server with the key `from` has the key `to` now: its accounts are that one's.
+    MoveServer {
+        /// The key before.
+        from: PublicKey,
+        /// The key now.
+        to: PublicKey,
     },
     /// Keep the token that lets the next handshake with this server skip a round trip.
     SaveServerToken {
@@ -136,8 +143,8 @@ pub enum StoreReply {
 /// Names a profile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccountId {
-    /// `host:port` of the server as typed.
-    pub server: String,
+    /// The key of its server, under whatever name that is reached.
+    pub server: PublicKey,
     /// The prepared name.
     pub name: Name,
 }
@@ -174,8 +181,8 @@ pub struct Installation {
 pub struct Account {
     /// The prepared name.
     pub name: Name,
-    /// `host:port` of its server as typed.
-    pub server: String,
+    /// The key of its server.
+    pub server: PublicKey,
     /// The identity's secret.
     pub identity_secret: Secret<[u8; 32]>,
     /// This device, certified.

@@ -158,7 +158,7 @@ fn the_server_store_survives_a_death_at_any_moment() {
 }
 
 fn peer_account() -> AccountId {
-    AccountId { server: "localhost:5000".to_owned(), name: name("alice") }
+    AccountId { server: PublicKey([9; 32]), name: name("alice") }
 }
 
 fn load(database: &mut Database, account: Option<AccountId>) -> String {

@@ -108,7 +108,7 @@ impl App {
         if !self.server.is_foreign {
             return self.error("The server's key has not changed.");
         }
-        self.server.pin = None;
+        self.server.replaced = self.server.pin.take();
         self.server.is_foreign = false;
         self.reconnect(now);
     }

@@ -56,7 +56,8 @@ const QUIT_DEADLINE: Duration = Duration::from_secs(1);
 /// How the client is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `host:port` of the server as typed: accounts and the pinned key are kept under it.
+    /// `host:port` of the server as typed: its key is pinned under it, and accounts are kept under
+    /// that key.
     pub server: String,
     /// What the name resolves to; may be empty, see [`App::wants_address`].
     pub server_addresses: Vec<SocketAddr>,

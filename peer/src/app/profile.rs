@@ -58,10 +58,10 @@ impl App {
         {
             self.server.know(known.key, known.token);
         }
-        let id =
-            profile.account.as_ref().filter(|account| account.server == self.settings.server).map(
-                |account| AccountId { server: account.server.clone(), name: account.name.clone() },
-            );
+        let logged_in = profile.account.as_ref();
+        let id = logged_in
+            .filter(|account| Some(account.server) == self.server.pin)
+            .map(|account| AccountId { server: account.server, name: account.name.clone() });
         self.tell(Output::Ready {
             user: id.as_ref().map(|id| id.name.to_string()),
             server: self.settings.server.clone(),
@@ -81,7 +81,7 @@ impl App {
         now: Instant,
         result: Result<StoreReply, StoreError>,
     ) {
-        let Some(id) = self.server.account_of_goal(&self.settings.server) else { return };
+        let Some(id) = self.server.account_of_goal() else { return };
         match loaded(result) {
             Ok(profile) => {
                 self.open_profile(now, id, profile);
@@ -123,11 +123,35 @@ impl App {
         self.with_transfers(now, |transfers, cx| transfers.load(cx, records));
     }
 
-    fn new_installation(&mut self) -> Installation {
-        let installation = Installation {
+    /// For the first contact with a server, before it is known whose profile to open: an endpoint
+    /// with keys that nobody keeps.
+    pub(super) fn ensure_endpoint(&mut self) {
+        if self.endpoint.is_none() {
+            let keys = self.draw_installation();
+            self.new_endpoint(&keys);
+        }
+    }
+
+    /// The person trusts that the server with the key `from` has the key `to` now.
+    pub(super) fn move_accounts(&mut self, from: PublicKey, to: PublicKey) {
+        self.jobs.save(StoreRequest::MoveServer { from, to });
+        if let Some(profile) = self.profile.as_mut().filter(|profile| profile.id.server == from) {
+            profile.id.server = to;
+            if let Some(account) = &mut profile.account {
+                account.server = to;
+            }
+        }
+    }
+
+    fn draw_installation(&mut self) -> Installation {
+        Installation {
             device: StaticKey::from_private(self.random()),
             token_secret: Secret::new(self.random()),
-        };
+        }
+    }
+
+    fn new_installation(&mut self) -> Installation {
+        let installation = self.draw_installation();
         self.jobs.save(StoreRequest::SaveInstallation(installation.clone()));
         installation
     }

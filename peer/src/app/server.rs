@@ -112,6 +112,8 @@ pub(super) struct Server {
     token: Option<[u8; 24]>,
     /// It showed another key than the pinned one.
     pub(super) is_foreign: bool,
+    /// The key that it had until the person trusted another.
+    pub(super) replaced: Option<PublicKey>,
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) next_request: u64,
 }
@@ -128,6 +130,7 @@ impl Server {
             pin: None,
             token: None,
             is_foreign: false,
+            replaced: None,
             pending: BTreeMap::new(),
             next_request: 0,
         }
@@ -202,10 +205,12 @@ impl Server {
     }
 
     /// Whose login is wanted.
-    pub(super) fn account_of_goal(&self, server: &str) -> Option<AccountId> {
+    /// `None` too before the first contact: an account belongs to the server's key, not to one of
+    /// its names.
+    pub(super) fn account_of_goal(&self) -> Option<AccountId> {
         match &self.goal {
             Goal::Password(credentials) => {
-                Some(AccountId { server: server.to_owned(), name: credentials.name.clone() })
+                Some(AccountId { server: self.pin?, name: credentials.name.clone() })
             }
             Goal::Nothing | Goal::Resume => None,
         }
@@ -233,9 +238,12 @@ impl App {
         self.server.goal = goal;
         self.server.claim = Claim::TakeBack;
         self.server.backoff.reset();
-        match self.server.account_of_goal(&self.settings.server) {
+        match self.server.account_of_goal() {
             Some(id) => self.login_profile(now, id),
-            None => self.server_try(now),
+            None => {
+                self.ensure_endpoint();
+                self.server_try(now);
+            }
         }
     }
 
@@ -422,6 +430,13 @@ impl App {
             Some(_) => {}
             None => self.pin_server(key),
         }
+        if let Some(id) = self.server.account_of_goal()
+            && self.profile.as_ref().is_none_or(|profile| profile.id != id)
+        {
+            // First contact: only now is it known whose profile this is.
+            self.close(now, handle, close::LOGOUT, "");
+            return self.login_profile(now, id);
+        }
         let Some(endpoint) = &mut self.endpoint else { return };
         let Ok(stream) = endpoint.open(handle, Class::Control) else {
             self.close(now, handle, close::PROTOCOL, "");
@@ -443,6 +458,9 @@ impl App {
     fn pin_server(&mut self, key: PublicKey) {
         self.server.pin = Some(key);
         self.server.is_foreign = false;
+        if let Some(from) = self.server.replaced.take() {
+            self.move_accounts(from, key);
+        }
         let address = self.settings.server.clone();
         self.jobs.save(StoreRequest::PinServer { address: address.clone(), key });
         self.tell(Output::ServerFingerprint { server: address, fingerprint: fingerprint(&key.0) });

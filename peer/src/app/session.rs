@@ -228,7 +228,7 @@ impl App {
         let device = self.profile.as_ref()?.device;
         Some(Account {
             name: id.name.clone(),
-            server: id.server.clone(),
+            server: id.server,
             identity_secret: identity.secret(),
             certificate: identity.certify(id.name.as_str(), device, generation),
         })

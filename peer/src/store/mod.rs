@@ -158,6 +158,7 @@ fn answer(
             profile::save_account(connection, open.as_ref(), account.as_ref())
         }
         StoreRequest::PinServer { address, key } => profile::pin_server(connection, &address, key),
+        StoreRequest::MoveServer { from, to } => profile::move_server(connection, open, from, to),
         StoreRequest::SaveServerToken { address, token } => {
             profile::save_server_token(connection, &address, token)
         }

@@ -46,7 +46,7 @@ pub(super) fn save_installation(
             "INSERT INTO profiles (server, name, device, token_secret) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET device = ?3, token_secret = ?4 RETURNING id",
             params![
-                open.account.server,
+                open.account.server.0,
                 open.account.name.as_str(),
                 installation.device.private(),
                 installation.token_secret.expose()
@@ -79,7 +79,7 @@ pub(super) fn save_account(
                 account.identity_secret.expose(),
                 certificate,
                 row,
-                account.server,
+                account.server.0,
                 account.name.as_str()
             ],
         )
@@ -100,6 +100,21 @@ pub(super) fn pin_server(connection: &Connection, address: &str, key: PublicKey)
             params![address, key.0],
         )
         .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// Gives the accounts of a server to its new key. One that has that already stays as it is.
+pub(super) fn move_server(
+    connection: &Connection,
+    open: &mut Option<Open>,
+    from: PublicKey,
+    to: PublicKey,
+) -> Answer {
+    let sql = "UPDATE OR IGNORE profiles SET server = ?2 WHERE server = ?1";
+    connection.execute(sql, params![from.0, to.0]).map_err(failed)?;
+    if let Some(open) = open.as_mut().filter(|open| open.account.server == from) {
+        open.account.server = to;
+    }
     Ok(StoreReply::Done)
 }
 
@@ -145,7 +160,7 @@ fn find(connection: &Connection, account: AccountId) -> rusqlite::Result<Open> {
     let row = connection
         .query_row(
             "SELECT id FROM profiles WHERE server = ?1 AND name = ?2",
-            params![account.server, account.name.as_str()],
+            params![account.server.0, account.name.as_str()],
             |row| row.get(0),
         )
         .optional()?;
@@ -158,7 +173,7 @@ fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
             "SELECT id, server, name FROM profiles WHERE identity_secret IS NOT NULL",
             [],
             |row| {
-                let account = AccountId { server: row.get(1)?, name: name(row, 2)? };
+                let account = AccountId { server: PublicKey(row.get(1)?), name: name(row, 2)? };
                 Ok(Open { account, row: Some(row.get(0)?) })
             },
         )
@@ -177,7 +192,7 @@ impl Secrets {
             .map_err(|error| StoreError(format!("the stored certificate is damaged: {error}")))?;
         Ok(Account {
             name: id.name.clone(),
-            server: id.server.clone(),
+            server: id.server,
             identity_secret: self.identity,
             certificate,
         })

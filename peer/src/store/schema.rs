@@ -7,7 +7,8 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [
+    "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
         server TEXT NOT NULL,
@@ -96,7 +97,27 @@ const STEPS: [&str; 1] = ["
         paused INTEGER NOT NULL,
         UNIQUE (profile, direction, transfer)
     ) STRICT;
-"];
+",
+    "
+    -- An account belongs to the key of its server, not to one of the names by which it is reached.
+    -- Of two profiles that turn out to be one account's, the older one stays.
+    CREATE TABLE keyed (
+        id INTEGER PRIMARY KEY,
+        server BLOB NOT NULL,
+        name TEXT NOT NULL,
+        device BLOB NOT NULL,
+        token_secret BLOB NOT NULL,
+        identity_secret BLOB,
+        certificate TEXT,
+        UNIQUE (server, name)
+    ) STRICT;
+    INSERT OR IGNORE INTO keyed
+        SELECT id, key, name, device, token_secret, identity_secret, certificate
+        FROM profiles JOIN servers ON address = server ORDER BY id;
+    DROP TABLE profiles;
+    ALTER TABLE keyed RENAME TO profiles;
+",
+];
 
 /// Brings the file to the present schema, or says why it is left alone.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {

@@ -10,12 +10,14 @@ use wire::{PublicKey, Secret, StaticKey};
 use super::*;
 use crate::work::*;
 
+const SERVER: PublicKey = PublicKey([6; 32]);
+
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 fn account_id(text: &str) -> AccountId {
-    AccountId { server: "localhost:5000".to_owned(), name: name(text) }
+    AccountId { server: SERVER, name: name(text) }
 }
 
 fn one(database: &mut Database, request: StoreRequest) -> Result<StoreReply, StoreError> {
@@ -48,7 +50,7 @@ fn log_in(database: &mut Database, who: &str, byte: u8) {
     let identity = Identity::from_secret(&[byte; 32]);
     let account = Account {
         name: name(who),
-        server: "localhost:5000".to_owned(),
+        server: SERVER,
         identity_secret: Secret::new([byte; 32]),
         certificate: identity.certify(who, installation(byte).device.public(), 1),
     };
@@ -176,6 +178,58 @@ fn accounts_do_not_see_each_other() {
     let alice = load(&mut database, Some(account_id("alice")));
     assert!(alice.account.is_none(), "only one is logged in");
     assert_eq!((alice.outbox.len(), alice.transfers.len()), (1, 1));
+}
+
+#[test]
+fn accounts_go_with_their_server_to_its_new_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(dir.path()).unwrap();
+    log_in(&mut database, "alice", 1);
+    queue(&mut database, "bob", "hello");
+    let to = PublicKey([7; 32]);
+    done(&mut database, StoreRequest::MoveServer { from: SERVER, to });
+    // The profile that is open is still the one that requests concern.
+    let account = Account {
+        name: name("alice"),
+        server: to,
+        identity_secret: Secret::new([1; 32]),
+        certificate: Identity::from_secret(&[1; 32]).certify("alice", PublicKey([1; 32]), 2),
+    };
+    done(&mut database, StoreRequest::SaveAccount(Some(account)));
+    drop(database);
+    let mut database = Database::open(dir.path()).unwrap();
+    assert!(load(&mut database, Some(account_id("alice"))).installation.is_none());
+    let moved = load(&mut database, Some(AccountId { server: to, name: name("alice") }));
+    assert_eq!(moved.outbox.len(), 1);
+    assert_eq!(moved.account.unwrap().server, to);
+}
+
+/// A file of the first schema, in which accounts stood under the names of their servers.
+#[test]
+fn accounts_of_one_server_under_two_names_become_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("peer.sqlite")).unwrap();
+    connection.execute_batch(schema::STEPS[0]).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA application_id = 0x54494e43; PRAGMA user_version = 1;
+             INSERT INTO servers VALUES ('localhost:5000', zeroblob(32), NULL);
+             INSERT INTO servers VALUES ('127.0.0.1:5000', zeroblob(32), NULL);
+             INSERT INTO profiles VALUES
+                 (1, 'localhost:5000', 'alice', randomblob(32), randomblob(32), NULL, NULL),
+                 (2, '127.0.0.1:5000', 'alice', randomblob(32), randomblob(32), NULL, NULL),
+                 (3, '127.0.0.1:5000', 'bob', randomblob(32), randomblob(32), NULL, NULL);
+             INSERT INTO contacts VALUES (1, 'carol', NULL, 0, 0);",
+        )
+        .unwrap();
+    drop(connection);
+    let mut database = Database::open(dir.path()).unwrap();
+    let server = PublicKey([0; 32]);
+    let mut loaded = |who: &str| load(&mut database, Some(AccountId { server, name: name(who) }));
+    let alice = loaded("alice");
+    assert!(alice.installation.is_some());
+    assert_eq!(alice.contacts.len(), 1, "the older profile");
+    assert!(loaded("bob").installation.is_some());
 }
 
 #[test]
@@ -376,7 +430,7 @@ fn one_bad_request_spoils_no_other() {
     let mut database = fresh();
     let stranger = Account {
         name: name("mallory"),
-        server: "x:1".to_owned(),
+        server: PublicKey([99; 32]),
         identity_secret: Secret::new([0; 32]),
         certificate: Identity::from_secret(&[0; 32]).certify("mallory", PublicKey([0; 32]), 0),
     };

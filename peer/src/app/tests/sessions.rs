@@ -216,6 +216,11 @@ fn another_server_key_is_refused_until_it_is_trusted() {
     let seen = world.seen(0);
     assert!(seen.iter().any(|o| matches!(o, Output::ServerFingerprint { .. })));
     assert!(logged_in(&seen).is_some(), "{seen:?}");
+    // The account has gone with the server to its new key.
+    world.kill(0);
+    world.start(0);
+    world.run_ms(2000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
 }
 
 #[test]
@@ -254,6 +259,39 @@ fn accounts_of_one_folder_do_not_mix() {
     world.run_ms(1000);
     assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
     assert_eq!(device("alice", &world), before, "numbers count on");
+}
+
+/// An account belongs to the server's key: by another name of the server it is the same.
+#[test]
+fn an_account_is_found_under_every_name_of_its_server() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/msg nobody-yet hi");
+    let device = |world: &World| {
+        world.server.accounts[&Name::new("alice").unwrap()].certificate.unwrap().device
+    };
+    let before = device(&world);
+    world.kill(0);
+    world.seen(0);
+    world.start_with(0, "10.0.0.1:5000");
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    let asked = |o: &Output| matches!(o, Output::LoginNeeded { .. });
+    assert!(seen.iter().any(asked), "whose server that is, is not known yet: {seen:?}");
+    world.login(0, "alice");
+    world.run_ms(2000);
+    let seen = world.seen(0);
+    assert_eq!(logged_in(&seen), Some(("alice", false)), "{seen:?}");
+    assert_eq!(device(&world), before, "numbers count on");
+    world.line(0, "/history all");
+    let lines = |o: &Output| matches!(o, Output::History { lines, .. } if lines.len() == 1);
+    assert!(world.seen(0).iter().any(lines));
+    // From now on both names lead there without a password.
+    for server in ["10.0.0.1:5000", "server:5000"] {
+        world.kill(0);
+        world.start_with(0, server);
+        world.run_ms(1000);
+        assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)), "{server}");
+    }
 }
 
 #[test]

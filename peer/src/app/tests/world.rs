@@ -115,9 +115,14 @@ impl World {
 
     /// Starts the program over what its database holds.
     pub(super) fn start(&mut self, n: usize) {
+        self.start_with(n, "server:5000");
+    }
+
+    /// The same with another name of the server.
+    pub(super) fn start_with(&mut self, n: usize, server: &str) {
         let client = &mut self.clients[n];
         client.starts += 1;
-        let mut settings = Settings::new("server:5000", vec![server_address()]);
+        let mut settings = Settings::new(server, vec![server_address()]);
         settings.stretch = CHEAP;
         settings.weak_stretch = WeakStretch::Allow;
         settings.local_candidates = vec![client.address];

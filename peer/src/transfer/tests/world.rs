@@ -298,7 +298,7 @@ impl Person {
     fn new(side: usize, policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Database::open_in_memory().unwrap();
-        let account = AccountId { server: "s".to_owned(), name: user(side) };
+        let account = AccountId { server: wire::PublicKey([1; 32]), name: user(side) };
         let installation = Installation {
             device: wire::StaticKey::from_private([1; 32]),
             token_secret: wire::Secret::new([1; 32]),
@@ -331,7 +331,7 @@ impl Person {
     }
 
     fn load(&mut self, side: usize) -> Vec<TransferRecord> {
-        let account = AccountId { server: "s".to_owned(), name: user(side) };
+        let account = AccountId { server: wire::PublicKey([1; 32]), name: user(side) };
         match self.store.run(vec![StoreRequest::Load(Some(account))]).remove(0) {
             Ok(StoreReply::Loaded(profile)) => {
                 let Profile { transfers, .. } = *profile;
