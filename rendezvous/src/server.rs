@@ -286,6 +286,16 @@ impl Server {
         }
     }
 
+    /// How many bytes are held for the client of whom most is held, for tests of the limits.
+    #[must_use]
+    pub fn most_buffered_bytes(&self) -> u64 {
+        let held = self.sessions.iter().map(|(handle, session)| {
+            let transport = self.endpoint.stats(*handle).map_or(0, |stats| stats.buffered_bytes);
+            transport + session.backlog() as u64
+        });
+        held.max().unwrap_or(0)
+    }
+
     /// Does everything that follows from what has arrived.
     fn pump(&mut self, now: Instant) {
         loop {

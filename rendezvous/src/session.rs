@@ -158,6 +158,11 @@ impl Session {
         self.outgoing.len() > 2 * HIGH_WATER
     }
 
+    /// Bytes that wait to be handed to the transport.
+    pub(crate) const fn backlog(&self) -> usize {
+        self.outgoing.len()
+    }
+
     /// Whether nothing waits to be handed to the transport.
     pub(crate) fn is_drained(&self) -> bool {
         self.outgoing.is_empty()

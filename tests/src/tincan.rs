@@ -28,6 +28,11 @@ const EPOCH: u64 = 1_760_000_000;
 const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
 /// Most bytes that a client may hold for its connections.
 const MAX_BUFFERED: u64 = 64 << 20;
+/// Most requests that may wait for the server's store.
+const MAX_STORE_JOBS: u64 = 16_384;
+/// Most bytes that the server may hold for one client: window and send buffer of the connection,
+/// its answers and news, and the introductions beside them.
+const MAX_SESSION_BUFFERED: u64 = 512 << 10;
 
 /// A host's wall clock: off the true time by so many milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -432,9 +437,37 @@ impl Machine for Program {
     }
 
     fn check(&self) {
-        if let Self::Peer(program) = self {
-            let held = program.app.buffered_bytes();
-            assert!(held <= MAX_BUFFERED, "a client holds {held} bytes for its connections");
+        match self {
+            Self::Server(program) => {
+                let waiting = program.server.status().waiting_for_store;
+                check_cap("requests to the server's store", waiting, MAX_STORE_JOBS);
+                let held = program.server.most_buffered_bytes();
+                check_cap("bytes at the server for a client", held, MAX_SESSION_BUFFERED);
+            }
+            Self::Peer(program) => {
+                let held = program.app.buffered_bytes();
+                check_cap("bytes at a client for its connections", held, MAX_BUFFERED);
+            }
         }
+    }
+}
+
+fn check_cap(what: &str, held: u64, most: u64) {
+    assert!(held <= most, "{held} {what}, at most {most} allowed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_may_be_reached() {
+        check_cap("requests", MAX_STORE_JOBS, MAX_STORE_JOBS);
+    }
+
+    #[test]
+    #[should_panic(expected = "16385 requests, at most 16384 allowed")]
+    fn a_queue_over_its_cap_is_noticed() {
+        check_cap("requests", MAX_STORE_JOBS + 1, MAX_STORE_JOBS);
     }
 }

@@ -47,7 +47,9 @@ impl Swarm {
         let addresses = self.world.network.addresses(host).to_vec();
         let options = PeerOptions { server, addresses, auto_accept: None };
         let life = self.seed.derive("guesser");
-        let program = PeerProgram::start(self.world.now(), PeerDisk::new(), &options, &life);
+        let mut disk = PeerDisk::new();
+        disk.pen = self.pen.of("the guesser");
+        let program = PeerProgram::start(self.world.now(), disk, &options, &life);
         self.world.boot(host, Program::Peer(Box::new(program)));
         let guesses = self.dice.between(1, 12);
         self.guesser = Some(Guesser { host, guesses, told: VecDeque::new(), is_in: false });
@@ -85,6 +87,11 @@ impl Swarm {
     pub(super) fn assert_released(&mut self) {
         if self.guesser.is_none() {
             return;
+        }
+        // Nobody else wants the session.
+        let name = self.users[0].name.clone();
+        for user in self.users.iter_mut().filter(|user| user.name == name) {
+            user.is_here = false;
         }
         // The last guess is still to be answered, or the program has not begun.
         self.live(ANSWERED_WITHIN);
