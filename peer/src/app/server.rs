@@ -512,7 +512,7 @@ impl App {
                 self.session_ended(now, TAKEN_OVER);
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::REVOKED => {
-                self.forget_account(now, "this device no longer belongs to the account");
+                self.turned_away(now, "this device no longer belongs to the account");
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::SHUTDOWN => {
                 self.server_failed(now, "it is shutting down");

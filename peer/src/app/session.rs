@@ -34,7 +34,17 @@ impl App {
     ) {
         if let Some(account) = self.account() {
             let own = account.name.clone();
-            return self.error(&format!("You are logged in as {own} here: /logout first."));
+            if !matches!(self.server.goal, Goal::Nothing) {
+                return self.error(&format!("You are logged in as {own} here: /logout first."));
+            }
+            // The server has turned the account away, or another device has the session: it may
+            // be made or entered again, and keeps its identity.
+            if Name::new(name).is_ok_and(|name| name != own) {
+                return self.error(&format!(
+                    "The account {own} is kept here: '/logout' first, which erases its keys on \
+                     this machine."
+                ));
+            }
         }
         match credentials(purpose, name, typed) {
             Ok(credentials) => self.server_go(now, Goal::Password(credentials)),
@@ -164,8 +174,10 @@ impl App {
     }
 
     fn finish_registration(&mut self, now: Instant, message: Vec<u8>, export_key: &ExportKey) {
-        let identity = Identity::from_secret(&self.random());
-        let Some(account) = self.certified(&identity, 1) else { return };
+        let identity = self.identity_for_account();
+        // Others know the device of an account that was lost: it must not look older to them.
+        let known = self.account().map_or(0, |account| account.certificate.generation);
+        let Some(account) = self.certified(&identity, known.saturating_add(1)) else { return };
         let request = Request::RegisterFinish {
             message,
             stretch: self.settings.stretch,
@@ -212,7 +224,9 @@ impl App {
 
     /// An imported account has a password and no identity yet.
     fn set_identity(&mut self, now: Instant, export_key: &ExportKey, generation: u64) {
-        let identity = Identity::from_secret(&self.random());
+        let identity = self.identity_for_account();
+        let known = self.account().map_or(0, |account| account.certificate.generation);
+        let generation = generation.max(known.saturating_add(1));
         let Some(account) = self.certified(&identity, generation) else { return };
         let request = Request::SetIdentity {
             identity: identity.public(),
@@ -220,6 +234,14 @@ impl App {
             sealed_identity: export_key.seal(&identity, &account.name),
         };
         self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
+    }
+
+    /// The identity that this account has had here, which others know, or a new one.
+    fn identity_for_account(&mut self) -> Identity {
+        match self.account() {
+            Some(account) => Identity::from_secret(account.identity_secret.expose()),
+            None => Identity::from_secret(&self.random()),
+        }
     }
 
     /// The account that logs in, with this device certified.
@@ -287,7 +309,7 @@ impl App {
         self.drop_server(now, close::LOGOUT);
         match refusal {
             Refusal::UnknownDevice | Refusal::UnknownUser => {
-                self.forget_account(now, &refusal.to_string());
+                self.turned_away(now, "the server does not know this account or device");
             }
             Refusal::TooManyRequests { seconds } | Refusal::Locked { seconds } => {
                 let wait = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
@@ -350,8 +372,25 @@ impl App {
         });
     }
 
-    /// Nobody is logged in here any more.
-    pub(super) fn forget_account(&mut self, now: Instant, reason: &str) {
+    /// The server says that this device belongs to no account of its own. Perhaps it was set up
+    /// from an old backup, or it lies: nothing is erased at its word.
+    pub(super) fn turned_away(&mut self, now: Instant, reason: &str) {
+        let Some(name) = self.account().map(|account| account.name.clone()) else {
+            return self.end_login(now, reason);
+        };
+        self.close_all_links(now);
+        self.leave_server(now);
+        self.tell(Output::LoggedOut { reason: reason.to_owned() });
+        let reason = format!(
+            "{reason}; its keys are kept here: '/login {name}' enters the account with its \
+             password, and if the server has lost it, '/register {name}' makes it again with the \
+             same identity"
+        );
+        self.tell(Output::LoginNeeded { reason: Some(reason) });
+    }
+
+    /// Nobody is logged in here any more: the user's own wish.
+    fn forget_account(&mut self, now: Instant, reason: &str) {
         self.close_all_links(now);
         self.leave_server(now);
         if let Some(profile) = &mut self.profile

@@ -35,6 +35,10 @@ pub(super) struct Rendezvous {
     pub(super) stretch: Stretch,
     /// Answers to these requests are lost with the connection.
     pub(super) drop_at: Option<&'static str>,
+    /// What the connection is closed with then.
+    pub(super) drop_code: u32,
+    /// Requests of these names are refused so.
+    pub(super) refuse: Vec<(&'static str, Refusal)>,
     /// Answered to introductions instead.
     pub(super) refuse_introductions: Option<Refusal>,
     /// Changes introductions before they are told.
@@ -78,6 +82,8 @@ impl Rendezvous {
             calls: 0,
             stretch: CHEAP,
             drop_at: None,
+            drop_code: close::SHUTDOWN,
+            refuse: Vec::new(),
             refuse_introductions: None,
             corrupt: None,
             log: Vec::new(),
@@ -186,10 +192,14 @@ impl Rendezvous {
             let shown = format!("{request:?}");
             let word = shown.split([' ', '(']).next().unwrap().to_owned();
             self.log.push(word.clone());
-            let (response, notices) = self.answer(now, handle, request);
+            let refused = self.refuse.iter().find(|(name, _)| *name == word);
+            let (response, notices) = match refused {
+                Some((_, refusal)) => (Response::Refused(refusal.clone()), Vec::new()),
+                None => self.answer(now, handle, request),
+            };
             if self.drop_at == Some(word.as_str()) {
                 self.drop_at = None;
-                self.endpoint.close(now, handle, CloseReason::new(close::SHUTDOWN, ""));
+                self.endpoint.close(now, handle, CloseReason::new(self.drop_code, ""));
                 return self.leave(handle);
             }
             let mut bytes = encode(&ServerMessage::Response { id, response });

@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::output::{Output, ServerState};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
-use wire::app::server::close;
+use wire::app::server::{Refusal, close};
 
 fn logged_in(outputs: &[Output]) -> Option<(&str, bool)> {
     outputs.iter().find_map(|output| match output {
@@ -102,6 +102,19 @@ fn a_connection_that_comes_back_by_itself_takes_no_session_away() {
 }
 
 #[test]
+fn a_login_that_is_turned_away_may_be_tried_again() {
+    let mut world = World::new(1);
+    world.server.drop_code = close::REVOKED;
+    world.server.drop_at = Some("RegisterStart");
+    world.register(0, "alice");
+    world.run_ms(5000);
+    assert!(world.errors(0).contains("no longer belongs"));
+    world.register(0, "alice");
+    world.run_ms(1000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", true)));
+}
+
+#[test]
 fn a_wrong_password_is_told_and_nothing_is_kept() {
     let mut world = World::logged_in(1);
     world.line(0, "/logout");
@@ -119,6 +132,56 @@ fn a_wrong_password_is_told_and_nothing_is_kept() {
     world.login(0, "alice");
     world.run_ms(1000);
     assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
+}
+
+/// A server that was set up from an old backup, or that lies.
+#[test]
+fn an_account_that_the_server_lost_is_made_again_with_the_same_identity() {
+    let alice = Name::new("alice").unwrap();
+    for word in [Some(Refusal::UnknownUser), Some(Refusal::UnknownDevice), None] {
+        let mut world = World::logged_in(2);
+        world.line(1, "/msg alice before");
+        world.run_ms(2000);
+        let before = world.server.accounts[&alice].certificate.unwrap();
+        let identity = world.server.accounts[&alice].identity;
+        assert!(identity.is_some());
+        world.seen(0);
+
+        let now = world.now;
+        match &word {
+            Some(refusal) => {
+                world.server.refuse.push(("Resume", refusal.clone()));
+                world.server.end_session(now, "alice", close::SHUTDOWN);
+            }
+            None => world.server.end_session(now, "alice", close::REVOKED),
+        }
+        world.server.accounts.remove(&alice);
+        world.run_ms(5000);
+        let told = world.errors(0);
+        assert!(told.contains("'/register alice'"), "{word:?}: {told}");
+        world.kill(0);
+        world.start(0);
+        world.run_ms(5000);
+        let kept =
+            |o: &Output| matches!(o, Output::Ready { user: Some(user), .. } if user == "alice");
+        let seen = world.seen(0);
+        assert!(seen.iter().any(kept), "{word:?}: {seen:?}");
+        world.register(0, "dave");
+        assert!(world.errors(0).contains("erases its keys"), "another name does not replace it");
+
+        world.register(0, "alice");
+        world.run_ms(2000);
+        assert_eq!(logged_in(&world.seen(0)), Some(("alice", true)), "{word:?}");
+        assert_eq!(world.server.accounts[&alice].identity, identity, "{word:?}");
+        let after = world.server.accounts[&alice].certificate.unwrap();
+        assert!(after.generation > before.generation, "{word:?}");
+        world.seen(1);
+        world.line(1, "/msg alice after");
+        world.run_ms(5000);
+        assert_eq!(world.texts(0), ["after"], "{word:?}");
+        let changed = |o: &Output| matches!(o, Output::IdentityChanged { .. });
+        assert!(!world.seen(1).iter().any(changed), "{word:?}");
+    }
 }
 
 /// Security acceptance D05.
