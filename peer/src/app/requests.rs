@@ -200,6 +200,10 @@ impl App {
 
     fn on_refused(&mut self, now: Instant, asked: Asked, refusal: Refusal) {
         match asked {
+            // This device was made the newest just now: not again at once, and not for ever.
+            Asked::UseDevice(_) if matches!(refusal, Refusal::NewerDevice { .. }) => {
+                self.server_broke_protocol(now, "it finds no device new enough");
+            }
             Asked::RegisterStart(_)
             | Asked::RegisterFinish(_)
             | Asked::LoginStart(_)

@@ -101,6 +101,24 @@ fn a_connection_that_comes_back_by_itself_takes_no_session_away() {
     assert!(!world.seen(1).iter().any(|o| matches!(o, Output::LoggedOut { .. })));
 }
 
+/// A server that knows a newer device than any is not asked again at once.
+#[test]
+fn a_server_that_finds_no_device_new_enough_is_tried_ever_more_rarely() {
+    let mut world = World::logged_in(1);
+    let newer = Refusal::NewerDevice { generation: 5 };
+    world.server.refuse = vec![("Resume", newer.clone()), ("UseDevice", newer)];
+    world.kill(0);
+    world.start(0);
+    world.server.log.clear();
+    world.run_ms(120_000);
+    let asked = world.server.log.iter().filter(|word| *word == "UseDevice").count();
+    assert!((2..=16).contains(&asked), "{asked} times in two minutes");
+    world.server.refuse.clear();
+    world.seen(0);
+    world.run_ms(60_000);
+    assert!(logged_in(&world.seen(0)).is_some(), "and is let in when the server comes to reason");
+}
+
 #[test]
 fn a_login_that_is_turned_away_may_be_tried_again() {
     let mut world = World::new(1);
