@@ -526,9 +526,12 @@ pub enum FileReply {
 /// Why a disk job failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// Our file cannot be read, is no ordinary file, or is gone.
+    /// Our file cannot be read, is no ordinary file, or is gone: it may be there again later.
     #[error("{0}")]
     Source(String),
+    /// The hash tree of our file is gone, so that nothing of it can be proven any more.
+    #[error("{0}")]
+    NoTree(String),
     /// Our file is no longer what was offered.
     #[error("the file was changed since it was offered")]
     SourceChanged,

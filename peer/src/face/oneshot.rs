@@ -402,8 +402,10 @@ impl Sending {
         if is_over(self.ours.get(&file.id).copied().unwrap_or_default()) {
             return Vec::new();
         }
-        self.ours.insert(file.id, file.state);
-        if !is_over(file.state) {
+        // A pause with a reason is the disk's: nobody is here to say when it goes on.
+        let refused = file.reason.as_deref().filter(|_| file.state == "paused");
+        self.ours.insert(file.id, if refused.is_some() { "failed" } else { file.state });
+        if !is_over(file.state) && refused.is_none() {
             return Vec::new();
         }
         self.open = self.open.saturating_sub(1);

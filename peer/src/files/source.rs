@@ -131,7 +131,12 @@ fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<So
                 .read(true)
                 .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK)),
         )
-        .map_err(|_| no_tree(offered.path))?
+        .map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                return no_tree(offered.path);
+            }
+            FileError::Source(format!("the hash tree of {}: {error}", offered.path.display()))
+        })?
         .into_std();
     let source = Arc::new(Source { file, tree });
     shared.state().sources.insert(id, Arc::clone(&source));
@@ -203,5 +208,5 @@ fn changed_while_read(path: &Path) -> FileError {
 }
 
 fn no_tree(path: &Path) -> FileError {
-    FileError::Source(format!("{}: its hash tree is gone; send it again", path.display()))
+    FileError::NoTree(format!("{}: its hash tree is gone; send it again", path.display()))
 }

@@ -237,18 +237,54 @@ impl Transfers {
                 self.serve_on(cx, key);
                 self.serve_waiting(cx);
             }
+            Err(FileError::SourceChanged) => {
+                self.source_lost(cx, key, get, CancelReason::SourceChanged, outcome.err());
+            }
+            Err(FileError::NoTree(_)) => {
+                self.source_lost(cx, key, get, CancelReason::SourceGone, outcome.err());
+            }
             outcome => {
-                let error = outcome.err();
-                let reason = match &error {
-                    Some(FileError::SourceChanged) => CancelReason::SourceChanged,
-                    _ => CancelReason::SourceGone,
-                };
-                let why = error.map_or_else(String::new, |error| error.to_string());
-                let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
-                let ending = Ending::cancelled(reason).because(why);
-                self.end(cx, transfer.number, TransferState::Cancelled(reason), ending);
+                // Asked again once the transfer goes on.
+                serving.encoding = None;
+                serving.waiting = Some(get);
+                self.source_unreadable(cx, key, get, outcome.err());
+                self.serve_waiting(cx);
             }
         }
+    }
+
+    /// What was offered will never be there again.
+    fn source_lost(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &StreamKey,
+        get: Get,
+        reason: CancelReason,
+        error: Option<FileError>,
+    ) {
+        let why = error.map_or_else(String::new, |error| error.to_string());
+        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        let ending = Ending::cancelled(reason).because(why);
+        self.end(cx, transfer.number, TransferState::Cancelled(reason), ending);
+    }
+
+    /// The disk hiccups, or its medium was taken out: the receiver keeps what it has.
+    fn source_unreadable(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &StreamKey,
+        get: Get,
+        error: Option<FileError>,
+    ) {
+        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        // The other stream of the same transfer has said it, or the user has paused meanwhile.
+        if transfer.record.paused {
+            return;
+        }
+        let number = transfer.number;
+        let why = error.map_or_else(|| "the disk gave no answer".to_owned(), |e| e.to_string());
+        let reason = format!("the source cannot be read: {why}; '/resume {number}' tries again");
+        self.pause_here(cx, number, Some(reason));
     }
 
     /// Requests that waited for room, the one after the last that was served first.

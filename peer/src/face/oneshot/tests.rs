@@ -207,3 +207,17 @@ fn fingerprints_are_shown() {
     let acts = face.on_output(ZERO, &print("server"));
     assert_eq!(acts, [result("server 0123"), Act::Exit(Exit::Done)]);
 }
+
+/// Nobody is there to type '/resume'.
+#[test]
+fn a_source_that_cannot_be_read_ends_sending() {
+    let mut face = sending(None);
+    face.on_output(ZERO, &file(4, Direction::Sending, "complete"));
+    let by_hand = file(5, Direction::Sending, "paused");
+    assert!(face.on_output(ZERO, &by_hand).is_empty(), "the other side goes on when it likes");
+    let line = FileLine { reason: Some("cannot be read".into()), ..samples::file_line() };
+    let paused = FileLine { id: 5, direction: Direction::Sending, state: "paused", ..line };
+    let acts = face.on_output(ZERO, &Output::File { file: paused });
+    let name = samples::file_line().name;
+    assert_eq!(acts, [result(&format!("paused {name}")), Act::Exit(Exit::Failure)]);
+}

@@ -95,16 +95,61 @@ fn a_source_that_changes_ends_it_on_both_sides() {
     world.assert_nothing_kept();
 }
 
+/// Security acceptance I09.
 #[test]
-fn a_source_that_is_gone_ends_it_on_both_sides() {
+fn a_source_that_cannot_be_read_pauses_and_resume_goes_on() {
+    let (mut world, _) = running(3_000_000);
+    let fits = |request: &FileRequest| matches!(request, FileRequest::Encode { .. });
+    let error = FileError::Source("film.mp4: Input/output error".to_owned());
+    world.sides[ALICE].faults.push_back(Fault { fits, error });
+    world.settle();
+    assert_eq!(world.states(1), ["paused", "paused"]);
+    assert_eq!(world.line(ALICE, 1).paused_by, Some("you"));
+    let reason = world.line(ALICE, 1).reason.unwrap();
+    assert!(reason.contains("Input/output error") && reason.contains("'/resume 1'"), "{reason}");
+    assert_eq!(world.line(BOB, 1).paused_by, Some("them"));
+    assert!(world.line(BOB, 1).done > 500_000, "what has arrived is kept");
+    world.with(ALICE, |transfers, cx| transfers.resume(cx, 1));
+    world.settle();
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    assert_eq!(world.sides[BOB].count_in_log("Prepare"), 1, "it did not begin anew");
+    world.assert_arrived("film.mp4", &contents(3_000_000));
+}
+
+#[test]
+fn a_source_that_is_gone_is_waited_for() {
     let mut world = World::new();
     let path = world.send("film", &contents(100_000));
     world.settle();
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.settle();
+    assert_eq!(world.states(1), ["paused", "paused"]);
+    assert!(world.line(ALICE, 1).reason.unwrap().contains("no such file"));
+    world.restart(ALICE);
+    world.join();
+    world.settle();
+    assert_eq!(world.states(1), ["paused", "paused"], "also after a restart");
+    std::fs::write(path, contents(100_000)).unwrap();
+    world.with(ALICE, |transfers, cx| transfers.resume(cx, 1));
+    world.settle();
+    assert_eq!(world.states(1), ["complete", "complete"]);
+    world.assert_arrived("film", &contents(100_000));
+}
+
+#[test]
+fn a_hash_tree_that_is_gone_ends_it_on_both_sides() {
+    let mut world = World::new();
+    world.send("film", &contents(100_000));
+    world.settle();
+    let trees = world.sides[ALICE].dir.path().join("trees");
+    for name in names_in(&trees) {
+        std::fs::remove_file(trees.join(name)).unwrap();
+    }
     world.with(BOB, |transfers, cx| transfers.accept(cx, None));
     world.settle();
     assert_eq!(world.states(1), ["failed", "failed"]);
-    assert!(world.line(ALICE, 1).reason.unwrap().contains("no such file"));
+    assert!(world.line(ALICE, 1).reason.unwrap().contains("send it again"));
     assert!(world.line(BOB, 1).reason.unwrap().contains("gone"));
 }
 
