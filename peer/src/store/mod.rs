@@ -11,6 +11,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use self::schema::LastEnd;
 use self::unkept::Unkept;
 use crate::private;
 use crate::work::{AccountId, StoreError, StoreReply, StoreRequest};
@@ -68,8 +69,11 @@ impl Database {
         let path_error = |error: rusqlite::Error| {
             StoreError(format!("{} cannot be opened: {error}", path.display()))
         };
+        // SQLite removes its log when the database is closed in order.
+        let log = folder.join("peer.sqlite-wal");
+        let end = if log.exists() { LastEnd::Unclean } else { LastEnd::Clean };
         let connection = Connection::open_with_flags(&path, flags).map_err(path_error)?;
-        let database = Self::new(connection, Some(lock), &path)?;
+        let database = Self::new(connection, Some(lock), &path, end)?;
         make_durable(&database.connection).map_err(path_error)?;
         Ok(database)
     }
@@ -80,15 +84,16 @@ impl Database {
     /// When there is no memory.
     pub fn open_in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory().map_err(failed)?;
-        Self::new(connection, None, Path::new(":memory:"))
+        Self::new(connection, None, Path::new(":memory:"), LastEnd::Clean)
     }
 
     fn new(
         mut connection: Connection,
         lock: Option<File>,
         path: &Path,
+        end: LastEnd,
     ) -> Result<Self, StoreError> {
-        schema::prepare(&mut connection)
+        schema::prepare(&mut connection, end)
             .map_err(|why| StoreError(format!("{}: {why}", path.display())))?;
         Ok(Self { connection, open: None, unkept: Unkept::default(), _lock: lock })
     }
@@ -202,6 +207,9 @@ fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
+    if schema::is_damage(&error) {
+        return StoreError(schema::damaged(&error.to_string()));
+    }
     StoreError(format!("the database failed: {error}"))
 }
 

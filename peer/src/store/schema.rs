@@ -119,14 +119,24 @@ pub(super) const STEPS: [&str; 2] = [
 ",
 ];
 
+/// How the program that had the file before has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastEnd {
+    Clean,
+    /// It was killed, or the machine went down: the whole file is looked at.
+    Unclean,
+}
+
 /// Brings the file to the present schema, or says why it is left alone.
-pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
-    let text = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            "it is damaged, or is no database".to_owned()
-        }
-        _ => error.to_string(),
+pub(super) fn prepare(connection: &mut Connection, end: LastEnd) -> Result<(), String> {
+    let text = |error: rusqlite::Error| {
+        if is_damage(&error) { damaged(&error.to_string()) } else { error.to_string() }
     };
+    if end == LastEnd::Unclean
+        && let Some(finding) = damage(connection).map_err(text)?
+    {
+        return Err(damaged(&finding));
+    }
     let transaction = connection.transaction().map_err(text)?;
     let version = owned_version(&transaction).map_err(text)??;
     for step in STEPS.iter().skip(version) {
@@ -137,6 +147,30 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), String> {
         transaction.pragma_update(None, "user_version", STEPS.len() as i64).map_err(text)?;
     }
     transaction.commit().map_err(text)
+}
+
+/// What is to be said of a damaged file: what, why, and what to do.
+pub(super) fn damaged(finding: &str) -> String {
+    format!(
+        "the database is damaged, or is none ({finding}): the disk failed, or another program wrote \
+         to it. Bring the whole data folder back from a backup, or move it away and begin anew: \
+         '/login' with the password brings the account back, but neither the messages nor the \
+         transfers kept here"
+    )
+}
+
+/// Whether the file is at fault, and not the disk's room or rights.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)
+    )
+}
+
+/// The first thing that is wrong with the file.
+fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
 }
 
 /// The schema's version: 0 for an empty file; an error for one that is not ours to touch.

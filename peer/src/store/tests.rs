@@ -578,3 +578,39 @@ proptest! {
         }
     }
 }
+
+/// As after a crash, when the log beside the database is still there.
+#[test]
+fn a_database_that_was_damaged_is_found_out_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = Database::open(&dir.path().join("data")).unwrap();
+    log_in(&mut database, "alice", 1);
+    for _ in 0..400 {
+        queue(&mut database, "bob", &"words ".repeat(200));
+    }
+    database.truncate_log();
+    queue(&mut database, "bob", "the last");
+    let copy = |name: &str| {
+        let to = dir.path().join(name);
+        std::fs::create_dir(&to).unwrap();
+        for file in ["peer.sqlite", "peer.sqlite-wal"] {
+            std::fs::copy(dir.path().join("data").join(file), to.join(file)).unwrap();
+        }
+        to
+    };
+    let mut whole = Database::open(&copy("whole")).unwrap();
+    load(&mut whole, Some(account_id("alice")));
+    let history = StoreRequest::History { with: None, limit: 1 };
+    assert_eq!(lines(&mut whole, history), ["the last"]);
+
+    let damaged = copy("damaged");
+    let file = damaged.join("peer.sqlite");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let Err(error) = Database::open(&damaged) else { panic!("it was taken for whole") };
+    for part in ["peer.sqlite", "is damaged", "backup", "/login"] {
+        assert!(error.0.contains(part), "{part}: {error}");
+    }
+}
