@@ -15,8 +15,8 @@ use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
 use words::{Words, expand_home};
 
-/// Lines of `/history` when no number is given.
-const DEFAULT_HISTORY: u32 = 20;
+/// Lines of history when no number is given.
+pub(crate) const DEFAULT_HISTORY: u32 = 20;
 /// Most lines of `/history`.
 const MAX_HISTORY: u32 = 1000;
 

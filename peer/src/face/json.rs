@@ -7,7 +7,7 @@ use serde::Deserialize;
 use wire::Secret;
 use wire::app::text;
 
-use crate::command::Command;
+use crate::command::{Command, DEFAULT_HISTORY};
 use crate::output::Output;
 
 /// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
@@ -69,8 +69,8 @@ enum Request {
     Quit {},
 }
 
-/// Lines of `history` when no `limit` is given.
-const DEFAULT_HISTORY: u32 = 50;
+/// Most lines of `history`: all of them are held in memory at once.
+const MAX_HISTORY: u32 = 10_000;
 
 /// The command in one line of JSON.
 ///
@@ -78,6 +78,9 @@ const DEFAULT_HISTORY: u32 = 50;
 /// A text for the person. It quotes nothing of a line that may hold a password.
 pub fn parse(line: &str) -> Result<Command, String> {
     match serde_json::from_str(line) {
+        Ok(Request::History { limit: Some(limit), .. }) if !(1..=MAX_HISTORY).contains(&limit) => {
+            Err(format!("not a command: limit is a number from 1 to {MAX_HISTORY}"))
+        }
         Ok(request) => Ok(command(request)),
         Err(error) if line.contains("password") => {
             Err(format!("not a command: an error at column {}", error.column()))

@@ -122,3 +122,23 @@ fn an_error_quotes_no_password() {
     assert!(error.contains("txt"), "{error}");
     assert!(parse(r#"{"command":"dance"}"#).unwrap_err().contains("dance"));
 }
+
+#[test]
+fn history_is_bounded_and_as_long_as_a_person_gets_when_nothing_is_said() {
+    let limit = |text: &str| match parse(text) {
+        Ok(Command::History { limit, .. }) => Ok(limit),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    let typed = crate::command::parse("/history", &crate::command::Context::default());
+    let crate::command::ParsedLine::Command(Command::History { limit: typed, .. }) = typed else {
+        panic!("{typed:?}");
+    };
+    assert_eq!(limit(r#"{"command":"history"}"#), Ok(typed));
+    assert_eq!(limit(r#"{"command":"history","limit":10000}"#), Ok(10_000));
+    for wrong in ["0", "10001", "4294967295"] {
+        let error = limit(&format!(r#"{{"command":"history","limit":{wrong}}}"#)).unwrap_err();
+        assert!(error.contains("1 to 10000"), "{error}");
+    }
+    assert!(DOCUMENT.contains("1 to 10000"));
+}
