@@ -29,6 +29,8 @@ enum Wake {
     Typed(typing::Typed),
     /// The server's name was looked up.
     Resolved(Result<Vec<SocketAddr>, String>),
+    /// A worker thread has panicked.
+    LaneGone,
     /// Standard output is closed.
     NoReader,
 }

@@ -16,7 +16,7 @@ use super::editor::{Editor, Names};
 use super::names::{self, Resolver};
 use super::screen::{AbovePrompt, Screen, Stream};
 use super::typing::{self, Keyboard};
-use super::workers::{Mailbox, Workers};
+use super::workers::{LaneGone, Mailbox, Workers};
 use super::{Wake, complain, terminal};
 use crate::app::{App, Settings};
 use crate::command::{Command, Purpose};
@@ -183,6 +183,7 @@ impl Session {
                 let todo = self.desk.on_typed(now, typed);
                 self.perform(now, todo)?;
             }
+            Wake::LaneGone => return Err(io::Error::other(LaneGone)),
             Wake::NoReader => {
                 let todo = self.desk.on_stop(Exit::Failure);
                 self.perform(now, todo)?;

@@ -62,7 +62,8 @@ impl Workers {
     ) -> io::Result<Self> {
         let (store, requests) = mpsc::channel();
         let answers = mailbox.clone();
-        let store_thread = spawn("store", move || store_lane(database, &requests, &answers))?;
+        let lane = move || store_lane(database, &requests, &answers);
+        let store_thread = spawn("store", mailbox.clone(), lane)?;
         Ok(Self {
             store,
             store_thread,
@@ -103,13 +104,32 @@ impl Workers {
     }
 }
 
-/// A worker thread is gone.
+/// A worker thread is gone, and with it whatever waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a worker thread ended unexpectedly; this is a fault in the program")]
 pub(super) struct LaneGone;
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(run)
+/// Starts a thread whose panic is told: nothing would ever come of what it had to do.
+fn spawn(
+    name: &str,
+    mailbox: Mailbox,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _teller = PanicTeller(mailbox);
+        run();
+    })
+}
+
+/// Tells when its thread panics.
+struct PanicTeller(Mailbox);
+
+impl Drop for PanicTeller {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.put(Wake::LaneGone);
+        }
+    }
 }
 
 /// One transaction for everything that has come in meanwhile: one sync of the disk for many.
@@ -134,7 +154,7 @@ fn file_lane(
     mailbox: Mailbox,
 ) -> io::Result<Sender<(WorkId, FileRequest)>> {
     let (sender, requests) = mpsc::channel();
-    spawn(name, move || {
+    spawn(name, mailbox.clone(), move || {
         while let Ok((id, request)) = requests.recv() {
             let mut progress = |reply| mailbox.put(Wake::Done(id, Outcome::File(Ok(reply))));
             let answer = worker.run(request, &mut progress);
@@ -146,10 +166,31 @@ fn file_lane(
 
 fn login_lane(mailbox: Mailbox) -> io::Result<Sender<(WorkId, LoginJob)>> {
     let (sender, jobs) = mpsc::channel::<(WorkId, LoginJob)>();
-    spawn("login", move || {
+    spawn("login", mailbox.clone(), move || {
         while let Ok((id, job)) = jobs.recv() {
             mailbox.put(Wake::Done(id, Outcome::Login(job.run())));
         }
     })?;
     Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Not only when it is given another job: nothing may wait for its answer for ever.
+    #[test]
+    fn a_thread_that_panics_is_told_at_once() {
+        let poll = mio::Poll::new().unwrap();
+        let (mailbox, mail) =
+            Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let quiet = spawn("quiet", mailbox.clone(), || {}).unwrap();
+        quiet.join().unwrap();
+        assert!(mail.try_recv().is_err(), "an end in order needs no word");
+        spawn("faulty", mailbox, || panic!("as by a fault in the program")).unwrap();
+        let told = mail.recv_timeout(Duration::from_secs(20));
+        assert!(matches!(told, Ok(Wake::LaneGone)));
+    }
 }
