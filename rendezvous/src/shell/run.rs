@@ -21,8 +21,6 @@ use super::storage::{News, Storage};
 use super::{Failure, import, log, say};
 use crate::config::{Config, Secrets};
 use crate::server::Server;
-use crate::sqlite::SqliteStore;
-use crate::store::StoreOutcome;
 
 const SOCKET: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -51,20 +49,22 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
         started_unix: unix,
     };
     let server = server(cli, &secrets, unix)?;
-    let mut shell = Shell::new(socket, server, store, clock, log, data, facts)
+    let storage = |waker| Storage::start(store, waker);
+    let mut shell = Shell::new(socket, server, storage, clock, log, data, facts)
         .map_err(|error| Failure::new(format!("cannot begin to serve: {error}")))?;
     // Only now: whoever has read this may send signals.
     say(format_args!("listening on {}", shell.facts.address));
     say(format_args!("data in {}", shell.data.path().display()));
     say(format_args!("fingerprint {}", shell.facts.fingerprint));
     tracing::info!(address = %shell.facts.address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let ended = shell.run().map_err(|error| Failure::new(format!("the socket failed: {error}")));
+    let ended = shell.run();
     if shell.server.is_quiet() {
         shell.storage.stop();
         tracing::info!("ended");
     } else {
         // Nothing that is still under way was acknowledged to anybody.
-        tracing::warn!("ended without waiting for the disk");
+        let why = ended.as_ref().err().map_or("", |failure| &failure.text);
+        tracing::warn!(why, "ended without waiting for the disk");
     }
     drop(lock);
     ended
@@ -117,6 +117,10 @@ fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     addresses.next().ok_or_else(|| bad("no address of that name".into()))
 }
 
+fn socket_failed(error: &io::Error) -> Failure {
+    Failure::new(format!("the socket failed: {error}"))
+}
+
 struct Shell {
     poll: Poll,
     socket: Socket,
@@ -135,7 +139,7 @@ impl Shell {
     fn new(
         mut socket: Socket,
         server: Server,
-        store: SqliteStore,
+        storage: impl FnOnce(Arc<Waker>) -> io::Result<Storage>,
         clock: Clock,
         log: Log,
         data: DataDir,
@@ -146,7 +150,7 @@ impl Shell {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
         let waker = Arc::new(Waker::new(poll.registry(), STORAGE)?);
-        let storage = Storage::start(store, waker)?;
+        let storage = storage(waker)?;
         let report_at = clock.now();
         Ok(Self {
             poll,
@@ -163,7 +167,7 @@ impl Shell {
         })
     }
 
-    fn run(&mut self) -> io::Result<()> {
+    fn run(&mut self) -> Result<(), Failure> {
         let mut events = Events::with_capacity(64);
         loop {
             let now = self.clock.now();
@@ -178,7 +182,9 @@ impl Shell {
                 Progress::Drained => self.next_deadline() - self.clock.now(),
             };
             match self.poll.poll(&mut events, Some(wait)) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(socket_failed(&error));
+                }
                 Ok(()) | Err(_) => {}
             }
             if events.iter().any(|event| event.token() == SIGNALS) {
@@ -188,13 +194,16 @@ impl Shell {
     }
 
     /// Takes in everything that has arrived, and sends everything that follows.
-    fn turn(&mut self, now: Instant) -> io::Result<Progress> {
+    fn turn(&mut self, now: Instant) -> Result<Progress, Failure> {
         let server = &mut self.server;
         server.set_unix_time(now, self.clock.unix_ms() / 1000);
         let progress = self
             .socket
-            .receive(|source, datagram| server.handle_datagram(now, source, datagram))?;
-        while let Some(news) = self.storage.poll() {
+            .receive(|source, datagram| server.handle_datagram(now, source, datagram))
+            .map_err(|error| socket_failed(&error))?;
+        // A server that can store nothing must not go on refusing everybody: whoever watches over
+        // it starts it again.
+        while let Some(news) = self.storage.poll().map_err(Failure::new)? {
             match news {
                 News::Outcome(ticket, outcome) => server.handle_stored(now, ticket, outcome),
                 News::Revoked(revoked) => server.handle_revoked(now, &revoked),
@@ -204,9 +213,7 @@ impl Shell {
             server.handle_timeout(now);
         }
         while let Some((ticket, request)) = server.poll_store() {
-            if !self.storage.ask(ticket, request) {
-                server.handle_stored(now, ticket, StoreOutcome::Failed);
-            }
+            self.storage.ask(ticket, request).map_err(Failure::new)?;
         }
         self.socket.send_from(now, server);
         if self.report_at <= now {
@@ -248,5 +255,40 @@ impl Shell {
         if let Err(error) = self.data.write_status(&report) {
             tracing::warn!(%error, "cannot write the status file");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration as StdDuration;
+
+    use wire::app::name::Name;
+
+    use super::*;
+    use crate::config::Policy;
+    use crate::store::{StoreRequest, StoreTicket};
+
+    /// Otherwise it would run on and refuse everything.
+    #[test]
+    fn the_server_ends_when_the_storage_thread_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::make(Some(folder.path())).unwrap();
+        let (_, secrets) = data.open().unwrap();
+        let socket = Socket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let facts =
+            Facts { address: socket.local_address(), fingerprint: String::new(), started_unix: 0 };
+        let server = Server::new(Config::new(&secrets, Policy::default()), &Seed::new([1; 32]));
+        let log = log::start("off", None).unwrap();
+        let storage = |waker| Ok(Storage::faulty(waker));
+        let mut shell =
+            Shell::new(socket, server, storage, Clock::start(), log, data, facts).unwrap();
+        let request = StoreRequest::Exists { name: Name::new("alice").unwrap() };
+        shell.storage.ask(StoreTicket(1), request).unwrap();
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(shell.run()));
+        let ended = ended.recv_timeout(StdDuration::from_secs(20)).expect("it runs on");
+        let failure = ended.unwrap_err();
+        assert!(failure.text.contains("storage thread ended"), "{}", failure.text);
+        assert_eq!(failure.code, 1);
     }
 }

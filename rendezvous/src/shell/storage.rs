@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,6 +26,11 @@ pub(super) enum News {
     Revoked(Vec<Revocation>),
 }
 
+/// The thread has ended before it was told to: it has panicked, and nothing is stored any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the storage thread ended unexpectedly; this is a fault in the program")]
+pub(super) struct Gone;
+
 /// The network thread's end.
 #[derive(Debug)]
 pub(super) struct Storage {
@@ -37,23 +42,41 @@ pub(super) struct Storage {
 impl Storage {
     /// Moves `store` to a thread of its own, which wakes the network thread by `waker`.
     pub(super) fn start(store: SqliteStore, waker: Arc<Waker>) -> io::Result<Self> {
+        Self::spawn(waker, move |incoming, outgoing| work(store, incoming, outgoing))
+    }
+
+    fn spawn(
+        waker: Arc<Waker>,
+        work: impl FnOnce(&Receiver<(StoreTicket, StoreRequest)>, &Outgoing) + Send + 'static,
+    ) -> io::Result<Self> {
         let (requests, incoming) = channel();
-        let (outgoing, news) = channel();
+        let (sender, news) = channel();
+        let outgoing = Outgoing { sender: Some(sender), waker };
         let thread = std::thread::Builder::new()
             .name("storage".into())
-            .spawn(move || work(store, &incoming, &outgoing, &waker))?;
+            .spawn(move || work(&incoming, &outgoing))?;
         Ok(Self { requests: Some(requests), news, thread: Some(thread) })
     }
 
-    /// Hands over a request; `false` when the thread is gone, so that the request has failed. The
-    /// server bounds how many are under way.
-    pub(super) fn ask(&self, ticket: StoreTicket, request: StoreRequest) -> bool {
-        self.requests.as_ref().is_some_and(|requests| requests.send((ticket, request)).is_ok())
+    /// Hands over a request. The server bounds how many are under way.
+    ///
+    /// # Errors
+    /// When the thread is gone, so that the program must end.
+    pub(super) fn ask(&self, ticket: StoreTicket, request: StoreRequest) -> Result<(), Gone> {
+        let requests = self.requests.as_ref().ok_or(Gone)?;
+        requests.send((ticket, request)).map_err(|_| Gone)
     }
 
     /// News, if there is any.
-    pub(super) fn poll(&self) -> Option<News> {
-        self.news.try_recv().ok()
+    ///
+    /// # Errors
+    /// When the thread is gone, so that the program must end.
+    pub(super) fn poll(&self) -> Result<Option<News>, Gone> {
+        match self.news.try_recv() {
+            Ok(news) => Ok(Some(news)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Gone),
+        }
     }
 
     /// Lets the thread finish what it has, and waits for it.
@@ -67,11 +90,41 @@ impl Storage {
     }
 }
 
+/// The storage thread's end: wakes the network thread for news, and when the thread ends however
+/// it does.
+struct Outgoing {
+    sender: Option<Sender<News>>,
+    waker: Arc<Waker>,
+}
+
+impl Outgoing {
+    /// Says whether anybody listens.
+    fn tell(&self, news: Vec<News>) -> bool {
+        let Some(sender) = &self.sender else { return false };
+        let is_heard = news.into_iter().all(|one| sender.send(one).is_ok());
+        self.wake();
+        is_heard
+    }
+
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "cannot wake the network thread");
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // Before it is woken: it looks whether there is a sender.
+        self.sender = None;
+        self.wake();
+    }
+}
+
 fn work(
     mut store: SqliteStore,
     incoming: &Receiver<(StoreTicket, StoreRequest)>,
-    outgoing: &Sender<News>,
-    waker: &Waker,
+    outgoing: &Outgoing,
 ) {
     loop {
         let mut news = match incoming.recv_timeout(LOOK_EVERY) {
@@ -80,16 +133,8 @@ fn work(
             Err(RecvTimeoutError::Disconnected) => return,
         };
         news.extend(look(&mut store));
-        if news.is_empty() {
-            continue;
-        }
-        for one in news {
-            if outgoing.send(one).is_err() {
-                return;
-            }
-        }
-        if let Err(error) = waker.wake() {
-            tracing::error!(%error, "cannot wake the network thread");
+        if !news.is_empty() && !outgoing.tell(news) {
+            return;
         }
     }
 }
@@ -114,5 +159,17 @@ fn look(store: &mut SqliteStore) -> Option<News> {
             tracing::error!(%error, "cannot read which devices were taken away");
             None
         }
+    }
+}
+
+#[cfg(test)]
+impl Storage {
+    /// A thread that panics at the first request.
+    pub(super) fn faulty(waker: Arc<Waker>) -> Self {
+        let work = |incoming: &Receiver<_>, _: &Outgoing| {
+            let request = incoming.recv().unwrap();
+            panic!("as by a fault in the database: {request:?}");
+        };
+        Self::spawn(waker, work).unwrap()
     }
 }
