@@ -5,8 +5,9 @@
 //! beside each other in the store:
 //!
 //! - per account, for sources from which nobody has logged in to it before;
-//! - per account and source, for those from which somebody has: strangers who lock the account
-//!   for themselves do not lock it for them;
+//! - per account and source, the only one of an account for those from which somebody has:
+//!   strangers who lock the account for themselves do not lock it for them, and a login from there
+//!   gives strangers nothing back;
 //! - per source, over all accounts.
 //!
 //! Unknown names are counted like known ones, so that a lock tells nothing. Logging in by a

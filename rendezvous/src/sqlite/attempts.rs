@@ -39,17 +39,18 @@ pub(super) fn begin_login(
         (read(db, &own)?.attempt(now, policy), own),
         (read(db, &everywhere)?.attempt(now, policy), everywhere),
     ];
-    // What strangers did to the account does not bind a source from which its user has come.
+    // What strangers did to the account does not bind a source from which its user has come, and
+    // what happens there does not count for strangers.
     let familiar = is_familiar(db, account, source)?;
-    let binding = if familiar { &judged[..2] } else { &judged[..] };
-    let locked = binding.iter().filter_map(|(verdict, _)| match verdict {
+    let judged = if familiar { &judged[..2] } else { &judged[..] };
+    let locked = judged.iter().filter_map(|(verdict, _)| match verdict {
         Verdict::Locked { seconds } => Some(*seconds),
         Verdict::Counted(_) => None,
     });
     if let Some(seconds) = locked.max() {
         return Ok(StoreOutcome::Locked { seconds });
     }
-    for (verdict, key) in &judged {
+    for (verdict, key) in judged {
         if let Verdict::Counted(attempts) = verdict {
             write(db, key, *attempts)?;
         }
@@ -76,8 +77,12 @@ pub(super) fn password_proven(
     write(db, &own, Attempts::reset())?;
     // Who knows one password has not earned more guesses at others.
     write(db, &at_all, read(db, &at_all)?.refund())?;
-    write(db, &everywhere, read(db, &everywhere)?.refund())?;
-    let Some(account) = accounts::id(db, name)? else { return Ok(StoreOutcome::NotFound) };
+    let account = accounts::id(db, name)?;
+    // From a familiar source nothing was counted there: the lock is for others.
+    if !is_familiar(db, account, source)? {
+        write(db, &everywhere, read(db, &everywhere)?.refund())?;
+    }
+    let Some(account) = account else { return Ok(StoreOutcome::NotFound) };
     db.prepare_cached("UPDATE accounts SET failed = max(failed - 1, 0) WHERE id = ?1")?
         .execute([account])?;
     remember_source(db, account, source, now)?;

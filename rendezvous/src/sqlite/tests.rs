@@ -237,6 +237,32 @@ fn strangers_cannot_lock_a_familiar_source_out() {
     ));
 }
 
+/// Security acceptance D02: a user who logs in from a familiar source gives nobody more guesses.
+#[test]
+fn a_login_from_a_familiar_source_leaves_the_lock_of_strangers() {
+    let mut store = with_users(&["alice"]);
+    let log_in = |store: &mut SqliteStore, now| {
+        let begun = ask(store, begin_login("alice", HOME, now));
+        assert!(matches!(begun, StoreOutcome::Login(Some(_))), "{begun:?}");
+        let proven = StoreRequest::PasswordProven { name: name("alice"), source: HOME, now };
+        assert_eq!(ask(store, proven), StoreOutcome::Done);
+    };
+    log_in(&mut store, 1000);
+    fail(&mut store, "alice", ELSEWHERE, 1002, 5);
+    for now in 1007..1012 {
+        log_in(&mut store, now);
+        for stranger in [ELSEWHERE, SourcePrefix::V4([203, 0, 113, 77])] {
+            let guess = ask(&mut store, begin_login("alice", stranger, now));
+            assert!(matches!(guess, StoreOutcome::Locked { .. }), "{guess:?} at {now}");
+        }
+    }
+    // Nor do mistakes there count against strangers, or what they did for them.
+    let mut store = with_users(&["alice"]);
+    log_in(&mut store, 1000);
+    fail(&mut store, "alice", HOME, 1001, 4);
+    fail(&mut store, "alice", ELSEWHERE, 1005, 5);
+}
+
 #[test]
 fn one_source_cannot_guess_at_everybody() {
     let mut store = SqliteStore::open_in_memory().unwrap();
