@@ -1,6 +1,6 @@
 //! Token buckets: how much of something is allowed at once, and how fast it comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::time::{Duration, Instant};
 
@@ -38,10 +38,6 @@ impl Bucket {
             }
         }
     }
-
-    fn is_full(self, now: Instant) -> bool {
-        self.full_at <= now
-    }
 }
 
 /// Buckets by key, of bounded number.
@@ -49,24 +45,37 @@ impl Bucket {
 pub(crate) struct Limiter<K> {
     rate: Rate,
     buckets: BTreeMap<K, Bucket>,
+    /// The same by when they are full again: the first makes room.
+    by_full: BTreeSet<(Instant, K)>,
     capacity: usize,
 }
 
 impl<K: Ord + Clone> Limiter<K> {
     pub(crate) const fn new(rate: Rate, capacity: usize) -> Self {
-        Self { rate, buckets: BTreeMap::new(), capacity }
+        Self { rate, buckets: BTreeMap::new(), by_full: BTreeSet::new(), capacity }
     }
 
     /// Takes one from the bucket of `key`, or says after how long there will be one. When the
     /// table is full of buckets in use, a new key is refused: pushing others out would free them.
     pub(crate) fn take(&mut self, now: Instant, key: &K) -> Result<(), Duration> {
-        if !self.buckets.contains_key(key) && self.buckets.len() >= self.capacity {
-            self.buckets.retain(|_, bucket| !bucket.is_full(now));
-            if self.buckets.len() >= self.capacity {
+        let known = self.buckets.get(key).copied();
+        if known.is_none() && self.buckets.len() >= self.capacity {
+            if self.by_full.first().is_none_or(|(full_at, _)| *full_at > now) {
                 return Err(self.rate.interval);
             }
+            if let Some((_, idle)) = self.by_full.pop_first() {
+                self.buckets.remove(&idle);
+            }
         }
-        self.buckets.entry(key.clone()).or_insert(Bucket::new(now)).take(now, self.rate)
+        let mut bucket = known.unwrap_or(Bucket::new(now));
+        let taken = bucket.take(now, self.rate);
+        if taken.is_ok() {
+            if let Some(before) = self.buckets.insert(key.clone(), bucket) {
+                self.by_full.remove(&(before.full_at, key.clone()));
+            }
+            self.by_full.insert((bucket.full_at, key.clone()));
+        }
+        taken
     }
 }
 
@@ -113,5 +122,25 @@ mod tests {
         assert!(limiter.take(Instant::ZERO, &0).is_err(), "still limited");
         let later = Instant::ZERO + Duration::from_secs(60);
         assert_eq!(limiter.take(later, &5000), Ok(()), "idle buckets make room");
+    }
+
+    /// Whoever fills the table must not make every further request a walk through it: this would
+    /// take many minutes.
+    #[test]
+    fn a_full_table_refuses_and_makes_room_without_looking_at_all_of_it() {
+        let mut limiter = Limiter::new(RATE, 65_536);
+        for key in 0..65_536u32 {
+            assert_eq!(limiter.take(Instant::ZERO, &key), Ok(()));
+        }
+        for key in 65_536..1_000_000 {
+            assert!(limiter.take(Instant::ZERO, &key).is_err());
+        }
+        let later = Instant::ZERO + Duration::from_secs(60);
+        for key in 65_536..300_000 {
+            let now = later + Duration::from_micros(u64::from(key) * 40);
+            assert_eq!(limiter.take(now, &key), Ok(()));
+            assert_eq!(limiter.buckets.len(), 65_536, "one goes for each that comes");
+            assert_eq!(limiter.by_full.len(), 65_536);
+        }
     }
 }
