@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -114,6 +114,7 @@ impl DataDir {
     /// The database and the keys, made at the first start. Whatever else is missing is an error:
     /// made anew, it would silently shut every user out.
     pub(super) fn open(&self) -> Result<(SqliteStore, Secrets), Failure> {
+        let _alone = self.alone();
         let database = self.path.join(DATABASE);
         let has_keys = [SERVER_KEY, TOKEN_KEY, OPAQUE_KEY].map(|key| self.path.join(key).exists());
         let has_database = fs::metadata(&database).is_ok_and(|file| file.len() > 0);
@@ -124,7 +125,7 @@ impl DataDir {
                 database.display()
             )));
         }
-        let store = self.open_store()?;
+        let store = self.open_database()?;
         if has_keys != [true; 3] {
             // Keys are made after the database, the server's key last: its absence means that
             // the first start was interrupted, unless there are accounts.
@@ -143,6 +144,17 @@ impl DataDir {
 
     /// The database alone.
     pub(super) fn open_store(&self) -> Result<SqliteStore, Failure> {
+        let _alone = self.alone();
+        self.open_database()
+    }
+
+    /// Keeps other programs from setting the folder up at the same time, until it is dropped.
+    /// Where a file system locks no folders, one of them may find the database locked.
+    fn alone(&self) -> Option<File> {
+        File::open(&self.path).ok().filter(|folder| folder.lock().is_ok())
+    }
+
+    fn open_database(&self) -> Result<SqliteStore, Failure> {
         let path = self.path.join(DATABASE);
         // SQLite gives the files beside it the same rights.
         let made = private().write(true).create(true).truncate(false).open(&path);
@@ -181,22 +193,28 @@ impl DataDir {
         self.write_key(SERVER_KEY, secrets.static_key.private())
     }
 
-    /// Writes a key under another name first: a file of the right name is whole.
+    /// Writes a key under a name of its own first: a file of the right name is whole. Of several
+    /// programs that make the keys at once, the first wins, and all of them read what it made.
     fn write_key(&self, name: &str, key: &[u8]) -> Result<(), Failure> {
-        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.{:016x}.new", OsRng.next_u64()));
         let mut hex = Zeroizing::new(String::with_capacity(key.len() * 2 + 1));
         for byte in key {
             hex.push_str(&format!("{byte:02x}"));
         }
         hex.push('\n');
         let write = || {
-            let mut file = private().write(true).create(true).truncate(true).open(&new)?;
+            let mut file = private().write(true).create_new(true).open(&new)?;
             file.write_all(hex.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&new, &path)?;
-            File::open(&self.path)?.sync_all()
+            match fs::hard_link(&new, &path) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+                Ok(()) | Err(_) => File::open(&self.path)?.sync_all(),
+            }
         };
-        write().map_err(|error| cannot("write", &path, &error))
+        let written = write();
+        let removed = fs::remove_file(&new);
+        written.and(removed).map_err(|error| cannot("write", &path, &error))
     }
 
     fn read_key<const N: usize>(&self, name: &str) -> Result<Zeroizing<[u8; N]>, Failure> {
@@ -281,6 +299,36 @@ mod tests {
         let (_store, again) = dir.open().unwrap();
         assert_eq!(again.public_key(), secrets.public_key());
         assert_eq!(again.setup_bytes(), secrets.setup_bytes());
+    }
+
+    /// `rendezvous fingerprint` beside the first start of the server.
+    #[test]
+    fn programs_that_begin_at_once_end_up_with_the_same_keys() {
+        for _ in 0..20 {
+            let (_temp, dir) = fresh();
+            let barrier = std::sync::Barrier::new(4);
+            let found: Vec<(Vec<u8>, [u8; 32], Vec<u8>)> = std::thread::scope(|scope| {
+                let begin = || {
+                    barrier.wait();
+                    let (_store, secrets) = dir.open().map_err(|error| error.text).unwrap();
+                    let public = secrets.public_key().0.to_vec();
+                    (public, secrets.token_secret, secrets.setup_bytes().to_vec())
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(begin)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(found.iter().all(|one| *one == found[0]), "{found:?}");
+            let mut files: Vec<String> = fs::read_dir(dir.path())
+                .unwrap()
+                .map(|file| file.unwrap().file_name().into_string().unwrap())
+                .collect();
+            files.sort();
+            assert_eq!(
+                files,
+                [OPAQUE_KEY, DATABASE, SERVER_KEY, TOKEN_KEY],
+                "nothing is left over"
+            );
+        }
     }
 
     /// Security acceptance J04.

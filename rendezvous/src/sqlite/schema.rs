@@ -116,8 +116,11 @@ impl From<rusqlite::Error> for OpenError {
 /// Settings, checks, and the tables when the file is new.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
     connection.busy_timeout(core::time::Duration::from_secs(5))?;
-    // Before anything is written: a foreign file must stay as it is.
-    let is_ours = check(connection)?;
+    // Before anything is written: a foreign file must stay as it is. All of it in one transaction,
+    // because another program may be making the tables.
+    let look = connection.transaction()?;
+    let is_ours = check(&look)?;
+    drop(look);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
@@ -149,8 +152,12 @@ fn check(connection: &Connection) -> Result<bool, OpenError> {
     if report == "ok" { Ok(true) } else { Err(OpenError::Damaged(report)) }
 }
 
+/// Makes the tables, unless another program has done so by now.
 fn create(connection: &mut Connection) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if check(&transaction)? {
+        return Ok(());
+    }
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
