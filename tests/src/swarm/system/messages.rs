@@ -96,10 +96,13 @@ impl Swarm {
         let lines = self.history(to, from).into_iter().filter(|line| !line.own);
         let stored = lines.map(|line| line.body).filter(|body| body.contains(&mark)).collect();
         let (sender, receiver) = (&self.users[from], &self.users[to]);
+        // Nobody waited for those who perhaps cannot meet: something may be on its way.
+        let is_over = !(sender.is_here && receiver.is_here) || self.can_meet(from, to);
         let shown = self.messages.shown.get(&(sender.name.clone(), receiver.label.clone()));
         let shown = shown.into_iter().flatten().filter(|body| body.contains(&mark));
         let shown = shown.cloned().collect();
-        let all_shown = !receiver.has_crashed && !receiver.has_left && !receiver.has_blocked;
+        let misses = receiver.has_crashed || receiver.has_left || receiver.has_blocked;
+        let all_shown = is_over && !misses;
         Arrival { stored, shown, all_shown }
     }
 }
