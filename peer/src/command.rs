@@ -146,8 +146,10 @@ pub enum Command {
 
 impl Command {
     /// Whether it concerns the account that is logged in.
-    pub(crate) const fn needs_account(&self) -> bool {
-        !matches!(
+    pub(crate) fn needs_account(&self) -> bool {
+        // The server's key is a question that comes up before any login.
+        let trusts_server = matches!(self, Self::Trust { user } if user == "server");
+        let is_for_all = matches!(
             self,
             Self::Register { .. }
                 | Self::Login { .. }
@@ -156,7 +158,8 @@ impl Command {
                 | Self::Reconnect
                 | Self::Net
                 | Self::Help { .. }
-        )
+        );
+        !is_for_all && !trusts_server
     }
 }
 

@@ -64,7 +64,8 @@ pub enum StoreRequest {
         /// Its key.
         key: PublicKey,
     },
-    /// The server with the key `from` has the key `to` now: its accounts are that one's.
+    /// The server with the key `from` has the key `to` now: its accounts are that one's. Reply:
+    /// [`StoreReply::Moved`].
     MoveServer {
         /// The key before.
         from: PublicKey,
@@ -138,6 +139,11 @@ pub enum StoreReply {
     Received(Receipt),
     /// Lines of a conversation.
     Lines(Vec<Line>),
+    /// The accounts of a server are under its new key.
+    Moved {
+        /// Whose profiles were there before, and are kept under the former key now.
+        set_aside: Vec<Name>,
+    },
 }
 
 /// Names a profile.

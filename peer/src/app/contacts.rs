@@ -10,6 +10,7 @@ use wire::time::Instant;
 
 use super::App;
 use super::requests::{Asked, Blocking};
+use super::server::Goal;
 use crate::output::Output;
 use crate::work::StoreRequest;
 
@@ -110,6 +111,9 @@ impl App {
         }
         self.server.replaced = self.server.pin.take();
         self.server.is_foreign = false;
+        if self.account().is_none() && matches!(self.server.goal, Goal::Nothing) {
+            return self.info("The next '/login' or '/register' accepts the server's new key.");
+        }
         self.reconnect(now);
     }
 

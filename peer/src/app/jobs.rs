@@ -15,6 +15,8 @@ pub(super) enum Job {
     LoadFirst,
     /// The profile of an account that logs in was opened.
     LoadProfile,
+    /// The accounts of a server go to its new key.
+    MoveServer,
     /// Something was kept; nothing follows.
     Save,
     /// A message of ours is kept.
@@ -85,6 +87,7 @@ impl Jobs {
                 Job::Transfer(job) => Some(Job::Transfer(*job)),
                 Job::LoadFirst
                 | Job::LoadProfile
+                | Job::MoveServer
                 | Job::Save
                 | Job::Queue { .. }
                 | Job::Receive(_)
@@ -100,7 +103,7 @@ impl Jobs {
     /// here.
     pub(super) fn forget_profile(&mut self) {
         self.running.retain(|_, job| match job {
-            Job::LoadFirst | Job::LoadProfile | Job::Save => true,
+            Job::LoadFirst | Job::LoadProfile | Job::MoveServer | Job::Save => true,
             Job::Queue { .. }
             | Job::Receive(_)
             | Job::Lines { .. }

@@ -44,7 +44,7 @@ use self::server::Server;
 use crate::command::Command;
 use crate::output::Output;
 use crate::transfer::{Policy, Transfers};
-use crate::work::{Outcome, StoreRequest, Work, WorkId};
+use crate::work::{Outcome, StoreReply, StoreRequest, Work, WorkId};
 
 /// Most commands that wait for the database or for a login.
 const MAX_HELD: usize = 1024;
@@ -281,8 +281,11 @@ impl App {
         match (job, outcome) {
             (Job::LoadFirst, Outcome::Store(result)) => self.on_loaded_first(now, result),
             (Job::LoadProfile, Outcome::Store(result)) => self.on_loaded_profile(now, result),
+            (Job::MoveServer, Outcome::Store(Ok(StoreReply::Moved { set_aside }))) => {
+                self.on_moved_accounts(&set_aside);
+            }
             (Job::Save, Outcome::Store(Ok(_))) => {}
-            (Job::Save, Outcome::Store(Err(error))) => {
+            (Job::MoveServer | Job::Save, Outcome::Store(Err(error))) => {
                 self.error(&format!(
                     "What has just changed is not kept, and forgotten when the program ends: {error}"
                 ));
@@ -306,6 +309,7 @@ impl App {
             (
                 Job::LoadFirst
                 | Job::LoadProfile
+                | Job::MoveServer
                 | Job::Save
                 | Job::Queue { .. }
                 | Job::Receive(_)

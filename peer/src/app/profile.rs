@@ -134,12 +134,25 @@ impl App {
 
     /// The person trusts that the server with the key `from` has the key `to` now.
     pub(super) fn move_accounts(&mut self, from: PublicKey, to: PublicKey) {
-        self.jobs.save(StoreRequest::MoveServer { from, to });
+        self.jobs.store(Job::MoveServer, StoreRequest::MoveServer { from, to });
         if let Some(profile) = self.profile.as_mut().filter(|profile| profile.id.server == from) {
             profile.id.server = to;
             if let Some(account) = &mut profile.account {
                 account.server = to;
             }
+        }
+    }
+
+    /// The accounts are under the server's new key, in the place of others perhaps.
+    pub(super) fn on_moved_accounts(&mut self, set_aside: &[Name]) {
+        for name in set_aside {
+            self.info(&format!(
+                "This data folder had another profile of {name} under the server's new key, with \
+                 a history and contacts of its own. The one that you used at {} until now goes on; \
+                 the other is kept under the former key, and '/trust server' brings it back should \
+                 that key return.",
+                self.settings.server
+            ));
         }
     }
 
@@ -190,6 +203,9 @@ fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError>
         StoreReply::Done
         | StoreReply::Queued(_)
         | StoreReply::Received(_)
-        | StoreReply::Lines(_) => Err(StoreError("the database gave another answer".to_owned())),
+        | StoreReply::Lines(_)
+        | StoreReply::Moved { .. } => {
+            Err(StoreError("the database gave another answer".to_owned()))
+        }
     }
 }

@@ -103,19 +103,49 @@ pub(super) fn pin_server(connection: &Connection, address: &str, key: PublicKey)
     Ok(StoreReply::Done)
 }
 
-/// Gives the accounts of a server to its new key. One that has that already stays as it is.
+/// Gives the accounts of a server to its new key. A profile that stands under that key already
+/// changes places with the one of its name, so that neither is lost and trusting the former key
+/// again undoes it.
 pub(super) fn move_server(
     connection: &Connection,
     open: &mut Option<Open>,
     from: PublicKey,
     to: PublicKey,
 ) -> Answer {
-    let sql = "UPDATE OR IGNORE profiles SET server = ?2 WHERE server = ?1";
-    connection.execute(sql, params![from.0, to.0]).map_err(failed)?;
-    if let Some(open) = open.as_mut().filter(|open| open.account.server == from) {
-        open.account.server = to;
+    let set_aside = exchange(connection, from, to).map_err(failed)?;
+    if let Some(open) = open {
+        let account = &mut open.account;
+        if account.server == from {
+            account.server = to;
+        } else if account.server == to && set_aside.contains(&account.name) {
+            account.server = from;
+        }
     }
-    Ok(StoreReply::Done)
+    Ok(StoreReply::Moved { set_aside })
+}
+
+/// Says whose profiles were under `to`, and are under `from` now.
+fn exchange(
+    connection: &Connection,
+    from: PublicKey,
+    to: PublicKey,
+) -> rusqlite::Result<Vec<Name>> {
+    if from == to {
+        return Ok(Vec::new());
+    }
+    // Where no key is, for as long as both would stand under one.
+    const NOWHERE: [u8; 0] = [];
+    connection.execute(
+        "UPDATE profiles SET server = ?3 WHERE server = ?2
+         AND name IN (SELECT name FROM profiles WHERE server = ?1)",
+        params![from.0, to.0, NOWHERE],
+    )?;
+    connection
+        .execute("UPDATE profiles SET server = ?2 WHERE server = ?1", params![from.0, to.0])?;
+    connection
+        .prepare_cached("UPDATE profiles SET server = ?1 WHERE server = ?2 RETURNING name")?
+        .query_map(params![from.0, NOWHERE], |row| name(row, 0))?
+        .collect()
 }
 
 /// Keeps a token of a pinned server.

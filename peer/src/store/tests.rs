@@ -30,6 +30,13 @@ fn done(database: &mut Database, request: StoreRequest) {
     assert!(matches!(one(database, request), Ok(StoreReply::Done)));
 }
 
+fn move_server(database: &mut Database, from: PublicKey, to: PublicKey) -> Vec<Name> {
+    match one(database, StoreRequest::MoveServer { from, to }) {
+        Ok(StoreReply::Moved { set_aside }) => set_aside,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn load(database: &mut Database, account: Option<AccountId>) -> Profile {
     match one(database, StoreRequest::Load(account)) {
         Ok(StoreReply::Loaded(profile)) => *profile,
@@ -187,7 +194,7 @@ fn accounts_go_with_their_server_to_its_new_key() {
     log_in(&mut database, "alice", 1);
     queue(&mut database, "bob", "hello");
     let to = PublicKey([7; 32]);
-    done(&mut database, StoreRequest::MoveServer { from: SERVER, to });
+    assert!(move_server(&mut database, SERVER, to).is_empty());
     // The profile that is open is still the one that requests concern.
     let account = Account {
         name: name("alice"),
@@ -202,6 +209,41 @@ fn accounts_go_with_their_server_to_its_new_key() {
     let moved = load(&mut database, Some(AccountId { server: to, name: name("alice") }));
     assert_eq!(moved.outbox.len(), 1);
     assert_eq!(moved.account.unwrap().server, to);
+}
+
+/// Neither of two profiles of one name is lost, the one in use goes on, and all can be undone.
+#[test]
+fn profiles_that_meet_under_a_new_key_change_places() {
+    let mut database = fresh();
+    queue(&mut database, "bob", "under the key before");
+    let to = PublicKey([7; 32]);
+    let at = |server| Some(AccountId { server, name: name("alice") });
+    load(&mut database, at(to));
+    done(&mut database, StoreRequest::SaveInstallation(installation(2)));
+    queue(&mut database, "bob", "under the key now");
+    load(&mut database, at(SERVER));
+
+    assert_eq!(move_server(&mut database, SERVER, to), [name("alice")]);
+    let account = Account {
+        name: name("alice"),
+        server: to,
+        identity_secret: Secret::new([1; 32]),
+        certificate: Identity::from_secret(&[1; 32]).certify("alice", PublicKey([1; 32]), 2),
+    };
+    done(&mut database, StoreRequest::SaveAccount(Some(account)));
+    let mut waits = |server| {
+        let loaded = load(&mut database, at(server));
+        let [outgoing] = loaded.outbox.try_into().unwrap();
+        (outgoing.body, loaded.account.is_some())
+    };
+    assert_eq!(waits(to), ("under the key before".to_owned(), true));
+    assert_eq!(waits(SERVER), ("under the key now".to_owned(), false));
+
+    assert_eq!(move_server(&mut database, to, SERVER), [name("alice")]);
+    let mut waits = |server| load(&mut database, at(server)).outbox[0].body.clone();
+    assert_eq!(waits(SERVER), "under the key before");
+    assert_eq!(waits(to), "under the key now");
+    assert!(move_server(&mut database, to, to).is_empty(), "it was the same after all");
 }
 
 /// A file of the first schema, in which accounts stood under the names of their servers.

@@ -304,6 +304,44 @@ fn another_server_key_is_refused_until_it_is_trusted() {
     assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
 }
 
+/// Both keys of a server have been known in one folder: the profile in use goes on, nothing fails.
+#[test]
+fn a_server_that_comes_with_a_key_known_by_another_name_is_told_apart_clearly() {
+    let mut world = World::logged_in(1);
+    world.line(0, "/msg nobody-yet hi");
+    // The server is set up anew, and first reached under another of its names.
+    world.server.restart([77; 32]);
+    world.kill(0);
+    world.start_with(0, "10.0.0.1:5000");
+    world.run_ms(1000);
+    world.login(0, "alice");
+    world.run_ms(2000);
+    world.line(0, "/logout");
+    world.run_ms(1000);
+    world.kill(0);
+    world.start(0);
+    world.run_ms(1000);
+    world.login(0, "alice");
+    world.run_ms(60_000);
+    let seen = world.seen(0);
+    assert!(format!("{seen:?}").contains("shows another key"), "{seen:?}");
+    world.line(0, "/trust server");
+    assert_eq!(world.errors(0), "", "nobody need be logged in for that");
+    world.login(0, "alice");
+    world.run_ms(2000);
+    let seen = world.seen(0);
+    assert!(logged_in(&seen).is_some(), "{seen:?}");
+    assert!(format!("{seen:?}").contains("had another profile of alice"), "{seen:?}");
+    assert!(!format!("{seen:?}").contains("is not kept"), "{seen:?}");
+    world.kill(0);
+    world.start(0);
+    world.run_ms(2000);
+    assert_eq!(logged_in(&world.seen(0)), Some(("alice", false)));
+    world.line(0, "/history all");
+    let lines = |o: &Output| matches!(o, Output::History { lines, .. } if lines.len() == 1);
+    assert!(world.seen(0).iter().any(lines), "the profile with the history goes on");
+}
+
 #[test]
 fn nonsense_from_the_server_ends_the_connection_only() {
     for bytes in
