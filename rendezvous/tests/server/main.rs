@@ -7,4 +7,5 @@
 
 mod accounts;
 mod people;
+mod restart;
 mod world;
