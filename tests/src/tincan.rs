@@ -447,6 +447,9 @@ impl Machine for Program {
             Self::Peer(program) => {
                 let held = program.app.buffered_bytes();
                 check_cap("bytes at a client for its connections", held, MAX_BUFFERED);
+                for (what, held, most) in program.app.queues() {
+                    check_cap(what, held as u64, most as u64);
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::work::{
 /// Why nothing is sent when nobody is logged in.
 pub(super) const LOG_IN_FIRST: &str = "log in first: '/login' or '/register'.";
 /// Most messages of one user on their way into the database: no more are read before.
-const MAX_RECEIVING: usize = 64;
+pub(super) const MAX_RECEIVING: usize = 64;
 /// Most bytes of such messages, of all users.
 const MAX_RECEIVING_BYTES: usize = 4 << 20;
 
@@ -36,6 +36,13 @@ pub(super) struct Chat {
     receiving_bytes: usize,
     /// Users from whom no more is read before the database has caught up.
     pub(super) stalled: BTreeSet<Name>,
+}
+
+impl Chat {
+    /// How many messages of the user who has most of them are on their way into the database.
+    pub(super) fn most_receiving(&self) -> usize {
+        self.receiving.values().copied().max().unwrap_or(0)
+    }
 }
 
 impl App {

@@ -35,7 +35,7 @@ use crate::output::{ConnectionLine, Output};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Most users with whom there is a link, or one being set up.
-const MAX_LINKS: usize = 1024;
+pub(super) const MAX_LINKS: usize = 1024;
 /// Most calls to one user at once: the older is given up.
 const MAX_CALLS: usize = 2;
 /// While this much of what we say waits, no more is heard from a user who does not listen...
@@ -90,6 +90,11 @@ pub(super) struct Up {
 }
 
 impl Links {
+    /// How many users have a link, or are to get one.
+    pub(super) fn len(&self) -> usize {
+        self.users.len()
+    }
+
     pub(super) fn handles(&self) -> impl Iterator<Item = ConnectionHandle> {
         self.by_handle.keys().copied()
     }

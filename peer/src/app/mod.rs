@@ -277,6 +277,18 @@ impl App {
         handles.filter_map(|handle| endpoint.stats(handle)).map(|stats| stats.buffered_bytes).sum()
     }
 
+    /// What waits in this side's queues, for tests of its limits: the name of each, how much is in
+    /// it, and the most that may be.
+    #[must_use]
+    pub fn queues(&self) -> [(&'static str, usize, usize); 4] {
+        [
+            ("commands held back", self.held.len(), MAX_HELD),
+            ("messages not delivered", self.chat.outbox.len(), outbox::MAX_WAITING),
+            ("messages being kept of one user", self.chat.most_receiving(), chat::MAX_RECEIVING),
+            ("users linked", self.links.len(), links::MAX_LINKS),
+        ]
+    }
+
     fn on_outcome(&mut self, now: Instant, job: Job, outcome: Outcome) {
         match (job, outcome) {
             (Job::LoadFirst, Outcome::Store(result)) => self.on_loaded_first(now, result),

@@ -68,6 +68,11 @@ impl Outbox {
         }
     }
 
+    /// How many messages wait.
+    pub(super) const fn len(&self) -> usize {
+        self.messages
+    }
+
     /// For whom something waits.
     pub(super) fn users(&self) -> impl Iterator<Item = &Name> {
         self.users.keys()
