@@ -9,6 +9,7 @@ pub mod login;
 pub mod output;
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod private;
+pub mod queue;
 #[cfg(feature = "shell")]
 pub mod shell;
 #[cfg(feature = "sqlite")]

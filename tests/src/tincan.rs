@@ -10,6 +10,7 @@ use peer::app::{App, Settings, WeakStretch};
 use peer::command::Command;
 use peer::files::FileWorker;
 use peer::output::Output;
+use peer::queue::Queue;
 use peer::store::Database;
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
@@ -447,8 +448,8 @@ impl Machine for Program {
             Self::Peer(program) => {
                 let held = program.app.buffered_bytes();
                 check_cap("bytes at a client for its connections", held, MAX_BUFFERED);
-                for (what, held, most) in program.app.queues() {
-                    check_cap(what, held as u64, most as u64);
+                for Queue { name, held, most } in program.app.queues() {
+                    check_cap(name, held, most);
                 }
             }
         }

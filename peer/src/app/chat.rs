@@ -11,10 +11,11 @@ use wire::time::Instant;
 use super::App;
 use super::jobs::{Job, Receiving};
 use super::links::BACKLOG;
-use super::outbox::{MAX_WAITING, Outbox};
+use super::outbox::{MAX_WAITING, MAX_WAITING_BYTES, Outbox};
 use super::requests::Asked;
 use super::streams::StreamError;
 use crate::output::{HistoryLine, NO_SUCH_USER, OutboxLine, Output};
+use crate::queue::Queue;
 use crate::work::{
     Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest,
 };
@@ -22,7 +23,7 @@ use crate::work::{
 /// Why nothing is sent when nobody is logged in.
 pub(super) const LOG_IN_FIRST: &str = "log in first: '/login' or '/register'.";
 /// Most messages of one user on their way into the database: no more are read before.
-pub(super) const MAX_RECEIVING: usize = 64;
+const MAX_RECEIVING: usize = 64;
 /// Most bytes of such messages, of all users.
 const MAX_RECEIVING_BYTES: usize = 4 << 20;
 
@@ -39,9 +40,17 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    /// How many messages of the user who has most of them are on their way into the database.
-    pub(super) fn most_receiving(&self) -> usize {
-        self.receiving.values().copied().max().unwrap_or(0)
+    /// How full its queues are.
+    pub(super) fn queues(&self) -> [Queue; 4] {
+        let queue = |name, held: usize, most: usize| Queue::new(name, held as u64, most as u64);
+        let (messages, bytes) = self.outbox.len();
+        let most_receiving = self.receiving.values().copied().max().unwrap_or(0);
+        [
+            queue("messages not delivered", messages, MAX_WAITING),
+            queue("bytes of messages not delivered", bytes, MAX_WAITING_BYTES),
+            queue("messages being kept of one user", most_receiving, MAX_RECEIVING),
+            queue("bytes of messages being kept", self.receiving_bytes, MAX_RECEIVING_BYTES),
+        ]
     }
 }
 
@@ -194,8 +203,8 @@ impl App {
     pub(super) fn read_chat(&mut self, now: Instant, user: &Name) {
         loop {
             let receiving = self.chat.receiving.get(user).copied().unwrap_or(0);
-            let full =
-                receiving >= MAX_RECEIVING || self.chat.receiving_bytes >= MAX_RECEIVING_BYTES;
+            let full = receiving >= MAX_RECEIVING
+                || self.chat.receiving_bytes + MAX_TEXT > MAX_RECEIVING_BYTES;
             let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
                 return;
             };

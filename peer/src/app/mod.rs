@@ -43,6 +43,7 @@ use self::profile::OpenProfile;
 use self::server::Server;
 use crate::command::Command;
 use crate::output::Output;
+use crate::queue::Queue;
 use crate::transfer::{Policy, Transfers};
 use crate::work::{Outcome, StoreReply, StoreRequest, Work, WorkId};
 
@@ -277,16 +278,14 @@ impl App {
         handles.filter_map(|handle| endpoint.stats(handle)).map(|stats| stats.buffered_bytes).sum()
     }
 
-    /// What waits in this side's queues, for tests of its limits: the name of each, how much is in
-    /// it, and the most that may be.
+    /// How full this side's queues are, for tests of its limits.
     #[must_use]
-    pub fn queues(&self) -> [(&'static str, usize, usize); 4] {
-        [
-            ("commands held back", self.held.len(), MAX_HELD),
-            ("messages not delivered", self.chat.outbox.len(), outbox::MAX_WAITING),
-            ("messages being kept of one user", self.chat.most_receiving(), chat::MAX_RECEIVING),
-            ("users linked", self.links.len(), links::MAX_LINKS),
-        ]
+    pub fn queues(&self) -> Vec<Queue> {
+        let mut queues = self.transfers.queues();
+        queues.extend(self.chat.queues());
+        queues.push(Queue::new("commands held back", self.held.len() as u64, MAX_HELD as u64));
+        queues.push(Queue::new("users linked", self.links.len() as u64, links::MAX_LINKS as u64));
+        queues
     }
 
     fn on_outcome(&mut self, now: Instant, job: Job, outcome: Outcome) {

@@ -68,9 +68,9 @@ impl Outbox {
         }
     }
 
-    /// How many messages wait.
-    pub(super) const fn len(&self) -> usize {
-        self.messages
+    /// How many messages wait, and how many bytes these are.
+    pub(super) const fn len(&self) -> (usize, usize) {
+        (self.messages, self.bytes)
     }
 
     /// For whom something waits.

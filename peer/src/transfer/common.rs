@@ -206,9 +206,7 @@ impl Transfers {
         if let Stage::Fetching(mut fetch) = stage
             && let Some(stream) = fetch.lose_stream()
         {
-            self.fetching.remove(&(user.clone(), stream));
-            cx.streams.reset(&user, stream, code::OVER);
-            cx.streams.stop(&user, stream, code::OVER);
+            self.forget_stream(cx, (user.clone(), stream));
         }
         for key in self.served_streams(&user, id) {
             self.drop_served(cx, &key, code::OVER);
@@ -292,7 +290,9 @@ impl Transfers {
             }
             Purpose::Write { number, len } => {
                 self.disk_is_free(number);
+                self.writing -= u64::from(len);
                 self.written(cx, number, len, outcome);
+                self.fetch_held_back(cx);
             }
             Purpose::Finish(number) => {
                 self.disk_is_free(number);

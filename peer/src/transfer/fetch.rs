@@ -16,20 +16,26 @@ const AHEAD_MILLIS: u64 = 1500;
 /// ...but at least this much...
 const MIN_WINDOW: u64 = 256 << 10;
 /// ...and at most this.
-const MAX_WINDOW: u64 = 8 << 20;
+pub(super) const MAX_WINDOW: u64 = 8 << 20;
 /// Shortest and longest range of one request, when there is more to ask for.
 const MIN_STEP: u64 = 64 << 10;
-/// All transfers together ask for no more than this ahead.
+/// Those that fetch at once share this; what one has asked for before others came it keeps.
 const MAX_WINDOWS: u64 = 16 << 20;
-/// Bytes of all transfers together that wait for the disk, and the least that one may have
-/// waiting; beyond this nothing more is read from the stream.
-const MAX_WRITING: u64 = 8 << 20;
+/// Bytes of all transfers together that wait for the disk; beyond this nothing more is read from
+/// any stream. They share it, but for the least that one may have waiting.
+pub(super) const MAX_WRITING: u64 = 8 << 20;
 const MIN_WRITING: u64 = 1 << 20;
 /// A sender who says nothing for this long, though he does not pause, is asked again over another
 /// stream; meanwhile it is somebody else's turn.
 const MAX_SILENCE: Duration = Duration::from_secs(60);
 /// A stream that failed is opened again after this long, doubling up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// The longest answer to a request of `len` bytes, in Bao encoding: 64 bytes for each inner node,
+/// one for each group of 16 KiB, and two paths to the root.
+pub(super) const fn longest_answer(len: u32) -> u32 {
+    len + 64 * (len / 16384 + 128)
+}
 
 /// A file on its way in.
 #[derive(Debug)]
@@ -43,6 +49,8 @@ pub(super) struct Fetch {
     /// When a stream that failed, or that the other side did not allow, is tried again.
     pub(super) retry_at: Option<Instant>,
     failures: u32,
+    /// Whether a stream is to be opened as soon as another transfer gives up its place.
+    pub(super) awaits_place: bool,
 }
 
 /// The stream, and what was asked for over it.
@@ -88,6 +96,7 @@ impl Fetch {
             sharers: 1,
             retry_at: None,
             failures: 0,
+            awaits_place: false,
         }
     }
 
@@ -110,6 +119,7 @@ impl Fetch {
     /// A new stream is to be used.
     pub(super) fn begin(&mut self, now: Instant, stream: StreamId) {
         self.retry_at = None;
+        self.awaits_place = false;
         self.stream = Some(Asking {
             stream,
             asked: VecDeque::new(),
@@ -127,6 +137,17 @@ impl Fetch {
         if let Some(asking) = &mut self.stream {
             asking.heard_at = now;
         }
+    }
+
+    /// Whether there is something to read that had to wait for the disk.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.stream.as_ref().is_some_and(|asking| asking.is_readable)
+    }
+
+    /// Bytes asked for, and those that have arrived of the answer that is not whole yet.
+    pub(super) fn held(&self) -> (u64, u64) {
+        let held = |asking: &Asking| (asking.asked_bytes, asking.body.len() as u64);
+        self.stream.as_ref().map_or((0, 0), held)
     }
 
     /// Whether an answer is due.
@@ -153,6 +174,7 @@ impl Fetch {
     pub(super) fn retry_later(&mut self, now: Instant) -> Instant {
         let at = now + RETRY * (1 << self.failures.min(6));
         self.failures += 1;
+        self.awaits_place = false;
         self.retry_at = Some(at);
         at
     }
@@ -198,16 +220,19 @@ impl Fetch {
         Ok(())
     }
 
-    /// The next whole answer, unless too much waits for the disk.
+    /// The next whole answer, unless too much waits for the disk: `room` is what all transfers
+    /// together may still give to it.
     pub(super) fn next_answer(
         &mut self,
         now: Instant,
+        room: u64,
         user: &Name,
         streams: &mut dyn BulkStreams,
     ) -> Result<Option<Answer>, Broken> {
         let Some(asking) = &mut self.stream else { return Ok(None) };
         let limit = (MAX_WRITING / self.sharers).max(MIN_WRITING);
-        while asking.is_readable && self.writing < limit {
+        let next = asking.asked.front().map_or(0, |(_, len)| u64::from(*len));
+        while asking.is_readable && self.writing < limit && next <= room {
             if let Some(answer) = asking.read_on(now, user, streams)? {
                 self.writing += u64::from(answer.len);
                 return Ok(Some(answer));
@@ -269,9 +294,7 @@ impl Asking {
         let Ok(head) = <[u8; 4]>::try_from(self.head.as_slice()) else { return Ok(None) };
         let (_, len) = *self.asked.front().ok_or(Broken::Lie)?;
         let announced = u32::from_be_bytes(head);
-        // 64 bytes for each inner node: one for each group of 16 KiB, and two paths to the root.
-        let longest = len + 64 * (len / 16384 + 128);
-        if announced < len || announced > longest {
+        if announced < len || announced > longest_answer(len) {
             return Err(Broken::Lie);
         }
         Ok(Some(announced as usize))

@@ -14,6 +14,7 @@
 //! Both sides repeat on every new link what they hold to be so (offer, acceptance, pause, end), so
 //! that a message lost with a link, or with a program, is made good by the next one.
 
+mod caps;
 mod common;
 mod desk;
 mod fetch;
@@ -91,6 +92,8 @@ pub struct Transfers {
     last_served: Option<StreamKey>,
     /// Streams that we opened, with the number of the transfer.
     fetching: BTreeMap<StreamKey, u64>,
+    /// Bytes handed to the disk and not yet told to be written.
+    writing: u64,
 }
 
 impl Transfers {
@@ -108,6 +111,7 @@ impl Transfers {
             serving: BTreeMap::new(),
             last_served: None,
             fetching: BTreeMap::new(),
+            writing: 0,
         }
     }
 
@@ -277,6 +281,7 @@ impl Transfers {
             if let Stage::Fetching(fetch) = &mut transfer.stage {
                 fetch.lose_stream();
                 fetch.retry_at = None;
+                fetch.awaits_place = false;
             }
             self.desk.show(transfer, cx.now);
         }

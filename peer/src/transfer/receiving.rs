@@ -3,8 +3,8 @@
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
 
-use super::desk::Purpose;
-use super::fetch::{Broken, Fetch};
+use super::desk::{Purpose, StreamKey};
+use super::fetch::{Broken, Fetch, MAX_WRITING};
 use super::table::{LinkState, Stage, Transfer};
 use super::{Context, Ending, Transfers, code};
 use crate::output::Output;
@@ -12,10 +12,10 @@ use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, 
 
 /// Most offers of one user, and of all, that may wait for an answer or for the database. Those
 /// beyond are passed over; the sender repeats them on the next link.
-const MAX_OFFERS_OF_USER: usize = 100;
-const MAX_OFFERS: usize = 1000;
+pub(super) const MAX_OFFERS_OF_USER: usize = 100;
+pub(super) const MAX_OFFERS: usize = 1000;
 /// Most files that are fetched at once; others wait for their turn.
-const MAX_ACTIVE: usize = 8;
+pub(super) const MAX_ACTIVE: usize = 8;
 /// Largest file: beyond any disk, and every sum of sizes fits.
 const MAX_SIZE: u64 = 1 << 60;
 
@@ -30,6 +30,12 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         media_type: record.media_type.clone(),
         blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
+}
+
+/// Whether it waits for an answer of the user here.
+pub(super) fn is_offer_to_us(transfer: &Transfer) -> bool {
+    transfer.record.direction == Direction::Receiving
+        && transfer.record.state == TransferState::Offered
 }
 
 impl Transfers {
@@ -83,8 +89,8 @@ impl Transfers {
     fn has_too_many_offers(&self, user: &Name) -> bool {
         let offers = || {
             self.table.iter().filter(|transfer| {
-                transfer.record.direction == Direction::Receiving
-                    && (transfer.record.state == TransferState::Offered || transfer.saving > 0)
+                is_offer_to_us(transfer)
+                    || (transfer.record.direction == Direction::Receiving && transfer.saving > 0)
             })
         };
         offers().count() >= MAX_OFFERS
@@ -112,19 +118,15 @@ impl Transfers {
 
     /// The offer that a command means; tells when it is not clear.
     pub(super) fn offered(&mut self, id: Option<u64>) -> Option<u64> {
-        let is_offered = |transfer: &Transfer| {
-            transfer.record.direction == Direction::Receiving
-                && transfer.record.state == TransferState::Offered
-        };
         if let Some(number) = id {
             let transfer = self.open(number)?;
-            if is_offered(transfer) {
+            if is_offer_to_us(transfer) {
                 return Some(number);
             }
             self.desk.error(format!("Transfer {number} does not wait for an answer."));
             return None;
         }
-        let mut offered = self.table.iter().filter(|transfer| is_offered(transfer));
+        let mut offered = self.table.iter().filter(|transfer| is_offer_to_us(transfer));
         match (offered.next().map(|transfer| transfer.number), offered.next()) {
             (Some(number), None) => Some(number),
             (Some(_), Some(_)) => {
@@ -150,7 +152,7 @@ impl Transfers {
 
     /// Has the disk make ready, when it is this transfer's turn.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
-        let active = self.table.iter().filter(|transfer| self.is_active(transfer)).count();
+        let has_place = self.has_place();
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &transfer.record;
         let may_start = matches!(transfer.stage, Stage::Idle)
@@ -159,7 +161,7 @@ impl Transfers {
             && transfer.saving == 0
             && transfer.busy == 0
             && self.desk.link(&record.with) == LinkState::Up
-            && active < MAX_ACTIVE;
+            && has_place;
         if !may_start {
             return;
         }
@@ -176,21 +178,33 @@ impl Transfers {
 
     /// Somebody's turn may have come.
     pub(super) fn start_waiting(&mut self, cx: &mut Context<'_>) {
-        let is_waiting = |transfer: &&Transfer| {
-            matches!(transfer.stage, Stage::Idle) && transfer.record.state == TransferState::Running
+        let is_waiting = |transfer: &&Transfer| match &transfer.stage {
+            Stage::Idle => transfer.record.state == TransferState::Running,
+            Stage::Fetching(fetch) => fetch.awaits_place,
+            Stage::Hashing { .. }
+            | Stage::Recording
+            | Stage::Serving
+            | Stage::Preparing { .. }
+            | Stage::Finishing
+            | Stage::Over => false,
         };
         let waiting: Vec<u64> =
             self.table.iter().filter(is_waiting).map(|transfer| transfer.number).collect();
         for number in waiting {
-            self.start(cx, number);
+            self.advance(cx, number);
         }
+    }
+
+    /// Whether one more file may be fetched.
+    fn has_place(&self) -> bool {
+        self.table.iter().filter(|transfer| self.is_active(transfer)).count() < MAX_ACTIVE
     }
 
     /// Whether it takes one of the places of those that are fetched at once.
     pub(super) fn is_active(&self, transfer: &Transfer) -> bool {
         let has_place = match &transfer.stage {
             Stage::Preparing { .. } | Stage::Finishing => true,
-            Stage::Fetching(fetch) => fetch.retry_at.is_none(),
+            Stage::Fetching(fetch) => fetch.stream().is_some(),
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
@@ -226,6 +240,7 @@ impl Transfers {
                 transfer.stage = Stage::Fetching(Box::new(fetch));
                 self.desk.show(transfer, cx.now);
                 self.fetch_on(cx, number);
+                self.start_waiting(cx);
             }
             outcome => self.disk_refused(cx, number, outcome.err()),
         }
@@ -265,13 +280,59 @@ impl Transfers {
         if !is_needed || !is_time || !may_flow || self.desk.link(&user) == LinkState::Down {
             return;
         }
+        if !self.has_place() {
+            return self.await_place(cx, number);
+        }
+        if self.fetching.len() >= MAX_ACTIVE {
+            self.lose_paused_stream(cx);
+        }
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
         match cx.streams.open(&user) {
             Ok(stream) => {
+                let has_waited = fetch.awaits_place;
                 fetch.begin(cx.now, stream);
                 self.fetching.insert((user, stream), number);
+                if has_waited {
+                    self.desk.show(transfer, cx.now);
+                }
             }
             Err(_) => self.desk.retry_at(fetch.retry_later(cx.now)),
         }
+    }
+
+    /// It was paused, or its link was lost, and others have taken its place.
+    fn await_place(&mut self, cx: &Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
+        if !std::mem::replace(&mut fetch.awaits_place, true) {
+            self.desk.show(transfer, cx.now);
+        }
+    }
+
+    /// A transfer that is paused keeps its stream only while nobody else needs one: else whoever
+    /// pauses one after the other would have us hold part of an answer for each.
+    fn lose_paused_stream(&mut self, cx: &mut Context<'_>) {
+        let is_paused =
+            |number: &u64| self.table.get(*number).is_some_and(|transfer| !transfer.may_flow());
+        let Some(number) = self.fetching.values().copied().find(is_paused) else { return };
+        self.end_stream(cx, number);
+    }
+
+    /// Gives up a transfer's stream, if it has one.
+    fn end_stream(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        let user = transfer.record.with.clone();
+        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
+        let Some(stream) = fetch.lose_stream() else { return };
+        self.forget_stream(cx, (user, stream));
+    }
+
+    /// Nothing more is to come over it.
+    pub(super) fn forget_stream(&mut self, cx: &mut Context<'_>, key: StreamKey) {
+        self.fetching.remove(&key);
+        cx.streams.reset(&key.0, key.1, code::OVER);
+        cx.streams.stop(&key.0, key.1, code::OVER);
     }
 
     fn exchange(&mut self, cx: &mut Context<'_>, number: u64) -> Result<(), Broken> {
@@ -282,7 +343,9 @@ impl Transfers {
         let rate = transfer.rate.per_second(cx.now);
         loop {
             let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
-            let Some(answer) = fetch.next_answer(cx.now, &user, cx.streams)? else { break };
+            let room = MAX_WRITING - self.writing;
+            let Some(answer) = fetch.next_answer(cx.now, room, &user, cx.streams)? else { break };
+            self.writing += u64::from(answer.len);
             let purpose = Purpose::Write { number, len: answer.len };
             let request = FileRequest::Write {
                 id,
@@ -300,6 +363,18 @@ impl Transfers {
             }
         }
         fetch.send(&user, cx.streams)
+    }
+
+    /// Reads on where the disk had too much to do.
+    pub(super) fn fetch_held_back(&mut self, cx: &mut Context<'_>) {
+        let is_held_back = |number: &u64| {
+            let transfer = self.table.get(*number);
+            matches!(transfer.map(|t| &t.stage), Some(Stage::Fetching(f)) if f.is_held_back())
+        };
+        let numbers: Vec<u64> = self.fetching.values().copied().filter(is_held_back).collect();
+        for number in numbers {
+            self.advance(cx, number);
+        }
     }
 
     /// Gives up streams over which nothing has come for long.
@@ -320,14 +395,9 @@ impl Transfers {
 
     /// The stream is of no more use while the link is up: another is tried after a while.
     pub(super) fn lose_stream(&mut self, cx: &mut Context<'_>, number: u64) {
+        self.end_stream(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
-        let user = transfer.record.with.clone();
         let Stage::Fetching(fetch) = &mut transfer.stage else { return };
-        if let Some(stream) = fetch.lose_stream() {
-            self.fetching.remove(&(user.clone(), stream));
-            cx.streams.reset(&user, stream, code::OVER);
-            cx.streams.stop(&user, stream, code::OVER);
-        }
         self.desk.retry_at(fetch.retry_later(cx.now));
         self.start_waiting(cx);
     }
@@ -407,9 +477,7 @@ impl Transfers {
         if let Stage::Fetching(mut fetch) = stage
             && let Some(stream) = fetch.lose_stream()
         {
-            self.fetching.remove(&(user.clone(), stream));
-            cx.streams.reset(&user, stream, code::OVER);
-            cx.streams.stop(&user, stream, code::OVER);
+            self.forget_stream(cx, (user, stream));
         }
         self.pause_here(cx, number, Some(reason));
     }

@@ -16,13 +16,13 @@ use crate::work::{
 };
 
 /// Bytes read for one user, and for all, that wait for streams: beyond this, requests wait.
-const MAX_HELD_FOR_USER: u64 = 8 << 20;
-const MAX_HELD: u64 = 24 << 20;
+pub(super) const MAX_HELD_FOR_USER: u64 = 8 << 20;
+pub(super) const MAX_HELD: u64 = 24 << 20;
 /// A stream that takes nothing for this long is given up; an honest receiver opens another.
 const MAX_STUCK: Duration = Duration::from_secs(60);
 
 /// Most offers that wait for one user's answer: fewer than a receiver remembers.
-const MAX_OPEN_OFFERS: usize = 64;
+pub(super) const MAX_OPEN_OFFERS: usize = 64;
 
 /// What is said of a file of ours.
 pub(super) fn offer(record: &TransferRecord) -> Offer {
@@ -134,8 +134,14 @@ impl Transfers {
 
     /// Whether one more offer may wait for the user's answer.
     pub(super) fn may_offer(&self, user: &Name) -> bool {
-        let is_open = |transfer: &&Transfer| is_offer_to(transfer, user) && transfer.is_told;
+        let is_open =
+            |transfer: &&Transfer| transfer.record.with == *user && Self::is_open_offer(transfer);
         self.table.iter().filter(is_open).count() < MAX_OPEN_OFFERS
+    }
+
+    /// Whether the other user was told of it and has not answered.
+    pub(super) fn is_open_offer(transfer: &Transfer) -> bool {
+        is_offer_to(transfer, &transfer.record.with) && transfer.is_told
     }
 
     /// Offers that waited for answers to others.
@@ -342,15 +348,18 @@ impl Transfers {
 
     /// Whether memory allows to read this for the user now.
     fn has_room(&self, user: &Name, get: Get) -> bool {
-        let len = u64::from(get.len);
-        let held = |only: Option<&Name>| -> u64 {
-            self.serving
-                .iter()
-                .filter(|((with, _), _)| only.is_none_or(|only| only == with))
-                .map(|(_, serving)| serving.held())
-                .sum()
-        };
-        held(Some(user)) + len <= MAX_HELD_FOR_USER && held(None) + len <= MAX_HELD
+        let more = get.needs();
+        self.held_for(Some(user)) + more <= MAX_HELD_FOR_USER
+            && self.held_for(None) + more <= MAX_HELD
+    }
+
+    /// Bytes held for one user, or for all.
+    pub(super) fn held_for(&self, only: Option<&Name>) -> u64 {
+        self.serving
+            .iter()
+            .filter(|((with, _), _)| only.is_none_or(|only| only == with))
+            .map(|(_, serving)| serving.held())
+            .sum()
     }
 
     /// A whole answer went to the stream.

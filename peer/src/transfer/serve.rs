@@ -9,6 +9,7 @@ use wire::time::Instant;
 use wire::{Read, StreamId, WriteError};
 
 use super::Job;
+use super::fetch::longest_answer;
 use super::links::BulkStreams;
 
 /// Requests are read in pieces of this many bytes: a few dozen at a time.
@@ -32,6 +33,11 @@ impl Get {
         let ends_well =
             end.is_some_and(|end| end == size || (end < size && end.is_multiple_of(GROUP)));
         self.offset.is_multiple_of(GROUP) && (1..=MAX_RANGE).contains(&self.len) && ends_well
+    }
+
+    /// Bytes to hold for its answer at most.
+    pub(super) fn needs(&self) -> u64 {
+        4 + u64::from(longest_answer(self.len))
     }
 }
 
@@ -79,10 +85,9 @@ impl Serving {
         self.id
     }
 
-    /// Bytes held here.
+    /// Bytes held here, or to be held when the disk has answered.
     pub(super) fn held(&self) -> u64 {
-        let encoding = self.encoding.map_or(0, |(_, get)| u64::from(get.len));
-        encoding + (self.answer.len() - self.sent) as u64
+        self.encoding.map_or(0, |(_, get)| get.needs()) + self.answer.len() as u64
     }
 
     /// Reads the next request, when nothing else is under way.

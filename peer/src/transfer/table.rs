@@ -143,6 +143,7 @@ impl Transfer {
             let user = &self.record.with;
             ("waiting", Some(format!("goes on when {user} can be reached")))
         };
+        let waits_its_turn = || ("waiting", Some("other transfers go first".to_owned()));
         let noted = || self.reason.clone();
         match &self.record.state {
             TransferState::Complete => ("complete", None),
@@ -175,9 +176,8 @@ impl Transfer {
                 (Stage::Idle, LinkState::Up) if self.saving > 0 || self.busy > 0 => {
                     ("checking", None)
                 }
-                (Stage::Idle, LinkState::Up) => {
-                    ("waiting", Some("other transfers go first".to_owned()))
-                }
+                (Stage::Idle, LinkState::Up) => waits_its_turn(),
+                (Stage::Fetching(fetch), LinkState::Up) if fetch.awaits_place => waits_its_turn(),
                 (_, LinkState::Up) => ("running", None),
             },
         }

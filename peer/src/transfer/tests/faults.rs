@@ -203,3 +203,29 @@ fn streams_are_tried_again() {
     assert_eq!(world.states(1), ["complete", "complete"]);
     world.assert_arrived("film.mp4", &contents(2_000_000));
 }
+
+/// What waits for a disk that hangs is bounded in all, not for each file only.
+#[test]
+fn a_disk_that_hangs_holds_the_network_up() {
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    world.sides[BOB].disk_hangs = true;
+    let first = vec![1; 12 << 20];
+    world.send("first", &first);
+    world.settle();
+    let most = 8 << 20;
+    let waiting = |world: &World| world.held(BOB, "bytes that wait for the disk");
+    assert!((most - (1 << 20)..=most).contains(&waiting(&world)), "{}", waiting(&world));
+    for name in ["second", "third", "fourth"] {
+        world.send(name, &[2; 2 << 20]);
+    }
+    world.settle();
+    assert!(waiting(&world) <= most);
+    assert!(world.held(BOB, "bytes asked for of one file") > 0);
+    world.end_hanging(BOB);
+    world.settle();
+    for number in 1..=4 {
+        assert_eq!(world.states(number), ["complete", "complete"], "{number}");
+    }
+    assert_eq!(waiting(&world), 0);
+    assert!(std::fs::read(world.downloads().join("first")).unwrap() == first);
+}

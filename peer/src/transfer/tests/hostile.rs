@@ -49,6 +49,22 @@ fn get(id: TransferId, offset: u64, len: u32) -> Vec<u8> {
     encode(&BulkRequest::Get { id, offset, len })
 }
 
+/// Bob has accepted so many files of 1 MiB, and his program has asked for them.
+fn world_that_fetches(files: u32) -> World {
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    for number in 1..=files {
+        say_unheard(&mut world, Control::Offer(offer(number, 1 << 20)));
+    }
+    world
+}
+
+/// Alice says this to Bob, and hears nothing of what follows.
+fn say_unheard(world: &mut World, control: Control) {
+    let alice = user(ALICE);
+    world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, control));
+    pass_unheard(world, 0);
+}
+
 /// Time passes, but nothing that Alice is told or asked reaches her.
 fn pass_unheard(world: &mut World, seconds: u64) {
     let end = world.now + wire::time::Duration::from_secs(seconds);
@@ -69,29 +85,58 @@ fn pass_unheard(world: &mut World, seconds: u64) {
 /// Eight files of which nothing ever comes do not keep the ninth waiting for ever.
 #[test]
 fn a_sender_who_answers_nothing_loses_his_turn() {
-    let mut world = World::new();
-    for number in 1..=9 {
-        say(&mut world, BOB, Control::Offer(offer(number, 1)));
-    }
-    for number in 1..=9 {
-        world.with(BOB, |transfers, cx| transfers.accept(cx, Some(number)));
-    }
+    let mut world = world_that_fetches(9);
     pass_unheard(&mut world, 50);
     assert_eq!(world.line(BOB, 8).state, "running");
     assert_eq!(world.line(BOB, 9).state, "waiting");
     pass_unheard(&mut world, 20);
     assert_eq!(world.line(BOB, 9).state, "running");
-    // A pause is no silence.
-    let id = offer(9, 1).id;
-    let alice = user(ALICE);
-    world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, Control::Pause(id)));
-    let streams = |world: &World| world.sides[BOB].transfers.fetching.values().copied().max();
-    assert_eq!(streams(&world), Some(9));
+}
+
+#[test]
+fn a_pause_is_no_silence() {
+    let mut world = world_that_fetches(1);
+    say_unheard(&mut world, Control::Pause(offer(1, 1).id));
+    let stream = |world: &World| world.sides[BOB].transfers.fetching.keys().next().cloned();
+    let first = stream(&world);
+    assert!(first.is_some());
     pass_unheard(&mut world, 300);
-    assert_eq!(streams(&world), Some(9), "the stream is kept");
-    world.with(BOB, |transfers, cx| transfers.on_control(cx, &alice, Control::Resume(id)));
+    assert_eq!(stream(&world), first, "the stream is kept");
+    say_unheard(&mut world, Control::Resume(offer(1, 1).id));
     pass_unheard(&mut world, 50);
-    assert_eq!(streams(&world), Some(9), "he has a minute from here");
+    assert_eq!(stream(&world), first, "he has a minute from here");
+}
+
+/// Part of an answer, a pause, and the next file: what is held of them stays bounded.
+#[test]
+fn a_sender_who_pauses_one_after_the_other_gains_nothing() {
+    let mut world = world_that_fetches(30);
+    for number in 1..=30 {
+        let fetched = &world.sides[BOB].transfers.fetching;
+        let key = fetched.iter().find(|(_, fetched)| **fetched == u64::from(number));
+        let stream = key.expect("its turn").0.1;
+        let mut part = (64_u32 << 10).to_be_bytes().to_vec();
+        part.resize(60 << 10, 0);
+        world.pipes.write(ALICE, stream, &part).unwrap();
+        say_unheard(&mut world, Control::Pause(offer(number, 1).id));
+    }
+    assert_eq!(world.held(BOB, "files fetched"), 8);
+    assert_eq!(world.held(BOB, "bytes of answers in part"), 8 * ((60 << 10) - 4));
+    // The eight that kept their streams go on, the others wait for them.
+    for number in 1..=30 {
+        say_unheard(&mut world, Control::Resume(offer(number, 1).id));
+    }
+    assert_eq!(world.held(BOB, "files fetched"), 8);
+    let lines = world.sides[BOB].transfers.list(world.now);
+    let count = |state: &str| lines.iter().filter(|line| line.state == state).count();
+    assert_eq!((count("running"), count("waiting")), (8, 22));
+    let waits = lines.iter().find(|line| line.state == "waiting").unwrap();
+    assert_eq!(waits.reason.as_deref(), Some("other transfers go first"));
+    // Whoever ends makes room.
+    let running = lines.iter().find(|line| line.state == "running").unwrap().id;
+    world.with(BOB, |transfers, cx| transfers.cancel(cx, running));
+    pass_unheard(&mut world, 1);
+    assert_eq!(world.line(BOB, waits.id).state, "running");
 }
 
 /// Security acceptance I05.
@@ -102,6 +147,7 @@ fn a_flood_of_offers_is_capped() {
         say(&mut world, BOB, Control::Offer(offer(number, 1)));
     }
     assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 100);
+    assert_eq!(world.held(BOB, "offers of one user"), 100);
     assert_eq!(world.sides[BOB].stored(BOB).len(), 100);
     assert_eq!(world.sides[BOB].disk_log, [""; 0], "nothing is written for an offer");
     // Another user's offer is heard.
@@ -109,6 +155,10 @@ fn a_flood_of_offers_is_capped() {
     let control = Control::Offer(offer(20_000, 1));
     world.with(BOB, |transfers, cx| transfers.on_control(cx, &carol, control));
     assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 101);
+    assert_eq!(
+        (world.held(BOB, "offers of one user"), world.held(BOB, "offers to us")),
+        (100, 101)
+    );
 }
 
 #[test]
@@ -285,8 +335,11 @@ fn a_reader_who_takes_nothing_costs_little_and_is_dropped() {
     for _ in 0..40 {
         ask(&mut world, &requests);
     }
-    let held: u64 = world.sides[ALICE].transfers.serving.values().map(Serving::held).sum();
-    assert!(held <= 8 << 20, "{held}");
+    assert!(world.held(ALICE, "bytes held for one user") > 7 << 20);
+    assert_eq!(
+        world.held(ALICE, "bytes held for all users"),
+        world.held(ALICE, "bytes held for one user")
+    );
     assert!(world.sides[ALICE].count_in_log("Encode") <= 9);
     world.pass(600);
     assert!(world.sides[ALICE].transfers.serving.is_empty(), "all were dropped in the end");

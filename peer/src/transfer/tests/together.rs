@@ -319,6 +319,7 @@ fn two_hundred_offers_are_all_heard() {
     world.settle();
     assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 64);
     assert_eq!(world.line(ALICE, 200).reason.as_deref(), Some("other offers go first"));
+    assert_eq!(world.held(ALICE, "offers that one user has not answered"), 64);
     for number in 1..=200 {
         world.with(BOB, |transfers, cx| {
             if number % 2 == 0 {

@@ -48,6 +48,9 @@ pub(super) struct Person {
     pub(super) dir: TempDir,
     /// Whether saving fails.
     pub(super) store_fails: bool,
+    /// Whether writes are begun and do not end.
+    pub(super) disk_hangs: bool,
+    hanging: VecDeque<(Job, Work)>,
     disk: FileWorker,
     store: Database,
     runs: u8,
@@ -116,6 +119,9 @@ impl World {
         while let Some(output) = self.sides[side].transfers.poll_output() {
             self.sides[side].outputs.push(output);
         }
+        for queue in self.sides[side].transfers.queues() {
+            assert!(queue.held <= queue.most, "{queue:?}");
+        }
         result
     }
 
@@ -157,6 +163,10 @@ impl World {
     fn do_work(&mut self, side: usize, job: Job, work: Work) {
         let mut outcomes = Vec::new();
         let person = &mut self.sides[side];
+        if person.disk_hangs && matches!(work, Work::File(FileRequest::Write { .. })) {
+            person.hanging.push_back((job, work));
+            return;
+        }
         match work {
             Work::File(request) => {
                 person.disk_log.push(format!("{request:?}").chars().take(60).collect());
@@ -180,6 +190,20 @@ impl World {
         for outcome in outcomes {
             self.with(side, |transfers, cx| transfers.handle_outcome(cx, job, outcome));
         }
+    }
+
+    /// The disk of a side ends what it has begun.
+    pub(super) fn end_hanging(&mut self, side: usize) {
+        self.sides[side].disk_hangs = false;
+        while let Some((job, work)) = self.sides[side].hanging.pop_front() {
+            self.do_work(side, job, work);
+        }
+    }
+
+    /// How much is in one of a side's queues.
+    pub(super) fn held(&self, side: usize, name: &str) -> u64 {
+        let queues = self.sides[side].transfers.queues();
+        queues.iter().find(|queue| queue.name == name).expect("a queue of this name").held
     }
 
     /// Everything that happens at this moment.
@@ -317,6 +341,8 @@ impl Person {
             disk: worker(dir.path()),
             dir,
             store_fails: false,
+            disk_hangs: false,
+            hanging: VecDeque::new(),
             store,
             runs: 0,
             policy,
