@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use sim::barrage::{Barrage, backlog};
-use sim::programs::{PATIENCE, Scene, pause, program};
+use sim::programs::{PATIENCE, Scene, pause, program, write_noise};
 use sim::swarm::seed;
 use wire::net::{Clock, Progress, Socket};
 use wire::time::{Duration, Instant};
@@ -165,6 +165,27 @@ impl Visitors {
             self.poll.poll(&mut events, Some(wait)).unwrap();
         }
         key.unwrap()
+    }
+}
+
+/// Registering, with the stretching of a password, and a file that is larger than the bound.
+#[test]
+fn a_peer_stays_under_sixty_four_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut alice = scene.peer(&[], "alice", address, &[]);
+    let mut bob = scene.peer(&[], "bob", address, &["--auto-accept", "1G"]);
+    let stretched = alice.peak_memory_kib();
+    assert!(stretched > 46 << 10, "{stretched} KiB: Argon2id has taken its memory");
+    let file = folder.path().join("large.mp4");
+    write_noise(&file, 96 << 20).unwrap();
+    alice.type_line(&format!("/send bob {}", file.display()));
+    alice.await_event("file", |event| event["state"] == "complete");
+    bob.await_event("file", |event| event["state"] == "complete");
+    for peer in [&alice, &bob] {
+        let peak = peer.peak_memory_kib();
+        assert!(peak < 64 << 10, "{peak} KiB");
     }
 }
 

@@ -204,15 +204,28 @@ impl Process {
         self.child.id()
     }
 
-    /// Its resident memory in KiB.
+    /// Its resident memory in KiB, now.
     ///
     /// # Panics
     /// When it has ended.
     #[must_use]
     pub fn memory_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The most resident memory in KiB that it had at any moment since it was started.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn peak_memory_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
             .expect("a running child has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
         let line = line.expect("a running child has memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }

@@ -150,18 +150,19 @@ impl Place {
         let (_server, address) = self.server(&[]);
         let (mut alice, mut bob) = (self.alice(address), self.bob(address));
         alice.type_line(&format!("/send bob {}", source.display()));
-        let mut peak = (0, 0);
+        let mut peaks = Vec::new();
         for round in 0..2 * kills {
             // Between so many bytes and so many, somebody is killed.
             let target = size * (round + 1) / (2 * kills + 1) + dice.below(size / (4 * kills + 2));
-            let event =
-                watch(&alice, &mut bob, &mut peak, |event| event["done"].as_u64() >= Some(target));
+            let event = watch(&mut bob, |event| event["done"].as_u64() >= Some(target));
             assert_ne!(event["state"], "complete", "it is to be killed before the end");
             let (who, peer) =
                 if round % 2 == 0 { ("receiver", &mut bob) } else { ("sender", &mut alice) };
+            let peak = peer.peak_memory_kib();
+            peaks.push(peak);
             peer.kill();
             println!(
-                "{:>6.1} s  {who} killed at {} of {} MiB",
+                "{:>6.1} s  {who} killed at {} of {} MiB; peak memory {peak} KiB",
                 seconds(&clock),
                 event["done"].as_u64().unwrap_or(0) >> 20,
                 size >> 20
@@ -172,11 +173,19 @@ impl Place {
                 alice = self.alice(address);
             }
         }
-        let done = watch(&alice, &mut bob, &mut peak, |_| false);
+        let done = watch(&mut bob, |_| false);
         println!("{:>6.1} s  complete", seconds(&clock));
         assert_same(&source, &done)?;
-        println!("peak memory: sender {} KiB, receiver {} KiB", peak.0, peak.1);
-        assert!(peak.0.max(peak.1) < 64 << 10, "each peer stays under 64 MiB");
+        let last = [&alice, &bob].map(Process::peak_memory_kib);
+        println!(
+            "peak memory of the last programs: sender {} KiB, receiver {} KiB",
+            last[0], last[1]
+        );
+        peaks.extend(last);
+        assert!(
+            peaks.iter().all(|peak| *peak < 64 << 10),
+            "each peer stays under 64 MiB: {peaks:?}"
+        );
         let leftovers = std::fs::read_dir(self.scene.folder_of("bob").join("downloads"))?.count();
         assert_eq!(leftovers, 1, "nothing but the file in the download folder");
         Ok(())
@@ -366,17 +375,10 @@ impl Place {
 }
 
 /// Follows the file until it is complete or `is_enough`, however long that takes, as long as
-/// something is told. `peak` is the most memory that sender and receiver were seen to use.
-fn watch(
-    sender: &Process,
-    receiver: &mut Process,
-    peak: &mut (u64, u64),
-    is_enough: impl Fn(&Value) -> bool,
-) -> Value {
+/// something is told.
+fn watch(receiver: &mut Process, is_enough: impl Fn(&Value) -> bool) -> Value {
     loop {
         let event = receiver.await_event("file", |_| true);
-        peak.0 = peak.0.max(sender.memory_kib());
-        peak.1 = peak.1.max(receiver.memory_kib());
         if event["state"] == "complete" || is_enough(&event) {
             return event;
         }
