@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use wire::Seed;
 
 use crate::dice::{Dice, Probability};
-use crate::link::{Impairment, Loss};
+use crate::link::{ETHERNET, Impairment, Loss};
 use crate::nat::{Dependence, Hairpin, NatOptions};
 use crate::network::{HostId, Site};
 use crate::world::{Machine, World};
@@ -176,12 +176,15 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// A link on which things go well.
+/// A link on which things go well. What takes larger datagrams than Ethernet is fast.
 pub fn decent_link(dice: &mut Dice) -> Impairment {
+    let rate = *dice.pick(&[None, Some(20_000_000)]);
+    let large = *dice.pick(&[ETHERNET, ETHERNET, 8972, 65_507]);
     Impairment {
         delay: dice.duration(Duration::ZERO, Duration::from_millis(50)),
         loss: Loss::Random(*dice.pick(&[Probability::NEVER, Probability::percent(1.0)])),
-        rate: *dice.pick(&[None, Some(20_000_000)]),
+        rate,
+        mtu: if rate.is_none() { large } else { ETHERNET },
         ..Impairment::default()
     }
 }
@@ -216,12 +219,13 @@ pub fn any_link(dice: &mut Dice) -> Impairment {
     if dice.chance(vice) {
         link.rate = Some(dice.between(300_000, 10_000_000));
         link.limit = dice.index(200) + 10;
+        link.mtu = ETHERNET;
     }
     if dice.chance(vice) {
         link.delay = dice.duration(Duration::ZERO, Duration::from_millis(400));
     }
     if dice.chance(vice) {
-        link.mtu = 1200;
+        link.mtu = *dice.pick(&[1200, 1280, 1452, 4000]);
     }
     link
 }

@@ -51,6 +51,9 @@ pub struct Impairment {
     pub limit: usize,
 }
 
+/// What an Ethernet frame carries over UDP and IPv4.
+pub const ETHERNET: usize = 1472;
+
 impl Default for Impairment {
     fn default() -> Self {
         Self {
@@ -60,7 +63,7 @@ impl Default for Impairment {
             duplicate: Probability::NEVER,
             reorder: Probability::NEVER,
             corrupt: Probability::NEVER,
-            mtu: 65_535,
+            mtu: ETHERNET,
             rate: None,
             limit: 1000,
         }

@@ -14,7 +14,8 @@ use crate::link::{Impairment, Loss};
 /// Says which word is wrong. Correlations, distributions, gaps and slots are not taken.
 pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Impairment, String> {
     let mut words = words.into_iter().peekable();
-    let mut link = Impairment::default();
+    // Packets that come here have passed a device with an MTU of its own.
+    let mut link = Impairment { mtu: usize::MAX, ..Impairment::default() };
     while let Some(option) = words.next() {
         match option {
             "delay" => {
@@ -138,10 +139,10 @@ mod tests {
             corrupt: Probability::percent(0.1),
             rate: Some(10_000_000),
             limit: 200,
-            ..Impairment::default()
+            mtu: usize::MAX,
         };
         assert_eq!(link, expected);
-        assert_eq!(read(""), Ok(Impairment::default()));
+        assert_eq!(read(""), Ok(Impairment { mtu: usize::MAX, ..Impairment::default() }));
         assert_eq!(read("delay 100").unwrap().delay, Duration::from_micros(100));
         assert_eq!(read("rate 1mbps").unwrap().rate, Some(8_000_000));
         assert_eq!(read("loss random 3"), read("loss 3%"));

@@ -47,7 +47,8 @@ pub struct TransportConfig {
     pub send_buffer: usize,
     /// Most streams of one class that the other side may have open at once.
     pub max_streams: u64,
-    /// Largest datagram sent: the UDP payload, CRC included. At least 1200.
+    /// Largest datagram that is tried: the UDP payload, CRC included. Connections begin with 1200
+    /// bytes, and find out what their path takes.
     pub max_datagram: usize,
     /// Round trip assumed before the first measurement (RFC 9002 section 6.2.2).
     pub initial_rtt: Duration,
@@ -68,7 +69,7 @@ impl Default for TransportConfig {
             connection_window: 8 << 20,
             send_buffer: 4 << 20,
             max_streams: 64,
-            max_datagram: 1200,
+            max_datagram: 65_507,
             initial_rtt: Duration::from_millis(333),
             rekey_after: Duration::from_secs(120),
             rekey_packets: 1 << 23,

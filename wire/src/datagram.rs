@@ -28,7 +28,7 @@ pub(crate) const DATA_HEADER_LEN: usize = 16;
 const INIT_HEADER_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 /// The largest payload of UDP over IPv4.
-const DATAGRAM_MAX: usize = 65_507;
+pub(crate) const DATAGRAM_MAX: usize = 65_507;
 
 const HELLO: u8 = 1;
 const HELLO_REPLY: u8 = 2;

@@ -24,6 +24,8 @@ use wire::{
     Node, PublicKey, Seed, Source, StaticKey, StreamId, TransportConfig,
 };
 
+/// Of every path: larger datagrams vanish.
+const MTU: usize = 1472;
 const DELAY: Duration = Duration::from_millis(10);
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000);
 /// The wall clock at the start.
@@ -361,7 +363,7 @@ impl World {
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut buffer, 4) {
             let to = self.clients.iter().position(|c| c.address == transmit.destination);
             for datagram in buffer.chunks(transmit.segment_size) {
-                if to.is_some_and(|to| !self.clients[to].cut) {
+                if datagram.len() <= MTU && to.is_some_and(|to| !self.clients[to].cut) {
                     self.sent += 1;
                     let key = (self.now + DELAY, self.sent);
                     self.line.insert(key, Datagram { to, from: SERVER, bytes: datagram.to_vec() });
@@ -371,7 +373,8 @@ impl World {
         for client in &mut self.clients {
             while let Some(transmit) = client.endpoint.poll_transmit(self.now, &mut buffer, 4) {
                 for datagram in buffer.chunks(transmit.segment_size) {
-                    if transmit.destination == SERVER && !client.cut {
+                    let passes = datagram.len() <= MTU && !client.cut;
+                    if transmit.destination == SERVER && passes {
                         self.sent += 1;
                         let key = (self.now + DELAY, self.sent);
                         let (from, bytes) = (client.address, datagram.to_vec());

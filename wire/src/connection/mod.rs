@@ -8,6 +8,7 @@
 //!                                                 +-> recovery   what was acknowledged
 //!   transmit   acks, control, streams -> numbers -> epochs (seal) -> recovery (sent)
 //!   recovery   sent, lost, rtt, loss, congestion, pacing, delivery, ecn
+//!   mtu        how large the datagrams may be
 //! ```
 
 mod ack;
@@ -18,6 +19,7 @@ mod delivery;
 mod ecn;
 mod epochs;
 mod loss;
+mod mtu;
 mod numbers;
 mod pacing;
 mod path;
@@ -39,6 +41,7 @@ use ack::AckScheduler;
 use close::{Closing, Draining};
 use control::ControlFrames;
 use epochs::{Epochs, RekeyTimeout};
+use mtu::MtuDiscovery;
 use numbers::PacketNumbers;
 use path::Paths;
 use receive::Fates;
@@ -122,8 +125,6 @@ pub(crate) struct Connection {
     side: Side,
     state: State,
     remote_index: u32,
-    /// Size of a full datagram, CRC included.
-    datagram: usize,
     idle_timeout: Duration,
     keep_alive: Duration,
     rng: ChaCha20Rng,
@@ -133,6 +134,7 @@ pub(crate) struct Connection {
     acks: AckScheduler,
     recovery: Recovery,
     paths: Paths,
+    mtu: MtuDiscovery,
     control: ControlFrames,
     streams: Streams,
     last_received: Instant,
@@ -156,7 +158,7 @@ impl Connection {
     pub(crate) fn new(now: Instant, config: &TransportConfig, established: Established) -> Self {
         let Established { side, remote_index, keys, path, peer, handshake_rtt, seed, .. } =
             established;
-        let datagram = config.max_datagram.max(MIN_DATAGRAM).min(peer.max_datagram);
+        let largest = config.max_datagram.min(peer.max_datagram);
         let idle_timeout =
             TransportParameters::from_config(config).idle_timeout.min(peer.idle_timeout);
         let keep_alive = config.keep_alive.min(idle_timeout / 2);
@@ -168,7 +170,6 @@ impl Connection {
             side,
             state: State::Established,
             remote_index,
-            datagram,
             idle_timeout,
             keep_alive,
             epochs: Epochs::new(now, side, keys, config.rekey_packets, config.rekey_after),
@@ -176,8 +177,9 @@ impl Connection {
             rng,
             replay: ReplayWindow::new(),
             acks: AckScheduler::new(),
-            recovery: Recovery::new(now, datagram, initial_rtt, handshake_rtt, peer.ack_delay),
+            recovery: Recovery::new(now, MIN_DATAGRAM, initial_rtt, handshake_rtt, peer.ack_delay),
             paths: Paths::new(path),
+            mtu: MtuDiscovery::new(largest, path.is_ipv6()),
             control,
             streams: Streams::new(side, config, peer.limits()),
             last_received: now,
@@ -253,8 +255,8 @@ impl Connection {
                 self.state = State::Dead;
             }
             Timer::LossDetection => {
-                let Self { streams, control, acks, .. } = self;
-                self.recovery.on_timeout(now, &mut Fates { streams, control, acks });
+                let Self { streams, control, acks, mtu, .. } = self;
+                self.recovery.on_timeout(now, &mut Fates { streams, control, acks, mtu });
             }
             Timer::AckDelay => self.acks.on_timeout(),
             Timer::Pacing => self.pacing_at = None,
@@ -449,6 +451,7 @@ impl Connection {
         let rtt = self.recovery.rtt();
         Stats {
             smoothed_rtt: rtt.is_measured().then(|| rtt.smoothed()),
+            datagram: self.mtu.current(),
             congestion_window: self.recovery.window(),
             bytes_in_flight: self.recovery.bytes_in_flight(),
             delivery_rate: self.recovery.delivery_rate,

@@ -29,6 +29,11 @@ impl Pacer {
         Self { tokens: initial * MICROS, filled_at: now, rate: 1, datagram: datagram as u64 }
     }
 
+    /// Datagrams have another size from now on.
+    pub(crate) const fn set_datagram(&mut self, datagram: usize) {
+        self.datagram = datagram as u64;
+    }
+
     /// Fills in what has come in since the last time, then goes on at `rate` bytes a second.
     pub(crate) fn refill(&mut self, now: Instant, rate: u64) {
         let elapsed = u64::try_from((now - self.filled_at).as_micros()).unwrap_or(u64::MAX);

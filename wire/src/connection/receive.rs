@@ -4,6 +4,7 @@ use super::ack::{AckScheduler, Elicits};
 use super::close::{Draining, reason_of};
 use super::control::ControlFrames;
 use super::epochs::Refused;
+use super::mtu::{LossMeaning, MtuDiscovery};
 use super::numbers::NUMBER_LIMIT;
 use super::path::{Moved, Recency};
 use super::recovery::Fate;
@@ -15,15 +16,16 @@ use crate::datagram::{CRC_LEN, DATA_HEADER_LEN};
 use crate::error::{CloseReason, ConnectionError, ProtocolError};
 use crate::event::Event;
 use crate::frame::{Frame, RekeyStep};
-use crate::id::Side;
+use crate::id::{PacketNumber, Side};
 use crate::node::Source;
 use crate::time::Instant;
 
-/// Hands the fate of frames to the parts that they came from.
+/// Hands the fate of packets and frames to the parts that they came from.
 pub(super) struct Fates<'a> {
     pub(super) streams: &'a mut Streams,
     pub(super) control: &'a mut ControlFrames,
     pub(super) acks: &'a mut AckScheduler,
+    pub(super) mtu: &'a mut MtuDiscovery,
 }
 
 impl Fate for Fates<'_> {
@@ -46,6 +48,14 @@ impl Fate for Fates<'_> {
             SentFrame::NewToken { version } => self.control.on_lost_new_token(version),
             SentFrame::ResetToken { version } => self.control.on_lost_reset_token(version),
         }
+    }
+
+    fn packet_acked(&mut self, number: PacketNumber, size: usize) {
+        self.mtu.on_acked(number, size);
+    }
+
+    fn packet_lost(&mut self, now: Instant, number: PacketNumber, size: usize) -> LossMeaning {
+        self.mtu.on_lost(now, number, size)
     }
 }
 
@@ -117,8 +127,9 @@ impl Connection {
     }
 
     fn on_moved(&mut self, now: Instant, moved: Moved) {
-        self.recovery.on_moved(now, moved);
         let address = self.paths.active();
+        self.recovery.on_moved(now, moved);
+        self.mtu.on_moved(moved, address.is_ipv6());
         self.outputs.push_back(ConnectionOutput::PathMoved(address));
         self.outputs.push_back(ConnectionOutput::Event(Event::PathChanged(address)));
     }
@@ -155,8 +166,8 @@ impl Connection {
             Frame::Ping => {}
             Frame::Ack(ack) => {
                 self.numbers.check(&ack)?;
-                let Self { streams, control, acks, .. } = self;
-                let mut fates = Fates { streams, control, acks };
+                let Self { streams, control, acks, mtu, .. } = self;
+                let mut fates = Fates { streams, control, acks, mtu };
                 self.recovery.on_ack(now, &ack, self.numbers.next(), &mut fates);
                 return Ok(Elicits::Nothing);
             }

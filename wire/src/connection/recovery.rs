@@ -5,6 +5,7 @@ use super::congestion::{AckSample, Controller, Cubic, Signal, initial_window};
 use super::delivery::{Demand, RateSampler};
 use super::ecn::{EcnValidator, Marks};
 use super::loss::{LossDetector, LostPackets};
+use super::mtu::LossMeaning;
 use super::pacing::Pacer;
 use super::path::Moved;
 use super::rtt::Rtt;
@@ -12,6 +13,7 @@ use super::sent::{NewPacket, SentFrame, SentPacket, SentPackets};
 use crate::frame::{Ack, EcnCounts};
 use crate::id::PacketNumber;
 use crate::node::Ecn;
+use crate::parameters::MIN_DATAGRAM;
 use crate::time::{Duration, Instant};
 
 /// Packets per probe time-out (RFC 9002 section 6.2.4).
@@ -33,10 +35,12 @@ const RESERVE_PART: u64 = 8;
 /// ...but no more than so many.
 const MAX_RESERVE: u64 = 8;
 
-/// Who is told what became of the frames.
+/// Who is told what became of the frames, and of packets over the path in use.
 pub(crate) trait Fate {
     fn acked(&mut self, frame: SentFrame);
     fn lost(&mut self, frame: SentFrame);
+    fn packet_acked(&mut self, number: PacketNumber, size: usize);
+    fn packet_lost(&mut self, now: Instant, number: PacketNumber, size: usize) -> LossMeaning;
 }
 
 /// How many bytes may be sent now, probes apart.
@@ -183,6 +187,15 @@ impl Recovery {
         (!self.sent.is_empty()).then_some(self.waiting_since)
     }
 
+    /// Datagrams have another size from now on [W-43].
+    pub(crate) fn set_datagram(&mut self, datagram: usize) {
+        if datagram != self.datagram {
+            self.datagram = datagram;
+            self.controller.set_datagram(datagram);
+            self.pacer.set_datagram(datagram);
+        }
+    }
+
     /// How much may be sent now, probes apart [W-61].
     pub(crate) fn allowance(&mut self, now: Instant) -> Allowance {
         let window = self.controller.window();
@@ -306,6 +319,7 @@ impl Recovery {
                 let size = u64::from(packet.size);
                 self.sampler.on_packet_acked(now, packet.at, size, &packet.snapshot);
                 if packet.path == self.path {
+                    fate.packet_acked(packet.number, packet.size as usize);
                     newly.marked += u64::from(packet.ecn == Ecn::Ect0);
                     let after_reduction = self.episode.start.is_none_or(|start| packet.at > start);
                     if after_reduction && packet.snapshot.demand == Demand::WindowLimited {
@@ -380,7 +394,15 @@ impl Recovery {
                 self.loss_at = Some(packet.at + delay);
                 break;
             }
-            lost.push((position, self.take(position)));
+            let packet = self.take(position);
+            let meaning = if packet.path == self.path {
+                fate.packet_lost(now, packet.number, packet.size as usize)
+            } else {
+                LossMeaning::Congestion
+            };
+            if meaning == LossMeaning::Congestion {
+                lost.push((position, packet));
+            }
             from = position + 1;
         }
         if !lost.is_empty() {
@@ -486,6 +508,7 @@ impl Recovery {
         match moved {
             Moved::SamePath => self.left = None,
             Moved::Elsewhere { rtt } => {
+                self.set_datagram(MIN_DATAGRAM);
                 let mut fresh = Rtt::assumed(self.initial_rtt);
                 if let Some(sample) = rtt {
                     fresh.on_sample(sample, Duration::ZERO);
@@ -503,6 +526,8 @@ impl Recovery {
                     core::mem::swap(&mut left.rtt, &mut self.rtt);
                     core::mem::swap(&mut left.controller, &mut self.controller);
                 }
+                self.controller.set_datagram(MIN_DATAGRAM);
+                self.set_datagram(MIN_DATAGRAM);
             }
         }
         self.measured_since = self.rtt.is_measured().then_some(now);

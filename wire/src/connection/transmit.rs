@@ -18,6 +18,7 @@ use crate::error::{CloseReason, ProtocolError};
 use crate::frame::Frame;
 use crate::id::{Class, PacketNumber};
 use crate::node::{Ecn, Transmit};
+use crate::parameters::MIN_DATAGRAM;
 use crate::time::Instant;
 
 /// Bytes after the ciphertext: tag and CRC.
@@ -26,12 +27,16 @@ const TRAILER: usize = TAG_LEN + CRC_LEN;
 const OVERHEAD: usize = DATA_HEADER_LEN + TRAILER;
 /// What one send with segmentation offload may carry.
 const MAX_BURST_BYTES: usize = 65_000;
+/// A probe for the path's MTU is at most this part of the window.
+const PROBE_PART: u64 = 4;
 /// A datagram with a PATH_CHALLENGE or PATH_RESPONSE.
 const PATH_DATAGRAM: u64 = OVERHEAD as u64 + 9;
 
 /// What may still be sent in a burst.
 #[derive(Clone, Copy, Debug)]
 struct Room {
+    /// Bytes of a full datagram.
+    datagram: usize,
     allowance: Allowance,
     probes: u32,
 }
@@ -82,7 +87,9 @@ impl Connection {
             self.fail(now, ProtocolError::KeyLimit);
             return self.poll_transmit(now, buffer, max_datagrams);
         }
+        self.recovery.set_datagram(self.mtu.current());
         self.transmit_path_frame(now, buffer)
+            .or_else(|| self.transmit_mtu_probe(now, buffer))
             .or_else(|| self.transmit_burst(now, buffer, max_datagrams))
     }
 
@@ -121,6 +128,41 @@ impl Connection {
         }
     }
 
+    /// A datagram larger than those before, to see whether it arrives [W-44]. It travels alone, and
+    /// nothing in it would be missed. It waits for room as others do, but may be larger than the
+    /// room is, as long as it leaves most of the window to what tells of its fate.
+    fn transmit_mtu_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
+        if self.epochs.key_use() != KeyUse::All {
+            return None;
+        }
+        let most = self.recovery.window() / PROBE_PART;
+        let size = self.mtu.next_probe(now).filter(|size| *size as u64 <= most)?;
+        let room = self.room(now);
+        match self.permission(&room) {
+            Permission::Granted => {}
+            Permission::Paced => {
+                self.pacing_at = Some(self.recovery.paced_until());
+                return None;
+            }
+            Permission::Probe | Permission::WindowFull => return None,
+        }
+        let start = begin(buffer);
+        Frame::Ping.encode(buffer);
+        buffer.resize(size - TRAILER, 0);
+        let number = self.finish_packet(buffer, start);
+        self.recovery.on_sent(now, number, size, Ecn::NotCapable, &[]);
+        self.mtu.on_probe_sent(number, size);
+        self.keep_alive_at = Some(now + self.keep_alive);
+        Some(single(self.paths.active(), buffer))
+    }
+
+    fn room(&mut self, now: Instant) -> Room {
+        let probes = self.recovery.probes();
+        // What repeats in vain what was too large is no probe [W-45].
+        let datagram = if probes > 0 { MIN_DATAGRAM } else { self.mtu.current() };
+        Room { datagram, allowance: self.recovery.allowance(now), probes }
+    }
+
     fn transmit_burst(
         &mut self,
         now: Instant,
@@ -128,13 +170,12 @@ impl Connection {
         max_datagrams: usize,
     ) -> Option<Transmit> {
         let ecn = self.recovery.codepoint();
-        let mut room =
-            Room { allowance: self.recovery.allowance(now), probes: self.recovery.probes() };
-        let limit = max_datagrams.min(MAX_BURST as usize).min(MAX_BURST_BYTES / self.datagram);
+        let mut room = self.room(now);
+        let limit = max_datagrams.min(MAX_BURST as usize).min(MAX_BURST_BYTES / room.datagram);
         self.streams.set_rtt(now, self.recovery.rtt().smoothed());
         for _ in 0..limit.max(1) {
             match self.write_packet(now, buffer, ecn, &mut room) {
-                Written::Full => {}
+                Written::Full => self.mtu.on_full_datagram(),
                 Written::Nothing | Written::Short => break,
             }
         }
@@ -148,7 +189,7 @@ impl Connection {
         }
         self.keep_alive_at = Some(now + self.keep_alive);
         self.check_keys(now);
-        let segment_size = self.datagram.min(buffer.len());
+        let segment_size = room.datagram.min(buffer.len());
         Some(Transmit { destination: self.paths.active(), segment_size, ecn })
     }
 
@@ -166,7 +207,7 @@ impl Connection {
     /// Files leave a part of the window alone, so that a message beside them need not wait for
     /// an acknowledgement [W-61].
     fn permission(&self, room: &Room) -> Permission {
-        let datagram = self.datagram as u64;
+        let datagram = room.datagram as u64;
         let Allowance { window, reserve, tokens } = room.allowance;
         let spared = if self.urgency() == Some(Class::Bulk) { reserve } else { 0 };
         if room.probes > 0 {
@@ -189,7 +230,7 @@ impl Connection {
         room: &mut Room,
     ) -> Written {
         let start = begin(buffer);
-        let end = start + self.datagram - TRAILER;
+        let end = start + room.datagram - TRAILER;
         self.sent_frames.clear();
         if let Some(ack) = self.acks.frame(now) {
             self.sent_frames.push(SentFrame::Ack(ack.ranges[0].1));
@@ -231,8 +272,8 @@ impl Connection {
     ) -> Elicits {
         let start = buffer.len();
         if permission == Permission::Probe && self.urgency().is_none() {
-            let Self { streams, control, acks, .. } = self;
-            self.recovery.probe_with_oldest(&mut Fates { streams, control, acks });
+            let Self { streams, control, acks, mtu, .. } = self;
+            self.recovery.probe_with_oldest(&mut Fates { streams, control, acks, mtu });
         }
         self.control.write(buffer, end - buffer.len(), &mut self.sent_frames);
         if self.epochs.key_use() == KeyUse::All {

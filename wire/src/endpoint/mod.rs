@@ -89,6 +89,8 @@ pub struct Call {
 pub struct Stats {
     /// Smoothed round-trip time (RFC 9002 section 5); `None` until one was measured.
     pub smoothed_rtt: Option<Duration>,
+    /// Bytes of the largest datagrams that the path is known to take.
+    pub datagram: usize,
     /// Bytes that may be in flight.
     pub congestion_window: u64,
     /// Bytes in flight.

@@ -30,6 +30,8 @@
 
 mod clock;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use clock::Clock;
 pub use socket::{Progress, SendCounters, Socket};

@@ -379,6 +379,21 @@ mod tests {
         assert_eq!(v4.counters().refused, 1);
     }
 
+    /// As a probe of the path's MTU may be: neither it nor a burst of such keeps others from being
+    /// sent.
+    #[test]
+    fn datagrams_that_are_too_large_are_refused_not_fatal() {
+        let mut a = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut b = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut node = Mailbag::default();
+        for (len, segment) in [(65_508, 65_508), (131_016, 65_508), (2, 2)] {
+            node.outgoing.push_back((b.local_address(), vec![5; len], segment));
+        }
+        a.send_from(Instant::ZERO, &mut node);
+        assert_eq!(a.counters(), SendCounters { datagrams: 1, refused: 3 });
+        assert_eq!(receive(&mut b, 1), [(a.local_address(), vec![5; 2])]);
+    }
+
     #[test]
     fn a_port_in_use_is_an_error_that_says_so() {
         let first = Socket::bind_port(0).unwrap();

@@ -321,6 +321,7 @@ impl World {
         for (from, to, bytes) in sent {
             self.packets += 1;
             let lost = self.packets.is_multiple_of(self.lose_every);
+            let lost = lost || bytes.len() > MTU;
             if !lost && !self.cut.contains(&from) && !self.cut.contains(&to) {
                 let packet = Packet { from, to, bytes };
                 self.flying.insert((self.now + LATENCY, self.packets), packet);
@@ -328,6 +329,9 @@ impl World {
         }
     }
 }
+
+/// Of every path: larger datagrams vanish.
+const MTU: usize = 1472;
 
 pub(super) const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 

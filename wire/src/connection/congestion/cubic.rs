@@ -164,6 +164,11 @@ impl Controller for Cubic {
         self.state.hystart = HyStart::new();
     }
 
+    fn set_datagram(&mut self, datagram: usize) {
+        self.datagram = datagram as f64;
+        self.state.window = self.state.window.max(self.min_window());
+    }
+
     fn window(&self) -> u64 {
         self.state.window as u64
     }

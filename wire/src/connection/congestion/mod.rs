@@ -54,6 +54,9 @@ pub(crate) trait Controller: Send {
     /// Everything sent for several probe time-outs is lost (RFC 9002 section 7.6).
     fn on_persistent_congestion(&mut self);
 
+    /// Datagrams have another size from now on. The window stays above its minimum in them.
+    fn set_datagram(&mut self, datagram: usize);
+
     /// Bytes that may be in flight.
     fn window(&self) -> u64;
 

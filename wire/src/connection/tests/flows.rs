@@ -168,7 +168,7 @@ fn an_outage_is_persistent_congestion_and_heals() {
         assert!(pair.step(pair.now + secs(20)));
         least = least.min(pair.sides[A].stats().congestion_window);
     }
-    assert_eq!(least, 2 * 1200);
+    assert_eq!(least, 2 * 1472);
     pair.settle();
 }
 

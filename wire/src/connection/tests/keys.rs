@@ -4,7 +4,8 @@ use super::*;
 use crate::error::ProtocolError;
 
 fn short_lived() -> TransportConfig {
-    TransportConfig { rekey_packets: 400, ..TransportConfig::default() }
+    // Of one size, so that packets can be counted.
+    TransportConfig { rekey_packets: 400, max_datagram: 1200, ..TransportConfig::default() }
 }
 
 fn rekeys(pair: &Pair) -> usize {

@@ -6,6 +6,7 @@ mod hostile;
 mod keys;
 mod mean;
 mod moves;
+mod mtu;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,8 +49,8 @@ fn address(who: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1 + who as u8], 4000))
 }
 
-fn connection(who: usize, config: &TransportConfig, now: Instant) -> Connection {
-    let established = Established {
+fn established(who: usize, config: &TransportConfig) -> Established {
+    Established {
         side: side(who),
         remote_index: 7 + (1 - who) as u32,
         keys: keys(0, who),
@@ -61,8 +62,7 @@ fn connection(who: usize, config: &TransportConfig, now: Instant) -> Connection 
         handshake_rtt: None,
         seed: Seed::new([40 + who as u8; 32]),
         reset_token_for_peer: [who as u8; 16],
-    };
-    Connection::new(now, config, established)
+    }
 }
 
 /// What the link does to datagrams, the same in both directions. Chances are per cent.
@@ -80,6 +80,8 @@ struct Link {
     mark: u32,
     /// Whether ECN bits survive.
     ecn: bool,
+    /// Larger datagrams vanish.
+    mtu: usize,
 }
 
 impl Link {
@@ -93,6 +95,7 @@ impl Link {
             late: Duration::ZERO,
             mark: 0,
             ecn: true,
+            mtu: 1472,
         }
     }
 }
@@ -161,7 +164,7 @@ impl Pair {
         };
         Self {
             now,
-            sides: [connection(A, config, now), connection(B, config, now)],
+            sides: [A, B].map(|who| Connection::new(now, config, established(who, config))),
             apps: [app(), app()],
             addresses: [address(A), address(B)],
             link,
@@ -289,7 +292,8 @@ impl Pair {
     fn put_on_link(&mut self, datagram: Datagram) {
         let direction = datagram.to;
         let Some(mut datagram) = (self.tamper)(datagram) else { return };
-        if self.chance(self.link.loss) {
+        let too_large = datagram.bytes.len() + 4 > self.link.mtu;
+        if too_large || self.chance(self.link.loss) {
             return;
         }
         if !self.link.ecn {

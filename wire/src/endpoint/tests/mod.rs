@@ -85,6 +85,8 @@ struct World {
     filter: Box<dyn FnMut(&Packet) -> Fate>,
 }
 
+/// Of every path: larger datagrams vanish.
+const MTU: usize = 1472;
 const SERVER: usize = 0;
 const CLIENT: usize = 1;
 
@@ -199,7 +201,8 @@ impl World {
     /// Puts a packet on the network, whoever made it.
     fn send(&mut self, packet: Packet) {
         self.sent.push(packet.clone());
-        if (self.filter)(&packet) == Fate::Drop || self.chance(self.weather.loss) {
+        let too_large = packet.bytes.len() > MTU;
+        if too_large || (self.filter)(&packet) == Fate::Drop || self.chance(self.weather.loss) {
             return;
         }
         let copies = if self.chance(self.weather.duplication) { 2 } else { 1 };
