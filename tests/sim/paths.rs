@@ -172,3 +172,41 @@ fn a_close_is_told_to_the_other_side() {
     let after = pair.world.datagrams_sent(pair.client) + pair.world.datagrams_sent(pair.server);
     assert_eq!(before, after, "nothing flows on a closed connection, {CLIENT}");
 }
+
+/// [W-45] [W-44] The path takes more, then less, and in the end it is Ethernet again.
+#[test]
+fn a_path_that_takes_larger_and_smaller_datagrams_by_turns() {
+    let mut sizes = std::collections::BTreeSet::new();
+    for number in 0..20 {
+        let with = |mtu| Impairment {
+            delay: millis(5),
+            loss: loss(if number % 2 == 0 { 0.0 } else { 1.0 }),
+            rate: Some(50_000_000),
+            mtu,
+            ..Impairment::default()
+        };
+        let mut pair = Pair::new(number, &with(1472));
+        let (server, client) = (pair.server, pair.client);
+        let handle = pair.connected();
+        pair.world.with(client, |client, _| client.send(handle, Class::Bulk, 0, 20 * MEGABYTE));
+        let start = usize::try_from(number).unwrap();
+        for mtu in [1200, 8972, 4000, 65_507, 1452, 30_000, 1280].iter().cycle().skip(start).take(7)
+        {
+            for host in [server, client] {
+                pair.world.network.impair(host, &with(*mtu));
+            }
+            pair.world.run_for(millis(600));
+            sizes.insert(pair.world.machine(client).endpoint.stats(handle).unwrap().datagram);
+        }
+        for host in [server, client] {
+            pair.world.network.impair(host, &with(1472));
+        }
+        let done = pair.world.run_until(seconds(60), |world| world.machine(client).is_done());
+        assert!(done, "{number}: {:?}", pair.world.machine(client).down);
+        let stats = pair.world.machine(client).endpoint.stats(handle).unwrap();
+        assert!(stats.datagram <= 1472, "{number}: {stats:?}");
+        assert_eq!(pair.world.machine(server).arrivals.len(), 1);
+        pair.assert_quiet();
+    }
+    assert!(sizes.len() > 6, "{sizes:?}");
+}

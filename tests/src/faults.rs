@@ -179,7 +179,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// A link on which things go well. What takes larger datagrams than Ethernet is fast.
 pub fn decent_link(dice: &mut Dice) -> Impairment {
     let rate = *dice.pick(&[None, Some(20_000_000)]);
-    let large = *dice.pick(&[ETHERNET, ETHERNET, 8972, 65_507]);
+    let large = *dice.pick(&[ETHERNET, 8972, 65_507]);
     Impairment {
         delay: dice.duration(Duration::ZERO, Duration::from_millis(50)),
         loss: Loss::Random(*dice.pick(&[Probability::NEVER, Probability::percent(1.0)])),

@@ -31,9 +31,11 @@ const SUSPECT_AFTER: u32 = 3;
 const BLACK_HOLE_REST: Duration = Duration::from_secs(60);
 /// When to see whether the path takes more by now (RFC 8899 section 5.1.1: PMTU_RAISE_TIMER).
 const RAISE_AFTER: Duration = Duration::from_secs(600);
+/// A probe larger than Ethernet takes is at most this part of the window.
+const PROBE_PART: u64 = 4;
 /// Bytes that are not worth a probe.
 const PRECISION: usize = 20;
-/// Payload of Ethernet under IPv6. What takes as much is probed without any need for it.
+/// Payload of Ethernet under IPv6: what nearly every path takes.
 const ETHERNET: usize = 1452;
 
 /// What the loss of a packet says.
@@ -129,8 +131,8 @@ impl MtuDiscovery {
         self.current
     }
 
-    /// The size of the probe that is to be sent now [W-44].
-    pub(crate) fn next_probe(&mut self, now: Instant) -> Option<usize> {
+    /// The size of the probe that is to be sent now, in a window of so many bytes [W-44].
+    pub(crate) fn next_probe(&mut self, now: Instant, window: u64) -> Option<usize> {
         match self.state {
             State::Unconfirmed => return None,
             State::Searching => {}
@@ -150,7 +152,9 @@ impl MtuDiscovery {
             return None;
         };
         let free = size <= self.ethernet() || self.doubted.is_some();
-        (free || self.demand == Demand::Full).then_some(size)
+        // A probe that filled the window would hold up all that could tell of its loss.
+        let fits = size as u64 <= window / PROBE_PART;
+        (free || fits && self.demand == Demand::Full).then_some(size)
     }
 
     /// The size to try next: the usual ones first, then what lies between.
@@ -292,4 +296,53 @@ impl MtuDiscovery {
 
 const fn headers(is_ipv6: bool) -> usize {
     if is_ipv6 { 48 } else { 28 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: u64 = 1 << 20;
+
+    /// The search is over, and data was acknowledged at 1472 bytes.
+    fn found() -> MtuDiscovery {
+        let mut mtu = MtuDiscovery::new(1472, false);
+        mtu.on_acked(0, 50);
+        for number in [1, 2] {
+            let size = mtu.next_probe(Instant::ZERO, WINDOW).unwrap();
+            mtu.on_probe_sent(number, size);
+            assert_eq!(mtu.next_probe(Instant::ZERO, WINDOW), None, "one at a time");
+            mtu.on_acked(number, size);
+        }
+        assert_eq!((mtu.current(), mtu.next_probe(Instant::ZERO, WINDOW)), (1472, None));
+        mtu.on_acked(3, 1472);
+        mtu
+    }
+
+    fn lose(mtu: &mut MtuDiscovery, numbers: &[PacketNumber], size: usize) {
+        for number in numbers {
+            assert_eq!(mtu.on_lost(Instant::ZERO, *number, size), LossMeaning::Congestion);
+        }
+    }
+
+    /// [W-45]: only three in a row, with none of their size after or between them.
+    #[test]
+    fn what_makes_a_path_suspect() {
+        let mut mtu = found();
+        mtu.on_acked(20, 1472);
+        lose(&mut mtu, &[10, 11, 12, 13], 1472);
+        assert_eq!(mtu.current(), 1472, "a later one has arrived");
+        for numbers in [[21, 22], [24, 25]] {
+            lose(&mut mtu, &numbers, 1472);
+            mtu.on_acked(numbers[1] + 1, 1472);
+        }
+        assert_eq!(mtu.current(), 1472, "one between them has arrived");
+        lose(&mut mtu, &[30, 31, 32, 33], 1200);
+        assert_eq!(mtu.current(), 1472, "small ones");
+        lose(&mut mtu, &[34, 35], 1400);
+        mtu.on_acked(36, 1300);
+        lose(&mut mtu, &[37], 1472);
+        assert_eq!(mtu.current(), 1200, "what arrived was smaller");
+        assert_eq!(mtu.next_probe(Instant::ZERO, WINDOW), Some(1472), "was it chance?");
+    }
 }

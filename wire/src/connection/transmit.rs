@@ -27,8 +27,6 @@ const TRAILER: usize = TAG_LEN + CRC_LEN;
 const OVERHEAD: usize = DATA_HEADER_LEN + TRAILER;
 /// What one send with segmentation offload may carry.
 const MAX_BURST_BYTES: usize = 65_000;
-/// A probe for the path's MTU is at most this part of the window.
-const PROBE_PART: u64 = 4;
 /// A datagram with a PATH_CHALLENGE or PATH_RESPONSE.
 const PATH_DATAGRAM: u64 = OVERHEAD as u64 + 9;
 
@@ -130,13 +128,12 @@ impl Connection {
 
     /// A datagram larger than those before, to see whether it arrives [W-44]. It travels alone, and
     /// nothing in it would be missed. It waits for room as others do, but may be larger than the
-    /// room is, as long as it leaves most of the window to what tells of its fate.
+    /// room is.
     fn transmit_mtu_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         if self.epochs.key_use() != KeyUse::All {
             return None;
         }
-        let most = self.recovery.window() / PROBE_PART;
-        let size = self.mtu.next_probe(now).filter(|size| *size as u64 <= most)?;
+        let size = self.mtu.next_probe(now, self.recovery.window())?;
         let room = self.room(now);
         match self.permission(&room) {
             Permission::Granted => {}

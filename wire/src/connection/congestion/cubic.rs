@@ -308,6 +308,20 @@ mod tests {
         assert_eq!(flow.cubic.window(), 2000);
     }
 
+    /// [W-43]: else nothing of the new size could be sent.
+    #[test]
+    fn the_least_window_is_two_datagrams_of_the_size_in_use() {
+        let mut flow = Flow::new(12_000.0);
+        flow.cubic.set_datagram(9000);
+        assert_eq!(flow.cubic.window(), 18_000);
+        flow.lose();
+        assert_eq!(flow.cubic.window(), 18_000);
+        flow.cubic.set_datagram(1200);
+        assert_eq!(flow.cubic.window(), 18_000, "no reduction");
+        flow.cubic.on_persistent_congestion();
+        assert_eq!(flow.cubic.window(), 2400);
+    }
+
     #[test]
     fn the_curve_waits_while_the_application_is_the_limit() {
         let mut busy = Flow::new(1_000_000.0);

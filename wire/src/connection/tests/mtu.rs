@@ -185,6 +185,58 @@ fn a_new_path_is_searched_from_the_beginning() {
     pair.run_until_read(B, id, secs(30));
 }
 
+/// [W-46]: back on the path of a moment ago, its size is tried first.
+#[test]
+fn a_path_that_is_returned_to_has_its_size_back_at_once() {
+    let mut pair = Pair::new(path(30_000));
+    let id = pair.send_file(A, Class::Bulk, 64 << 20);
+    pair.run_for(secs(2));
+    let found = datagram(&pair);
+    assert!(found > 29_000);
+    let [home, away] = [pair.addresses[B], SocketAddr::from(([10, 0, 1, 1], 4000))];
+    for (address, expected) in [(away, 1200), (home, found)] {
+        pair.addresses[B] = address;
+        while pair.sides[A].remote_address() != address {
+            assert!(pair.step(pair.now + secs(5)));
+        }
+        if expected > 1200 {
+            pair.run_for(ms(200));
+        }
+        assert_eq!(datagram(&pair), expected);
+    }
+    pair.run_until_read(B, id, secs(30));
+}
+
+/// [W-44]
+#[test]
+fn a_large_probe_is_at_most_a_quarter_of_the_window() {
+    let mut pair = Pair::new(path(65_507));
+    let largest = watch_largest(&mut pair);
+    let id = pair.send_file(A, Class::Bulk, 16 << 20);
+    let mut window = 0;
+    while !pair.apps[B].ended.contains(&id) {
+        assert!(pair.step(pair.now + secs(1)));
+        window = window.max(pair.sides[A].stats().congestion_window);
+        let probed = largest.get() as u64;
+        assert!(probed <= 1472 || 4 * probed <= window, "{probed} of {window}");
+    }
+    assert_eq!(largest.get(), 65_507);
+}
+
+/// [W-45]: losses among large packets that arrive are ordinary losses.
+#[test]
+fn a_path_that_loses_some_large_packets_is_no_black_hole() {
+    let mut pair = Pair::new(Link { loss: 2, ..path(1472) });
+    let id = pair.send_file(A, Class::Bulk, 32 << 20);
+    let (mut largest, mut falls) = (0, 0);
+    while !pair.apps[B].ended.contains(&id) {
+        assert!(pair.step(pair.now + secs(1)));
+        falls += u32::from(datagram(&pair) < largest);
+        largest = datagram(&pair);
+    }
+    assert_eq!((largest, falls), (1472, 0));
+}
+
 /// [W-44]: after ten minutes, a path that has become larger is used.
 #[test]
 fn a_larger_path_is_found_after_a_while() {
