@@ -49,6 +49,9 @@ pub struct Impairment {
     pub rate: Option<u64>,
     /// Most datagrams that the link holds, waiting or delayed; further ones are dropped.
     pub limit: usize,
+    /// Most bytes that wait because of the rate, those delayed apart; further datagrams are
+    /// dropped. netem has no such option: its limit counts both, and packets of any size alike.
+    pub queue: usize,
 }
 
 /// What an Ethernet frame carries over UDP and IPv4.
@@ -66,6 +69,7 @@ impl Default for Impairment {
             mtu: ETHERNET,
             rate: None,
             limit: 1000,
+            queue: usize::MAX,
         }
     }
 }
@@ -211,7 +215,7 @@ impl Link {
             bytes[bit / 8] ^= 1 << (bit % 8);
             self.tally.corrupted += 1;
         }
-        if self.held.len() >= self.impairment.limit {
+        if self.held.len() >= self.impairment.limit || self.is_queue_full(now, bytes.len()) {
             self.tally.overflowed += 1;
             return;
         }
@@ -223,6 +227,15 @@ impl Link {
         self.held.push(Reverse(at));
         self.tally.delivered += 1;
         out.push(Delivery { at, bytes });
+    }
+
+    /// Whether what waits for a limited rate, and so many bytes more, are over the queue's size.
+    fn is_queue_full(&self, now: Instant, more: usize) -> bool {
+        let Impairment { delay, rate: Some(rate), queue, .. } = self.impairment else {
+            return false;
+        };
+        let waiting = (self.busy_until - (now + delay)).as_micros() * u128::from(rate) / 8_000_000;
+        waiting + more as u128 > queue as u128
     }
 
     /// When a datagram that enters now leaves after delay and, at a limited rate, after those
@@ -355,6 +368,21 @@ mod tests {
         assert!(out.windows(2).all(|pair| (pair[1].at - pair[0].at).as_micros() >= 200));
         let waited = out.iter().map(|d| d.at.as_micros() - number(d) * 100).max().unwrap();
         assert!(waited <= 50 * 200, "no longer than a full queue: {waited}");
+    }
+
+    #[test]
+    fn a_queue_holds_so_many_bytes_and_what_is_delayed_is_not_in_it() {
+        let delay = Duration::from_millis(50);
+        let (out, tally) = run(Impairment {
+            delay,
+            rate: Some(4_000_000),
+            limit: usize::MAX,
+            queue: 1000,
+            ..Impairment::default()
+        });
+        assert!(near(tally.delivered, COUNT as f64 / 2.0), "{tally:?}");
+        let waited = out.iter().map(|d| d.at.as_micros() - number(d) * 100 - 50_000).max();
+        assert_eq!(waited, Some(10 * 200), "ten of 100 bytes, 200 microseconds each");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::dice::Probability;
 use crate::link::{Impairment, Loss};
 
 /// Reads options as `tc qdisc add .. netem` takes them, for example
-/// `delay 50ms 10ms loss 5% rate 10mbit`.
+/// `delay 50ms 10ms loss 5% rate 10mbit`, and one of our own, `queue BYTES`.
 ///
 /// # Errors
 /// Says which word is wrong. Correlations, distributions, gaps and slots are not taken.
@@ -32,6 +32,10 @@ pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Impairment,
             "limit" => {
                 let limit = argument(&mut words, option)?;
                 link.limit = limit.parse().map_err(|_| format!("not a number: {limit}"))?;
+            }
+            "queue" => {
+                let queue = argument(&mut words, option)?;
+                link.queue = queue.parse().map_err(|_| format!("not a number: {queue}"))?;
             }
             other => return Err(format!("unknown option: {other}")),
         }
@@ -140,12 +144,14 @@ mod tests {
             rate: Some(10_000_000),
             limit: 200,
             mtu: usize::MAX,
+            queue: usize::MAX,
         };
         assert_eq!(link, expected);
         assert_eq!(read(""), Ok(Impairment { mtu: usize::MAX, ..Impairment::default() }));
         assert_eq!(read("delay 100").unwrap().delay, Duration::from_micros(100));
         assert_eq!(read("rate 1mbps").unwrap().rate, Some(8_000_000));
         assert_eq!(read("loss random 3"), read("loss 3%"));
+        assert_eq!(read("rate 8bps queue 40000").unwrap().queue, 40_000);
     }
 
     #[test]
