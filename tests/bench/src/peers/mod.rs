@@ -1,0 +1,139 @@
+//! The transports that are measured. Each can serve the payload to one that asks and fetch it,
+//! in one process and on one thread per end, with the settings that it comes with; what differs
+//! from them is said where it is set.
+
+mod ceiling;
+mod kcp;
+mod ours;
+mod quinn;
+mod s2n;
+mod tls;
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::payload::{Sink, Source};
+
+/// A transport, with the settings that make a row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// Tincan's transport, as its programs use it.
+    Ours,
+    /// quinn with its default controller.
+    QuinnCubic,
+    /// quinn with its BBR.
+    QuinnBbr,
+    /// s2n-quic with its default controller.
+    S2nCubic,
+    /// s2n-quic with its BBR.
+    S2nBbr,
+    /// KCP in its fastest mode, not sealed.
+    Kcp,
+    /// The kernel's TCP with CUBIC, sealed by rustls.
+    TlsCubic,
+    /// The kernel's TCP with BBR, sealed by rustls.
+    TlsBbr,
+    /// The kernel's TCP with CUBIC by iperf3, neither sealed nor verified.
+    Iperf3Cubic,
+    /// The kernel's TCP with BBR by iperf3, neither sealed nor verified.
+    Iperf3Bbr,
+    /// Sealed and checked datagrams of 1452 bytes over UDP with GSO and GRO, no protocol.
+    Ceiling,
+    /// The same with datagrams of 1200 bytes.
+    Ceiling1200,
+}
+
+/// What a fetching peer needs to know of the serving one.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its certificate, where it has one.
+    pub certificate: Vec<u8>,
+}
+
+impl Peer {
+    /// What it is called on the command line and in tables.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it can stand a link that loses packets.
+    pub fn is_reliable(self) -> bool {
+        !matches!(self, Self::Ceiling | Self::Ceiling1200)
+    }
+
+    /// The controller that iperf3 is told to use, where that measures.
+    pub fn iperf(self) -> Option<&'static str> {
+        match self {
+            Self::Iperf3Cubic => Some("cubic"),
+            Self::Iperf3Bbr => Some("bbr"),
+            _ => None,
+        }
+    }
+
+    /// Serves until the process ends.
+    pub fn serve(self, listen: IpAddr, source: Source) -> Result<()> {
+        match self {
+            Self::Ours => ours::serve(listen, source),
+            Self::QuinnCubic => quinn::serve(quinn::Controller::Cubic, listen, source),
+            Self::QuinnBbr => quinn::serve(quinn::Controller::Bbr, listen, source),
+            Self::S2nCubic => s2n::serve(s2n::Controller::Cubic, listen, source),
+            Self::S2nBbr => s2n::serve(s2n::Controller::Bbr, listen, source),
+            Self::Kcp => kcp::serve(listen, source),
+            Self::TlsCubic => tls::serve("cubic", listen, source),
+            Self::TlsBbr => tls::serve("bbr", listen, source),
+            Self::Ceiling => ceiling::serve(1452, listen, source),
+            Self::Ceiling1200 => ceiling::serve(1200, listen, source),
+            Self::Iperf3Cubic | Self::Iperf3Bbr => bail!("iperf3 is a program of its own"),
+        }
+    }
+
+    /// Fetches until `sink` has everything.
+    pub fn fetch(self, server: &Server, sink: Sink) -> Result<()> {
+        match self {
+            Self::Ours => ours::fetch(server.address, sink),
+            Self::QuinnCubic => quinn::fetch(quinn::Controller::Cubic, server, sink),
+            Self::QuinnBbr => quinn::fetch(quinn::Controller::Bbr, server, sink),
+            Self::S2nCubic => s2n::fetch(s2n::Controller::Cubic, server, sink),
+            Self::S2nBbr => s2n::fetch(s2n::Controller::Bbr, server, sink),
+            Self::Kcp => kcp::fetch(server.address, sink),
+            Self::TlsCubic => tls::fetch("cubic", server, sink),
+            Self::TlsBbr => tls::fetch("bbr", server, sink),
+            Self::Ceiling | Self::Ceiling1200 => ceiling::fetch(server.address, sink),
+            Self::Iperf3Cubic | Self::Iperf3Bbr => bail!("iperf3 is a program of its own"),
+        }
+    }
+}
+
+/// Tells whoever started this server where it listens and what its certificate is.
+fn announce(address: SocketAddr, certificate: &[u8]) -> Result<()> {
+    let hex: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("ready {address} {hex}");
+    Ok(std::io::stdout().flush()?)
+}
+
+/// A certificate for [`NAME`] and its key, as DER.
+fn certificate() -> Result<(Vec<u8>, Vec<u8>)> {
+    let pair = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
+    Ok((pair.cert.der().to_vec(), pair.signing_key.serialize_der()))
+}
+
+/// What servers with certificates are called.
+const NAME: &str = "bench";
+
+/// The wildcard address with port 0 of the family of `other`.
+fn any_port(other: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = match other {
+        SocketAddr::V4(_) => [0; 4].into(),
+        SocketAddr::V6(_) => [0; 16].into(),
+    };
+    (ip, 0).into()
+}
+
+/// One thread for everything.
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,196 @@
+//! Starts both ends of every peer, round after round, so that what changes on the machine
+//! meanwhile hits all alike.
+
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, stderr};
+use std::net::IpAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::ValueEnum as _;
+use nix::sys::resource::UsageWho;
+
+use crate::iperf;
+use crate::peers::Peer;
+use crate::report::{Report, cpu_seconds};
+use crate::table;
+
+/// What to measure, and where.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What the table is about.
+    #[arg(long)]
+    pub place: String,
+    /// Which peers, comma-separated; all where nothing is said.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<Peer>,
+    /// Runs of each peer; the table shows medians.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Payload of one run in MiB.
+    #[arg(long, default_value_t = 1024)]
+    pub mib: u64,
+    /// Seconds after which a run is cut off and counted with what has arrived.
+    #[arg(long, default_value_t = 60)]
+    pub limit: u64,
+    /// Mbit/s of the link, where it has a rate: then the table shows shares of it.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Print the row alone (only with --rate).
+    #[arg(long, requires = "rate")]
+    pub no_header: bool,
+    /// The sender's address.
+    #[arg(long, env = "A", default_value = "127.0.0.1")]
+    listen: IpAddr,
+    /// A command that runs another where the sender is.
+    #[arg(long, env = "IN_A", default_value = "")]
+    in_sender: String,
+    /// A command that runs another where the receiver is.
+    #[arg(long, env = "IN_B", default_value = "")]
+    in_receiver: String,
+}
+
+/// One run: both ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    pub sender: Report,
+    pub receiver: Report,
+}
+
+/// All runs of one peer.
+pub struct Row {
+    pub peer: Peer,
+    pub runs: Vec<Measured>,
+    /// Why there are not more.
+    pub failure: Option<String>,
+}
+
+/// All of it.
+pub struct Results {
+    pub rows: Vec<Row>,
+    /// How many cores other programs, and the kernel on its own, kept busy meanwhile.
+    pub others: f64,
+}
+
+impl Arguments {
+    pub fn bytes(&self) -> u64 {
+        self.mib << 20
+    }
+
+    /// Over a bad link, only who can stand it, and iperf3 not, which says nothing when cut off.
+    fn suits(&self, peer: Peer) -> bool {
+        self.rate.is_none() || (peer.is_reliable() && peer.iperf().is_none())
+    }
+
+    /// Starts `words` where the sender is.
+    pub fn at_sender(&self, words: &[&str]) -> Result<Child> {
+        start(&self.in_sender, words)
+    }
+
+    /// Starts `words` where the receiver is.
+    pub fn at_receiver(&self, words: &[&str]) -> Result<Child> {
+        start(&self.in_receiver, words)
+    }
+
+    /// The sender's address.
+    pub fn address(&self) -> String {
+        self.listen.to_string()
+    }
+}
+
+/// Measures and prints.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let chosen: Vec<Peer> = match &*arguments.peers {
+        [] => {
+            Peer::value_variants().iter().copied().filter(|peer| arguments.suits(*peer)).collect()
+        }
+        chosen => chosen.to_vec(),
+    };
+    let row = |peer: Peer| Row { peer, runs: Vec::new(), failure: None };
+    let mut rows: Vec<Row> = chosen.into_iter().map(row).collect();
+    let (started, others) = (Instant::now(), work_of_others());
+    for round in 1..=arguments.rounds {
+        for row in rows.iter_mut().filter(|row| row.failure.is_none()) {
+            if stderr().is_terminal() {
+                eprint!("\r{}: round {round}, {:<20}\r", arguments.place, row.peer.name());
+            }
+            match measure(row.peer, arguments) {
+                Ok(measured) => row.runs.push(measured),
+                Err(error) => row.failure = Some(format!("{error:#}")),
+            }
+        }
+    }
+    let others = (work_of_others() - others) / started.elapsed().as_secs_f64();
+    let results = Results { rows, others: others.max(0.0) };
+    print!("{}", table::render(arguments, &results));
+    let failed: Vec<String> = results
+        .rows
+        .iter()
+        .filter(|row| row.failure.is_some())
+        .map(|row| row.peer.name())
+        .collect();
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+/// Seconds for which cores were busy, our children's work apart.
+fn work_of_others() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let words = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    // user nice system idle iowait irq softirq steal, in hundredths of seconds; guests are in user.
+    let fields: Vec<f64> = words.take(8).filter_map(|word| word.parse().ok()).collect();
+    let busy: f64 =
+        fields.iter().enumerate().filter(|(at, _)| ![3, 4].contains(at)).map(|(_, it)| it).sum();
+    busy / 100.0 - cpu_seconds(UsageWho::RUSAGE_CHILDREN)
+}
+
+fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
+    if let Some(congestion) = peer.iperf() {
+        return iperf::measure(congestion, arguments);
+    }
+    let program = std::env::current_exe()?;
+    let program = program.to_str().context("a path in UTF-8")?;
+    let (name, bytes) = (&*peer.name(), arguments.bytes().to_string());
+    let (listen, limit) = (arguments.address(), arguments.limit.to_string());
+    let serve = [program, "serve", name, "--listen", &listen, "--bytes", &bytes];
+    let mut sender = arguments.at_sender(&serve)?;
+    let mut lines = BufReader::new(sender.stdout.take().context("it is piped")?);
+    let mut ready = String::new();
+    lines.read_line(&mut ready)?;
+    let mut words = ready.split_whitespace();
+    let (Some("ready"), Some(address)) = (words.next(), words.next()) else {
+        bail!("the sender did not start: {}", errors(&mut sender));
+    };
+    let certificate = words.next().unwrap_or_default();
+    let mut fetch = vec![program, "fetch", name, "--server", address];
+    fetch.extend(["--certificate", certificate, "--bytes", &bytes, "--limit", &limit]);
+    let mut receiver = arguments.at_receiver(&fetch)?;
+    let mut line = String::new();
+    receiver.stdout.take().context("it is piped")?.read_to_string(&mut line)?;
+    let received = serde_json::from_str(&line);
+    let complaint = errors(&mut receiver);
+    drop(sender.stdin.take()); // Upon which it reports.
+    let mut line = String::new();
+    lines.read_line(&mut line)?;
+    let sent = serde_json::from_str(&line);
+    let complaint = format!("{complaint} {}", errors(&mut sender));
+    let what = || format!("no report: {}", complaint.trim());
+    Ok(Measured { sender: sent.with_context(what)?, receiver: received.with_context(what)? })
+}
+
+/// What it says on standard error until it ends, and that it has ended.
+fn errors(child: &mut Child) -> String {
+    let mut text = String::new();
+    if let Some(mut errors) = child.stderr.take() {
+        let _ = errors.read_to_string(&mut text);
+    }
+    let _ = child.wait();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn start(place: &str, words: &[&str]) -> Result<Child> {
+    let mut words = place.split_whitespace().chain(words.iter().copied());
+    let mut command = Command::new(words.next().context("no command")?);
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().with_context(|| format!("{command:?}"))
+}
