@@ -1,6 +1,7 @@
 //! Scenarios in virtual time. One binary; each file is one subject.
 
 mod crashes;
+mod goodput;
 mod handshake;
 mod hostile;
 mod paths;

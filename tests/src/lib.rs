@@ -9,7 +9,9 @@
 
 pub mod alarm;
 pub mod barrage;
+pub mod bottleneck;
 pub mod check;
+pub mod conditions;
 pub mod crash;
 pub mod dice;
 pub mod faults;

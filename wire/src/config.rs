@@ -32,6 +32,17 @@ pub enum Accept {
     Anyone,
 }
 
+/// How a connection finds out how fast it may send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Congestion {
+    /// By a model of the path (after draft-ietf-ccwg-bbr): keeps its rate on links that lose much,
+    /// and queues short.
+    #[default]
+    Bbr,
+    /// By losses (RFC 9438).
+    Cubic,
+}
+
 /// Settings of each connection of an endpoint.
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
@@ -47,6 +58,8 @@ pub struct TransportConfig {
     pub send_buffer: usize,
     /// Most streams of one class that the other side may have open at once.
     pub max_streams: u64,
+    /// How fast it may send.
+    pub congestion: Congestion,
     /// Largest datagram that is tried: the UDP payload, CRC included. Connections begin with 1200
     /// bytes, and find out what their path takes.
     pub max_datagram: usize,
@@ -65,10 +78,11 @@ impl Default for TransportConfig {
         Self {
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),
-            stream_window: 4 << 20,
-            connection_window: 8 << 20,
-            send_buffer: 4 << 20,
+            stream_window: 8 << 20,
+            connection_window: 16 << 20,
+            send_buffer: 8 << 20,
             max_streams: 64,
+            congestion: Congestion::default(),
             max_datagram: 65_507,
             initial_rtt: Duration::from_millis(333),
             rekey_after: Duration::from_secs(120),

@@ -22,7 +22,7 @@ mod parameters;
 pub mod time;
 
 pub use codec::DecodeError;
-pub use config::{Accept, Config, TransportConfig};
+pub use config::{Accept, Config, Congestion, TransportConfig};
 pub use crypto::secret::Secret;
 pub use crypto::static_key::{PublicKey, StaticKey};
 pub use endpoint::{Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Stats};

@@ -53,8 +53,6 @@ pub(crate) struct RateSampler {
     /// While fewer bytes than this are delivered, what is sent counts as limited by the
     /// application.
     app_limited_until: Option<u64>,
-    /// The newest packet of the acknowledgement being processed.
-    newest: Option<(Snapshot, Instant)>,
 }
 
 impl RateSampler {
@@ -74,6 +72,11 @@ impl RateSampler {
         }
     }
 
+    /// Bytes delivered so far.
+    pub(crate) const fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
     /// Whether what is sent now is limited by the application.
     pub(crate) const fn demand(&self) -> Demand {
         match self.app_limited_until {
@@ -88,22 +91,10 @@ impl RateSampler {
     }
 
     /// A packet is newly acknowledged.
-    pub(crate) fn on_packet_acked(
-        &mut self,
-        now: Instant,
-        sent_at: Instant,
-        size: u64,
-        snapshot: &Snapshot,
-    ) {
+    pub(crate) fn on_packet_acked(&mut self, now: Instant, sent_at: Instant, size: u64) {
         self.delivered += size;
         self.delivered_at = now;
-        let is_newer = self.newest.is_none_or(|(newest, newest_sent_at)| {
-            (snapshot.delivered, sent_at) > (newest.delivered, newest_sent_at)
-        });
-        if is_newer {
-            self.newest = Some((*snapshot, sent_at));
-            self.first_sent_at = sent_at;
-        }
+        self.first_sent_at = self.first_sent_at.max(sent_at);
     }
 
     /// Bytes were declared lost.
@@ -111,18 +102,21 @@ impl RateSampler {
         self.lost += size;
     }
 
-    /// The acknowledgement is processed: what it measured. `None` when the interval is shorter
-    /// than the round trip, as it may be after reordering or compression.
-    pub(crate) fn finish_ack(&mut self, min_rtt: Duration) -> Option<RateSample> {
+    /// The acknowledgement is processed: what it measured since the packet was sent that stands
+    /// for all that it newly acknowledges.
+    pub(crate) fn finish_ack(
+        &mut self,
+        sent_at: Instant,
+        snapshot: &Snapshot,
+    ) -> Option<RateSample> {
         if self.app_limited_until.is_some_and(|until| self.delivered > until) {
             self.app_limited_until = None;
         }
-        let (snapshot, sent_at) = self.newest.take()?;
         let sending = sent_at - snapshot.first_sent_at;
         let acknowledging = self.delivered_at - snapshot.delivered_at;
         // The slower of the two: acknowledgements may arrive compressed.
         let interval = sending.max(acknowledging);
-        if interval < min_rtt || interval.is_zero() {
+        if interval.is_zero() {
             return None;
         }
         let delivered = self.delivered - snapshot.delivered;
@@ -143,8 +137,6 @@ impl RateSampler {
 mod tests {
     use super::*;
 
-    const RTT: Duration = Duration::from_millis(50);
-
     fn at(micros: u64) -> Instant {
         Instant::from_micros(micros)
     }
@@ -160,8 +152,8 @@ mod tests {
             let now = at(millis * 1000);
             if millis >= 50 {
                 let (sent_at, snapshot) = flight.pop_front().unwrap();
-                sampler.on_packet_acked(now, sent_at, 1000, &snapshot);
-                last = sampler.finish_ack(RTT);
+                sampler.on_packet_acked(now, sent_at, 1000);
+                last = sampler.finish_ack(sent_at, &snapshot);
             }
             let in_flight = flight.len() as u64 * 1000;
             flight.push_back((now, sampler.on_sent(now, 1000, in_flight)));
@@ -178,10 +170,11 @@ mod tests {
         let flight: Vec<_> = (0..100u64)
             .map(|n| (at(n * 1000), sampler.on_sent(at(n * 1000), 1000, n * 1000)))
             .collect();
-        for (sent_at, snapshot) in &flight {
-            sampler.on_packet_acked(at(150_000), *sent_at, 1000, snapshot);
+        for (sent_at, _) in &flight {
+            sampler.on_packet_acked(at(150_000), *sent_at, 1000);
         }
-        let sample = sampler.finish_ack(RTT).unwrap();
+        let (sent_at, snapshot) = &flight[99];
+        let sample = sampler.finish_ack(*sent_at, snapshot).unwrap();
         assert!(sample.rate <= 1_020_000, "{}", sample.rate);
     }
 
@@ -191,8 +184,8 @@ mod tests {
         sampler.on_app_limited(0);
         let first = sampler.on_sent(at(0), 500, 0);
         assert_eq!(first.demand, Demand::AppLimited);
-        sampler.on_packet_acked(at(50_000), at(0), 500, &first);
-        assert_eq!(sampler.finish_ack(RTT).unwrap().demand, Demand::AppLimited);
+        sampler.on_packet_acked(at(50_000), at(0), 500);
+        assert_eq!(sampler.finish_ack(at(0), &first).unwrap().demand, Demand::AppLimited);
         assert_eq!(sampler.on_sent(at(60_000), 500, 0).demand, Demand::WindowLimited);
     }
 }

@@ -101,6 +101,8 @@ impl LossDetector {
 pub(crate) struct LostPacket {
     pub(crate) number: PacketNumber,
     pub(crate) sent_at: Instant,
+    /// Bytes of the whole datagram.
+    pub(crate) size: u32,
     /// Which reduction of the window it belongs to.
     pub(crate) episode: u64,
     /// The first frames that it carried: when it turns out to have arrived, they need not be
@@ -116,8 +118,7 @@ impl LostPackets {
     /// Loss is declared in ascending order: a packet sent later is lost later or with it.
     pub(crate) fn push(
         &mut self,
-        number: PacketNumber,
-        sent_at: Instant,
+        (number, sent_at, size): (PacketNumber, Instant, u32),
         episode: u64,
         frames: impl Iterator<Item = SentFrame>,
     ) {
@@ -131,7 +132,7 @@ impl LostPackets {
         for (slot, frame) in first.iter_mut().zip(frames) {
             *slot = Some(frame);
         }
-        self.0.push_back(LostPacket { number, sent_at, episode, frames: first });
+        self.0.push_back(LostPacket { number, sent_at, size, episode, frames: first });
     }
 
     /// Takes one that an ACK names.
@@ -196,7 +197,7 @@ mod tests {
         let mut lost = LostPackets::default();
         let at = Instant::from_micros;
         for number in [3, 5, 9] {
-            lost.push(number, at(number), 1, std::iter::repeat_n(SentFrame::Ack(1), 3));
+            lost.push((number, at(number), 1200), 1, std::iter::repeat_n(SentFrame::Ack(1), 3));
         }
         assert!(lost.take_in(6, 8).is_none());
         let found = lost.take_in(4, 8).unwrap();
@@ -206,7 +207,7 @@ mod tests {
         assert!(lost.take_in(0, 3).is_none());
         assert!(lost.take_in(0, 9).is_some());
         for number in 0..10_000 {
-            lost.push(10 + number, at(number), 1, std::iter::empty());
+            lost.push((10 + number, at(number), 1200), 1, std::iter::empty());
         }
         assert_eq!(lost.0.len(), REMEMBERED);
     }

@@ -165,7 +165,6 @@ impl Connection {
         let mut rng = seed.rng();
         let mut control = ControlFrames::new();
         control.send_reset_token(established.reset_token_for_peer);
-        let initial_rtt = config.initial_rtt;
         Self {
             side,
             state: State::Established,
@@ -177,7 +176,7 @@ impl Connection {
             rng,
             replay: ReplayWindow::new(),
             acks: AckScheduler::new(),
-            recovery: Recovery::new(now, MIN_DATAGRAM, initial_rtt, handshake_rtt, peer.ack_delay),
+            recovery: Recovery::new(now, MIN_DATAGRAM, config, handshake_rtt, peer.ack_delay),
             paths: Paths::new(path),
             mtu: MtuDiscovery::new(largest, path.is_ipv6()),
             control,

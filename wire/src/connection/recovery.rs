@@ -1,7 +1,7 @@
 //! What is in flight, and what becomes of it: joins the packets sent, the round-trip estimate,
 //! loss detection, congestion control and pacing (RFC 9002).
 
-use super::congestion::{AckSample, Controller, Cubic, Signal, initial_window};
+use super::congestion::{self, AckSample, Controller, Signal, initial_window};
 use super::delivery::{Demand, RateSampler};
 use super::ecn::{EcnValidator, Marks};
 use super::loss::{LossDetector, LostPackets};
@@ -10,6 +10,7 @@ use super::pacing::Pacer;
 use super::path::Moved;
 use super::rtt::Rtt;
 use super::sent::{NewPacket, SentFrame, SentPacket, SentPackets};
+use crate::config::{Congestion, TransportConfig};
 use crate::frame::{Ack, EcnCounts};
 use crate::id::PacketNumber;
 use crate::node::Ecn;
@@ -20,7 +21,7 @@ use crate::time::{Duration, Instant};
 const PROBES: u32 = 2;
 /// Probes are never farther apart than this, however often they went unanswered, unless the
 /// round trip itself asks for it: a path that comes back for two seconds is noticed (E09).
-const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(2);
+const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// The same until the first acknowledgement: the initiator's first packet completes the
 /// handshake, and is repeated as quickly as its other messages.
 const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_millis(300);
@@ -77,6 +78,7 @@ pub(crate) struct Recovery {
     rtt: Rtt,
     /// Since when the round trip of this path has been measured, not assumed.
     measured_since: Option<Instant>,
+    congestion: Congestion,
     controller: Box<dyn Controller>,
     pacer: Pacer,
     sampler: RateSampler,
@@ -98,6 +100,8 @@ pub(crate) struct Recovery {
     probes: u32,
     /// Since when something has been in flight without any acknowledgement.
     waiting_since: Instant,
+    /// What the ACK in hand newly acknowledges of this path.
+    acked: Vec<SentPacket>,
     datagram: usize,
     initial_rtt: Duration,
     /// Longest delay of the other side's acknowledgements.
@@ -113,6 +117,11 @@ pub(crate) struct Recovery {
 struct Newly {
     /// The packet of the highest number.
     largest: Option<SentPacket>,
+    /// Of those sent over this path, the one that stands for all of them: in the middle by the
+    /// time of sending.
+    middle: Option<SentPacket>,
+    /// Bytes of packets sent over this path.
+    acked: u64,
     /// Bytes by which the window may grow.
     growth: u64,
     /// Packets sent over this path with ECT(0).
@@ -123,10 +132,11 @@ impl Recovery {
     pub(crate) fn new(
         now: Instant,
         datagram: usize,
-        initial_rtt: Duration,
+        config: &TransportConfig,
         handshake_rtt: Option<Duration>,
         ack_delay: Duration,
     ) -> Self {
+        let &TransportConfig { initial_rtt, congestion, .. } = config;
         let mut rtt = Rtt::assumed(initial_rtt);
         if let Some(sample) = handshake_rtt {
             rtt.on_sample(sample, Duration::ZERO);
@@ -137,7 +147,8 @@ impl Recovery {
             detector: LossDetector::new(),
             measured_since: handshake_rtt.map(|_| now),
             rtt,
-            controller: Box::new(Cubic::new(datagram)),
+            controller: congestion::new(congestion, now, datagram),
+            congestion,
             pacer: Pacer::new(now, datagram, initial_window(datagram)),
             sampler: RateSampler::default(),
             ecn: EcnValidator::new(EcnCounts::default()),
@@ -151,6 +162,7 @@ impl Recovery {
             probe_count: 0,
             probes: 0,
             waiting_since: now,
+            acked: Vec::new(),
             datagram,
             initial_rtt,
             ack_delay,
@@ -273,7 +285,10 @@ impl Recovery {
             self.sent.trim();
             return;
         };
-        let sample = self.sample_rtt(now, ack, &newest);
+        // What an outage held up for longer than any overtaking says nothing about round trips.
+        let is_typical = |middle: &SentPacket| now - middle.at <= self.rtt.smoothed() * 2;
+        let middle = newly.middle.filter(is_typical).unwrap_or(newest);
+        let sample = self.sample_rtt(now, ack, &middle);
         let marks = if is_latest { self.ecn.on_ack(newly.marked, ack.ecn) } else { Marks::None };
         let episode = self.episode.id;
         self.detect_losses(now, fate);
@@ -285,11 +300,14 @@ impl Recovery {
         self.probe_count = 0;
         self.probes = 0;
         self.waiting_since = now;
-        let rate = self.sampler.finish_ack(self.rtt.min());
+        let rate = self.sampler.finish_ack(middle.at, &middle.snapshot);
         let reduced = self.episode.id != episode;
         let sample = AckSample {
             now,
             growth: if reduced { 0 } else { newly.growth },
+            acked: newly.acked,
+            delivered: self.sampler.delivered(),
+            in_flight: self.path_in_flight,
             largest: newest.number,
             next,
             rtt: sample,
@@ -317,9 +335,12 @@ impl Recovery {
                     fate.acked(frame);
                 }
                 let size = u64::from(packet.size);
-                self.sampler.on_packet_acked(now, packet.at, size, &packet.snapshot);
+                self.sampler.on_packet_acked(now, packet.at, size);
                 if packet.path == self.path {
                     fate.packet_acked(packet.number, packet.size as usize);
+                    newly.acked += size;
+                    self.controller.on_acked(now, packet.at, size);
+                    self.acked.push(packet);
                     newly.marked += u64::from(packet.ecn == Ecn::Ect0);
                     let after_reduction = self.episode.start.is_none_or(|start| packet.at > start);
                     if after_reduction && packet.snapshot.demand == Demand::WindowLimited {
@@ -337,8 +358,16 @@ impl Recovery {
                 for frame in late.frames.into_iter().flatten() {
                     fate.acked(frame);
                 }
+                if late.episode > 0 {
+                    self.controller.on_late(late.sent_at, u64::from(late.size));
+                }
                 self.on_spurious(late.episode);
             }
+        }
+        if !self.acked.is_empty() {
+            let middle = self.acked.len() / 2;
+            newly.middle = Some(*self.acked.select_nth_unstable_by_key(middle, |p| p.at).1);
+            self.acked.clear();
         }
         newly
     }
@@ -363,14 +392,20 @@ impl Recovery {
         }
     }
 
-    /// RFC 9002 section 5.1: only the largest number acknowledged gives a sample, and only when
-    /// it is new.
-    fn sample_rtt(&mut self, now: Instant, ack: &Ack, newest: &SentPacket) -> Option<Duration> {
-        if newest.number != ack.ranges[0].1 || newest.path != self.path {
+    /// The packet in the middle of those that are newly acknowledged gives a sample [W-56]. RFC
+    /// 9002 section 5.1 takes the largest number: where packets overtake each other that is always
+    /// one that jumped the queue.
+    fn sample_rtt(&mut self, now: Instant, ack: &Ack, middle: &SentPacket) -> Option<Duration> {
+        if middle.path != self.path {
             return None;
         }
-        let sample = now - newest.at;
-        let delay = Duration::from_micros(ack.delay).min(self.ack_delay);
+        let sample = now - middle.at;
+        // What came out of order is acknowledged at once: only the largest was held back.
+        let delay = if middle.number == ack.ranges[0].1 {
+            Duration::from_micros(ack.delay).min(self.ack_delay)
+        } else {
+            Duration::ZERO
+        };
         self.rtt.on_sample(sample, delay);
         self.measured_since.get_or_insert(now);
         Some(sample)
@@ -419,10 +454,14 @@ impl Recovery {
         }
         for (_, packet) in lost {
             self.datagrams_lost += 1;
+            if packet.path == self.path {
+                self.controller.on_lost(packet.at, u64::from(packet.size));
+            }
             self.sampler.on_lost(u64::from(packet.size));
             // Losses on a path that was left say nothing about this one.
             let episode = if packet.path == self.path { self.episode.id } else { 0 };
-            self.lost.push(packet.number, packet.at, episode, self.sent.frames(packet));
+            let SentPacket { number, at, size, .. } = *packet;
+            self.lost.push((number, at, size), episode, self.sent.frames(packet));
             for frame in self.sent.frames(packet) {
                 fate.lost(frame);
             }
@@ -514,7 +553,7 @@ impl Recovery {
                     fresh.on_sample(sample, Duration::ZERO);
                 }
                 let rtt = core::mem::replace(&mut self.rtt, fresh);
-                let fresh = Box::new(Cubic::new(self.datagram));
+                let fresh = congestion::new(self.congestion, now, self.datagram);
                 let controller =
                     core::mem::replace::<Box<dyn Controller>>(&mut self.controller, fresh);
                 self.left = Some(Left { rtt, controller });

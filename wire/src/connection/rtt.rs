@@ -52,11 +52,6 @@ impl Rtt {
         self.smoothed
     }
 
-    /// The shortest seen; what was assumed, before the first sample.
-    pub(crate) fn min(&self) -> Duration {
-        self.min.unwrap_or(self.smoothed)
-    }
-
     pub(crate) const fn is_measured(&self) -> bool {
         self.min.is_some()
     }
@@ -82,7 +77,7 @@ mod tests {
         assert!(!rtt.is_measured());
         assert_eq!(rtt.probe_timeout(), ms(333) + ms(333) * 2);
         rtt.on_sample(ms(100), ms(25));
-        assert_eq!((rtt.smoothed(), rtt.min(), rtt.latest()), (ms(100), ms(100), ms(100)));
+        assert_eq!((rtt.smoothed(), rtt.min, rtt.latest()), (ms(100), Some(ms(100)), ms(100)));
         assert_eq!(rtt.probe_timeout(), ms(300));
     }
 
@@ -99,8 +94,8 @@ mod tests {
         // The delay may not bring a sample below the minimum.
         rtt.on_sample(ms(101), ms(20));
         assert_eq!(rtt.smoothed(), (Duration::from_micros(102_500) * 7 + ms(101)) / 8);
-        assert_eq!(rtt.min(), ms(100));
+        assert_eq!(rtt.min, Some(ms(100)));
         rtt.forget_min();
-        assert_eq!(rtt.min(), ms(101));
+        assert_eq!(rtt.min, Some(ms(101)));
     }
 }

@@ -7,7 +7,6 @@ use rand_core::RngCore;
 use super::ack::Elicits;
 use super::epochs::KeyUse;
 use super::numbers::NUMBER_LIMIT;
-use super::pacing::MAX_BURST;
 use super::receive::Fates;
 use super::recovery::Allowance;
 use super::sent::SentFrame;
@@ -27,6 +26,8 @@ const TRAILER: usize = TAG_LEN + CRC_LEN;
 const OVERHEAD: usize = DATA_HEADER_LEN + TRAILER;
 /// What one send with segmentation offload may carry.
 const MAX_BURST_BYTES: usize = 65_000;
+/// Most datagrams of one.
+const MAX_BURST: usize = 64;
 /// A datagram with a PATH_CHALLENGE or PATH_RESPONSE.
 const PATH_DATAGRAM: u64 = OVERHEAD as u64 + 9;
 
@@ -168,7 +169,7 @@ impl Connection {
     ) -> Option<Transmit> {
         let ecn = self.recovery.codepoint();
         let mut room = self.room(now);
-        let limit = max_datagrams.min(MAX_BURST as usize).min(MAX_BURST_BYTES / room.datagram);
+        let limit = max_datagrams.min(MAX_BURST).min(MAX_BURST_BYTES / room.datagram);
         self.streams.set_rtt(now, self.recovery.rtt().smoothed());
         for _ in 0..limit.max(1) {
             match self.write_packet(now, buffer, ecn, &mut room) {

@@ -1,5 +1,7 @@
 //! Files between whole clients: what the machine of `transfer` is given by the app.
 
+use wire::time::Duration;
+
 use super::world::World;
 use crate::output::{FileLine, Output};
 
@@ -54,7 +56,8 @@ fn a_file_is_handed_over_beside_the_chat() {
 fn both_sides_killed_and_the_file_is_whole() {
     let mut world = World::logged_in(2);
     world.lose_every = 20;
-    let id = offer(&mut world, 6 << 20);
+    world.each_takes = Duration::from_micros(300);
+    let id = offer(&mut world, 20 << 20);
     world.line(1, &format!("/accept {id}"));
     for victim in [0, 1, 0, 1] {
         world.run_ms(700);

@@ -36,6 +36,10 @@ pub(super) struct World {
     pub(super) probed: Vec<SocketAddr>,
     /// Every n-th datagram is lost.
     pub(super) lose_every: u64,
+    /// How long the network takes for each datagram.
+    pub(super) each_takes: Duration,
+    /// When it has nothing to do any more.
+    free_at: Instant,
 }
 
 struct Client {
@@ -79,6 +83,8 @@ impl World {
             cut: Vec::new(),
             probed: Vec::new(),
             lose_every: u64::MAX,
+            each_takes: Duration::ZERO,
+            free_at: Instant::ZERO,
         };
         for n in 0..clients {
             let folder = TempDir::new().unwrap();
@@ -324,7 +330,8 @@ impl World {
             let lost = lost || bytes.len() > MTU;
             if !lost && !self.cut.contains(&from) && !self.cut.contains(&to) {
                 let packet = Packet { from, to, bytes };
-                self.flying.insert((self.now + LATENCY, self.packets), packet);
+                self.free_at = self.free_at.max(self.now) + self.each_takes;
+                self.flying.insert((self.free_at + LATENCY, self.packets), packet);
             }
         }
     }

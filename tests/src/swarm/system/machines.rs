@@ -41,9 +41,9 @@ impl Swarm {
         self.users.iter().filter(|user| user.name == *name).count() > 1
     }
 
-    /// Where a user sits who should be somewhere else by now, if any does.
+    /// Where a user sits, or may yet come to sit, who should be somewhere else by now.
     pub(super) fn double(&self) -> Option<String> {
-        let is_double = |user: &&User| !user.is_here && user.is_online();
+        let is_double = |user: &&User| !user.is_here && (user.is_online() || user.is_coming());
         self.users.iter().find(is_double).map(|user| format!("{} was told nothing", user.label))
     }
 

@@ -141,6 +141,11 @@ impl User {
         self.is_up() && self.session == Session::Online
     }
 
+    /// His program is logging in, and may take a session over when it gets through.
+    pub(super) fn is_coming(&self) -> bool {
+        self.is_up() && matches!(self.session, Session::Unknown | Session::Asked)
+    }
+
     /// He knows that he has an account.
     pub(super) fn learn_registered(&mut self) {
         self.registered = true;

@@ -212,6 +212,9 @@ mod tests {
             let sample = AckSample {
                 now: self.now,
                 growth: bytes,
+                acked: bytes,
+                delivered: self.number,
+                in_flight: bytes,
                 largest: self.number,
                 next: self.number + 10,
                 rtt: Some(RTT),

@@ -3,13 +3,16 @@
 //! The bookkeeping (what was acknowledged, what was lost, which losses belong together, how fast
 //! data was delivered) is done once, outside; a controller only draws the conclusions.
 
+mod bbr;
 mod cubic;
 mod hystart;
 
-pub(crate) use cubic::Cubic;
+use bbr::Bbr;
+use cubic::Cubic;
 
 use super::delivery::RateSample;
 use super::rtt::Rtt;
+use crate::config::Congestion;
 use crate::id::PacketNumber;
 use crate::time::{Duration, Instant};
 
@@ -20,6 +23,11 @@ pub(crate) struct AckSample {
     /// Bytes newly acknowledged of packets that were sent after the last reduction and while
     /// the window was the limit: what a window may grow by.
     pub(crate) growth: u64,
+    /// Bytes newly acknowledged over this path.
+    pub(crate) acked: u64,
+    /// Bytes delivered since the connection began, and bytes in flight over this path now.
+    pub(crate) delivered: u64,
+    pub(crate) in_flight: u64,
     /// The largest number acknowledged.
     pub(crate) largest: PacketNumber,
     /// The number that the next packet will have: marks the end of a round trip.
@@ -40,6 +48,15 @@ pub(crate) enum Signal {
 
 /// Decides about the window. All bytes are bytes of whole datagrams.
 pub(crate) trait Controller: Send {
+    /// A packet was acknowledged.
+    fn on_acked(&mut self, _now: Instant, _sent_at: Instant, _size: u64) {}
+
+    /// A packet counts as lost.
+    fn on_lost(&mut self, _sent_at: Instant, _size: u64) {}
+
+    /// A packet that counted as lost was acknowledged after all.
+    fn on_late(&mut self, _sent_at: Instant, _size: u64) {}
+
     /// Something was newly acknowledged.
     fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt);
 
@@ -62,6 +79,14 @@ pub(crate) trait Controller: Send {
 
     /// Bytes a second at which they may leave.
     fn pacing_rate(&self, rtt: &Rtt) -> u64;
+}
+
+/// The controller that the settings ask for, on a new path.
+pub(crate) fn new(kind: Congestion, now: Instant, datagram: usize) -> Box<dyn Controller> {
+    match kind {
+        Congestion::Bbr => Box::new(Bbr::new(now, datagram)),
+        Congestion::Cubic => Box::new(Cubic::new(datagram)),
+    }
 }
 
 /// The window of a new path (RFC 9002 section 7.2).

@@ -6,14 +6,18 @@ use crate::error::ProtocolError;
 use crate::time::{Duration, Instant};
 
 /// What a stream's window starts with; it grows while the reader keeps up.
-const FIRST_STREAM_WINDOW: u64 = 256 << 10;
+const FIRST_STREAM_WINDOW: u64 = 2 << 20;
 /// The same for the whole connection.
-const FIRST_CONNECTION_WINDOW: u64 = 512 << 10;
+const FIRST_CONNECTION_WINDOW: u64 = 4 << 20;
 /// Separate ranges that may always wait [W-85].
 const MIN_RANGES: u64 = 1024;
 /// A larger window may have one more for so many bytes: full datagrams of which every second was
 /// lost leave fewer.
 const BYTES_PER_RANGE: u64 = 2048;
+/// A window half of which is used up in fewer round trips than this holds the sender back. On a
+/// path without loss two would do; where what is lost twice or thrice holds up all that follows it,
+/// the reader takes longer.
+const QUICKLY: u32 = 8;
 /// MAX_STREAMS is sent once this part of the streams has ended.
 const STREAMS_PER_UPDATE: u64 = 4;
 /// The largest number of streams that a StreamId can name.
@@ -95,11 +99,11 @@ impl ReceiveWindow {
         self.target() - self.limit >= (self.size / 2).max(1)
     }
 
-    /// Raises the limit and says it. A window that is used up within two round trips is what
+    /// Raises the limit and says it. A window that is used up quickly is what
     /// holds the sender back, so it doubles [W-89].
     pub(super) fn raise(&mut self, now: Instant, rtt: Duration) -> u64 {
         if self.is_due() {
-            if now - self.raised < rtt.saturating_mul(2) {
+            if now - self.raised < rtt.saturating_mul(QUICKLY) {
                 self.size = (self.size * 2).min(self.max_size);
             }
             self.limit = self.target();
@@ -215,11 +219,11 @@ mod tests {
         assert_eq!(window.raise(at(1), RTT), 100, "not due, nothing changes");
         window.consumed = 50;
         assert!(window.is_due());
-        assert_eq!(window.raise(at(200), RTT), 150, "slow");
+        assert_eq!(window.raise(at(500), RTT), 150, "slow");
         window.consumed = 100;
-        assert_eq!(window.raise(at(299), RTT), 300, "fast: doubled");
+        assert_eq!(window.raise(at(899), RTT), 300, "fast: doubled");
         window.consumed = 200;
-        assert_eq!(window.raise(at(300), RTT), 550, "not above what is configured");
+        assert_eq!(window.raise(at(900), RTT), 550, "not above what is configured");
     }
 
     #[test]

@@ -9,6 +9,10 @@ fn hundred_megabit() -> Link {
     Link { bottleneck: Some((12_500_000, 625_000)), ..Link::clean(ms(25)) }
 }
 
+fn cubic() -> TransportConfig {
+    TransportConfig { congestion: Congestion::Cubic, ..TransportConfig::default() }
+}
+
 /// Payload bytes a second over the rate of the link.
 fn share(len: u64, time: Duration) -> f64 {
     len as f64 / time.as_secs_f64() / 12_500_000.0
@@ -53,11 +57,46 @@ fn a_long_path_with_deep_reordering_completes() {
 /// [W-62] [W-65] The aim: 0.8 of the link with CUBIC, start included.
 #[test]
 fn cubic_fills_a_clean_hundred_megabit_link() {
-    let mut pair = Pair::new(hundred_megabit());
+    let mut pair = Pair::with(hundred_megabit(), &cubic());
     let time = pair.transfer(32 * MIB, secs(30));
     let share = share(32 * MIB, time);
     assert!(share >= 0.8, "{share:.3} {:?}", pair.sides[A].stats());
     assert!(pair.largest_burst >= 5, "{}", pair.largest_burst);
+}
+
+/// [W-47] The model needs no loss to find the rate, and keeps it when a link loses much.
+#[test]
+fn losses_of_the_link_cost_bbr_little_more_than_themselves() {
+    for (loss, least) in [(0, 0.85), (1, 0.83), (5, 0.75), (20, 0.5)] {
+        let mut pair = Pair::new(Link { loss, ..hundred_megabit() });
+        let time = pair.transfer(32 * MIB, secs(60));
+        let share = share(32 * MIB, time);
+        assert!(share >= least, "{share:.3} at {loss} %: {:?}", pair.sides[A].stats());
+    }
+}
+
+/// [W-47] [W-56] Nor do packets that overtake each other by half a round trip.
+#[test]
+fn overtaking_costs_bbr_little() {
+    let mut pair = Pair::new(Link { reorder: 5, late: ms(25), ..hundred_megabit() });
+    let time = pair.transfer(32 * MIB, secs(30));
+    let share = share(32 * MIB, time);
+    assert!(share >= 0.75, "{share:.3} {:?}", pair.sides[A].stats());
+}
+
+/// [W-47] A queue eight times as long as the path is left empty but for a fraction of a round
+/// trip.
+#[test]
+fn a_deep_queue_stays_empty() {
+    let deep = Link { bottleneck: Some((12_500_000, 5_000_000)), ..Link::clean(ms(25)) };
+    let mut pair = Pair::new(deep);
+    pair.send_file(A, Class::Bulk, 256 * MIB);
+    pair.run_for(secs(2));
+    for _ in 0..100 {
+        pair.run_for(ms(37));
+        let rtt = pair.sides[A].stats().smoothed_rtt.unwrap();
+        assert!(rtt < ms(80), "{rtt:?}");
+    }
 }
 
 /// [W-79].
@@ -72,7 +111,7 @@ fn without_a_bottleneck_bursts_become_long() {
 /// loss that was none is undone and not repeated.
 #[test]
 fn reordering_costs_little() {
-    let mut pair = Pair::new(Link { reorder: 5, late: ms(25), ..hundred_megabit() });
+    let mut pair = Pair::with(Link { reorder: 5, late: ms(25), ..hundred_megabit() }, &cubic());
     let time = pair.transfer(32 * MIB, secs(60));
     let share = share(32 * MIB, time);
     let stats = pair.sides[A].stats();
@@ -83,7 +122,7 @@ fn reordering_costs_little() {
 /// A flight of which one datagram is overtaken by all others; the last of these get `mark` from a
 /// router, if any. Gives the window before and after.
 fn overtaken(mark: Option<Ecn>) -> (u64, u64) {
-    let mut pair = Pair::new(Link::clean(ms(20)));
+    let mut pair = Pair::with(Link::clean(ms(20)), &cubic());
     pair.transfer(MIB, secs(5));
     pair.settle();
     let before = pair.sides[A].stats().congestion_window;
@@ -156,7 +195,7 @@ fn the_lost_tail_is_carried_by_a_probe() {
 /// [W-60] After a long outage the flow begins anew with the smallest window, and comes back.
 #[test]
 fn an_outage_is_persistent_congestion_and_heals() {
-    let mut pair = Pair::new(hundred_megabit());
+    let mut pair = Pair::with(hundred_megabit(), &cubic());
     let id = pair.send_file(A, Class::Bulk, 16 * MIB);
     pair.run_for(secs(1));
     let before = pair.sides[A].stats().congestion_window;
@@ -176,7 +215,7 @@ fn an_outage_is_persistent_congestion_and_heals() {
 /// repeated faster than a path may be long.
 #[test]
 fn an_outage_at_the_beginning_is_no_persistent_congestion() {
-    let mut pair = Pair::new(hundred_megabit());
+    let mut pair = Pair::with(hundred_megabit(), &cubic());
     let id = pair.send_file(A, Class::Bulk, MIB);
     pair.link.loss = 100;
     pair.run_for(secs(3));
@@ -209,9 +248,9 @@ fn a_path_that_comes_and_goes_is_used_while_it_is_there() {
 /// [W-64] Marks reduce the window as losses do, without any loss.
 #[test]
 fn marks_of_routers_reduce_the_window() {
-    let mut clean = Pair::new(hundred_megabit());
-    let mut marked = Pair::new(Link { mark: 1, ..hundred_megabit() });
-    let mut erased = Pair::new(Link { ecn: false, ..hundred_megabit() });
+    let mut clean = Pair::with(hundred_megabit(), &cubic());
+    let mut marked = Pair::with(Link { mark: 1, ..hundred_megabit() }, &cubic());
+    let mut erased = Pair::with(Link { ecn: false, ..hundred_megabit() }, &cubic());
     for pair in [&mut clean, &mut marked, &mut erased] {
         pair.transfer(4 * MIB, secs(60));
     }

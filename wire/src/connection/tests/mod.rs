@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 
 use super::{Connection, ConnectionOutput, Established, Received};
-use crate::config::TransportConfig;
+use crate::config::{Congestion, TransportConfig};
 use crate::crypto::packet_keys::PacketKeys;
 use crate::endpoint::Read;
 use crate::error::ConnectionError;

@@ -196,6 +196,8 @@ fn a_path_that_is_returned_to_has_its_size_back_at_once() {
     let [home, away] = [pair.addresses[B], SocketAddr::from(([10, 0, 1, 1], 4000))];
     for (address, expected) in [(away, 1200), (home, found)] {
         pair.addresses[B] = address;
+        // B must say something for A to notice.
+        pair.send_file(B, Class::Chat, 100);
         while pair.sides[A].remote_address() != address {
             assert!(pair.step(pair.now + secs(5)));
         }

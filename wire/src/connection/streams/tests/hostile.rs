@@ -54,7 +54,7 @@ fn gapped_chunks_end_the_connection_before_they_fill_memory() {
         }
         assert_eq!(outcome, Err(ProtocolError::TooManyGaps));
         let (_, mut b) = pair_with(&config);
-        let one = (0..100_000).map(|chunk| b.on_stream(bulk(0), chunk * 7 + 1, &[1; 6], false));
+        let one = (0..1_500_000).map(|chunk| b.on_stream(bulk(0), chunk * 7 + 1, &[1; 6], false));
         assert_eq!(one.last(), Some(Err(ProtocolError::FlowControl)));
     }
 }

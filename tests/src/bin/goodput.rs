@@ -1,0 +1,58 @@
+//! Prints what the transport reaches over paths of all kinds, in virtual time.
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use clap::{Parser, ValueEnum};
+use sim::conditions::{all, evenness, table, together};
+use wire::{Congestion, Seed};
+
+/// What the transport reaches over paths of all kinds, in virtual time: the same on every machine.
+#[derive(Parser)]
+struct Arguments {
+    /// Only paths with this in their name.
+    path: Option<String>,
+    /// What controls the window.
+    #[arg(long, value_enum, default_value = "bbr")]
+    congestion: Controller,
+    /// Same seed, same table.
+    #[arg(long, default_value_t = 1)]
+    seed: u8,
+    /// Several flows over one bottleneck instead.
+    #[arg(long)]
+    together: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Controller {
+    Bbr,
+    Cubic,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let seed = Seed::new([arguments.seed; 32]);
+    let congestion = match arguments.congestion {
+        Controller::Bbr => Congestion::Bbr,
+        Controller::Cubic => Congestion::Cubic,
+    };
+    if arguments.together {
+        print_together(&seed);
+    } else if let Some(name) = &arguments.path {
+        for condition in all().iter().filter(|condition| condition.name.contains(name.as_str())) {
+            println!("{}", condition.row(congestion, &seed));
+        }
+    } else {
+        print!("{}", table(congestion, &seed));
+    }
+}
+
+fn print_together(seed: &Seed) {
+    use Congestion::{Bbr, Cubic};
+    println!("| flows | queue | shares of the rate | evenness |\n|---|---|---|---|");
+    for flows in [&[Bbr, Bbr][..], &[Bbr; 4], &[Bbr, Cubic], &[Cubic, Cubic]] {
+        for queue in [0.5, 1.0, 2.0, 8.0] {
+            let shares = together(flows, queue, seed);
+            let list: Vec<String> = shares.iter().map(|share| format!("{share:.2}")).collect();
+            println!("| {flows:?} | {queue} BDP | {} | {:.2} |", list.join(" "), evenness(&shares));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The conditions under which transfers are measured in virtual time, and what they reach.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use wire::{Congestion, Seed, TransportConfig};
+
+use crate::bottleneck::{Change, Flow, Lane, Outcome, Path, run};
+use crate::{Impairment, Loss, Probability};
+
+/// A path and what is sent over it.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// Bits per second.
+    pub rate: u64,
+    /// Bits per second of the way back.
+    pub rate_back: u64,
+    /// Round trip in milliseconds.
+    pub rtt: u64,
+    /// The queue before the bottleneck, in bandwidth-delay products.
+    pub queue: f64,
+    /// Loss, reordering and the like of either direction.
+    pub impairment: Impairment,
+    /// What changes on the way.
+    pub changes: Vec<(Duration, Change)>,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// How long a message waits for the next.
+const MESSAGE_EVERY: Duration = Duration::from_millis(20);
+/// The path's MTU: Ethernet, less the headers of IPv4 and UDP.
+const MTU: usize = 1472;
+/// Longest run.
+const LONGEST: Duration = Duration::from_secs(900);
+
+const MBIT: u64 = 1_000_000;
+const MIB: u64 = 1 << 20;
+
+/// 100 Mbit/s, 50 ms, a queue of one bandwidth-delay product, 32 MiB.
+fn clean(name: &'static str) -> Condition {
+    Condition {
+        name,
+        rate: 100 * MBIT,
+        rate_back: 100 * MBIT,
+        rtt: 50,
+        queue: 1.0,
+        impairment: Impairment::default(),
+        changes: Vec::new(),
+        bytes: 32 * MIB,
+    }
+}
+
+fn lossy(name: &'static str, percent: f64) -> Condition {
+    let loss = Loss::Random(Probability::percent(percent));
+    Condition { impairment: Impairment { loss, ..Impairment::default() }, ..clean(name) }
+}
+
+fn burst() -> Loss {
+    Loss::Burst {
+        to_bad: Probability::percent(0.3),
+        to_good: Probability::percent(20.0),
+        in_bad: Probability::ALWAYS,
+        in_good: Probability::NEVER,
+    }
+}
+
+fn impaired(name: &'static str, impairment: Impairment) -> Condition {
+    Condition { impairment, ..clean(name) }
+}
+
+fn like(name: &'static str, rate: u64, rtt: u64, bytes: u64) -> Condition {
+    Condition { rate, rate_back: rate, rtt, bytes, ..clean(name) }
+}
+
+/// All of them.
+#[must_use]
+pub fn all() -> Vec<Condition> {
+    let percent = Probability::percent;
+    let usual = Impairment::default;
+    let every_second = |second: u64| {
+        let rate = if second.is_multiple_of(2) { 100 * MBIT } else { 50 * MBIT };
+        (Duration::from_secs(second), Change::Rate(rate))
+    };
+    let outage = vec![
+        (Duration::from_millis(1500), Change::Cut),
+        (Duration::from_millis(6500), Change::Mend),
+    ];
+    let jitter = Duration::from_millis(5);
+    vec![
+        clean("clean"),
+        lossy("1 % loss", 1.0),
+        lossy("5 % loss", 5.0),
+        lossy("10 % loss", 10.0),
+        lossy("20 % loss", 20.0),
+        impaired("burst", Impairment { loss: burst(), ..usual() }),
+        impaired("reorder", Impairment { reorder: percent(5.0), jitter, ..usual() }),
+        impaired(
+            "mix",
+            Impairment {
+                reorder: percent(2.0),
+                duplicate: percent(1.0),
+                ..lossy("", 2.0).impairment
+            },
+        ),
+        Condition { queue: 0.064, ..clean("shallow") },
+        Condition { queue: 8.0, ..clean("deep") },
+        like("10 Mbit/s, 200 ms", 10 * MBIT, 200, 16 * MIB),
+        like("1 Gbit/s, 10 ms", 1000 * MBIT, 10, 128 * MIB),
+        like("20 Mbit/s, 750 ms", 20 * MBIT, 750, 32 * MIB),
+        Condition { rate_back: 5 * MBIT, ..clean("100/5 Mbit/s") },
+        Condition {
+            changes: (1..60).map(every_second).collect(),
+            bytes: 64 * MIB,
+            ..clean("50 or 100 Mbit/s")
+        },
+        Condition { changes: outage, ..clean("5 s outage") },
+    ]
+}
+
+impl Condition {
+    /// The path.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        let queue = (self.rate * self.rtt / 8000) as f64 * self.queue;
+        let lane = |rate: u64| Lane {
+            rate,
+            queue: queue as u64,
+            impairment: Impairment {
+                delay: Duration::from_millis(self.rtt) / 2,
+                mtu: MTU,
+                ..self.impairment.clone()
+            },
+        };
+        Path { there: lane(self.rate), back: lane(self.rate_back), changes: self.changes.clone() }
+    }
+
+    /// A file, and a message every 20 ms beside it.
+    #[must_use]
+    pub fn measure(&self, congestion: Congestion, seed: &Seed) -> Outcome {
+        let transport = TransportConfig { congestion, ..TransportConfig::default() };
+        let message_every = Some(MESSAGE_EVERY);
+        let flow = Flow { start: Duration::ZERO, bytes: self.bytes, message_every, transport };
+        run(&self.path(), &[flow], LONGEST, seed).remove(0)
+    }
+
+    /// A line of the table.
+    #[must_use]
+    pub fn row(&self, congestion: Congestion, seed: &Seed) -> String {
+        let outcome = self.measure(congestion, seed);
+        if outcome.complete.is_none() {
+            return format!("| {} | not complete in {} s | | | |", self.name, LONGEST.as_secs());
+        }
+        let (sent, lost) = outcome.datagrams;
+        format!(
+            "| {} | {:.3} | {:.1} % | {} | {} |",
+            self.name,
+            outcome.share(self.bytes, self.rate),
+            lost as f64 / sent as f64 * 100.0,
+            outcome.percentile(50).as_millis(),
+            outcome.percentile(99).as_millis(),
+        )
+    }
+}
+
+/// The table of all conditions.
+#[must_use]
+pub fn table(congestion: Congestion, seed: &Seed) -> String {
+    let mut table = String::from(
+        "| path | payload, share of the rate | datagrams lost | message and answer: median ms | 99 % ms |\n\
+         |---|---|---|---|---|\n",
+    );
+    for condition in all() {
+        writeln!(table, "{}", condition.row(congestion, seed)).expect("memory");
+    }
+    table
+}
+
+/// So many flows start a second apart over the clean path, with a queue of so many
+/// bandwidth-delay products: the share of the rate that each gets from then on.
+#[must_use]
+pub fn together(flows: &[Congestion], queue: f64, seed: &Seed) -> Vec<f64> {
+    const SECONDS: u64 = 60;
+    let condition = Condition { queue, ..clean("") };
+    let flow = |(number, congestion): (usize, &Congestion)| Flow {
+        start: Duration::from_secs(number as u64),
+        bytes: u64::MAX >> 8,
+        message_every: None,
+        transport: TransportConfig { congestion: *congestion, ..TransportConfig::default() },
+    };
+    let count = flows.len();
+    let end = SECONDS + count as u64;
+    let flows: Vec<Flow> = flows.iter().enumerate().map(flow).collect();
+    let outcomes = run(&condition.path(), &flows, Duration::from_secs(end + 1), seed);
+    let share = |outcome: &Outcome| {
+        let bytes = outcome.arrived[count + SECONDS as usize - 1] - outcome.arrived[count - 1];
+        bytes as f64 * 8.0 / SECONDS as f64 / condition.rate as f64
+    };
+    outcomes.iter().map(share).collect()
+}
+
+/// How evenly something is shared: 1 when each has the same (Jain's index).
+#[must_use]
+pub fn evenness(shares: &[f64]) -> f64 {
+    let sum: f64 = shares.iter().sum();
+    let squares: f64 = shares.iter().map(|share| share * share).sum();
+    sum * sum / (shares.len() as f64 * squares)
+}

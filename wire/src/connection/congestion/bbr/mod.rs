@@ -1,0 +1,285 @@
+//! A model-based controller after BBR (draft-ietf-ccwg-bbr): sends at the rate that the path was
+//! measured to deliver, with as much in flight as that rate and the shortest round trip ask for
+//! [W-47].
+//!
+//! ```text
+//!   Startup --> Drain --> Down --> Cruise --> Refill --> Up --+
+//!                          ^                                  |   and ProbeRtt, when no round
+//!                          +----------------------------------+   trip was short for long
+//! ```
+//!
+//! It differs from the draft where links lose much without being full, and where somebody chats
+//! beside a file:
+//! - What is lost while less is sent than the path delivers (in Drain and Down) is noise of the
+//!   link. Only losses well above this floor count as congestion, and what the floor takes away
+//!   is still known to have passed the bottleneck.
+//! - Round trips are medians over a round: where packets overtake each other, the shortest says
+//!   nothing about the rest.
+//! - A probe for more begins with no more than a short queue's worth, doubles each round as long
+//!   as the path delivers it, and ends when the round trip grows. So does Startup.
+//! - When the round trip has grown without a probe, others have brought more than fits: the rate
+//!   comes down towards what is delivered, half of the way, so that flows which do the same share
+//!   a short queue, and one that does not (CUBIC) gets its share and no more.
+//! - The first packets, which leave together, show by how far the bottleneck pulls them apart how
+//!   much can be sent next; Startup need not double its way up from ten packets.
+
+mod floor;
+mod model;
+mod round_trips;
+mod states;
+mod train;
+
+use floor::LossFloor;
+use model::{FullPipe, MaxRate, MinRtt, Rounds};
+use round_trips::RoundTrips;
+use states::State;
+use train::Train;
+
+use super::{AckSample, Controller, Signal, initial_window};
+use crate::connection::delivery::Demand;
+use crate::connection::rtt::Rtt;
+use crate::time::Instant;
+
+/// Pacing in Startup doubles the rate each round trip (4 ln 2).
+const STARTUP_PACING: f64 = 2.77;
+const DRAIN_PACING: f64 = 0.5;
+/// Until the queue of a probe is gone...
+const DOWN_PACING: f64 = 0.75;
+/// ...and while the floor is measured.
+const FLOOR_PACING: f64 = 0.95;
+/// A little less than the path delivers, so that no queue grows from rounding.
+const MARGIN: f64 = 0.99;
+/// Windows are the bandwidth-delay product times this.
+const WINDOW: f64 = 2.0;
+const STARTUP_WINDOW: f64 = 2.77;
+const UP_WINDOW: f64 = 2.25;
+const PROBE_RTT_WINDOW: f64 = 0.5;
+/// Datagrams on top, for acknowledgements that come several at once.
+const SLACK: f64 = 3.0;
+/// Least datagrams in flight.
+const MIN_WINDOW: f64 = 4.0;
+/// Of a bound that congestion has shown, this much is used when nothing is probed.
+const HEADROOM: f64 = 0.85;
+/// The share of what the first packets have shown that is sent at once.
+const JUMP: f64 = 0.5;
+
+/// Limits that congestion has shown; infinite when it has not.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Bytes in flight: until a probe passes it.
+    inflight_hi: f64,
+    /// Bytes in flight and bytes a second: until the next probe.
+    inflight_lo: f64,
+    rate_lo: f64,
+}
+
+impl Bounds {
+    const NONE: Self =
+        Self { inflight_hi: f64::INFINITY, inflight_lo: f64::INFINITY, rate_lo: f64::INFINITY };
+}
+
+/// What happened in the round that has not ended yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    acked: f64,
+    lost: f64,
+    /// The highest rate measured.
+    rate: f64,
+}
+
+/// When a probe is due.
+#[derive(Clone, Copy, Debug)]
+struct Cycle {
+    started: Instant,
+    first_round: u64,
+    /// Rounds from one probe to the next.
+    rounds: u64,
+    /// The rate when the last one ended.
+    rate: f64,
+}
+
+/// The controller. All sizes are bytes, all rates bytes a second.
+#[derive(Clone, Debug)]
+pub(crate) struct Bbr {
+    datagram: f64,
+    state: State,
+    rounds: Rounds,
+    round: Round,
+    max_rate: MaxRate,
+    min_rtt: MinRtt,
+    round_trips: RoundTrips,
+    full: FullPipe,
+    train: Train,
+    floor: LossFloor,
+    cycle: Cycle,
+    bounds: Bounds,
+    /// As they were before the last losses, to go back to if these were none.
+    before: Option<Bounds>,
+    in_flight: f64,
+    window: f64,
+}
+
+impl Bbr {
+    pub(crate) fn new(now: Instant, datagram: usize) -> Self {
+        Self {
+            datagram: datagram as f64,
+            state: State::Startup,
+            rounds: Rounds::default(),
+            round: Round::default(),
+            max_rate: MaxRate::default(),
+            min_rtt: MinRtt::default(),
+            round_trips: RoundTrips::default(),
+            full: FullPipe::default(),
+            train: Train::default(),
+            floor: LossFloor::default(),
+            cycle: Cycle { started: now, first_round: 0, rounds: 0, rate: 0.0 },
+            bounds: Bounds::NONE,
+            before: None,
+            in_flight: 0.0,
+            window: initial_window(datagram) as f64,
+        }
+    }
+
+    /// The rate to send at when nothing is probed.
+    fn rate(&self) -> f64 {
+        self.max_rate.get().min(self.bounds.rate_lo)
+    }
+
+    /// Bytes in flight that keep the path just full.
+    fn bdp(&self) -> f64 {
+        self.rate() * self.min_rtt.get().as_secs_f64()
+    }
+
+    /// What the first packets have shown, when the path is so fast that it helps to know.
+    fn train_rate(&self) -> Option<f64> {
+        self.train.rate(self.min_rtt.get() / 4)
+    }
+
+    fn pacing_gain(&self) -> f64 {
+        match self.state {
+            State::Startup => STARTUP_PACING,
+            State::Drain { .. } => DRAIN_PACING,
+            State::Down { .. } if self.in_flight > self.bdp() => DOWN_PACING,
+            State::Down { .. } => FLOOR_PACING,
+            State::Cruise | State::Refill { .. } | State::ProbeRtt { .. } => 1.0,
+            State::Up { step, .. } => 1.0 + step,
+        }
+    }
+
+    fn set_window(&mut self, acked: f64) {
+        let gain = match self.state {
+            State::Startup => STARTUP_WINDOW,
+            State::Up { .. } => UP_WINDOW,
+            State::ProbeRtt { .. } => PROBE_RTT_WINDOW,
+            State::Drain { .. } | State::Down { .. } | State::Cruise | State::Refill { .. } => {
+                WINDOW
+            }
+        };
+        let target = self.bdp() * gain + SLACK * self.datagram;
+        if self.full.is_reached() {
+            self.window = (self.window + acked).min(target);
+        } else if self.window < target {
+            self.window += acked;
+        }
+        if self.state == State::Startup
+            && let Some(rate) = self.train_rate()
+        {
+            let bdp = rate * self.min_rtt.get().as_secs_f64();
+            self.window = self.window.max(JUMP * bdp).min(WINDOW * bdp);
+        }
+        let bound = match self.state {
+            State::Cruise => self.bounds.inflight_lo.min(HEADROOM * self.bounds.inflight_hi),
+            State::Drain { .. } | State::Down { .. } => {
+                self.bounds.inflight_lo.min(self.bounds.inflight_hi)
+            }
+            State::Startup | State::Refill { .. } | State::Up { .. } | State::ProbeRtt { .. } => {
+                f64::INFINITY
+            }
+        };
+        self.window = self.window.min(bound).max(MIN_WINDOW * self.datagram);
+    }
+}
+
+impl Controller for Bbr {
+    fn on_acked(&mut self, now: Instant, sent_at: Instant, size: u64) {
+        self.round.acked += size as f64;
+        self.round_trips.on_packet(now - sent_at);
+        self.floor.on_acked(sent_at, size);
+        if self.state == State::Startup {
+            self.train.on_acked(now, sent_at, size);
+        }
+    }
+
+    fn on_lost(&mut self, sent_at: Instant, size: u64) {
+        self.round.lost += size as f64;
+        self.floor.on_lost(sent_at, size);
+    }
+
+    fn on_late(&mut self, sent_at: Instant, size: u64) {
+        self.round.lost = (self.round.lost - size as f64).max(0.0);
+        self.floor.on_late(sent_at, size);
+    }
+
+    fn on_ack(&mut self, sample: &AckSample, _rtt: &Rtt) {
+        let now = sample.now;
+        self.in_flight = sample.in_flight as f64;
+        if let Some(rtt) = sample.rtt {
+            self.round_trips.on_ack(rtt);
+            self.min_rtt.begin(now, rtt);
+        }
+        if let Some(rate) = &sample.rate {
+            let measured = self.floor.through(rate);
+            self.round.rate = self.round.rate.max(measured);
+            if rate.demand == Demand::WindowLimited || measured > self.max_rate.get() {
+                self.max_rate.update(measured);
+            }
+            if self.rounds.on_ack(rate.prior_delivered, sample.delivered) {
+                self.on_round(now);
+            }
+        }
+        self.advance(now);
+        self.set_window(sample.acked as f64);
+    }
+
+    fn on_congestion(&mut self, _now: Instant, signal: Signal) {
+        // Losses are judged by the round; a router's mark says that there is a queue.
+        if signal == Signal::Ecn && self.full.is_reached() {
+            self.give_way();
+        }
+    }
+
+    fn on_spurious_congestion(&mut self) {
+        if let Some(before) = self.before.take() {
+            let Bounds { inflight_hi, inflight_lo, rate_lo } = &mut self.bounds;
+            *inflight_hi = inflight_hi.max(before.inflight_hi);
+            *inflight_lo = inflight_lo.max(before.inflight_lo);
+            *rate_lo = rate_lo.max(before.rate_lo);
+        }
+    }
+
+    fn on_persistent_congestion(&mut self) {
+        self.window = MIN_WINDOW * self.datagram;
+        // These packets waited for the path to come back.
+        self.round_trips.forget();
+    }
+
+    fn set_datagram(&mut self, datagram: usize) {
+        self.datagram = datagram as f64;
+    }
+
+    fn window(&self) -> u64 {
+        self.window as u64
+    }
+
+    fn pacing_rate(&self, rtt: &Rtt) -> u64 {
+        let rate = match self.rate() {
+            0.0 => self.window / rtt.smoothed().as_secs_f64(),
+            rate => rate,
+        };
+        let paced = self.pacing_gain() * rate * MARGIN;
+        match self.train_rate() {
+            Some(rate) if self.state == State::Startup => paced.clamp(JUMP * rate, rate) as u64,
+            _ => paced as u64,
+        }
+    }
+}

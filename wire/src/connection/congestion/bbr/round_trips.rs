@@ -1,0 +1,129 @@
+//! Round trips as they come: of a round, and of the last few acknowledgements.
+
+use crate::time::Duration;
+
+/// Most packets of a round that are looked at, and fewest that say something.
+const KEPT: usize = 64;
+const FEWEST: usize = 8;
+/// Acknowledgements that count as the last few.
+const LAST: usize = 8;
+
+/// Where packets overtake each other the shortest round trip is that of one that jumped the
+/// queue, and says nothing about the rest: it is the median of a round that counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RoundTrips {
+    packets: Vec<Duration>,
+    seen: usize,
+    last: [Duration; LAST],
+    acks: usize,
+    median: Option<Duration>,
+    /// Between the first and the third quartile of the last round.
+    spread: Duration,
+    base: Option<Duration>,
+}
+
+impl RoundTrips {
+    /// A packet was acknowledged so long after it was sent.
+    pub(super) fn on_packet(&mut self, rtt: Duration) {
+        if self.packets.len() < KEPT {
+            self.packets.push(rtt);
+        } else {
+            self.packets[self.seen % KEPT] = rtt;
+        }
+        self.seen += 1;
+    }
+
+    /// An acknowledgement measured this.
+    pub(super) fn on_ack(&mut self, rtt: Duration) {
+        self.last[self.acks % LAST] = rtt;
+        self.acks += 1;
+    }
+
+    /// A round ends: its median. Rounds of few packets go on.
+    pub(super) fn end_round(&mut self) -> Option<Duration> {
+        let count = self.packets.len();
+        if count < FEWEST {
+            return None;
+        }
+        self.packets.sort_unstable();
+        let median = self.packets[count / 2];
+        self.spread = self.packets[count * 3 / 4] - self.packets[count / 4];
+        self.packets.clear();
+        self.median = Some(median);
+        self.median
+    }
+
+    /// The last round is what later ones are compared with.
+    pub(super) const fn set_base(&mut self) {
+        self.base = self.median;
+    }
+
+    /// The median of the last round in which nothing was probed.
+    pub(super) const fn base(&self) -> Option<Duration> {
+        self.base
+    }
+
+    /// How much round trips differ within a round.
+    pub(super) const fn spread(&self) -> Duration {
+        self.spread
+    }
+
+    /// The shortest of the last few, when there are enough: a queue makes all of them longer.
+    pub(super) fn recent(&self) -> Option<Duration> {
+        if self.acks < LAST { None } else { self.last.iter().min().copied() }
+    }
+
+    /// What came so far in this round says nothing.
+    pub(super) fn forget(&mut self) {
+        self.packets.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn one_in_four_that_jumps_the_queue_does_not_move_the_median() {
+        let mut round_trips = RoundTrips::default();
+        for packet in 0..100 {
+            round_trips.on_packet(if packet % 4 == 0 { ms(1) } else { ms(50) });
+        }
+        assert_eq!(round_trips.end_round(), Some(ms(50)));
+        assert_eq!(round_trips.spread(), ms(0));
+        assert_eq!(round_trips.base(), None);
+        round_trips.set_base();
+        assert_eq!(round_trips.base(), Some(ms(50)));
+    }
+
+    #[test]
+    fn a_round_of_few_packets_goes_on() {
+        let mut round_trips = RoundTrips::default();
+        for packet in 1..=7 {
+            round_trips.on_packet(ms(packet));
+        }
+        assert_eq!(round_trips.end_round(), None);
+        round_trips.on_packet(ms(8));
+        assert_eq!(round_trips.end_round(), Some(ms(5)));
+        assert_eq!(round_trips.spread(), ms(4));
+    }
+
+    #[test]
+    fn a_queue_is_seen_when_all_of_the_last_few_are_longer() {
+        let mut round_trips = RoundTrips::default();
+        for _ in 0..7 {
+            round_trips.on_ack(ms(60));
+        }
+        assert_eq!(round_trips.recent(), None);
+        round_trips.on_ack(ms(50));
+        assert_eq!(round_trips.recent(), Some(ms(50)));
+        for _ in 0..8 {
+            round_trips.on_ack(ms(60));
+        }
+        assert_eq!(round_trips.recent(), Some(ms(60)));
+    }
+}

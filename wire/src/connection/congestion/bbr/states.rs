@@ -1,0 +1,229 @@
+//! What the controller does now, and when it does something else.
+
+use super::{Bbr, Bounds, Round};
+use crate::time::{Duration, Instant};
+
+/// Startup is over when this much of the rate is reached that the first packets have shown.
+const ARRIVED: f64 = 0.9;
+/// The first step of a probe adds at most this much to the rate, and at most what makes a queue
+/// of this length in a round trip; but it adds something.
+const FIRST_STEP: f64 = 0.25;
+const PROBE_QUEUE: Duration = Duration::from_millis(8);
+const LEAST_STEP: f64 = 0.02;
+/// A step that was delivered is doubled, up to this.
+const LARGEST_STEP: f64 = 1.0;
+/// A probe that finds nothing ends after this many rounds: its packets are acknowledged.
+const PROBE_ROUNDS: u64 = 2;
+/// Rounds from one probe to the next, and how much they vary, so that flows do not probe together.
+const CYCLE_ROUNDS: u64 = 6;
+const CYCLE_SPREAD: u64 = 4;
+/// The same after a probe that found much more.
+const QUICK_ROUNDS: u64 = 2;
+const MUCH_MORE: f64 = 1.25;
+/// On long paths, time counts.
+const LONGEST_CYCLE: Duration = Duration::from_secs(3);
+/// Losses above the floor that count as congestion.
+const LOSS_THRESHOLD: f64 = 0.02;
+/// Fewer packets in a round say nothing about losses.
+const FEWEST: f64 = 30.0;
+/// What a bound keeps after congestion.
+const BETA: f64 = 0.7;
+/// How far the rate comes down towards what is delivered while others fill the queue.
+const GIVE_WAY: f64 = 0.6;
+/// No queue is seen in less than this.
+const LEAST_QUEUE: Duration = Duration::from_millis(1);
+/// How long little is in flight to find the shortest round trip.
+const PROBE_RTT: Duration = Duration::from_millis(200);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    /// Doubles the rate each round until the path is full.
+    Startup,
+    /// Sends half of that until the queue is gone.
+    Drain { since: u64 },
+    /// Sends less than the path delivers until nothing queues, and measures what is lost anyway.
+    Down { since: u64 },
+    /// Sends what the path delivers.
+    Cruise,
+    /// Forgets short-lived bounds and fills the path, so that a probe finds no room left over.
+    Refill { since: u64 },
+    /// Sends `1 + step` times as much.
+    Up { since: u64, step: f64, rate_before: f64 },
+    /// Has little in flight, so that a round trip is as short as the path lets it be.
+    ProbeRtt { since: u64, until: Instant },
+}
+
+impl Bbr {
+    fn enter(&mut self, now: Instant, state: State) {
+        tracing::trace!(%now, ?state, rate = self.rate() as u64, "BBR");
+        if matches!(self.state, State::Drain { .. } | State::Down { .. }) {
+            self.floor.close(now);
+        }
+        if matches!(state, State::Drain { .. } | State::Down { .. }) {
+            self.floor.open(now);
+        }
+        self.state = state;
+    }
+
+    /// A round trip has passed.
+    pub(super) fn on_round(&mut self, now: Instant) {
+        let is_lossy = self.lost_too_much();
+        if let Some(median) = self.round_trips.end_round() {
+            self.min_rtt.on_round(now, median);
+        }
+        match self.state {
+            State::Startup => {
+                self.full.on_round(self.max_rate.get());
+                if self.full.is_reached() {
+                    self.end_startup(now);
+                }
+            }
+            State::Up { since, step, rate_before } => {
+                self.on_probe_round(now, is_lossy, (since, step, rate_before));
+            }
+            State::Down { .. } | State::Cruise | State::Refill { .. } => {
+                self.round_trips.set_base();
+                if is_lossy {
+                    self.give_way();
+                } else if self.somebody_queues() {
+                    let delivered = self.round.rate.min(self.rate());
+                    self.bounds.rate_lo = self.rate() + (delivered - self.rate()) * GIVE_WAY;
+                }
+            }
+            State::Drain { .. } | State::ProbeRtt { .. } => {}
+        }
+        self.round = Round::default();
+    }
+
+    /// Whether more was lost in this round than the link loses by itself, and than chance. Before
+    /// that is known nothing is said: the first losses may be packets that were overtaken.
+    fn lost_too_much(&self) -> bool {
+        let packets = (self.round.acked + self.round.lost) / self.datagram;
+        let lost = self.round.lost / self.datagram;
+        if packets < FEWEST {
+            return false;
+        }
+        let Some(floor) = self.floor.share() else { return false };
+        let expected = (floor + LOSS_THRESHOLD) * packets;
+        lost > expected + 2.0 * expected.sqrt() + 3.0
+    }
+
+    /// Whether round trips are long although nothing is probed.
+    fn somebody_queues(&self) -> bool {
+        let least = self.min_rtt.get();
+        let noise = self.round_trips.spread() + 2 * LEAST_QUEUE.max(least / 8);
+        self.round_trips.base().is_some_and(|rtt| rtt > least + noise)
+    }
+
+    /// Whether a queue has grown since the probe, or Startup, began.
+    fn queue_grew(&self) -> bool {
+        let Some(base) = self.round_trips.base().or(self.min_rtt.measured()) else { return false };
+        let allowed = PROBE_QUEUE.min(base / 4).max(LEAST_QUEUE).max(self.round_trips.spread());
+        self.round_trips.recent().is_some_and(|rtt| rtt > base + allowed)
+    }
+
+    /// Congestion although nothing was probed: somebody else needs room.
+    pub(super) fn give_way(&mut self) {
+        self.before.get_or_insert(self.bounds);
+        let Bounds { inflight_lo, rate_lo, .. } = self.bounds;
+        self.bounds.inflight_lo = self.round.acked.max(BETA * inflight_lo.min(self.window));
+        self.bounds.rate_lo = self.round.rate.max(BETA * rate_lo.min(self.max_rate.get()));
+    }
+
+    fn end_startup(&mut self, now: Instant) {
+        self.full.reach();
+        self.enter(now, State::Drain { since: self.rounds.count() });
+    }
+
+    fn on_probe_round(&mut self, now: Instant, is_lossy: bool, probe: (u64, f64, f64)) {
+        let (since, step, rate_before) = probe;
+        let rate = self.max_rate.get();
+        let has_found = rate > rate_before * (1.0 + step / 4.0);
+        if is_lossy {
+            self.before.get_or_insert(self.bounds);
+            self.bounds.inflight_hi = self.in_flight.max(self.bdp());
+            self.begin_cycle(now);
+        } else if has_found {
+            let step = (step * 2.0).min(LARGEST_STEP);
+            self.state = State::Up { since, step, rate_before: rate };
+        } else if self.rounds.count() > since + PROBE_ROUNDS {
+            self.begin_cycle(now);
+        } else {
+            self.state = State::Up { since, step, rate_before: rate };
+        }
+        if !is_lossy && self.in_flight >= self.bounds.inflight_hi {
+            self.bounds.inflight_hi = f64::INFINITY;
+        }
+    }
+
+    /// What may happen with any acknowledgement.
+    pub(super) fn advance(&mut self, now: Instant) {
+        let round = self.rounds.count();
+        let is_drained = self.in_flight <= self.bdp();
+        match self.state {
+            State::Startup => {
+                let has_arrived = |rate| self.max_rate.get() > ARRIVED * rate;
+                if self.queue_grew() || self.train_rate().is_some_and(has_arrived) {
+                    self.end_startup(now);
+                }
+            }
+            State::Drain { since } if is_drained && round > since => self.begin_cycle(now),
+            State::Down { since } => {
+                let has_room = self.in_flight <= super::HEADROOM * self.bounds.inflight_hi;
+                if is_drained && has_room && round > since {
+                    self.enter(now, State::Cruise);
+                }
+                self.probe_when_due(now);
+            }
+            State::Cruise => self.probe_when_due(now),
+            State::Refill { since } if round > since => self.begin_probe(now),
+            State::Up { .. } if self.queue_grew() => self.begin_cycle(now),
+            State::ProbeRtt { since, until } if now >= until && round > since => {
+                self.min_rtt.keep(now);
+                self.begin_cycle(now);
+            }
+            State::Drain { .. }
+            | State::Refill { .. }
+            | State::Up { .. }
+            | State::ProbeRtt { .. } => {}
+        }
+        let is_measured = !matches!(self.state, State::Startup | State::ProbeRtt { .. });
+        if is_measured && self.min_rtt.is_stale(now) {
+            self.min_rtt.forget(now);
+            self.enter(now, State::ProbeRtt { since: round, until: now + PROBE_RTT });
+        }
+    }
+
+    /// A probe has ended.
+    fn begin_cycle(&mut self, now: Instant) {
+        self.max_rate.advance();
+        let (rate, round) = (self.max_rate.get(), self.rounds.count());
+        self.cycle.rounds = if rate > MUCH_MORE * self.cycle.rate {
+            QUICK_ROUNDS
+        } else {
+            CYCLE_ROUNDS + now.as_micros() % CYCLE_SPREAD
+        };
+        self.cycle.rate = rate;
+        self.cycle.started = now;
+        self.cycle.first_round = round;
+        self.enter(now, State::Down { since: round });
+    }
+
+    fn probe_when_due(&mut self, now: Instant) {
+        let round = self.rounds.count();
+        if round >= self.cycle.first_round + self.cycle.rounds
+            || now - self.cycle.started >= LONGEST_CYCLE
+        {
+            self.bounds = Bounds { inflight_hi: self.bounds.inflight_hi, ..Bounds::NONE };
+            self.before = None;
+            self.enter(now, State::Refill { since: round });
+        }
+    }
+
+    fn begin_probe(&mut self, now: Instant) {
+        let rtt = self.min_rtt.get().as_secs_f64();
+        let step = (PROBE_QUEUE.as_secs_f64() / rtt).clamp(LEAST_STEP, FIRST_STEP);
+        let (since, rate_before) = (self.rounds.count(), self.max_rate.get());
+        self.enter(now, State::Up { since, step, rate_before });
+    }
+}
