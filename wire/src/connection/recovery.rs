@@ -31,6 +31,9 @@ const UNANSWERED_PROBES: u32 = 20;
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
 
+/// What each packet counts in the share that is lost.
+const LOSS_WEIGHT: f64 = 1.0 / 128.0;
+
 /// So much of the window, in whole datagrams, is kept for what is more urgent than files...
 const RESERVE_PART: u64 = 8;
 /// ...but no more than so many.
@@ -106,6 +109,8 @@ pub(crate) struct Recovery {
     initial_rtt: Duration,
     /// Longest delay of the other side's acknowledgements.
     ack_delay: Duration,
+    /// The share of packets that are lost, of the last hundred or so.
+    loss: f64,
     pub(crate) datagrams_lost: u64,
     pub(crate) spurious_losses: u64,
     /// Bytes a second, as last measured.
@@ -166,6 +171,7 @@ impl Recovery {
             datagram,
             initial_rtt,
             ack_delay,
+            loss: 0.0,
             datagrams_lost: 0,
             spurious_losses: 0,
             delivery_rate: 0,
@@ -187,6 +193,11 @@ impl Recovery {
     /// The time after which a probe is due, without backing off (RFC 9002 section 6.2.1).
     pub(crate) fn probe_timeout(&self) -> Duration {
         self.rtt.probe_timeout() + self.ack_delay
+    }
+
+    /// The share of packets that are lost at present.
+    pub(crate) const fn loss(&self) -> f64 {
+        self.loss
     }
 
     /// ECN bits for what is sent next.
@@ -339,6 +350,7 @@ impl Recovery {
                 if packet.path == self.path {
                     fate.packet_acked(packet.number, packet.size as usize);
                     newly.acked += size;
+                    self.loss -= self.loss * LOSS_WEIGHT;
                     self.controller.on_acked(now, packet.at, size);
                     self.acked.push(packet);
                     newly.marked += u64::from(packet.ecn == Ecn::Ect0);
@@ -360,6 +372,7 @@ impl Recovery {
                 }
                 if late.episode > 0 {
                     self.controller.on_late(late.sent_at, u64::from(late.size));
+                    self.loss = (self.loss - LOSS_WEIGHT).max(0.0);
                 }
                 self.on_spurious(late.episode);
             }
@@ -456,6 +469,7 @@ impl Recovery {
             self.datagrams_lost += 1;
             if packet.path == self.path {
                 self.controller.on_lost(packet.at, u64::from(packet.size));
+                self.loss += (1.0 - self.loss) * LOSS_WEIGHT;
             }
             self.sampler.on_lost(u64::from(packet.size));
             // Losses on a path that was left say nothing about this one.

@@ -171,6 +171,7 @@ impl Connection {
         let mut room = self.room(now);
         let limit = max_datagrams.min(MAX_BURST).min(MAX_BURST_BYTES / room.datagram);
         self.streams.set_rtt(now, self.recovery.rtt().smoothed());
+        self.streams.set_loss(self.recovery.loss());
         for _ in 0..limit.max(1) {
             match self.write_packet(now, buffer, ecn, &mut room) {
                 Written::Full => self.mtu.on_full_datagram(),
@@ -276,6 +277,10 @@ impl Connection {
         self.control.write(buffer, end - buffer.len(), &mut self.sent_frames);
         if self.epochs.key_use() == KeyUse::All {
             self.stream_frames.clear();
+            if self.acks.is_due() || self.streams.has_pending().is_some() {
+                let room = end - buffer.len();
+                self.streams.write_copies(buffer, room, &mut self.stream_frames);
+            }
             self.streams.write_frames(buffer, end - buffer.len(), &mut self.stream_frames);
             if !self.stream_frames.is_empty() {
                 self.epochs.on_used(now);

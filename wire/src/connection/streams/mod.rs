@@ -5,6 +5,7 @@
 //! Every queue here is a set of streams or of flags, so none is longer than there are streams;
 //! nothing that happens per datagram looks at streams that have nothing to do.
 
+mod copies;
 mod flow;
 mod pages;
 mod ranges;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use self::copies::Copies;
 use self::flow::{MAX_STREAMS, ReceiveWindow, SendWindow, StreamCounts};
 use self::pages::{PAGE, Pool};
 use self::recv::{Chunk, RecvHalf};
@@ -71,6 +73,7 @@ pub(crate) struct Streams {
     /// Separate ranges that wait in all streams.
     ranges: usize,
     lanes: [Lane; Class::ALL.len()],
+    copies: Copies,
     control: Control,
     events: VecDeque<Event>,
     now: Instant,
@@ -127,6 +130,7 @@ impl Streams {
             messages_read: 0,
             ranges: 0,
             lanes: Default::default(),
+            copies: Copies::default(),
             control: Control::default(),
             events: VecDeque::new(),
             now: Instant::ZERO,
@@ -141,6 +145,11 @@ impl Streams {
         self.now = now;
         self.rtt = rtt;
         self.pool.trim(now);
+    }
+
+    /// The share of packets that are lost at present, by which messages are copied.
+    pub(crate) fn set_loss(&mut self, share: f64) {
+        self.copies.set_loss(share);
     }
 
     /// A STREAM frame arrived.

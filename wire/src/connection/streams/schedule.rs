@@ -73,6 +73,31 @@ impl Streams {
         }
     }
 
+    /// Appends copies of messages that went before, as many as are due and fit into `space` bytes.
+    /// To be called only for a datagram that goes anyway [W-48].
+    pub(crate) fn write_copies(
+        &mut self,
+        out: &mut Vec<u8>,
+        space: usize,
+        sent: &mut Vec<StreamFrame>,
+    ) {
+        let end = out.len() + space;
+        while let Some(copy) = self.copies.take_due(self.now) {
+            let Some(stream) = self.streams.get_mut(&copy.id) else { continue };
+            if !stream.send.awaits(copy.offset, copy.len) {
+                continue;
+            }
+            let Some(frame) =
+                stream.send.write_copy(copy.id, out, end - out.len(), copy.offset, copy.len)
+            else {
+                return self.copies.put_back(copy);
+            };
+            sent.push(frame);
+            self.retransmitted += u64::from(copy.len);
+            self.copies.on_copied(self.now, copy);
+        }
+    }
+
     fn write_control(&mut self, writer: &mut Writer<'_>) -> Fill {
         while self.control.is_pending() {
             if writer.room() < MAX_CONTROL_FRAME {
@@ -124,6 +149,7 @@ impl Streams {
                 return Fill::Full;
             };
             let len = writer.note(frame);
+            self.note_copy(frame);
             self.retransmitted += len as u64;
             self.lanes[class as usize].lost.spend(len);
             self.settle(id);
@@ -138,11 +164,20 @@ impl Streams {
                 return Fill::Full;
             };
             let len = writer.note(frame);
+            self.note_copy(frame);
             self.credit.used += len as u64;
             self.lanes[class as usize].fresh.spend(len);
             self.settle(id);
         }
         Fill::Drained
+    }
+}
+
+impl Streams {
+    fn note_copy(&mut self, frame: StreamFrame) {
+        if let StreamFrame::Data { id, offset, len, .. } = frame {
+            self.copies.on_sent(self.now, id, offset, len);
+        }
     }
 }
 

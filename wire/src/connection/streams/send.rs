@@ -217,6 +217,30 @@ impl SendHalf {
         Some(self.write_frame(id, out, offset, len))
     }
 
+    /// Whether some of these bytes, which were sent, are not acknowledged.
+    pub(super) fn awaits(&self, offset: u64, len: u32) -> bool {
+        let end = offset + u64::from(len);
+        matches!(self.state, State::Open | State::Finishing(_))
+            && end > self.acked
+            && self.beyond.gaps(offset.max(self.acked)..end).next().is_some()
+    }
+
+    /// Appends a frame with bytes that were sent before and are awaited, once more. `None` when
+    /// what is left of them does not fit into `space`.
+    pub(super) fn write_copy(
+        &mut self,
+        id: StreamId,
+        out: &mut Vec<u8>,
+        space: usize,
+        offset: u64,
+        len: u32,
+    ) -> Option<StreamFrame> {
+        let start = offset.max(self.acked);
+        let rest = offset + u64::from(len) - start;
+        let fits = fitting(id, start, rest, space)? == rest;
+        fits.then(|| self.write_frame(id, out, start, rest))
+    }
+
     /// The frame of `len` bytes at `offset`, with `fin` or without, was acknowledged.
     pub(super) fn on_acked(
         &mut self,

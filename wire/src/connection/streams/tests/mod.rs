@@ -461,3 +461,35 @@ fn small_room_is_left_empty_rather_than_cut_into_crumbs() {
     let (_, sent) = datagram(&mut a, 80);
     assert_eq!(sent, [StreamFrame::Data { id, offset: 32, len: 68, fin: false }]);
 }
+
+/// [W-48] What goes anyway carries a message again, until it is acknowledged.
+#[test]
+fn messages_are_copied_where_packets_get_lost() {
+    let (mut a, mut b) = pair();
+    let chat = a.open(Class::Chat).unwrap();
+    a.set_loss(0.2);
+    a.write(chat, b"hello").unwrap();
+    let (original, _) = datagram(&mut a, SPACE);
+    let copy = |a: &mut Streams, millis: u64| {
+        a.set_rtt(Instant::from_micros(millis * 1000), Duration::from_millis(50));
+        let (mut out, mut sent) = (Vec::new(), Vec::new());
+        a.write_copies(&mut out, SPACE, &mut sent);
+        (out, sent)
+    };
+    assert_eq!(copy(&mut a, 1), (vec![], vec![]), "not yet");
+    let (first, sent) = copy(&mut a, 2);
+    assert_eq!(first, original);
+    assert_eq!(copy(&mut a, 2), (vec![], vec![]), "once a datagram");
+    for bytes in [first, original] {
+        deliver(&mut b, &bytes).unwrap();
+    }
+    assert_eq!(read(&mut b, chat).0, b"hello");
+    assert_eq!(a.retransmitted_bytes(), 5);
+    a.on_acked(sent[0]);
+    assert_eq!(copy(&mut a, 9), (vec![], vec![]), "it is there");
+    // Neither does a stream that was given up speak again.
+    a.write(chat, b"good-bye").unwrap();
+    datagram(&mut a, SPACE);
+    a.reset(chat, 1);
+    assert_eq!(copy(&mut a, 20), (vec![], vec![]));
+}
