@@ -6,9 +6,9 @@ use crate::error::ProtocolError;
 use crate::time::{Duration, Instant};
 
 /// What a stream's window starts with; it grows while the reader keeps up.
-const FIRST_STREAM_WINDOW: u64 = 2 << 20;
+const FIRST_STREAM_WINDOW: u64 = 4 << 20;
 /// The same for the whole connection.
-const FIRST_CONNECTION_WINDOW: u64 = 4 << 20;
+const FIRST_CONNECTION_WINDOW: u64 = 8 << 20;
 /// Separate ranges that may always wait [W-85].
 const MIN_RANGES: u64 = 1024;
 /// A larger window may have one more for so many bytes: full datagrams of which every second was

@@ -61,7 +61,7 @@ const MIN_WINDOW: f64 = 4.0;
 /// Of a bound that congestion has shown, this much is used when nothing is probed.
 const HEADROOM: f64 = 0.85;
 /// The share of what the first packets have shown that is sent at once.
-const JUMP: f64 = 0.5;
+const JUMP: f64 = 0.75;
 
 /// Limits that congestion has shown; infinite when it has not.
 #[derive(Clone, Copy, Debug)]

@@ -409,7 +409,7 @@ fn messages_pass_files_that_nobody_reads() {
         let (mut a, mut b) = pair_with(&config);
         for _ in 0..3 {
             let file = a.open(Class::Bulk).unwrap();
-            a.write(file, &[1; 2 << 20]).unwrap();
+            a.write(file, &[1; 3 << 20]).unwrap();
         }
         exchange(&mut a, &mut b);
         let of_files = a.sent_bytes();
