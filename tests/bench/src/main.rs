@@ -1,6 +1,7 @@
 //! Measures transports side by side. `scripts/bench` is how to run it; docs/performance.md says
 //! what it measures.
 
+mod files;
 mod iperf;
 mod payload;
 mod peers;

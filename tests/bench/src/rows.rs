@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum as _;
 use nix::sys::resource::UsageWho;
 
+use crate::files;
 use crate::iperf;
 use crate::peers::Peer;
 use crate::report::{Report, cpu_seconds};
@@ -77,9 +78,11 @@ impl Arguments {
         self.mib << 20
     }
 
-    /// Over a bad link, only who can stand it, and iperf3 not, which says nothing when cut off.
+    /// Whole programs only when asked for. Over a bad link, only who can stand it, and iperf3 not,
+    /// which says nothing when cut off.
     fn suits(&self, peer: Peer) -> bool {
-        self.rate.is_none() || (peer.is_reliable() && peer.iperf().is_none())
+        let stands = peer.is_reliable() && peer.iperf().is_none();
+        peer.folder().is_none() && (self.rate.is_none() || stands)
     }
 
     /// Starts `words` where the sender is.
@@ -147,6 +150,9 @@ fn work_of_others() -> f64 {
 fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
     if let Some(congestion) = peer.iperf() {
         return iperf::measure(congestion, arguments);
+    }
+    if let Some(folder) = peer.folder() {
+        return files::measure(folder, arguments);
     }
     let program = std::env::current_exe()?;
     let program = program.to_str().context("a path in UTF-8")?;

@@ -11,6 +11,7 @@ mod tls;
 
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -40,6 +41,10 @@ pub enum Peer {
     Iperf3Cubic,
     /// The kernel's TCP with BBR by iperf3, neither sealed nor verified.
     Iperf3Bbr,
+    /// A file from one `peer` to another in a folder that is in memory (/dev/shm).
+    FilesMemory,
+    /// A file from one `peer` to another in a folder on the disk (/var/tmp).
+    FilesDisk,
     /// Sealed and checked datagrams of 1452 bytes over UDP with GSO and GRO, no protocol.
     Ceiling,
     /// The same with datagrams of 1200 bytes.
@@ -74,6 +79,15 @@ impl Peer {
         }
     }
 
+    /// Where files stand, for those that are programs of their own and hand over files.
+    pub fn folder(self) -> Option<&'static Path> {
+        match self {
+            Self::FilesMemory => Some(Path::new("/dev/shm")),
+            Self::FilesDisk => Some(Path::new("/var/tmp")),
+            _ => None,
+        }
+    }
+
     /// Serves until the process ends.
     pub fn serve(self, listen: IpAddr, source: Source) -> Result<()> {
         match self {
@@ -87,7 +101,9 @@ impl Peer {
             Self::TlsBbr => tls::serve("bbr", listen, source),
             Self::Ceiling => ceiling::serve(1452, listen, source),
             Self::Ceiling1200 => ceiling::serve(1200, listen, source),
-            Self::Iperf3Cubic | Self::Iperf3Bbr => bail!("iperf3 is a program of its own"),
+            Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
+                bail!("made of programs of their own: only for `rows`")
+            }
         }
     }
 
@@ -103,7 +119,9 @@ impl Peer {
             Self::TlsCubic => tls::fetch("cubic", server, sink),
             Self::TlsBbr => tls::fetch("bbr", server, sink),
             Self::Ceiling | Self::Ceiling1200 => ceiling::fetch(server.address, sink),
-            Self::Iperf3Cubic | Self::Iperf3Bbr => bail!("iperf3 is a program of its own"),
+            Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
+                bail!("made of programs of their own: only for `rows`")
+            }
         }
     }
 }
