@@ -7,6 +7,9 @@ use crate::time::{Duration, Instant};
 const BURST: Duration = Duration::from_millis(1);
 /// Datagrams in the smallest burst.
 const MIN_BURST: u64 = 2;
+/// More is not told apart: what a controller believes of a peer that acknowledges wildly stays
+/// within the arithmetic here.
+const MAX_RATE: u64 = 1 << 40;
 const MICROS: u64 = 1_000_000;
 
 /// The token bucket.
@@ -42,7 +45,7 @@ impl Pacer {
             let filled = self.tokens.saturating_add(self.rate.saturating_mul(elapsed));
             self.tokens = filled.min(capacity);
         }
-        self.rate = rate.max(1);
+        self.rate = rate.clamp(1, MAX_RATE);
     }
 
     /// Bytes that may be sent now.

@@ -283,3 +283,6 @@ impl Controller for Bbr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
