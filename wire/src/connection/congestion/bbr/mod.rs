@@ -276,7 +276,10 @@ impl Controller for Bbr {
             0.0 => self.window / rtt.smoothed().as_secs_f64(),
             rate => rate,
         };
-        let paced = self.pacing_gain() * rate * MARGIN;
+        // The least window in a round trip: a rate that was measured during an outage would else
+        // keep itself alive.
+        let least = MIN_WINDOW * self.datagram / rtt.smoothed().as_secs_f64();
+        let paced = (self.pacing_gain() * rate * MARGIN).max(least);
         match self.train_rate() {
             Some(rate) if self.state == State::Startup => paced.clamp(JUMP * rate, rate) as u64,
             _ => paced as u64,

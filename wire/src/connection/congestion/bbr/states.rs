@@ -6,7 +6,7 @@ use crate::time::{Duration, Instant};
 /// Startup is over when this much of the rate is reached that the first packets have shown.
 const ARRIVED: f64 = 0.9;
 /// The first step of a probe adds at most this much to the rate, and at most what makes a queue
-/// of this length in a round trip; but it adds something.
+/// of this length in a round trip; but it adds something, and a few packets.
 const FIRST_STEP: f64 = 0.25;
 const PROBE_QUEUE: Duration = Duration::from_millis(8);
 const LEAST_STEP: f64 = 0.02;
@@ -142,8 +142,10 @@ impl Bbr {
         if is_lossy {
             self.before.get_or_insert(self.bounds);
             self.bounds.inflight_hi = self.in_flight.max(self.bdp());
-            self.begin_cycle(now);
-        } else if has_found {
+            return self.begin_cycle(now);
+        }
+        self.pass_bound();
+        if has_found {
             let step = (step * 2.0).min(LARGEST_STEP);
             self.state = State::Up { since, step, rate_before: rate };
         } else if self.rounds.count() > since + PROBE_ROUNDS {
@@ -151,7 +153,11 @@ impl Bbr {
         } else {
             self.state = State::Up { since, step, rate_before: rate };
         }
-        if !is_lossy && self.in_flight >= self.bounds.inflight_hi {
+    }
+
+    /// More than what was lost once is in flight now, and is not lost.
+    fn pass_bound(&mut self) {
+        if self.in_flight >= self.bounds.inflight_hi {
             self.bounds.inflight_hi = f64::INFINITY;
         }
     }
@@ -159,7 +165,9 @@ impl Bbr {
     /// What may happen with any acknowledgement.
     pub(super) fn advance(&mut self, now: Instant) {
         let round = self.rounds.count();
-        let is_drained = self.in_flight <= self.bdp();
+        // The least window is always in flight.
+        let least = super::MIN_WINDOW * self.datagram;
+        let is_drained = self.in_flight <= self.bdp().max(least);
         match self.state {
             State::Startup => {
                 let has_arrived = |rate| self.max_rate.get() > ARRIVED * rate;
@@ -169,7 +177,8 @@ impl Bbr {
             }
             State::Drain { since } if is_drained && round > since => self.begin_cycle(now),
             State::Down { since } => {
-                let has_room = self.in_flight <= super::HEADROOM * self.bounds.inflight_hi;
+                let room = (super::HEADROOM * self.bounds.inflight_hi).max(least);
+                let has_room = self.in_flight <= room;
                 if is_drained && has_room && round > since {
                     self.enter(now, State::Cruise);
                 }
@@ -177,7 +186,12 @@ impl Bbr {
             }
             State::Cruise => self.probe_when_due(now),
             State::Refill { since } if round > since => self.begin_probe(now),
-            State::Up { .. } if self.queue_grew() => self.begin_cycle(now),
+            State::Up { .. } if self.queue_grew() => {
+                if !self.lost_too_much() {
+                    self.pass_bound();
+                }
+                self.begin_cycle(now);
+            }
             State::ProbeRtt { since, until } if now >= until && round > since => {
                 self.min_rtt.keep(now);
                 self.begin_cycle(now);
@@ -222,7 +236,9 @@ impl Bbr {
 
     fn begin_probe(&mut self, now: Instant) {
         let rtt = self.min_rtt.get().as_secs_f64();
+        let few_packets = super::MIN_WINDOW * self.datagram / self.bdp().max(1.0);
         let step = (PROBE_QUEUE.as_secs_f64() / rtt).clamp(LEAST_STEP, FIRST_STEP);
+        let step = step.max(few_packets).min(LARGEST_STEP);
         let (since, rate_before) = (self.rounds.count(), self.max_rate.get());
         self.enter(now, State::Up { since, step, rate_before });
     }

@@ -40,6 +40,8 @@ struct Sender {
     sampler: RateSampler,
     flight: std::collections::VecDeque<(Instant, Snapshot)>,
     number: u64,
+    /// Bytes that the pace allows.
+    tokens: f64,
 }
 
 impl Sender {
@@ -52,6 +54,7 @@ impl Sender {
             sampler: RateSampler::default(),
             flight: std::collections::VecDeque::new(),
             number: 0,
+            tokens: 12_000.0,
         }
     }
 
@@ -62,8 +65,10 @@ impl Sender {
     /// Packets that the pace allows in `time`, as far as the window has room.
     fn send(&mut self, time: Duration) {
         let paced = self.bbr.pacing_rate(&self.rtt) as f64 * time.as_secs_f64();
+        self.tokens = (self.tokens + paced).min(2_400_000.0);
         let room = self.bbr.window().saturating_sub(self.in_flight()) / DATAGRAM;
-        for _ in 0..room.min((paced as u64).div_ceil(DATAGRAM)).min(2000) {
+        for _ in 0..room.min(self.tokens as u64 / DATAGRAM) {
+            self.tokens -= DATAGRAM as f64;
             let snapshot = self.sampler.on_sent(self.now, DATAGRAM, self.in_flight());
             self.flight.push_back((self.now, snapshot));
             self.number += 1;
