@@ -43,8 +43,10 @@ impl Copies {
 
     /// A frame with these bytes goes now.
     pub(super) fn on_sent(&mut self, now: Instant, id: StreamId, offset: u64, len: u32) {
-        let is_message = matches!(id.class(), Class::Control | Class::Chat) && len <= MAX_LEN;
-        if is_message && self.wanted > 0 && self.waiting.len() < MAX_WAITING {
+        let is_message =
+            matches!(id.class(), Class::Control | Class::Chat) && (1..=MAX_LEN).contains(&len);
+        let waits = || self.waiting.iter().any(|copy| (copy.id, copy.offset) == (id, offset));
+        if is_message && self.wanted > 0 && self.waiting.len() < MAX_WAITING && !waits() {
             let at = now + SPACING;
             self.waiting.push_back(Copy { id, offset, len, left: self.wanted, at });
         }

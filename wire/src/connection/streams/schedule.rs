@@ -93,8 +93,11 @@ impl Streams {
                 return self.copies.put_back(copy);
             };
             sent.push(frame);
-            self.retransmitted += u64::from(copy.len);
+            if let StreamFrame::Data { len, .. } = frame {
+                self.retransmitted += u64::from(len);
+            }
             self.copies.on_copied(self.now, copy);
+            self.settle(copy.id);
         }
     }
 

@@ -238,7 +238,10 @@ impl SendHalf {
         let start = offset.max(self.acked);
         let rest = offset + u64::from(len) - start;
         let fits = fitting(id, start, rest, space)? == rest;
-        fits.then(|| self.write_frame(id, out, start, rest))
+        fits.then(|| {
+            self.lost.remove(start..start + rest);
+            self.write_frame(id, out, start, rest)
+        })
     }
 
     /// The frame of `len` bytes at `offset`, with `fin` or without, was acknowledged.

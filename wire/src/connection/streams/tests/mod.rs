@@ -493,3 +493,21 @@ fn messages_are_copied_where_packets_get_lost() {
     a.reset(chat, 1);
     assert_eq!(copy(&mut a, 20), (vec![], vec![]));
 }
+
+/// A copy that tells the end lets whatever follows pass.
+#[test]
+fn a_copy_with_the_end_holds_nothing_up() {
+    let (mut a, _) = pair();
+    a.set_loss(0.2);
+    let [chat, bulk] = [Class::Chat, Class::Bulk].map(|class| a.open(class).unwrap());
+    a.write(chat, b"hello").unwrap();
+    datagram(&mut a, SPACE);
+    a.finish(chat).unwrap();
+    a.write(bulk, b"film").unwrap();
+    a.set_rtt(Instant::from_micros(2000), Duration::from_millis(50));
+    let (mut out, mut sent) = (Vec::new(), Vec::new());
+    a.write_copies(&mut out, SPACE, &mut sent);
+    assert!(matches!(sent[..], [StreamFrame::Data { fin: true, .. }]), "{sent:?}");
+    assert_eq!(a.has_pending(), Some(Class::Bulk));
+    assert_eq!(streams_of(&datagram(&mut a, SPACE).1), [bulk]);
+}
