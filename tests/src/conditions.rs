@@ -179,9 +179,10 @@ pub fn table(congestion: Congestion, seed: &Seed) -> String {
 }
 
 /// So many flows start a second apart over the clean path, with a queue of so many
-/// bandwidth-delay products: the share of the rate that each gets from then on.
+/// bandwidth-delay products: the share of the rate that each gets from then on, and the share of
+/// its datagrams that it loses.
 #[must_use]
-pub fn together(flows: &[Congestion], queue: f64, seed: &Seed) -> Vec<f64> {
+pub fn together(flows: &[Congestion], queue: f64, seed: &Seed) -> Vec<(f64, f64)> {
     const SECONDS: u64 = 60;
     let condition = Condition { queue, ..clean("") };
     let flow = |(number, congestion): (usize, &Congestion)| Flow {
@@ -196,15 +197,17 @@ pub fn together(flows: &[Congestion], queue: f64, seed: &Seed) -> Vec<f64> {
     let outcomes = run(&condition.path(), &flows, Duration::from_secs(end + 1), seed);
     let share = |outcome: &Outcome| {
         let bytes = outcome.arrived[count + SECONDS as usize - 1] - outcome.arrived[count - 1];
-        bytes as f64 * 8.0 / SECONDS as f64 / condition.rate as f64
+        let (sent, lost) = outcome.datagrams;
+        let share = bytes as f64 * 8.0 / SECONDS as f64 / condition.rate as f64;
+        (share, lost as f64 / sent as f64)
     };
     outcomes.iter().map(share).collect()
 }
 
 /// How evenly something is shared: 1 when each has the same (Jain's index).
 #[must_use]
-pub fn evenness(shares: &[f64]) -> f64 {
-    let sum: f64 = shares.iter().sum();
-    let squares: f64 = shares.iter().map(|share| share * share).sum();
+pub fn evenness(shares: &[(f64, f64)]) -> f64 {
+    let sum: f64 = shares.iter().map(|(share, _)| share).sum();
+    let squares: f64 = shares.iter().map(|(share, _)| share * share).sum();
     sum * sum / (shares.len() as f64 * squares)
 }

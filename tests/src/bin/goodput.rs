@@ -47,12 +47,16 @@ fn main() {
 
 fn print_together(seed: &Seed) {
     use Congestion::{Bbr, Cubic};
-    println!("| flows | queue | shares of the rate | evenness |\n|---|---|---|---|");
-    for flows in [&[Bbr, Bbr][..], &[Bbr; 4], &[Bbr, Cubic], &[Cubic, Cubic]] {
-        for queue in [0.5, 1.0, 2.0, 8.0] {
+    println!(
+        "| flows | queue | shares of the rate | evenness | most lost |\n|---|---|---|---|---|"
+    );
+    for flows in [&[Bbr, Bbr][..], &[Bbr; 4], &[Bbr; 8], &[Bbr, Cubic], &[Cubic, Cubic]] {
+        for queue in [0.064, 0.25, 1.0, 8.0] {
             let shares = together(flows, queue, seed);
-            let list: Vec<String> = shares.iter().map(|share| format!("{share:.2}")).collect();
-            println!("| {flows:?} | {queue} BDP | {} | {:.2} |", list.join(" "), evenness(&shares));
+            let list: Vec<String> = shares.iter().map(|(share, _)| format!("{share:.2}")).collect();
+            let lost = shares.iter().map(|(_, lost)| lost * 100.0).fold(0.0, f64::max);
+            let (list, even) = (list.join(" "), evenness(&shares));
+            println!("| {flows:?} | {queue} BDP | {list} | {even:.2} | {lost:.1} % |");
         }
     }
 }

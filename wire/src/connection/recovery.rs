@@ -311,7 +311,9 @@ impl Recovery {
         self.probe_count = 0;
         self.probes = 0;
         self.waiting_since = now;
+        // What was delivered over another path says nothing about this one.
         let rate = self.sampler.finish_ack(middle.at, &middle.snapshot);
+        let rate = rate.filter(|_| middle.path == self.path);
         let reduced = self.episode.id != episode;
         let sample = AckSample {
             now,
@@ -572,6 +574,7 @@ impl Recovery {
                     core::mem::replace::<Box<dyn Controller>>(&mut self.controller, fresh);
                 self.left = Some(Left { rtt, controller });
                 self.detector = LossDetector::new();
+                self.loss = 0.0;
                 self.pacer = Pacer::new(now, self.datagram, initial_window(self.datagram));
             }
             Moved::Back => {

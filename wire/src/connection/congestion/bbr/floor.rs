@@ -1,5 +1,7 @@
 //! What the link loses although it is not full.
 
+use std::collections::VecDeque;
+
 use crate::connection::delivery::RateSample;
 use crate::time::Instant;
 
@@ -7,13 +9,15 @@ use crate::time::Instant;
 const ENOUGH: f64 = 60_000.0;
 /// More than this is not believed to be the link's.
 const MOST: f64 = 0.4;
-/// So much more than the floor may still be chance.
-const SLACK: f64 = 0.02;
+/// The least of so many measurements counts: what others' overload adds to one of them is not the
+/// link's.
+const MEASUREMENTS: usize = 4;
 
 /// Losses among what was sent while less was sent than the path delivers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LossFloor {
     share: Option<f64>,
+    measured: VecDeque<f64>,
     /// When what counts was sent: from then on, until then.
     interval: Option<(Instant, Option<Instant>)>,
     acked: f64,
@@ -32,7 +36,7 @@ impl LossFloor {
         let delivered = sample.rate as f64;
         let Some(share) = self.share else { return delivered };
         let lost = sample.lost as f64 / (sample.delivered + sample.lost) as f64;
-        delivered / (1.0 - lost.min(share + SLACK).min(MOST))
+        delivered / (1.0 - lost.min(share))
     }
 
     /// From now on less is sent than the path delivers.
@@ -75,14 +79,17 @@ impl LossFloor {
             .is_some_and(|(start, end)| sent_at >= start && end.is_none_or(|end| sent_at < end))
     }
 
-    /// Takes what was counted into account: as much as all that was known.
+    /// Takes what was counted into account.
     fn settle(&mut self) {
         let all = self.acked + self.lost;
         if all < ENOUGH {
             return;
         }
-        let measured = (self.lost / all).min(MOST);
-        self.share = Some(self.share.map_or(measured, |share| (share + measured) / 2.0));
+        if self.measured.len() == MEASUREMENTS {
+            self.measured.pop_front();
+        }
+        self.measured.push_back((self.lost / all).min(MOST));
+        self.share = self.measured.iter().copied().reduce(f64::min);
         self.acked = 0.0;
         self.lost = 0.0;
     }
@@ -149,14 +156,27 @@ mod tests {
     }
 
     #[test]
-    fn a_later_interval_counts_as_much_as_all_before() {
+    fn the_least_of_a_few_intervals_counts() {
         let mut floor = measured();
         floor.open(at(500));
         for millis in 500..600 {
             floor.on_acked(at(millis), 1000);
         }
         floor.open(at(600));
-        assert_eq!(floor.share(), Some(0.05));
+        assert_eq!(floor.share(), Some(0.0));
+        // It is forgotten after four more.
+        for start in [600, 700, 800, 900] {
+            floor.open(at(start));
+            for millis in start..start + 100 {
+                if millis % 5 == 0 {
+                    floor.on_lost(at(millis), 1000);
+                } else {
+                    floor.on_acked(at(millis), 1000);
+                }
+            }
+        }
+        floor.open(at(1000));
+        assert_eq!(floor.share(), Some(0.2));
     }
 
     /// Congestion is not mistaken for the link's losses.
@@ -166,7 +186,7 @@ mod tests {
         let rate = |delivered, lost| floor.through(&sample(delivered, lost)) as u64;
         assert_eq!(rate(90, 10), 1_111_111);
         assert_eq!(rate(100, 0), 1_000_000);
-        assert_eq!(rate(50, 50), 1_136_363, "0.12 at most");
+        assert_eq!(rate(50, 50), 1_111_111, "a tenth at most");
         assert_eq!(LossFloor::default().through(&sample(90, 10)) as u64, 1_000_000);
     }
 }

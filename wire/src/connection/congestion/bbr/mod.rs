@@ -227,6 +227,11 @@ impl Controller for Bbr {
             self.round_trips.on_ack(rtt);
             self.min_rtt.begin(now, rtt);
         }
+        // A path that was not made use of has not shown how much it takes.
+        let is_measured = sample.rate.is_some_and(|rate| rate.demand == Demand::WindowLimited);
+        if self.state == State::Startup && !is_measured {
+            return self.set_window(sample.acked as f64);
+        }
         if let Some(rate) = &sample.rate {
             let measured = self.floor.through(rate);
             self.round.rate = self.round.rate.max(measured);
@@ -241,10 +246,17 @@ impl Controller for Bbr {
         self.set_window(sample.acked as f64);
     }
 
-    fn on_congestion(&mut self, _now: Instant, signal: Signal) {
-        // Losses are judged by the round; a router's mark says that there is a queue.
-        if signal == Signal::Ecn && self.full.is_reached() {
-            self.give_way();
+    fn on_congestion(&mut self, now: Instant, signal: Signal) {
+        // Losses are judged by the round. What was done for earlier ones stays done.
+        self.before = None;
+        if signal == Signal::Ecn {
+            // A router says that there is a queue.
+            if self.state == State::Startup {
+                self.end_startup(now);
+            } else {
+                self.give_way();
+            }
+            self.before = None;
         }
     }
 
@@ -265,6 +277,7 @@ impl Controller for Bbr {
 
     fn set_datagram(&mut self, datagram: usize) {
         self.datagram = datagram as f64;
+        self.window = self.window.max(MIN_WINDOW * self.datagram);
     }
 
     fn window(&self) -> u64 {

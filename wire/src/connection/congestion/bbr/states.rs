@@ -130,7 +130,7 @@ impl Bbr {
         self.bounds.rate_lo = self.round.rate.max(BETA * rate_lo.min(self.max_rate.get()));
     }
 
-    fn end_startup(&mut self, now: Instant) {
+    pub(super) fn end_startup(&mut self, now: Instant) {
         self.full.reach();
         self.enter(now, State::Drain { since: self.rounds.count() });
     }
