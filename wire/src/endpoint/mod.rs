@@ -421,6 +421,9 @@ impl Node for Endpoint {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if let Some(key) = self.table.unfiled() {
+            self.file(now, key);
+        }
         while let Some(key) = self.table.next_due(now) {
             self.wake(now, key);
         }
@@ -460,6 +463,7 @@ impl Node for Endpoint {
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
-        [self.table.next_deadline(), self.answers.deadline()].into_iter().flatten().min()
+        let unfiled = self.table.unfiled().and_then(|key| self.table.get(key)?.state.deadline());
+        [self.table.next_deadline(), unfiled, self.answers.deadline()].into_iter().flatten().min()
     }
 }

@@ -73,20 +73,24 @@ impl Endpoint {
 
     /// Carries out what a connection wants, and puts it where the next wake finds it.
     pub(super) fn file(&mut self, now: Instant, key: Key) {
+        self.carry_out_all(now, key);
+        let Some(entry) = self.table.get(key) else { return };
+        match &entry.state {
+            State::Up(link) if link.connection.is_dead() && link.end == End::Told => {
+                self.forget(key);
+            }
+            State::Connecting(_) | State::Calling(_) | State::Up(_) => {
+                let deadline = entry.state.deadline();
+                self.table.set_deadline(key, deadline);
+            }
+        }
+    }
+
+    fn carry_out_all(&mut self, now: Instant, key: Key) {
         while let Some(output) = self.next_output(key) {
             self.carry_out(now, key, output);
             self.table.mark_ready(key);
         }
-        let Some(entry) = self.table.get(key) else { return };
-        let deadline = match &entry.state {
-            State::Connecting(attempt) => Some(attempt.deadline()),
-            State::Calling(punch) => Some(punch.deadline()),
-            State::Up(link) if link.connection.is_dead() && link.end == End::Told => {
-                return self.forget(key);
-            }
-            State::Up(link) => link.deadline(),
-        };
-        self.table.set_deadline(key, deadline);
     }
 
     /// Acts on what a datagram or a timer has led to in a handshake.
@@ -179,7 +183,12 @@ impl Endpoint {
         };
         let received = link.handle_data(now, source, datagram);
         self.count_received(received);
-        self.settle(now, key);
+        self.carry_out_all(now, key);
+        self.table.mark_ready(key);
+        // The next datagram will most likely be for the same connection.
+        if let Some(other) = self.table.leave_unfiled(key) {
+            self.file(now, other);
+        }
     }
 
     /// DATA on a call that is being set up: its first completes the responder's handshake.

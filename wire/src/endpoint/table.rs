@@ -32,6 +32,17 @@ pub(super) enum State {
     Up(Box<Link>),
 }
 
+impl State {
+    /// When it wants to be woken.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Connecting(attempt) => Some(attempt.deadline()),
+            Self::Calling(punch) => Some(punch.deadline()),
+            Self::Up(link) => link.deadline(),
+        }
+    }
+}
+
 pub(super) struct Entry {
     pub(super) handle: ConnectionHandle,
     /// Under which the other side addresses its datagrams.
@@ -57,6 +68,9 @@ pub(super) struct Table {
     entries: Slab<Entry>,
     routes: BTreeMap<u32, Route>,
     deadlines: BTreeMap<(Instant, Key), &'static str>,
+    /// The connection whose deadline is not in there, as it may change with every datagram of a
+    /// batch: it is asked when it matters.
+    unfiled: Option<Key>,
     ready: VecDeque<Key>,
     /// Handles given so far: the upper half of each, so that none is ever given twice.
     serial: u64,
@@ -94,6 +108,7 @@ impl Table {
         if let Some(at) = entry.deadline {
             self.deadlines.remove(&(at, key));
         }
+        self.unfiled.take_if(|unfiled| *unfiled == key);
         // A key left in the ready queue finds nothing, or a successor with nothing to send.
         Some(entry)
     }
@@ -152,8 +167,24 @@ impl Table {
         None
     }
 
+    /// The connection whose deadline is not filed.
+    pub(super) const fn unfiled(&self) -> Option<Key> {
+        self.unfiled
+    }
+
+    /// Leaves the connection's deadline unfiled, and says whose is to be filed instead: there is
+    /// one at a time.
+    pub(super) fn leave_unfiled(&mut self, key: Key) -> Option<Key> {
+        if self.unfiled == Some(key) {
+            return None;
+        }
+        self.set_deadline(key, None);
+        self.unfiled.replace(key)
+    }
+
     /// Notes when the connection wants to be woken.
     pub(super) fn set_deadline(&mut self, key: Key, deadline: Option<Deadline>) {
+        self.unfiled.take_if(|unfiled| *unfiled == key);
         let Some(entry) = self.entries.get_mut(key) else { return };
         let at = deadline.map(|deadline| deadline.at);
         if let Some(before) = entry.deadline
@@ -167,7 +198,7 @@ impl Table {
         }
     }
 
-    /// The earliest deadline of all connections.
+    /// The earliest deadline that is filed.
     pub(super) fn next_deadline(&self) -> Option<Deadline> {
         let (&(at, _), &timer) = self.deadlines.first_key_value()?;
         Some(Deadline { at, timer })
