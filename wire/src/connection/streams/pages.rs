@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 
 use crate::time::{Duration, Instant};
 
-/// Bytes in a page. A stream may hold a page at each end for a byte in it, so pages are small.
-pub(super) const PAGE: usize = 1024;
+/// Bytes in a page. A stream may hold a page at each end for a byte in it, so pages are not
+/// large; but the processor reads ahead within a page of memory.
+pub(super) const PAGE: usize = 4096;
 /// Page tables larger than this are given back when they run empty.
 const KEPT_CAPACITY: usize = 64;
 /// Free pages that nobody took for this long go back to the allocator.
