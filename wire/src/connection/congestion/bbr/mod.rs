@@ -227,20 +227,22 @@ impl Controller for Bbr {
             self.round_trips.on_ack(rtt);
             self.min_rtt.begin(now, rtt);
         }
-        // A path that was not made use of has not shown how much it takes.
-        let is_measured = sample.rate.is_some_and(|rate| rate.demand == Demand::WindowLimited);
-        if self.state == State::Startup && !is_measured {
-            return self.set_window(sample.acked as f64);
-        }
         if let Some(rate) = &sample.rate {
             let measured = self.floor.through(rate);
             self.round.rate = self.round.rate.max(measured);
             if rate.demand == Demand::WindowLimited || measured > self.max_rate.get() {
                 self.max_rate.update(measured);
             }
-            if self.rounds.on_ack(rate.prior_delivered, sample.delivered) {
-                self.on_round(now);
-            }
+        }
+        // A path that was not made use of has not shown that it is full.
+        let is_measured = sample.rate.is_some_and(|rate| rate.demand == Demand::WindowLimited);
+        if self.state == State::Startup && !is_measured {
+            return self.set_window(sample.acked as f64);
+        }
+        if let Some(rate) = &sample.rate
+            && self.rounds.on_ack(rate.prior_delivered, sample.delivered)
+        {
+            self.on_round(now);
         }
         self.advance(now);
         self.set_window(sample.acked as f64);
