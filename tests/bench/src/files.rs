@@ -12,9 +12,10 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::resource::UsageWho;
 use tempfile::TempDir;
 
+use crate::ends::Measured;
 use crate::payload::{PIECE, Sink, Source};
 use crate::report::{Report, cpu_seconds, peak_kib};
-use crate::rows::{Arguments, Measured};
+use crate::rows::Arguments;
 
 /// One run in a folder of its own below `folder`. The CPU time of both ends is shown as the
 /// receiver's.
@@ -54,7 +55,13 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
     let cpu = cpu_seconds(UsageWho::RUSAGE_CHILDREN) - before;
     Ok(Measured {
         sender: Report { peak: sender.peak, ..Report::default() },
-        receiver: Report { bytes: arguments.bytes(), seconds, cpu, peak: receiver.peak },
+        receiver: Report {
+            bytes: arguments.bytes(),
+            seconds,
+            cpu,
+            peak: receiver.peak,
+            trips: None,
+        },
     })
 }
 
@@ -87,10 +94,10 @@ impl<'a> Scene<'a> {
     fn new(folder: &Path, arguments: &'a Arguments) -> Result<Self> {
         let programs = std::env::current_exe()?.parent().context("it stands somewhere")?.to_owned();
         let folder = TempDir::with_prefix_in("tincan-bench-", folder)?;
-        let bind = format!("{}:0", arguments.address());
+        let bind = format!("{}:0", arguments.places.address());
         let program = programs.join("rendezvous");
         let data = folder.path().join("server");
-        let mut server = arguments.at_sender(&[
+        let mut server = arguments.places.at_sender(&[
             program.to_str().context("a path in UTF-8")?,
             "--bind",
             &bind,
@@ -131,8 +138,8 @@ impl<'a> Scene<'a> {
         words.extend(["--download-dir", &downloads]);
         words.extend(more);
         match user {
-            "alice" => self.arguments.at_sender(&words),
-            _ => self.arguments.at_receiver(&words),
+            "alice" => self.arguments.places.at_sender(&words),
+            _ => self.arguments.places.at_receiver(&words),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Measures transports side by side. `scripts/bench` is how to run it; docs/performance.md says
 //! what it measures.
 
+mod ends;
+mod fair;
 mod files;
 mod iperf;
+mod link;
 mod payload;
 mod peers;
 mod report;
 mod rows;
 mod table;
+mod together;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -51,6 +55,12 @@ enum Command {
     #[command(args_override_self = true)]
     /// Starts both ends of each peer, round after round, and prints a table of medians.
     Rows(rows::Arguments),
+    /// The share of our own link, bad in several ways, that arrives: `rows` once for each.
+    Link(link::Arguments),
+    /// How our flows and others share our own link, with queues of several sizes.
+    Fair(fair::Arguments),
+    /// Starts several peers at once, and prints a table of their shares.
+    Together(together::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -64,10 +74,13 @@ fn main() -> Result<()> {
         Command::Fetch { peer, server, certificate, bytes, limit } => {
             let server = Server { address: server, certificate: unhex(&certificate)? };
             let run = report::Run::start(Duration::from_secs(limit));
-            peer.fetch(&server, Sink::new(bytes, run.taken()))?;
+            peer.fetch(&server, Sink::new(bytes, run.taken()), run.trips())?;
             run.finish()
         }
         Command::Rows(arguments) => rows::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
+        Command::Fair(arguments) => fair::run(&arguments),
+        Command::Together(arguments) => together::run(&arguments),
     }
 }
 

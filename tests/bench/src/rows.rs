@@ -1,19 +1,18 @@
 //! Starts both ends of every peer, round after round, so that what changes on the machine
 //! meanwhile hits all alike.
 
-use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, stderr};
-use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
+use std::io::{IsTerminal as _, stderr};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
 use nix::sys::resource::UsageWho;
 
+use crate::ends::{Ends, Measured, Places, Task};
 use crate::files;
 use crate::iperf;
 use crate::peers::Peer;
-use crate::report::{Report, cpu_seconds};
+use crate::report::cpu_seconds;
 use crate::table;
 
 /// What to measure, and where.
@@ -40,22 +39,8 @@ pub struct Arguments {
     /// Print the row alone (only with --rate).
     #[arg(long, requires = "rate")]
     pub no_header: bool,
-    /// The sender's address.
-    #[arg(long, env = "A", default_value = "127.0.0.1")]
-    listen: IpAddr,
-    /// A command that runs another where the sender is.
-    #[arg(long, env = "IN_A", default_value = "")]
-    in_sender: String,
-    /// A command that runs another where the receiver is.
-    #[arg(long, env = "IN_B", default_value = "")]
-    in_receiver: String,
-}
-
-/// One run: both ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Measured {
-    pub sender: Report,
-    pub receiver: Report,
+    #[command(flatten)]
+    pub places: Places,
 }
 
 /// All runs of one peer.
@@ -78,26 +63,11 @@ impl Arguments {
         self.mib << 20
     }
 
-    /// Whole programs only when asked for. Over a bad link, only who can stand it, and iperf3 not,
-    /// which says nothing when cut off.
+    /// Whole programs, and what carries no payload, only when asked for. Over a bad link, only who
+    /// can stand it, and iperf3 not, which says nothing when cut off.
     fn suits(&self, peer: Peer) -> bool {
         let stands = peer.is_reliable() && peer.iperf().is_none();
-        peer.folder().is_none() && (self.rate.is_none() || stands)
-    }
-
-    /// Starts `words` where the sender is.
-    pub fn at_sender(&self, words: &[&str]) -> Result<Child> {
-        start(&self.in_sender, words)
-    }
-
-    /// Starts `words` where the receiver is.
-    pub fn at_receiver(&self, words: &[&str]) -> Result<Child> {
-        start(&self.in_receiver, words)
-    }
-
-    /// The sender's address.
-    pub fn address(&self) -> String {
-        self.listen.to_string()
+        !peer.is_probe() && peer.folder().is_none() && (self.rate.is_none() || stands)
     }
 }
 
@@ -154,49 +124,6 @@ fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
     if let Some(folder) = peer.folder() {
         return files::measure(folder, arguments);
     }
-    let program = std::env::current_exe()?;
-    let program = program.to_str().context("a path in UTF-8")?;
-    let (name, bytes) = (&*peer.name(), arguments.bytes().to_string());
-    let (listen, limit) = (arguments.address(), arguments.limit.to_string());
-    let serve = [program, "serve", name, "--listen", &listen, "--bytes", &bytes];
-    let mut sender = arguments.at_sender(&serve)?;
-    let mut lines = BufReader::new(sender.stdout.take().context("it is piped")?);
-    let mut ready = String::new();
-    lines.read_line(&mut ready)?;
-    let mut words = ready.split_whitespace();
-    let (Some("ready"), Some(address)) = (words.next(), words.next()) else {
-        bail!("the sender did not start: {}", errors(&mut sender));
-    };
-    let certificate = words.next().unwrap_or_default();
-    let mut fetch = vec![program, "fetch", name, "--server", address];
-    fetch.extend(["--certificate", certificate, "--bytes", &bytes, "--limit", &limit]);
-    let mut receiver = arguments.at_receiver(&fetch)?;
-    let mut line = String::new();
-    receiver.stdout.take().context("it is piped")?.read_to_string(&mut line)?;
-    let received = serde_json::from_str(&line);
-    let complaint = errors(&mut receiver);
-    drop(sender.stdin.take()); // Upon which it reports.
-    let mut line = String::new();
-    lines.read_line(&mut line)?;
-    let sent = serde_json::from_str(&line);
-    let complaint = format!("{complaint} {}", errors(&mut sender));
-    let what = || format!("no report: {}", complaint.trim());
-    Ok(Measured { sender: sent.with_context(what)?, receiver: received.with_context(what)? })
-}
-
-/// What it says on standard error until it ends, and that it has ended.
-fn errors(child: &mut Child) -> String {
-    let mut text = String::new();
-    if let Some(mut errors) = child.stderr.take() {
-        let _ = errors.read_to_string(&mut text);
-    }
-    let _ = child.wait();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn start(place: &str, words: &[&str]) -> Result<Child> {
-    let mut words = place.split_whitespace().chain(words.iter().copied());
-    let mut command = Command::new(words.next().context("no command")?);
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().with_context(|| format!("{command:?}"))
+    let task = Task { bytes: arguments.bytes(), limit: arguments.limit };
+    Ends::start(peer, &arguments.places, task)?.finish()
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::ends::Measured;
 use crate::peers::Peer;
-use crate::rows::{Arguments, Measured, Results, Row};
+use crate::rows::{Arguments, Results, Row};
 
 /// The table of all rows.
 pub fn render(arguments: &Arguments, results: &Results) -> String {
@@ -97,9 +98,14 @@ fn sorted(runs: &[Measured], figure: fn(&Measured) -> f64) -> Vec<f64> {
     figures
 }
 
-/// The median; of an even number of runs, the lower of the two in the middle.
 fn middle(runs: &[Measured], figure: fn(&Measured) -> f64) -> Option<f64> {
-    let figures = sorted(runs, figure);
+    median(runs.iter().map(figure))
+}
+
+/// The median; of an even number, the lower of the two in the middle.
+pub fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
     figures.get(figures.len().checked_sub(1)? / 2).copied()
 }
 
@@ -128,7 +134,8 @@ mod tests {
     use crate::report::Report;
 
     fn run(seconds: f64) -> Measured {
-        let receiver = Report { bytes: 1_000_000_000, seconds, cpu: seconds, peak: 5000 };
+        let receiver =
+            Report { bytes: 1_000_000_000, seconds, cpu: seconds, peak: 5000, trips: None };
         Measured { sender: Report { cpu: seconds, ..Report::default() }, receiver }
     }
 

@@ -5,6 +5,7 @@
 mod ceiling;
 mod kcp;
 mod ours;
+mod ping;
 mod quinn;
 mod s2n;
 mod tls;
@@ -17,6 +18,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::payload::{Sink, Source};
+use crate::report::RoundTrips;
 
 /// A transport, with the settings that make a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,6 +51,8 @@ pub enum Peer {
     Ceiling,
     /// The same with datagrams of 1200 bytes.
     Ceiling1200,
+    /// No payload: a datagram every 20 ms, which is sent back.
+    Ping,
 }
 
 /// What a fetching peer needs to know of the serving one.
@@ -68,6 +72,11 @@ impl Peer {
     /// Whether it can stand a link that loses packets.
     pub fn is_reliable(self) -> bool {
         !matches!(self, Self::Ceiling | Self::Ceiling1200)
+    }
+
+    /// Whether it measures the path's round trip and carries no payload.
+    pub fn is_probe(self) -> bool {
+        self == Self::Ping
     }
 
     /// The controller that iperf3 is told to use, where that measures.
@@ -101,14 +110,15 @@ impl Peer {
             Self::TlsBbr => tls::serve("bbr", listen, source),
             Self::Ceiling => ceiling::serve(1452, listen, source),
             Self::Ceiling1200 => ceiling::serve(1200, listen, source),
+            Self::Ping => ping::serve(listen),
             Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
         }
     }
 
-    /// Fetches until `sink` has everything.
-    pub fn fetch(self, server: &Server, sink: Sink) -> Result<()> {
+    /// Fetches until `sink` has everything; what goes there and back is counted in `trips`.
+    pub fn fetch(self, server: &Server, sink: Sink, trips: &RoundTrips) -> Result<()> {
         match self {
             Self::Ours => ours::fetch(server.address, sink),
             Self::QuinnCubic => quinn::fetch(quinn::Controller::Cubic, server, sink),
@@ -119,6 +129,7 @@ impl Peer {
             Self::TlsCubic => tls::fetch("cubic", server, sink),
             Self::TlsBbr => tls::fetch("bbr", server, sink),
             Self::Ceiling | Self::Ceiling1200 => ceiling::fetch(server.address, sink),
+            Self::Ping => ping::fetch(server.address, trips),
             Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
