@@ -193,13 +193,13 @@ fn a_path_that_takes_larger_and_smaller_datagrams_by_turns() {
         for mtu in [1200, 8972, 4000, 65_507, 1452, 30_000, 1280].iter().cycle().skip(start).take(7)
         {
             for host in [server, client] {
-                pair.world.network.impair(host, &with(*mtu));
+                pair.world.network.impair(pair.world.now(), host, &with(*mtu));
             }
             pair.world.run_for(millis(600));
             sizes.insert(pair.world.machine(client).endpoint.stats(handle).unwrap().datagram);
         }
         for host in [server, client] {
-            pair.world.network.impair(host, &with(1472));
+            pair.world.network.impair(pair.world.now(), host, &with(1472));
         }
         let done = pair.world.run_until(seconds(60), |world| world.machine(client).is_done());
         assert!(done, "{number}: {:?}", pair.world.machine(client).down);

@@ -124,7 +124,7 @@ impl Pair {
     /// Nothing but keep-alives flows any more once the link is good.
     pub(crate) fn assert_quiet(&mut self) {
         let good = Impairment { delay: millis(20), ..Impairment::default() };
-        self.world.network.impair(self.client, &good);
+        self.world.network.impair(self.world.now(), self.client, &good);
         // The last acknowledgements and window updates may still be under way.
         self.world.run_for(seconds(5));
         let sent = |world: &World<Traffic>, pair: [HostId; 2]| -> u64 {

@@ -18,7 +18,7 @@ use wire::{
 };
 
 use crate::dice::Dice;
-use crate::link::{Delivery, Impairment, Link};
+use crate::link::{Bottleneck, Delivery, Impairment, Link};
 
 /// What Ethernet, IPv4 and UDP add to a datagram.
 const HEADERS: u64 = 14 + 20 + 8;
@@ -111,33 +111,11 @@ impl Outcome {
     }
 }
 
-/// A queue in front of a fixed rate.
-struct Bottleneck {
-    rate: u64,
+/// A direction of the path as it is now.
+struct Way {
+    bottleneck: Bottleneck,
     queue: u64,
-    /// When what waits has left, in nanoseconds: a fast link sends more than one a microsecond.
-    free_at: u64,
-}
-
-impl Bottleneck {
-    /// When a datagram that comes now has left, unless the queue is full.
-    fn pass(&mut self, now: Instant, len: u64) -> Option<Instant> {
-        let now = now.as_micros() * 1000;
-        let waiting = self.free_at.saturating_sub(now);
-        if u128::from(waiting) * u128::from(self.rate) / 8_000_000_000 > u128::from(self.queue) {
-            return None;
-        }
-        self.free_at = self.free_at.max(now) + len * 8_000_000_000 / self.rate;
-        Some(Instant::from_micros(self.free_at.div_ceil(1000)))
-    }
-
-    fn set_rate(&mut self, now: Instant, rate: u64) {
-        let now = now.as_micros() * 1000;
-        let waiting = u128::from(self.free_at.saturating_sub(now));
-        let waiting = waiting * u128::from(self.rate) / u128::from(rate);
-        self.free_at = now + u64::try_from(waiting).expect("a queue of less than centuries");
-        self.rate = rate;
-    }
+    behind: Link,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -174,7 +152,7 @@ struct Run<'a> {
     flows: &'a [Flow],
     hosts: Vec<Host>,
     progress: Vec<Progress>,
-    lanes: [(Bottleneck, Link); 2],
+    lanes: [Way; 2],
     arrivals: BinaryHeap<Reverse<Arrival>>,
     sent: u64,
     pattern: Vec<u8>,
@@ -231,8 +209,8 @@ impl<'a> Run<'a> {
         let lane = |lane: &Lane, label: &str| {
             let Lane { rate, queue, ref impairment } = *lane;
             let impairment = Impairment { limit: usize::MAX, ..impairment.clone() };
-            let bottleneck = Bottleneck { rate, queue, free_at: 0 };
-            (bottleneck, Link::new(impairment, Dice::new(seed, label)))
+            let behind = Link::new(impairment, Dice::new(seed, label));
+            Way { bottleneck: Bottleneck::new(rate), queue, behind }
         };
         let mut hosts = Vec::new();
         for (number, flow) in flows.iter().enumerate() {
@@ -421,10 +399,13 @@ impl<'a> Run<'a> {
     }
 
     fn send(&mut self, from: usize, to: usize, bytes: &[u8]) {
-        let (bottleneck, link) = &mut self.lanes[from & 1];
-        let Some(at) = bottleneck.pass(self.now, bytes.len() as u64 + HEADERS) else { return };
+        let Way { bottleneck, queue, behind } = &mut self.lanes[from & 1];
+        if bottleneck.waiting(self.now) > *queue {
+            return;
+        }
+        let at = bottleneck.pass(self.now, bytes.len() as u64 + HEADERS);
         let mut deliveries = Vec::new();
-        link.send(at, bytes.to_vec(), &mut deliveries);
+        behind.send(at, bytes.to_vec(), &mut deliveries);
         for Delivery { at, bytes } in deliveries {
             self.sent += 1;
             self.arrivals.push(Reverse(Arrival { at, order: self.sent, host: to, from, bytes }));
@@ -446,9 +427,9 @@ impl<'a> Run<'a> {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Rate(rate) => self.lanes[0].0.set_rate(self.now, rate),
-            Change::Cut => self.lanes.iter_mut().for_each(|(_, link)| link.cut()),
-            Change::Mend => self.lanes.iter_mut().for_each(|(_, link)| link.mend()),
+            Change::Rate(rate) => self.lanes[0].bottleneck.set_rate(self.now, rate),
+            Change::Cut => self.lanes.iter_mut().for_each(|way| way.behind.cut()),
+            Change::Mend => self.lanes.iter_mut().for_each(|way| way.behind.mend()),
         }
     }
 

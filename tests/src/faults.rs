@@ -77,7 +77,7 @@ impl Faults {
         match fault {
             Fault::Impair => {
                 let link = any_link(&mut self.dice);
-                world.network.impair(host, &link);
+                world.network.impair(world.now(), host, &link);
             }
             Fault::Cut => world.network.cut(host),
             Fault::Separate => {
@@ -105,7 +105,7 @@ impl Faults {
         self.mend(world, hosts);
         for host in hosts {
             let link = decent_link(&mut self.dice);
-            world.network.impair(*host, &link);
+            world.network.impair(world.now(), *host, &link);
         }
     }
 

@@ -166,9 +166,9 @@ impl Network {
     }
 
     /// Changes both links of the host.
-    pub fn impair(&mut self, host: HostId, impairment: &Impairment) {
+    pub fn impair(&mut self, now: Instant, host: HostId, impairment: &Impairment) {
         for link in self.links(host) {
-            link.set(impairment.clone());
+            link.set(now, impairment.clone());
         }
     }
 

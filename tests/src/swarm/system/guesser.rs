@@ -39,7 +39,7 @@ impl Swarm {
         }
         let host = add_client_of_any_family(&mut self.world, &mut self.dice, 99);
         let link = decent_link(&mut self.dice);
-        self.world.network.impair(host, &link);
+        self.world.network.impair(self.world.now(), host, &link);
         let server = self.world.network.addresses(self.server).to_vec();
         for address in &server {
             self.world.ledger.solicit(host, *address);
