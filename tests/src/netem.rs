@@ -1,5 +1,6 @@
-//! The words of `tc netem`, read into an [`Impairment`]: the same line serves the kernel's queue
-//! and ours.
+//! The words of `tc netem`, read into [`Impairment`]s: the same line serves the kernel's queue and
+//! ours. What our own link can do beyond it stands between them: other options for the way back,
+//! and a link that changes.
 
 use core::time::Duration;
 use std::iter::Peekable;
@@ -7,22 +8,84 @@ use std::iter::Peekable;
 use crate::dice::Probability;
 use crate::link::{Impairment, Loss};
 
-/// Reads options as `tc qdisc add .. netem` takes them, for example
-/// `delay 50ms 10ms loss 5% rate 10mbit`, and one of our own, `queue BYTES`.
-///
-/// # Errors
-/// Says which word is wrong. Correlations, distributions, gaps and slots are not taken.
-pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Impairment, String> {
-    let mut words = words.into_iter().peekable();
-    // Packets that come here have passed a device with an MTU of its own.
-    let mut link = Impairment { mtu: usize::MAX, ..Impairment::default() };
+/// How a link is for a while, or from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// Each direction: from the first device to the second, and back.
+    pub ways: [Impairment; 2],
+    /// How long; until the end when `None`.
+    pub lasts: Option<Duration>,
+}
+
+/// How long a phase may be that ends.
+const SHORTEST: Duration = Duration::from_micros(1);
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// How a link is, phase after phase; after the last one comes the first again, unless it lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule(Vec<Phase>);
+
+impl Schedule {
+    /// Reads `OPTION.. [back OPTION..] [for TIME [then OPTION.. [back OPTION..] [for TIME]]..]`.
+    /// Options hold for both directions, behind `back` for that one alone, and from phase to
+    /// phase until another is given. They are those of `tc qdisc add .. netem`, for example
+    /// `delay 50ms 10ms loss 5% rate 10mbit`, and one of our own, `queue BYTES`.
+    ///
+    /// # Errors
+    /// Says which word is wrong. Correlations, distributions, gaps and slots are not taken.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let words: Vec<&str> = words.into_iter().collect();
+        // Packets that come here have passed a device with an MTU of its own.
+        let usual = Impairment { mtu: usize::MAX, ..Impairment::default() };
+        let mut ways = [usual.clone(), usual];
+        let mut phases: Vec<Phase> = Vec::new();
+        for words in words.split(|word| *word == "then") {
+            if phases.last().is_some_and(|phase| phase.lasts.is_none()) {
+                return Err("then needs a phase before it that ends: for TIME".into());
+            }
+            let (words, lasts) = match words {
+                [words @ .., "for", lasts] => (words, Some(time(lasts)?)),
+                words => (words, None),
+            };
+            if lasts.is_some_and(|lasts| !(SHORTEST..=LONGEST).contains(&lasts)) {
+                return Err("for takes a microsecond to a day".into());
+            }
+            let mut parts = words.splitn(2, |word| *word == "back");
+            let both = parts.next().unwrap_or_default();
+            let back = parts.next().unwrap_or_default();
+            set(&mut ways[0], both)?;
+            set(&mut ways[1], both)?;
+            set(&mut ways[1], back)?;
+            phases.push(Phase { ways: ways.clone(), lasts });
+        }
+        Ok(Self(phases))
+    }
+
+    /// How the link is so long after the schedule began.
+    #[must_use]
+    pub fn at(&self, since: Duration) -> &Phase {
+        let mut left = since;
+        if let Some(whole) = self.0.iter().map(|phase| phase.lasts).sum::<Option<Duration>>() {
+            left = Duration::from_micros((left.as_micros() % whole.as_micros()) as u64);
+        }
+        for phase in &self.0 {
+            match phase.lasts {
+                Some(lasts) if left >= lasts => left -= lasts,
+                Some(_) | None => return phase,
+            }
+        }
+        self.0.last().expect("at least one")
+    }
+}
+
+/// Reads options of one direction; what is not named stays.
+fn set(link: &mut Impairment, words: &[&str]) -> Result<(), String> {
+    let mut words = words.iter().copied().peekable();
     while let Some(option) = words.next() {
         match option {
             "delay" => {
                 link.delay = time(argument(&mut words, option)?)?;
-                if let Some(jitter) = optional(&mut words) {
-                    link.jitter = time(jitter)?;
-                }
+                link.jitter = optional(&mut words).map_or(Ok(Duration::ZERO), time)?;
             }
             "loss" => link.loss = loss(&mut words)?,
             "duplicate" => link.duplicate = argument(&mut words, option)?.parse()?,
@@ -43,7 +106,7 @@ pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Impairment,
     if link.reorder != Probability::NEVER && link.delay.is_zero() {
         return Err("reorder needs a delay, as in tc".into());
     }
-    Ok(link)
+    Ok(())
 }
 
 /// The word after an option that needs one.
@@ -124,8 +187,18 @@ fn split(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
+    fn schedule(line: &str) -> Result<Schedule, String> {
+        Schedule::parse(line.split_whitespace())
+    }
+
+    /// A line that holds for both directions, and from the beginning to the end.
     fn read(line: &str) -> Result<Impairment, String> {
-        parse(line.split_whitespace())
+        let Schedule(phases) = schedule(line)?;
+        let [Phase { ways: [there, back], lasts: None }] = &*phases else {
+            panic!("one phase: {phases:?}")
+        };
+        assert_eq!(there, back);
+        Ok(there.clone())
     }
 
     #[test]
@@ -190,8 +263,48 @@ mod tests {
             ("gap 5", "unknown option: gap"),
             ("delay 5ms 1ms 25%", "unknown option: 25%"),
             ("reorder 25%", "reorder needs a delay, as in tc"),
+            ("delay 1ms then", "then needs a phase before it that ends: for TIME"),
+            ("delay 1ms for 0s then rate 1mbit", "for takes a microsecond to a day"),
+            ("delay 1ms for 86401s", "for takes a microsecond to a day"),
+            ("for", "unknown option: for"),
+            ("delay 1ms back rate 1mbit back", "unknown option: back"),
+            ("rate 1mbit for ever", "not a time: ever"),
         ] {
             assert_eq!(read(line), Err(error.into()), "{line}");
         }
+    }
+
+    #[test]
+    fn the_way_back_may_differ() {
+        let link = schedule("delay 25ms rate 100mbit back rate 5mbit queue 31250").unwrap();
+        let [there, back] = &link.at(Duration::ZERO).ways;
+        assert_eq!((there.rate, there.queue), (Some(100_000_000), usize::MAX));
+        assert_eq!((back.rate, back.queue), (Some(5_000_000), 31_250));
+        assert_eq!((there.delay, back.delay), (Duration::from_millis(25), there.delay));
+    }
+
+    #[test]
+    fn phases_follow_one_another_and_change_only_what_they_name() {
+        let millis = Duration::from_millis;
+        let rates = |line, times: &[u64]| {
+            let link = schedule(line).unwrap();
+            let rate = |at: &u64| {
+                let [there, back] = &link.at(millis(*at)).ways;
+                assert_eq!(
+                    (there.delay, there.rate),
+                    (millis(25), back.rate),
+                    "both, and it stays"
+                );
+                there.rate.unwrap() / 1_000_000
+            };
+            times.iter().map(rate).collect::<Vec<_>>()
+        };
+        let round = "delay 25ms rate 100mbit for 1s then rate 50mbit for 500ms";
+        assert_eq!(
+            rates(round, &[0, 999, 1000, 1499, 1500, 2500, 3000]),
+            [100, 100, 50, 50, 100, 50, 100]
+        );
+        let once = "delay 25ms rate 9mbit for 1s then rate 8mbit for 1s then rate 7mbit";
+        assert_eq!(rates(once, &[999, 1000, 2000, 1_000_000_000]), [9, 8, 7, 7]);
     }
 }

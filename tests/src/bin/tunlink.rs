@@ -3,7 +3,8 @@
 //!
 //! `tunlink --devices A B [NETEM OPTION]... -- COMMAND [ARGUMENT]...` makes the devices, runs the
 //! command, which moves each into a namespace and gives it an address, and ends with the
-//! command's status.
+//! command's status. SIGUSR1 lets a schedule of options (`then`) begin anew: the command finds the
+//! process to send it to in $TUNLINK.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,13 +21,16 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use sim::link::{Delivery, Impairment, Link};
-use sim::{Dice, netem};
+use signal_hook::consts::SIGUSR1;
+use signal_hook_mio::v1_0::Signals;
+use sim::Dice;
+use sim::link::{Delivery, Link};
+use sim::netem::Schedule;
 use tappers::Interface;
 use tappers::linux::Tun;
 use wire::Seed;
 use wire::net::Clock;
-use wire::time::Instant;
+use wire::time::{Duration, Instant};
 
 /// Longest IP packet.
 const MAX_PACKET: usize = 65_535;
@@ -40,7 +44,7 @@ struct Arguments {
     /// Another number, other luck.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As after `tc qdisc add .. netem`, for both directions: scripts/netem lists them.
+    /// As after `tc qdisc add .. netem`, and more: scripts/netem lists them.
     #[arg(value_name = "NETEM OPTION")]
     options: Vec<String>,
     /// What to run once the devices are there.
@@ -51,14 +55,15 @@ struct Arguments {
 /// Tokens: the devices have their index.
 const TIMER: Token = Token(2);
 const ENDED: Token = Token(3);
+const SIGNAL: Token = Token(4);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let impairment = match netem::parse(arguments.options.iter().map(String::as_str)) {
-        Ok(impairment) => impairment,
+    let schedule = match Schedule::parse(arguments.options.iter().map(String::as_str)) {
+        Ok(schedule) => schedule,
         Err(error) => return fail(&error),
     };
-    match run(&arguments, &impairment) {
+    match run(&arguments, schedule) {
         Ok(status) => ExitCode::from(status.code().map_or(1, |code| code.to_le_bytes()[0])),
         Err(error) => fail(&error.to_string()),
     }
@@ -70,9 +75,9 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(arguments: &Arguments, impairment: &Impairment) -> io::Result<ExitStatus> {
+fn run(arguments: &Arguments, schedule: Schedule) -> io::Result<ExitStatus> {
     let mut poll = Poll::new()?;
-    let mut tunnel = Tunnel::open(arguments, impairment)?;
+    let mut tunnel = Tunnel::open(arguments, schedule)?;
     for (index, device) in tunnel.devices.iter().enumerate() {
         let fd = device.as_raw_fd();
         poll.registry().register(&mut SourceFd(&fd), Token(index), Interest::READABLE)?;
@@ -82,6 +87,8 @@ fn run(arguments: &Arguments, impairment: &Impairment) -> io::Result<ExitStatus>
     let timer =
         timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
     poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
+    let mut signals = Signals::new([SIGUSR1])?;
+    poll.registry().register(&mut signals, SIGNAL, Interest::READABLE)?;
     let ended = spawn(&arguments.command, Waker::new(poll.registry(), ENDED)?)?;
     let mut events = Events::with_capacity(16);
     loop {
@@ -97,6 +104,9 @@ fn run(arguments: &Arguments, impairment: &Impairment) -> io::Result<ExitStatus>
         if let Ok(status) = ended.try_recv() {
             return status;
         }
+        if signals.pending().next().is_some() {
+            tunnel.began = tunnel.clock.now();
+        }
         // Reading a timer that has fired makes it quiet; one that has not says so at once.
         let _ = rustix::io::read(&timer, &mut [0; 8]);
     }
@@ -105,7 +115,8 @@ fn run(arguments: &Arguments, impairment: &Impairment) -> io::Result<ExitStatus>
 /// Runs the command; its end wakes the loop.
 fn spawn(command: &[String], waker: Waker) -> io::Result<Receiver<io::Result<ExitStatus>>> {
     let (program, rest) = command.split_first().expect("clap requires a command");
-    let mut child = Command::new(program).args(rest).spawn()?;
+    let own = std::process::id().to_string();
+    let mut child = Command::new(program).args(rest).env("TUNLINK", own).spawn()?;
     let (sender, receiver) = channel();
     thread::spawn(move || {
         // Both fail only when the loop has already ended.
@@ -127,6 +138,9 @@ struct Held {
 
 struct Tunnel {
     clock: Clock,
+    schedule: Schedule,
+    /// When the schedule began.
+    began: Instant,
     devices: [Tun; 2],
     /// `links[i]` carries what comes from device `i` to the other.
     links: [Link; 2],
@@ -137,7 +151,7 @@ struct Tunnel {
 }
 
 impl Tunnel {
-    fn open(arguments: &Arguments, impairment: &Impairment) -> io::Result<Self> {
+    fn open(arguments: &Arguments, schedule: Schedule) -> io::Result<Self> {
         let open = |name: &String| {
             let device = Tun::create_named(Interface::new(name)?).map_err(|error| {
                 io::Error::other(format!("cannot make TUN device {name}: {error}"))
@@ -147,11 +161,15 @@ impl Tunnel {
         };
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&arguments.seed.to_be_bytes());
-        let link = |label| Link::new(impairment.clone(), Dice::new(&Seed::new(seed), label));
+        let [there, back] = schedule.at(Duration::ZERO).ways.clone();
+        let link = |way, label| Link::new(way, Dice::new(&Seed::new(seed), label));
+        let clock = Clock::start();
         Ok(Self {
-            clock: Clock::start(),
+            began: clock.now(),
+            clock,
             devices: [open(&arguments.devices[0])?, open(&arguments.devices[1])?],
-            links: [link("a to b"), link("b to a")],
+            links: [link(there, "a to b"), link(back, "b to a")],
+            schedule,
             held: BinaryHeap::new(),
             sequence: 0,
             deliveries: Vec::new(),
@@ -162,6 +180,12 @@ impl Tunnel {
     /// Takes everything that the devices have.
     fn take(&mut self) -> io::Result<()> {
         let now = self.clock.now();
+        let phase = self.schedule.at(now - self.began);
+        for (link, way) in self.links.iter_mut().zip(&phase.ways) {
+            if link.impairment() != way {
+                link.set(way.clone());
+            }
+        }
         for from in 0..self.devices.len() {
             loop {
                 let len = match self.devices[from].recv(&mut self.buffer) {
