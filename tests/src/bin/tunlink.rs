@@ -183,7 +183,7 @@ impl Tunnel {
         let phase = self.schedule.at(now - self.began);
         for (link, way) in self.links.iter_mut().zip(&phase.ways) {
             if link.impairment() != way {
-                link.set(way.clone());
+                link.set(now, way.clone());
             }
         }
         for from in 0..self.devices.len() {
