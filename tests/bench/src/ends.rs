@@ -5,16 +5,21 @@ use std::net::IpAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::peers::Peer;
 use crate::report::Report;
 
 /// Where sender and receiver stand.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct Places {
     /// The sender's address.
     #[arg(long, env = "A", default_value = "127.0.0.1")]
     listen: IpAddr,
+    /// The receiver's address.
+    #[arg(long, env = "B", default_value = "127.0.0.1")]
+    other: IpAddr,
     /// A command that runs another where the sender is.
     #[arg(long, env = "IN_A", default_value = "")]
     in_sender: String,
@@ -34,6 +39,12 @@ impl Places {
         start(&self.in_receiver, words)
     }
 
+    /// The other way round.
+    pub fn back(&self) -> Self {
+        let Self { listen, other, in_sender, in_receiver } = self.clone();
+        Self { listen: other, other: listen, in_sender: in_receiver, in_receiver: in_sender }
+    }
+
     /// The sender's address.
     pub fn address(&self) -> String {
         self.listen.to_string()
@@ -47,7 +58,12 @@ pub struct Task {
     pub bytes: u64,
     /// Seconds after which it is cut off.
     pub limit: u64,
+    /// Whether messages go there and back beside it.
+    pub chat: bool,
 }
+
+/// More than anybody can carry.
+pub const ENDLESS: u64 = 1 << 50;
 
 /// What came of it: both ends.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +98,10 @@ impl Ends {
         let certificate = words.next().unwrap_or_default();
         let mut fetch = vec![program, "fetch", name, "--server", address];
         fetch.extend(["--certificate", certificate, "--bytes", &bytes, "--limit", &limit]);
+        if task.chat {
+            fetch.push("--chat");
+        }
+        restart_schedule()?;
         let receiver = places.at_receiver(&fetch)?;
         Ok(Self { sender, said, receiver })
     }
@@ -109,6 +129,12 @@ impl Drop for Ends {
             let _ = child.wait();
         }
     }
+}
+
+/// Lets a link that changes begin anew, if we stand at one: tunlink says how.
+fn restart_schedule() -> Result<()> {
+    let Ok(link) = std::env::var("TUNLINK") else { return Ok(()) };
+    Ok(kill(Pid::from_raw(link.parse()?), Signal::SIGUSR1)?)
 }
 
 /// What it says on standard error until it ends, and that it has ended.

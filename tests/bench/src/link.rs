@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::peers::Peer;
+
 /// Which rows, and what to tell the measuring program.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -21,6 +23,9 @@ pub struct Arguments {
     /// Seconds after which a run is cut off, instead of the row's own.
     #[arg(long)]
     limit: Option<u64>,
+    /// Send a message every 20 ms beside the payload, and show how long it takes.
+    #[arg(long)]
+    chat: bool,
 }
 
 /// A line of the table.
@@ -33,6 +38,8 @@ struct Row {
     options: String,
     mib: u64,
     limit: u64,
+    /// Who fills the way back meanwhile.
+    against: Option<Peer>,
 }
 
 /// What a row carries, and after how many seconds it is cut off, if it says nothing else.
@@ -40,7 +47,23 @@ const MIB: u64 = 32;
 const LIMIT: u64 = 20;
 
 /// All rows that have a name; others are loss in per cent.
-const NAMES: [&str; 9] = ["clean", "1%", "5%", "10%", "20%", "burst", "reorder", "mix", "shallow"];
+const NAMES: [&str; 15] = [
+    "clean",
+    "1%",
+    "5%",
+    "10%",
+    "20%",
+    "burst",
+    "reorder",
+    "mix",
+    "shallow",
+    "10mbit-200ms",
+    "1gbit-10ms",
+    "satellite",
+    "asymmetric",
+    "changing",
+    "outage",
+];
 
 /// Measures and prints a table.
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -58,41 +81,62 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn custom(options: &str) -> Row {
-    Row { name: options.into(), rate: 100.0, options: options.into(), mib: MIB, limit: LIMIT }
+    let options = options.to_owned();
+    Row { name: options.clone(), rate: 100.0, options, mib: MIB, limit: LIMIT, against: None }
 }
 
 /// The row of this name: 100 Mbit/s and 50 ms if it does not say otherwise, with a queue of one
-/// round trip.
+/// round trip. tests/src/conditions.rs has the same in virtual time.
 fn row(name: &str) -> Result<Row> {
-    let (delay, bad, queue) = match name {
-        "clean" => ("25ms", String::new(), 625_000),
-        "burst" => ("25ms", "loss gemodel 0.3% 20%".into(), 625_000),
-        "reorder" => ("25ms 5ms", "reorder 5%".into(), 625_000),
-        "mix" => ("25ms", "loss 2% reorder 2% duplicate 1%".into(), 625_000),
-        "shallow" => ("25ms", String::new(), 40_000),
+    let like = |delay: &str, more: &str, rate: u32, queue: u32| {
+        let link = format!("delay {delay} {more} rate {rate}mbit limit 99999 queue {queue}");
+        Row { name: name.into(), rate: f64::from(rate), ..custom(&link) }
+    };
+    let usual = |more: &str| like("25ms", more, 100, 625_000);
+    // What follows on the options of the link.
+    let and = |row: Row, more: &str| Row { options: format!("{} {more}", row.options), ..row };
+    let long = |row: Row, mib: u64| Row { mib, limit: 60, ..row };
+    Ok(match name {
+        "clean" => usual(""),
+        "burst" => usual("loss gemodel 0.3% 20%"),
+        "reorder" => like("25ms 5ms", "reorder 5%", 100, 625_000),
+        "mix" => usual("loss 2% reorder 2% duplicate 1%"),
+        "shallow" => like("25ms", "", 100, 40_000),
+        "10mbit-200ms" => long(like("100ms", "", 10, 250_000), 16),
+        "1gbit-10ms" => long(like("5ms", "", 1000, 1_250_000), 128),
+        "satellite" => long(like("375ms", "", 20, 1_875_000), 32),
+        "asymmetric" => Row {
+            against: Some(Peer::TlsCubic),
+            ..long(and(usual(""), "back rate 5mbit queue 31250"), 32)
+        },
+        "changing" => long(and(usual(""), "for 1s then rate 50mbit for 1s"), 64),
+        "outage" => long(and(usual(""), "for 1.5s then loss 100% for 5s then loss 0%"), 32),
         _ if name.strip_suffix('%').is_some_and(|loss| loss.parse::<f64>().is_ok()) => {
-            ("25ms", format!("loss {name}"), 625_000)
+            usual(&format!("loss {name}"))
         }
         _ => bail!("no such row: {name}; there are {} and any N%", NAMES.join(" ")),
-    };
-    let options = format!("delay {delay} {bad} rate 100mbit limit 99999 queue {queue}");
-    Ok(Row { name: name.into(), ..custom(&options) })
+    })
 }
 
 /// The words of `bench rows` for a row.
 fn words(row: &Row, arguments: &Arguments, goes_on: bool) -> Vec<String> {
-    let mut words: Vec<String> = ["rows", "--place", &row.name].map(String::from).to_vec();
+    let (mib, limit) = (arguments.mib.unwrap_or(row.mib), arguments.limit.unwrap_or(row.limit));
+    let place = match (mib, limit) {
+        (MIB, LIMIT) => row.name.clone(),
+        _ => format!("{} ({mib} MiB, {limit} s)", row.name),
+    };
+    let mut words: Vec<String> = ["rows", "--place", &place].map(String::from).to_vec();
     let mut option = |name: &str, value: Option<String>| {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     };
     option("--rate", Some(row.rate.to_string()));
-    option("--mib", Some(arguments.mib.unwrap_or(row.mib).to_string()));
-    option("--limit", Some(arguments.limit.unwrap_or(row.limit).to_string()));
+    option("--mib", Some(mib.to_string()));
+    option("--limit", Some(limit.to_string()));
+    option("--against", row.against.map(Peer::name));
     option("--peers", arguments.peers.clone());
     option("--rounds", arguments.rounds.map(|rounds| rounds.to_string()));
-    if goes_on {
-        words.push("--no-header".into());
-    }
+    let flags = [("--chat", arguments.chat), ("--no-header", goes_on)];
+    words.extend(flags.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()));
     words
 }
 
@@ -135,6 +179,10 @@ mod tests {
             assert_eq!(row(name).unwrap().name, *name);
         }
         assert!(row("0.5%").unwrap().options.contains("loss 0.5%"));
+        assert_eq!(
+            row("asymmetric").unwrap().options.split_whitespace().collect::<Vec<_>>().join(" "),
+            "delay 25ms rate 100mbit limit 99999 queue 625000 back rate 5mbit queue 31250"
+        );
         for name in ["", "%", "x%", "dirty"] {
             assert!(row(name).is_err(), "{name}");
         }

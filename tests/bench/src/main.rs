@@ -51,6 +51,9 @@ enum Command {
         bytes: u64,
         #[arg(long)]
         limit: u64,
+        /// Send a message every 20 ms beside the payload.
+        #[arg(long)]
+        chat: bool,
     },
     #[command(args_override_self = true)]
     /// Starts both ends of each peer, round after round, and prints a table of medians.
@@ -71,10 +74,11 @@ fn main() -> Result<()> {
             std::thread::park();
             Ok(())
         }
-        Command::Fetch { peer, server, certificate, bytes, limit } => {
+        Command::Fetch { peer, server, certificate, bytes, limit, chat } => {
             let server = Server { address: server, certificate: unhex(&certificate)? };
             let run = report::Run::start(Duration::from_secs(limit));
-            peer.fetch(&server, Sink::new(bytes, run.taken()), run.trips())?;
+            let trips = (chat || peer.is_probe()).then(|| run.trips());
+            peer.fetch(&server, Sink::new(bytes, run.taken()), trips)?;
             run.finish()
         }
         Command::Rows(arguments) => rows::run(&arguments),

@@ -2,13 +2,13 @@
 //! meanwhile hits all alike.
 
 use std::io::{IsTerminal as _, stderr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
 use nix::sys::resource::UsageWho;
 
-use crate::ends::{Ends, Measured, Places, Task};
+use crate::ends::{ENDLESS, Ends, Measured, Places, Task};
 use crate::files;
 use crate::iperf;
 use crate::peers::Peer;
@@ -36,12 +36,23 @@ pub struct Arguments {
     /// Mbit/s of the link, where it has a rate: then the table shows shares of it.
     #[arg(long)]
     pub rate: Option<f64>,
+    /// Who fills the way back meanwhile.
+    #[arg(long)]
+    against: Option<Peer>,
+    /// Send a message every 20 ms beside the payload, and show how long it takes (only with --rate).
+    #[arg(long, requires = "rate")]
+    pub chat: bool,
     /// Print the row alone (only with --rate).
     #[arg(long, requires = "rate")]
     pub no_header: bool,
     #[command(flatten)]
     pub places: Places,
 }
+
+/// A flow that goes on as long as what is measured.
+const FOREVER: Task = Task { bytes: ENDLESS, limit: 1 << 30, chat: false };
+/// Until it has filled its queue.
+const HEAD_START: Duration = Duration::from_secs(2);
 
 /// All runs of one peer.
 pub struct Row {
@@ -67,7 +78,8 @@ impl Arguments {
     /// can stand it, and iperf3 not, which says nothing when cut off.
     fn suits(&self, peer: Peer) -> bool {
         let stands = peer.is_reliable() && peer.iperf().is_none();
-        !peer.is_probe() && peer.folder().is_none() && (self.rate.is_none() || stands)
+        let talks = !self.chat || peer.has_streams();
+        talks && !peer.is_probe() && peer.folder().is_none() && (self.rate.is_none() || stands)
     }
 }
 
@@ -124,6 +136,11 @@ fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
     if let Some(folder) = peer.folder() {
         return files::measure(folder, arguments);
     }
-    let task = Task { bytes: arguments.bytes(), limit: arguments.limit };
+    let against = |other| Ends::start(other, &arguments.places.back(), FOREVER);
+    let _other = arguments.against.map(against).transpose()?;
+    if arguments.against.is_some() {
+        std::thread::sleep(HEAD_START);
+    }
+    let task = Task { bytes: arguments.bytes(), limit: arguments.limit, chat: arguments.chat };
     Ends::start(peer, &arguments.places, task)?.finish()
 }

@@ -62,10 +62,11 @@ fn shares(arguments: &Arguments, rate: f64, rows: &[Row]) -> String {
         let names: String = rows.iter().map(|row| format!(" {} |", row.peer.name())).collect();
         let _ = writeln!(
             out,
-            "{} MiB, medians of {} rounds, runs cut off after {} s (<: some were)\n\n| |{names}\n|---|{}",
+            "{} MiB, medians of {} rounds, runs cut off after {} s (<: some were){}\n\n| |{names}\n|---|{}",
             arguments.mib,
             arguments.rounds,
             arguments.limit,
+            if arguments.chat { "; a message beside it, median / 99 % ms" } else { "" },
             "---|".repeat(rows.len())
         );
     }
@@ -75,13 +76,23 @@ fn shares(arguments: &Arguments, rate: f64, rows: &[Row]) -> String {
         let mark = if cut { "<" } else { "" };
         match middle(&row.runs, gbits) {
             Some(speed) => {
-                let _ = write!(out, " {mark}{:.3} |", speed * 1000.0 / rate);
+                let chat = chat(&row.runs);
+                let _ = write!(out, " {mark}{:.3}{chat} |", speed * 1000.0 / rate);
             }
             None => out.push_str(" failed |"),
         }
     }
     out.push('\n');
     out
+}
+
+/// How long messages took there and back, where there were any.
+fn chat(runs: &[Measured]) -> String {
+    let trips = || runs.iter().filter_map(|run| run.receiver.trips);
+    match (median(trips().map(|it| it.median)), median(trips().map(|it| it.most))) {
+        (Some(middle), Some(most)) => format!("; {middle:.0} / {most:.0}"),
+        _ => String::new(),
+    }
 }
 
 fn gbits(run: &Measured) -> f64 {

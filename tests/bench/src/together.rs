@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::ValueEnum as _;
 
-use crate::ends::{Ends, Measured, Places, Task};
+use crate::ends::{ENDLESS, Ends, Measured, Places, Task};
 use crate::peers::Peer;
 use crate::report::Trips;
 use crate::table::median;
@@ -58,9 +58,6 @@ impl Mix {
     }
 }
 
-/// More than any of them can carry.
-const ENDLESS: u64 = 1 << 50;
-
 /// What came of one run of a mix.
 struct Outcome {
     /// Of the link's rate, each flow's.
@@ -93,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Starts all of a mix, and waits for them.
 fn measure(mix: &Mix, arguments: &Arguments) -> Result<Outcome> {
-    let task = Task { bytes: ENDLESS, limit: arguments.limit };
+    let task = Task { bytes: ENDLESS, limit: arguments.limit, chat: false };
     let start = |peer: Peer| Ends::start(peer, &arguments.places, task);
     let ping = start(Peer::Ping)?;
     let flows: Vec<Ends> = mix.0.iter().map(|peer| start(*peer)).collect::<Result<_>>()?;

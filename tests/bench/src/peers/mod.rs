@@ -13,8 +13,9 @@ mod tls;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::payload::{Sink, Source};
@@ -117,19 +118,25 @@ impl Peer {
         }
     }
 
-    /// Fetches until `sink` has everything; what goes there and back is counted in `trips`.
-    pub fn fetch(self, server: &Server, sink: Sink, trips: &RoundTrips) -> Result<()> {
+    /// Whether it carries messages beside the payload, on a stream of their own.
+    pub fn has_streams(self) -> bool {
+        matches!(self, Self::Ours | Self::QuinnCubic | Self::QuinnBbr)
+    }
+
+    /// Fetches until `sink` has everything. With `trips`, a message goes there and back every
+    /// 20 ms meanwhile, for those that have streams.
+    pub fn fetch(self, server: &Server, sink: Sink, trips: Option<&RoundTrips>) -> Result<()> {
         match self {
-            Self::Ours => ours::fetch(server.address, sink),
-            Self::QuinnCubic => quinn::fetch(quinn::Controller::Cubic, server, sink),
-            Self::QuinnBbr => quinn::fetch(quinn::Controller::Bbr, server, sink),
+            Self::Ours => ours::fetch(server.address, sink, trips),
+            Self::QuinnCubic => quinn::fetch(quinn::Controller::Cubic, server, sink, trips),
+            Self::QuinnBbr => quinn::fetch(quinn::Controller::Bbr, server, sink, trips),
             Self::S2nCubic => s2n::fetch(s2n::Controller::Cubic, server, sink),
             Self::S2nBbr => s2n::fetch(s2n::Controller::Bbr, server, sink),
             Self::Kcp => kcp::fetch(server.address, sink),
             Self::TlsCubic => tls::fetch("cubic", server, sink),
             Self::TlsBbr => tls::fetch("bbr", server, sink),
             Self::Ceiling | Self::Ceiling1200 => ceiling::fetch(server.address, sink),
-            Self::Ping => ping::fetch(server.address, trips),
+            Self::Ping => ping::fetch(server.address, trips.context("nothing to count in")?),
             Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
@@ -149,6 +156,10 @@ fn certificate() -> Result<(Vec<u8>, Vec<u8>)> {
     let pair = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
     Ok((pair.cert.der().to_vec(), pair.signing_key.serialize_der()))
 }
+
+/// How long a message waits for the next one, and its length.
+const MESSAGE_EVERY: Duration = Duration::from_millis(20);
+const MESSAGE: usize = 128;
 
 /// What servers with certificates are called.
 const NAME: &str = "bench";

@@ -6,17 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{announce, any_port};
+use super::{MESSAGE, MESSAGE_EVERY, announce, any_port};
 use crate::report::RoundTrips;
-
-const EVERY: Duration = Duration::from_millis(20);
-/// As long as a chat message.
-const LENGTH: usize = 128;
 
 pub fn serve(listen: IpAddr) -> Result<()> {
     let socket = UdpSocket::bind((listen, 0))?;
     announce(socket.local_addr()?, &[])?;
-    let mut buffer = [0; LENGTH];
+    let mut buffer = [0; MESSAGE];
     loop {
         let (length, from) = socket.recv_from(&mut buffer)?;
         socket.send_to(&buffer[..length], from)?;
@@ -28,17 +24,17 @@ pub fn fetch(server: SocketAddr, trips: &RoundTrips) -> Result<()> {
     let socket = UdpSocket::bind(any_port(server))?;
     socket.connect(server)?;
     let started = Instant::now();
-    let mut buffer = [0; LENGTH];
+    let mut buffer = [0; MESSAGE];
     for number in 0_u32.. {
         buffer[..8].copy_from_slice(&nanos(started).to_be_bytes());
         socket.send(&buffer)?;
-        let next = started + EVERY * (number + 1);
+        let next = started + MESSAGE_EVERY * (number + 1);
         while let Some(wait) = next.checked_duration_since(Instant::now())
             && !wait.is_zero()
         {
             socket.set_read_timeout(Some(wait))?;
             match socket.recv(&mut buffer) {
-                Ok(LENGTH) => {
+                Ok(MESSAGE) => {
                     let sent = buffer.first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
                     trips.add(Duration::from_nanos(nanos(started).saturating_sub(sent)));
                 }

@@ -1,15 +1,21 @@
 //! quinn, single-threaded, with its own defaults apart from the controller.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig};
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{ClientConfig, Endpoint, ServerConfig, TransportConfig};
+use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TransportConfig};
 
-use super::{NAME, Server, announce, any_port, block_on, certificate};
+use super::{MESSAGE, MESSAGE_EVERY, NAME, Server, announce, any_port, block_on, certificate};
 use crate::payload::{PIECE, Sink, Source};
+use crate::report::RoundTrips;
+
+/// Streams of a higher priority go first; the payload has 0.
+const BEFORE_PAYLOAD: i32 = 1;
 
 #[derive(Clone, Copy)]
 pub enum Controller {
@@ -41,6 +47,7 @@ pub fn serve(controller: Controller, listen: IpAddr, mut source: Source) -> Resu
         let connection = endpoint.accept().await.context("no more connections")?.await?;
         let (mut send, mut receive) = connection.accept_bi().await?;
         receive.read_exact(&mut [0; 1]).await?;
+        tokio::spawn(answer(connection.clone()));
         loop {
             let written = send.write(source.peek(PIECE)).await?;
             source.advance(written);
@@ -54,7 +61,22 @@ pub fn serve(controller: Controller, listen: IpAddr, mut source: Source) -> Resu
     })
 }
 
-pub fn fetch(controller: Controller, server: &Server, mut sink: Sink) -> Result<()> {
+/// Sends messages back.
+async fn answer(connection: Connection) -> Result<()> {
+    let (mut send, mut receive) = connection.accept_bi().await?;
+    send.set_priority(BEFORE_PAYLOAD)?;
+    while let Some(chunk) = receive.read_chunk(PIECE, true).await? {
+        send.write_chunk(chunk.bytes).await?;
+    }
+    Ok(())
+}
+
+pub fn fetch(
+    controller: Controller,
+    server: &Server,
+    mut sink: Sink,
+    trips: Option<&RoundTrips>,
+) -> Result<()> {
     block_on(async {
         let tls = super::tls::client_config(&server.certificate)?;
         let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls)?;
@@ -64,6 +86,9 @@ pub fn fetch(controller: Controller, server: &Server, mut sink: Sink) -> Result<
         let connection = endpoint.connect_with(config, server.address, NAME)?.await?;
         let (mut send, mut receive) = connection.open_bi().await?;
         send.write_all(b"?").await?;
+        if let Some(trips) = trips {
+            tokio::spawn(chat(connection.clone(), trips.clone()));
+        }
         loop {
             let chunk = receive.read_chunk(PIECE, true).await?.context("ended early")?;
             if sink.take(&chunk.bytes)? {
@@ -71,4 +96,25 @@ pub fn fetch(controller: Controller, server: &Server, mut sink: Sink) -> Result<
             }
         }
     })
+}
+
+/// Sends a message every 20 ms, and counts how long each takes there and back.
+async fn chat(connection: Connection, trips: RoundTrips) -> Result<()> {
+    let (mut send, mut receive) = connection.open_bi().await?;
+    send.set_priority(BEFORE_PAYLOAD)?;
+    let asked = Arc::new(Mutex::new(VecDeque::new()));
+    let answered = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut answer = [0; MESSAGE];
+        while receive.read_exact(&mut answer).await.is_ok() {
+            let sent = answered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            trips.add(sent.map_or(Duration::ZERO, |sent: Instant| sent.elapsed()));
+        }
+    });
+    let mut ticks = tokio::time::interval(MESSAGE_EVERY);
+    loop {
+        ticks.tick().await;
+        asked.lock().unwrap_or_else(PoisonError::into_inner).push_back(Instant::now());
+        send.write_all(&[7; MESSAGE]).await?;
+    }
 }
