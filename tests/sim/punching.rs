@@ -50,6 +50,7 @@ fn introduce(trio: &mut Trio, limit: core::time::Duration) -> bool {
             remote_static: keys[index],
             prologue: b"a call".to_vec(),
             candidates: candidates[index].clone(),
+            observed: candidates[index].first().copied(),
         };
         trio.world.with(trio.peers[index], |peer, now| peer.call(now, call));
         // The server's notices do not arrive at the same moment.
@@ -121,6 +122,7 @@ fn a_peer_that_never_comes_is_given_up() {
         remote_static,
         prologue: Vec::new(),
         candidates,
+        observed: None,
     };
     let caller = trio.peers[0];
     trio.world.with(caller, |peer, now| peer.call(now, call));

@@ -264,6 +264,7 @@ fn samples(seed: &Seed) -> Vec<Vec<u8>> {
             remote_static: StaticKey::from_private([other; 32]).public(),
             prologue: b"sample".to_vec(),
             candidates: vec![SocketAddr::from(([10, 0, 0, other], 1000))],
+            observed: Some(SocketAddr::from(([10, 0, 0, other], 1000))),
         };
         nodes[index].1.call(now, call);
     }

@@ -7,13 +7,16 @@ use wire::time::{Duration, Instant};
 
 use crate::network::{HostId, Packet};
 
-/// Type byte and length of a PROBE: sent on the word of the server, and some more for each probe
-/// that comes, so it has a limit of its own instead of the factor three.
-const PROBE: (u8, usize) = (9, 40);
+/// Whether it is a PROBE, or an INIT as short as five of them: sent on the word of the server, and
+/// some more for each probe that comes, so they have a limit of their own instead of the factor
+/// three.
+fn is_probe(bytes: &[u8]) -> bool {
+    matches!((bytes[0], bytes.len()), (9, 40) | (5, 0..=200))
+}
 
-/// Most probes to one unproven address in [`PROBE_PERIOD`]: three calls of 40.
-const MAX_PROBES: usize = 120;
-/// The period of [`MAX_PROBES`].
+/// Most bytes of probes to one unproven address in [`PROBE_PERIOD`]: three calls of 40 probes.
+const MAX_PROBED: usize = 3 * 40 * 40;
+/// The period of [`MAX_PROBED`].
 const PROBE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Counts what hosts send to addresses that have not proven to receive it.
@@ -33,7 +36,7 @@ pub struct Ledger {
 struct Account {
     received: u64,
     sent: u64,
-    probes: Vec<Instant>,
+    probes: Vec<(Instant, usize)>,
     proven: bool,
 }
 
@@ -67,11 +70,14 @@ impl Ledger {
         if account.proven {
             return;
         }
-        if (bytes[0], bytes.len()) == PROBE {
-            account.probes.retain(|at| now - *at < PROBE_PERIOD);
-            account.probes.push(now);
-            let probes = account.probes.len();
-            assert!(probes <= MAX_PROBES, "{host:?} sent {probes} probes to unproven {to}");
+        if is_probe(bytes) {
+            account.probes.retain(|(at, _)| now - *at < PROBE_PERIOD);
+            account.probes.push((now, bytes.len()));
+            let probed: usize = account.probes.iter().map(|(_, len)| len).sum();
+            assert!(
+                probed <= MAX_PROBED,
+                "{host:?} sent {probed} bytes of probes to unproven {to}"
+            );
             return;
         }
         account.sent += bytes.len() as u64;
@@ -136,13 +142,23 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "probes to unproven")]
+    #[should_panic(expected = "4820 bytes of probes to unproven")]
     fn probes_have_a_limit_of_their_own() {
         let mut ledger = Ledger::default();
-        let mut probe = [0; 40];
-        probe[0] = PROBE.0;
-        for _ in 0..=MAX_PROBES {
+        let (mut probe, mut init) = ([0; 40], [0; 180]);
+        (probe[0], init[0]) = (9, 5);
+        for _ in 0..116 {
             ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &probe);
         }
+        ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &init);
+    }
+
+    #[test]
+    #[should_panic(expected = "sent 1196 bytes to unproven")]
+    fn a_filled_init_is_no_probe() {
+        let mut ledger = Ledger::default();
+        let mut init = [0; 1196];
+        init[0] = 5;
+        ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &init);
     }
 }

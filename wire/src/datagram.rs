@@ -14,19 +14,25 @@ pub(crate) const CRC_LEN: usize = 4;
 pub(crate) const INIT_LEN: usize = 1200;
 /// INIT between peers.
 pub(crate) const INIT_PEER_LEN: usize = 1196;
+/// What INIT without its filling is at most: it costs as much as five of the ten probes that an
+/// address gets on the word of others [W-37].
+pub(crate) const UNFILLED_MAX: usize = 5 * PROBE_LEN;
 /// A DATA datagram without a single byte of plaintext: what a RESET looks like [W-30].
 pub(crate) const RESET_LEN: usize = DATA_HEADER_LEN + TAG_LEN + CRC_LEN;
 
 const HELLO_REPLY_LEN: usize = 80;
 const RETRY_LEN: usize = 48;
-const PROBE_LEN: usize = 40;
+pub(crate) const PROBE_LEN: usize = 40;
 const RESP_HEADER_LEN: usize = 12;
 const RESP_MIN: usize = RESP_HEADER_LEN + 48 + CRC_LEN;
 const RESP_MAX: usize = 400;
 /// Type, epoch, two zeros, receiver index, packet number.
 pub(crate) const DATA_HEADER_LEN: usize = 16;
 const INIT_HEADER_LEN: usize = 32;
+const MAC1_LEN: usize = 16;
 const TAG_LEN: usize = 16;
+/// INIT between peers without its filling, and without a payload.
+const UNFILLED_MIN: usize = INIT_HEADER_LEN + 96 + MAC1_LEN + CRC_LEN;
 /// The largest payload of UDP over IPv4.
 pub(crate) const DATAGRAM_MAX: usize = 65_507;
 
@@ -137,7 +143,10 @@ pub(crate) fn parse(datagram: &[u8]) -> Result<Datagram<'_>, Malformed> {
     let kind = *datagram.first().ok_or(Malformed::Length)?;
     let fits = match kind {
         HELLO | INIT_NK | INIT_IK => datagram.len() == INIT_LEN,
-        INIT_PEER => datagram.len() == INIT_PEER_LEN,
+        INIT_PEER => {
+            let unfilled = (UNFILLED_MIN..=UNFILLED_MAX).contains(&datagram.len());
+            unfilled || datagram.len() == INIT_PEER_LEN
+        }
         HELLO_REPLY => datagram.len() == HELLO_REPLY_LEN,
         RETRY => datagram.len() == RETRY_LEN,
         PROBE | PROBE_ACK => datagram.len() == PROBE_LEN,
@@ -223,6 +232,14 @@ pub(crate) fn init(
     finish_padded(out, len)
 }
 
+/// An INIT between peers without its filling: for an address that has not answered yet [W-03].
+pub(crate) fn unfilled(init: &[u8]) -> Vec<u8> {
+    let message_len = usize::from(u16::from_be_bytes([init[2], init[3]]));
+    let len = INIT_HEADER_LEN + message_len + MAC1_LEN;
+    assert!(len + CRC_LEN <= UNFILLED_MAX, "transport parameters outgrew INIT: {len}");
+    finish_padded(init[..len].to_vec(), len + CRC_LEN)
+}
+
 /// A RETRY: "say that again, with this token".
 pub(crate) fn retry(nonce: &Nonce, token: &Token) -> Vec<u8> {
     let mut out = vec![RETRY, 0, 0, 0];
@@ -305,6 +322,9 @@ fn parse_init(body: &[u8], kind: InitKind) -> Result<Datagram<'_>, Malformed> {
         return Err(Malformed::Form);
     }
     let mac1 = array(fields)?;
+    if body.len() + CRC_LEN <= UNFILLED_MAX && fields.remaining() > 0 {
+        return Err(Malformed::Form);
+    }
     zeros(fields, fields.remaining())?;
     let macd = &body[..INIT_HEADER_LEN + message_len];
     Ok(Datagram::Init(Init { kind, version, sender, token, message, macd, mac1 }))
@@ -367,6 +387,7 @@ mod tests {
             ("init nk", init(InitKind::Anonymous, 7, &[0; 24], &[4; 70], mac)),
             ("init ik", init(InitKind::Known, 7, &[5; 24], &[4; 118], mac)),
             ("init peer", init(InitKind::Peer, 7, &[0; 24], &[4; 118], mac)),
+            ("init peer unfilled", unfilled(&init(InitKind::Peer, 7, &[0; 24], &[4; 118], mac))),
             ("retry", retry(&[1; 16], &[3; 24])),
             ("resp", resp(1, 2, &[8; 70])),
             ("data", data),
@@ -385,7 +406,7 @@ mod tests {
     /// [W-01], [W-03]
     #[test]
     fn every_type_has_its_size_and_parses() {
-        let sizes = [1200, 80, 1200, 1200, 1196, 48, 86, 50, 36, 40, 40];
+        let sizes = [1200, 80, 1200, 1200, 1196, 170, 48, 86, 50, 36, 40, 40];
         for ((name, datagram), size) in samples().into_iter().zip(sizes) {
             assert_eq!(datagram.len(), size, "{name}");
             assert!(parse(&datagram).is_ok(), "{name}");
@@ -434,6 +455,15 @@ mod tests {
         padded[700] = 1;
         fix_crc(&mut padded);
         assert_eq!(parse(&padded), Err(Malformed::Form));
+        // An INIT is filled up, or not at all.
+        let init = init(InitKind::Peer, 7, &[0; 24], &[4; 118], |_| [6; 16]);
+        for (len, refused) in
+            [(171, Malformed::Form), (200, Malformed::Form), (201, Malformed::Length)]
+        {
+            let mut partly = init[..len].to_vec();
+            fix_crc(&mut partly);
+            assert_eq!(parse(&partly), Err(refused), "{len}");
+        }
     }
 
     /// A04: lengths inside a datagram are believed only when they fit.

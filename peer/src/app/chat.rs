@@ -56,10 +56,12 @@ impl Chat {
 
 impl App {
     /// `/msg`, and plain lines.
-    pub(super) fn send_message(&mut self, to: Name, text: String) {
+    pub(super) fn send_message(&mut self, now: Instant, to: Name, text: String) {
         if let Err(why) = self.may_send(&to, &text) {
             return self.not_sent(to.as_str(), why);
         }
+        // The way to the other side is looked for while the database keeps the message.
+        self.want_link(now, &to);
         self.chat.outbox.reserve(text.len());
         let job = Job::Queue { to: to.clone(), bytes: text.len() };
         let nonce = self.random();

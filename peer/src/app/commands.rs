@@ -40,7 +40,7 @@ impl App {
             Command::Reconnect => self.reconnect(now),
             Command::Net => self.show_connections(),
             Command::Help { topic } => self.help(topic.as_deref()),
-            Command::Message { to, text } => self.message(&to, text),
+            Command::Message { to, text } => self.message(now, &to, text),
             Command::Who { filter } => self.who(filter),
             Command::Seen { user } => self.with_name(&user, |app, user| {
                 let asked = Asked::Users(format!("seen {user}"));
@@ -86,9 +86,9 @@ impl App {
         }
     }
 
-    fn message(&mut self, to: &str, text: String) {
+    fn message(&mut self, now: Instant, to: &str, text: String) {
         match Name::new(to) {
-            Ok(name) => self.send_message(name, text),
+            Ok(name) => self.send_message(now, name, text),
             Err(error) => self.not_sent(to, format!("that is no user name: {error}.")),
         }
     }

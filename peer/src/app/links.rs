@@ -283,6 +283,7 @@ impl App {
             return;
         }
         let prologue = introduction.prologue(own_identity);
+        let observed = introduction.candidates.first().copied();
         let candidates = worth_probing(introduction.candidates, self.server.addresses());
         let handle = endpoint.call(
             now,
@@ -292,6 +293,7 @@ impl App {
                 secret: introduction.secret,
                 remote_static: introduction.certificate.device,
                 prologue,
+                observed: observed.filter(|observed| candidates.contains(observed)),
                 candidates,
             },
         );

@@ -330,7 +330,8 @@ pub struct Introduction {
     pub secret: Secret<[u8; 32]>,
     /// Whether the receiver of this notice begins the handshake.
     pub initiator: bool,
-    /// Where the other side may be reached: what the server sees first, then what it says.
+    /// Where the other side may be reached: first what the server sees, which gets a handshake
+    /// at once, then what the other side says.
     pub candidates: Vec<SocketAddr>,
 }
 

@@ -82,6 +82,9 @@ pub struct Call {
     pub prologue: Vec<u8>,
     /// Where the other side may be reached: at most 8 are used.
     pub candidates: Vec<SocketAddr>,
+    /// Where the server itself sees the other side, which no client can choose: the initiator's
+    /// handshake goes there at once, before a probe has been answered.
+    pub observed: Option<SocketAddr>,
 }
 
 /// Figures of one connection.
@@ -206,7 +209,8 @@ impl Endpoint {
     }
 
     /// Begins, or makes ready to answer, a connection to an introduced peer: candidates are
-    /// probed, and over the first that answers, the initiator sends its handshake.
+    /// probed, and over the first that answers, the initiator sends its handshake; where the server
+    /// sees the peer, it does not wait for that.
     pub fn call(&mut self, now: Instant, call: Call) -> ConnectionHandle {
         let index = self.table.free_index(&mut self.shared.rng);
         let punch = Punch::new(now, call, index, &mut self.shared);

@@ -29,12 +29,14 @@ struct Path {
     nonce: [u8; 8],
     /// Probes that may still be sent.
     budget: u32,
-    /// Probes sent in all.
+    /// Probes sent in all, and what else cost as many.
     sent: u32,
     /// Probes sent since the peer was last heard from here.
     burst: u32,
     last: Option<Instant>,
     next: Instant,
+    /// A probe of the peer's own making came from here.
+    probed: bool,
     answered: bool,
 }
 
@@ -70,13 +72,14 @@ impl Paths {
     pub(super) fn note_probe(&mut self, now: Instant, address: SocketAddr, shared: &mut Shared) {
         let Some(address) = candidates::usable(address) else { return };
         if let Some(path) = self.find_mut(address) {
+            path.probed = true;
             if !path.answered {
                 path.budget = (path.budget + BUDGET_PER_PROBE).min(BUDGET);
                 path.burst = 0;
                 path.next = path.last.map_or(now, |last| now.max(last + path.pause()));
             }
         } else if self.paths.len() < MAX_PATHS {
-            self.add(now, address, BUDGET_PER_PROBE, shared);
+            self.add(now, address, BUDGET_PER_PROBE, shared).probed = true;
         } else {
             shared.counters.limited += 1;
         }
@@ -101,6 +104,12 @@ impl Paths {
 
     pub(super) fn has_answered(&self, address: SocketAddr) -> bool {
         self.paths.iter().any(|path| path.address == address && path.answered)
+    }
+
+    /// Whether anything came from this address that only who has the introduction secret can
+    /// make.
+    pub(super) fn has_spoken(&self, address: SocketAddr) -> bool {
+        self.paths.iter().any(|path| path.address == address && (path.probed || path.answered))
     }
 
     /// The address that answered as number `turn`, counted round and round.
@@ -130,11 +139,27 @@ impl Paths {
         }
     }
 
+    /// Takes so many probes from what may be sent to an address; `None` when there are not as many
+    /// left, or it is not listed.
+    pub(super) fn charge(&mut self, address: SocketAddr, probes: u32) -> Option<SocketAddr> {
+        let address = candidates::usable(address)?;
+        let path = self.find_mut(address)?;
+        path.budget = path.budget.checked_sub(probes)?;
+        path.sent = path.sent.saturating_add(probes);
+        Some(address)
+    }
+
     fn find_mut(&mut self, address: SocketAddr) -> Option<&mut Path> {
         self.paths.iter_mut().find(|path| path.address == address)
     }
 
-    fn add(&mut self, now: Instant, address: SocketAddr, budget: u32, shared: &mut Shared) {
+    fn add(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        budget: u32,
+        shared: &mut Shared,
+    ) -> &mut Path {
         let nonce = shared.draw();
         self.paths.push(Path {
             address,
@@ -144,8 +169,10 @@ impl Paths {
             burst: 0,
             last: None,
             next: now,
+            probed: false,
             answered: false,
         });
+        self.paths.last_mut().expect("one was just added")
     }
 }
 

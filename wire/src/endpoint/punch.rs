@@ -16,10 +16,15 @@ use crate::error::ConnectionError;
 use crate::id::Side;
 use crate::node::Deadline;
 use crate::parameters::TransportParameters;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// INITs over one path without an answer before the next path has its turn.
 const INITS_PER_PATH: u32 = 3;
+/// What INIT costs of the probes to an address that has not answered.
+const UNFILLED_COST: u32 = (datagram::UNFILLED_MAX / datagram::PROBE_LEN) as u32;
+/// INIT that went to a path before it had answered is answered together with the probe beside it,
+/// if it has arrived: a little later it is taken for lost.
+const GRACE: Duration = Duration::from_millis(10);
 /// Handshakes computed for one call: the peer needs one, or a second after a restart [W-39].
 const MAX_ANSWERS: u32 = 16;
 
@@ -36,7 +41,7 @@ pub(super) struct Punch {
 
 /// Either side of a call.
 enum Role {
-    /// Sends INIT once a path answers.
+    /// Sends INIT, once to where the server sees the peer, then over paths that answer.
     Initiator(Option<Box<Offer>>),
     /// Waits for it.
     Responder(Option<Box<Acceptance>>, u32),
@@ -46,7 +51,10 @@ enum Role {
 struct Offer {
     noise: Initiator,
     datagram: Vec<u8>,
-    repetition: Repetition,
+    /// Where it went, and when, before any path had answered.
+    early: Option<(SocketAddr, Instant)>,
+    /// Over paths that have answered, from the first on.
+    repetition: Option<Repetition>,
 }
 
 /// The responder's answer to an INIT.
@@ -57,8 +65,11 @@ struct Acceptance {
     answered: Answered,
     finished: Finished,
     peer: TransportParameters,
-    /// Where the answer went last: a path that has answered.
+    /// Where the answer went last.
     path: SocketAddr,
+    /// Whether it went nowhere else: then DATA that comes from there proves that the peer
+    /// receives there.
+    only: bool,
 }
 
 impl Punch {
@@ -97,8 +108,10 @@ impl Punch {
         if let Some(at) = self.paths.next_probe() {
             next = next.min(Deadline { at, timer: "probe" });
         }
-        if let Role::Initiator(Some(offer)) = &self.role {
-            next = next.min(Deadline { at: offer.repetition.next, timer: "handshake repetition" });
+        if let Role::Initiator(Some(offer)) = &self.role
+            && let Some(repetition) = &offer.repetition
+        {
+            next = next.min(Deadline { at: repetition.next, timer: "handshake repetition" });
         }
         next
     }
@@ -108,6 +121,7 @@ impl Punch {
             return Progress::Failed(ConnectionError::Unreachable);
         }
         self.paths.probe(now, self.call.tag.0, &self.keys, shared);
+        self.send_early_offer(now, shared);
         self.send_offer(now, shared);
         Progress::Waiting
     }
@@ -138,13 +152,14 @@ impl Punch {
                     shared.counters.bad_mac += 1;
                     return;
                 }
-                self.begin_offer(now, shared);
+                self.offer_over_answered(now, source, shared);
             }
         }
     }
 
-    /// The responder's part. Nothing is computed for an address that has not answered a probe,
-    /// and so proven the introduction secret and that it receives [W-39].
+    /// The responder's part. Nothing is computed for an address from which nothing has come that
+    /// proves the introduction secret; and once an address that has only probed got an answer, the
+    /// next must have proven that it receives, so that there is always a path that did [W-39].
     pub(super) fn handle_init(
         &mut self,
         now: Instant,
@@ -156,12 +171,18 @@ impl Punch {
             shared.counters.unknown_type += 1;
             return;
         };
-        if !self.paths.has_answered(source) {
+        let may_ask = self.paths.has_answered(source)
+            || match &acceptance {
+                None => self.paths.has_spoken(source),
+                Some(known) => known.only && known.path == source,
+            };
+        if !may_ask {
             shared.counters.bad_token += 1;
             return;
         }
         let known = acceptance.as_mut().filter(|known| known.ephemeral == init.ephemeral());
         if let Some(known) = known {
+            known.only &= known.path == source;
             known.path = source;
             known.answered = Answered::Often;
             shared.send(source, known.resp.clone());
@@ -191,7 +212,7 @@ impl Punch {
         shared: &mut Shared,
     ) -> Progress {
         let Role::Initiator(Some(offer)) = &mut self.role else { return Progress::Waiting };
-        if !self.paths.has_answered(source) {
+        if !self.paths.has_answered(source) && !offer.went_only_to(source) {
             shared.counters.bad_handshake += 1;
             return Progress::Waiting;
         }
@@ -208,7 +229,7 @@ impl Punch {
             path: source,
             finished,
             peer,
-            handshake_rtt: offer.repetition.round_trip(now),
+            handshake_rtt: offer.round_trip(now, source),
         }))
     }
 
@@ -220,8 +241,8 @@ impl Punch {
         opens: impl FnOnce(&Finished) -> bool,
     ) -> Option<Up> {
         let Role::Responder(acceptance, _) = &mut self.role else { return None };
+        let path = acceptance.as_ref()?.path_of(source, &self.paths)?;
         let known = acceptance.take_if(|known| opens(&known.finished))?;
-        let path = if self.paths.has_answered(source) { source } else { known.path };
         Some(Up {
             side: Side::Responder,
             pattern: Pattern::IkPsk2,
@@ -237,26 +258,76 @@ impl Punch {
 }
 
 impl Punch {
-    /// Makes the INIT when the first path has answered, and sends it.
-    fn begin_offer(&mut self, now: Instant, shared: &mut Shared) {
+    /// Where the server sees the peer is not for a client to say: INIT goes there beside the first
+    /// probe, once and in the place of others, which saves a round trip [W-37].
+    fn send_early_offer(&mut self, now: Instant, shared: &mut Shared) {
+        let Some(observed) = self.call.observed.take() else { return };
         let Role::Initiator(offer @ None) = &mut self.role else { return };
-        if let Some(new) = make_offer(now, &self.call, self.index, shared) {
-            *offer = Some(Box::new(new));
-            self.send_offer(now, shared);
-        } else {
+        let Some(observed) = self.paths.charge(observed, UNFILLED_COST) else { return };
+        let Some(new) = make_offer(&self.call, self.index, shared) else {
             shared.counters.bad_handshake += 1;
+            return;
+        };
+        shared.send(observed, datagram::unfilled(&new.datagram));
+        *offer = Some(Box::new(Offer { early: Some((observed, now)), ..new }));
+    }
+
+    /// Makes the INIT when the first path has answered, if it is not made yet, and sends it.
+    fn offer_over_answered(&mut self, now: Instant, path: SocketAddr, shared: &mut Shared) {
+        let Role::Initiator(offer) = &mut self.role else { return };
+        if offer.is_none() {
+            *offer = make_offer(&self.call, self.index, shared).map(Box::new);
         }
+        let Some(offer) = offer else {
+            shared.counters.bad_handshake += 1;
+            return;
+        };
+        if offer.repetition.is_none() {
+            let wait = if offer.went_only_to(path) { GRACE } else { Duration::ZERO };
+            offer.repetition = Some(Repetition::new(now + wait));
+        }
+        self.send_offer(now, shared);
     }
 
     fn send_offer(&mut self, now: Instant, shared: &mut Shared) {
         let Role::Initiator(Some(offer)) = &mut self.role else { return };
-        if !offer.repetition.is_due(now) {
+        let Some(repetition) = offer.repetition.as_mut().filter(|it| it.is_due(now)) else {
             return;
-        }
-        let turn = usize::try_from(offer.repetition.sent() / INITS_PER_PATH).unwrap_or(0);
+        };
+        let turn = usize::try_from(repetition.sent() / INITS_PER_PATH).unwrap_or(0);
         let Some(path) = self.paths.answered(turn) else { return };
         shared.send(path, offer.datagram.clone());
-        offer.repetition.note_sent(now, &mut shared.rng);
+        repetition.note_sent(now, &mut shared.rng);
+    }
+}
+
+impl Offer {
+    /// Whether it went early to this address, and nowhere else since: an answer from there is as
+    /// good as that to a probe.
+    fn went_only_to(&self, address: SocketAddr) -> bool {
+        let repeated = self.repetition.as_ref().is_some_and(|repetition| repetition.sent() > 0);
+        !repeated && self.early.is_some_and(|(path, _)| path == address)
+    }
+
+    /// The round trip that an answer from `source` has measured, if only one sending can have
+    /// caused it.
+    fn round_trip(&self, now: Instant, source: SocketAddr) -> Option<Duration> {
+        match self.early {
+            Some((path, at)) if path == source => self.went_only_to(source).then(|| now - at),
+            Some(_) | None => self.repetition.as_ref()?.round_trip(now),
+        }
+    }
+}
+
+impl Acceptance {
+    /// The path of a connection of which DATA comes from `source`: one at which the peer has
+    /// shown that it receives [W-39].
+    fn path_of(&self, source: SocketAddr, paths: &Paths) -> Option<SocketAddr> {
+        let proven = paths.has_answered(source) || (self.only && self.path == source);
+        if proven {
+            return Some(source);
+        }
+        Some(self.path).filter(|path| paths.has_answered(*path)).or_else(|| paths.answered(0))
     }
 }
 
@@ -266,7 +337,7 @@ fn prologue(call: &Call, label: &str, version: u8) -> Prologue {
     Prologue::first(Pattern::IkPsk2, label, &[version], &binding)
 }
 
-fn make_offer(now: Instant, call: &Call, index: u32, shared: &mut Shared) -> Option<Offer> {
+fn make_offer(call: &Call, index: u32, shared: &mut Shared) -> Option<Offer> {
     let prologue = prologue(call, shared.config.label, VERSION);
     let seed = shared.draw_seed();
     let keys = Keys { local: Some(&shared.config.static_key), psk: Some(call.secret.expose()) };
@@ -278,7 +349,7 @@ fn make_offer(now: Instant, call: &Call, index: u32, shared: &mut Shared) -> Opt
     tag[..8].copy_from_slice(&call.tag.0);
     let mac1 = Mac1::new(remote);
     let datagram = datagram::init(InitKind::Peer, index, &tag, &message, |macd| mac1.compute(macd));
-    Some(Offer { noise, datagram, repetition: Repetition::new(now) })
+    Some(Offer { noise, datagram, early: None, repetition: None })
 }
 
 /// Reads an INIT and answers it, if it comes from the introduced key.
@@ -303,5 +374,5 @@ fn accept(
     let resp = datagram::resp(index, init.sender, &message);
     let (ephemeral, remote_index) = (init.ephemeral(), init.sender);
     let answered = Answered::Once(now);
-    Some(Acceptance { ephemeral, remote_index, resp, answered, finished, peer, path })
+    Some(Acceptance { ephemeral, remote_index, resp, answered, finished, peer, path, only: true })
 }

@@ -58,6 +58,7 @@ impl Attack {
             remote_static: certificate.device,
             prologue: own.prologue(mallory.public()),
             candidates: vec![([10, 0, 1, 0], 6000).into()],
+            observed: None,
         };
         world.server.notify(&alice, Notice::Introduction(told));
         world.run_ms(50);

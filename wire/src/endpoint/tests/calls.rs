@@ -29,6 +29,7 @@ fn call(host: usize) -> Call {
         remote_static: key(1 - host).public(),
         prologue: b"alice, bob, call 7".to_vec(),
         candidates: vec![address(1 - host)],
+        observed: None,
     }
 }
 
@@ -80,6 +81,104 @@ fn a_call_takes_two_and_a_half_round_trips_of_a_clear_path() {
     world.assert_talks(CALLER, CALLEE);
     world.run(Duration::from_secs(60));
     assert_eq!((world.closed(CALLER), world.closed(CALLEE)), (None, None));
+}
+
+/// The call, and where the server sees the other side.
+fn call_observed(host: usize) -> Call {
+    Call { observed: Some(address(1 - host)), ..call(host) }
+}
+
+/// [W-39]: INIT beside the first probe saves the round trip of the probe.
+#[test]
+fn a_call_to_where_the_server_sees_the_peer_takes_one_and_a_half() {
+    for callee_first in [0, 40] {
+        let mut world = peers(1);
+        world.begin(CALLEE, call_observed(CALLEE));
+        world.run(Duration::from_millis(callee_first));
+        world.begin(CALLER, call_observed(CALLER));
+        let took = world.run_until(Duration::from_secs(1), World::both_connected);
+        assert_eq!(took, Some(Duration::from_millis(45)), "INIT, RESP, DATA");
+        for host in [CALLER, CALLEE] {
+            assert_eq!(world.measured(host), Some(Duration::from_millis(30)));
+        }
+        assert_eq!(world.sent_by(CALLER, INIT_PEER).len(), 1);
+        world.assert_talks(CALLER, CALLEE);
+    }
+}
+
+/// [W-38]: when the introduction reaches the callee too late for it, INIT comes again as soon as it
+/// must have arrived, if it had arrived.
+#[test]
+fn an_early_init_that_came_too_early_is_repeated_at_once() {
+    let mut world = peers(1);
+    world.begin(CALLER, call_observed(CALLER));
+    world.run(Duration::from_millis(20));
+    world.begin(CALLEE, call_observed(CALLEE));
+    let took = world.run_until(Duration::from_secs(1), World::both_connected);
+    // The callee's probe, the caller's next (fifty after its first) and its answer, grace, and the
+    // handshake.
+    assert_eq!(took, Some(Duration::from_millis((50 - 20) + 30 + 10 + 45)));
+    let lengths = world.sent_by(CALLER, INIT_PEER).into_iter().map(|packet| packet.bytes.len());
+    assert_eq!(lengths.collect::<Vec<_>>(), [170, 1196]);
+    assert_eq!(world.measured(CALLER), None, "either INIT may have been answered");
+}
+
+/// F01: [W-37]: where the server says that it sees the peer, a victim gets INIT in the place of five
+/// probes, and not a byte more.
+#[test]
+fn a_victim_at_which_the_server_claims_to_see_the_peer_gets_one_init() {
+    let mut world = peers(7);
+    let victim: SocketAddr = "198.51.100.7:443".parse().unwrap();
+    for observed in [victim, "224.0.0.1:9".parse().unwrap(), "198.51.100.7:53".parse().unwrap()] {
+        let candidates = vec![observed];
+        world.begin(CALLER, Call { observed: Some(observed), candidates, ..call(CALLER) });
+    }
+    world.run(Duration::from_secs(100));
+    let lengths: Vec<usize> = world.sent.iter().map(|packet| packet.bytes.len()).collect();
+    assert!(world.sent.iter().all(|packet| packet.to == victim));
+    assert_eq!(lengths.iter().filter(|len| **len == 40).count(), 5);
+    assert_eq!(lengths.len(), 6);
+    assert!(lengths.iter().sum::<usize>() <= 400, "{lengths:?}");
+    assert_eq!(world.sent_by(CALLER, INIT_PEER).len(), 1);
+}
+
+/// [W-39]: the callee's probes are not answered before DATA comes: RESP, which has gone to one
+/// address, has proven it as well as they would have.
+#[test]
+fn a_handshake_proves_the_path_that_it_took() {
+    let mut world = peers(11);
+    world.filter =
+        Box::new(|packet| if packet.kind() == PROBE_ACK { Fate::Drop } else { Fate::Deliver });
+    world.begin(CALLEE, call_observed(CALLEE));
+    world.begin(CALLER, call_observed(CALLER));
+    let took = world.run_until(Duration::from_secs(1), World::both_connected);
+    assert_eq!(took, Some(Duration::from_millis(45)));
+    world.assert_talks(CALLER, CALLEE);
+}
+
+/// [W-39]: somebody on the way, who is faster than those whose datagrams he copies, gets one RESP
+/// sent elsewhere. It costs the call a repetition, and no connection goes there.
+#[test]
+fn a_faster_copy_leads_no_connection_astray() {
+    let mut world = peers(12);
+    let elsewhere: SocketAddr = "198.51.100.8:8".parse().unwrap();
+    world.begin(CALLEE, call_observed(CALLEE));
+    world.begin(CALLER, call_observed(CALLER));
+    for _ in 0..5 {
+        for kind in [PROBE, INIT_PEER] {
+            let copy = world.sent_by(CALLER, kind)[0].bytes.clone();
+            assert!(!world.inject(CALLEE, elsewhere, &copy).is_empty());
+        }
+    }
+    assert!(world.run_until(Duration::from_millis(300), World::both_connected).is_some());
+    let handle = world.connected(CALLEE).unwrap();
+    assert_eq!(world.hosts[CALLEE].endpoint.remote_address(handle), Some(address(CALLER)));
+    assert_eq!(world.counters(CALLEE).handshakes, 1);
+    world.assert_talks(CALLER, CALLEE);
+    let before = world.sent_by(CALLEE, RESP).len();
+    let copy = world.sent_by(CALLER, INIT_PEER)[0].bytes.clone();
+    world.inject(CALLEE, elsewhere, &copy);
+    assert_eq!(world.sent_by(CALLEE, RESP).len(), before);
 }
 
 /// [W-56]: when RESP was sent twice, it is not known which of the two is answered.
@@ -288,7 +387,8 @@ fn forged_and_copied_probes() {
     assert!(world.both_connected(), "and the call is not disturbed");
 }
 
-/// [W-39]: INIT costs its sender a proven address: from elsewhere nothing is computed.
+/// [W-39]: nothing is computed for INIT from an address from which nothing came that proves the
+/// introduction secret.
 #[test]
 fn an_init_from_an_unproven_address_is_dropped() {
     let mut world = peers(9);

@@ -82,6 +82,8 @@ fn golden() -> String {
     world.run(Duration::from_millis(80));
     let names = [(9, "PROBE"), (10, "PROBE_ACK"), (5, "INIT_PEER"), (7, "RESP to INIT_PEER")];
     firsts(&mut out, &world, &names);
+    let init = &world.sent_by(0, 5)[0].bytes;
+    entry(&mut out, "INIT_PEER without its filling", &crate::datagram::unfilled(init));
     out
 }
 
