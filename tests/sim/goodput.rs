@@ -1,7 +1,7 @@
 //! What the transport reaches over paths of all kinds. The table is exact: a slower sender, or a
 //! message that waits longer, shows as a difference.
 
-use sim::conditions::{evenness, table, together};
+use sim::conditions::{Condition, all, evenness, table, together};
 use wire::{Congestion, Seed};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/goodput.md");
@@ -15,6 +15,57 @@ fn the_table_is_what_it_was() {
     }
     let expected = std::fs::read_to_string(FILE).unwrap();
     assert_eq!(table, expected, "what the transport reaches has changed");
+}
+
+/// Paths on which datagrams get lost, by the link or by its queue.
+const LOSSY: [&str; 7] =
+    ["1 % loss", "5 % loss", "10 % loss", "20 % loss", "burst", "mix", "shallow"];
+
+/// Paths on which messages wait longer than they should: how long 99 % of them do, at most, and
+/// what for.
+const SLOW: [(&str, u64, &str); 6] = [
+    ("reorder", 95, "all round trips differ by tens of milliseconds: a queue is seen late"),
+    ("10 Mbit/s, 200 ms", 226, START),
+    ("20 Mbit/s, 750 ms", 970, START),
+    ("100/5 Mbit/s", 83, START),
+    ("50 or 100 Mbit/s", 297, "what was on its way when the rate halves waits"),
+    ("5 s outage", 5385, "for five seconds nothing arrives"),
+];
+
+const START: &str = "the start looks for the rate until a queue shows that it is found";
+
+/// A message and its answer, beside a file, take no more than 20 ms longer than on an idle path, or
+/// a round trip more where datagrams get lost. In the table, of which the test above says that it is
+/// true.
+#[test]
+fn messages_beside_a_file_are_answered_in_time() {
+    let table = std::fs::read_to_string(FILE).unwrap();
+    for Condition { name, rtt, .. } in all() {
+        let row = table.lines().find(|line| line.starts_with(&format!("| {name} |")));
+        let cells: Vec<&str> = row.expect(name).split('|').map(str::trim).collect();
+        let took: u64 = cells[5].parse().unwrap();
+        let round_trips = if LOSSY.contains(&name) { 2 } else { 1 };
+        let limit = rtt * round_trips + 20;
+        match SLOW.iter().find(|(slow, ..)| *slow == name) {
+            None => assert!(took <= limit, "{name}: {took} ms, {limit} allowed"),
+            Some((_, known, why)) => {
+                assert!(took <= *known, "{name}: {took} ms, {known} before, since {why}");
+                assert!(took > limit, "{name} is slow no more: {took} ms");
+            }
+        }
+    }
+}
+
+/// Where only the start makes messages wait, those after the first second do not.
+#[test]
+fn messages_after_the_start_are_answered_in_time() {
+    let slow = |name| SLOW.iter().any(|(slow, _, why)| *slow == name && *why == START);
+    for condition in all().into_iter().filter(|condition| slow(condition.name)) {
+        let mut outcome = condition.measure(Congestion::Bbr, &Seed::new([1; 32]));
+        outcome.round_trips.drain(..50);
+        let (name, took) = (condition.name, outcome.percentile(99).as_millis());
+        assert!(took <= u128::from(condition.rtt) + 20, "{name}: {took} ms");
+    }
 }
 
 #[test]
