@@ -410,6 +410,8 @@ pub enum FileRequest {
         offset: u64,
         /// How many.
         len: u32,
+        /// What to put it into: whatever is in it does not matter, and the room is used again.
+        buffer: Vec<u8>,
     },
     /// Make ready to receive: open or create the partial file, and find out what of it is
     /// already there and right. Replies: [`FileReply::Checking`] now and then,
@@ -518,8 +520,8 @@ pub enum FileReply {
         /// a multiple of 16 KiB.
         present: Vec<(u64, u64)>,
     },
-    /// The range is verified and written.
-    Written,
+    /// The range is verified and written; the room that it was in may be used again.
+    Written(Vec<u8>),
     /// The file has its final name.
     Finished {
         /// Where it is.

@@ -11,6 +11,7 @@
 mod cache;
 mod final_name;
 mod media_type;
+mod range;
 mod safe_name;
 mod source;
 mod target;
@@ -26,8 +27,8 @@ use cap_std::fs::Dir;
 use wire::app::peer::TransferId;
 
 use self::cache::Cache;
-use self::source::Source;
-use self::target::{OpenTarget, Target};
+use self::range::{Hashed, Whole};
+use self::target::Target;
 use crate::private;
 use crate::work::{Direction, FileError, FileReply, FileRequest};
 
@@ -48,10 +49,10 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    sources: Cache<Source>,
+    sources: Cache<Hashed>,
     /// What is being received, by transfer.
     targets: BTreeMap<TransferId, Target>,
-    open_targets: Cache<OpenTarget>,
+    open_targets: Cache<Hashed>,
     /// One for each long job that runs or waits; set when its transfer was given up.
     unwanted: BTreeMap<TransferId, Arc<AtomicBool>>,
 }
@@ -96,18 +97,20 @@ impl FileWorker {
             FileRequest::Hash { id, path } => {
                 shared.long(id, |unwanted| source::hash(shared, id, &path, unwanted, progress))
             }
-            FileRequest::Encode { id, path, size, root, offset, len } => source::encode(
+            FileRequest::Encode { id, path, size, root, offset, len, buffer } => source::encode(
                 shared,
                 id,
-                &source::Offered { path: &path, size, root },
+                &source::Offered { path: &path, whole: Whole { size, root } },
                 offset,
                 len,
+                buffer,
             ),
             FileRequest::Prepare { id, name, size, root } => shared.long(id, |unwanted| {
-                target::prepare(shared, id, &Target::new(&name, size, root), unwanted, progress)
+                let target = Target::new(&name, Whole { size, root });
+                target::prepare(shared, id, &target, unwanted, progress)
             }),
             FileRequest::Write { id, offset, len, encoded } => {
-                target::write(shared, id, offset, len, &encoded)
+                target::write(shared, id, offset, len, encoded)
             }
             FileRequest::Finish { id } => target::finish(shared, id),
             FileRequest::Forget { id, direction } => {

@@ -7,27 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bao_tree::io::EncodeError;
-use bao_tree::io::sync::{encode_ranges_validated, outboard_post_order};
+use bao_tree::io::sync::outboard_post_order;
 use cap_std::fs::OpenOptionsExt as _;
 use rustix::fs::OFlags;
 use wire::app::peer::{MAX_FILE_NAME, MAX_RANGE, TransferId};
 
-use super::tree::{self, At, Watch, WatchedRead};
+use super::range::{self, EncodeError, Hashed, Whole};
+use super::tree::{self, Watch, WatchedRead};
 use super::{Shared, file_name, media_type};
 use crate::work::{FileError, FileReply};
-
-/// An offered file that is open, and its tree.
-pub(super) struct Source {
-    file: File,
-    tree: File,
-}
 
 /// What was offered.
 pub(super) struct Offered<'a> {
     pub(super) path: &'a Path,
-    pub(super) size: u64,
-    pub(super) root: [u8; 32],
+    pub(super) whole: Whole,
 }
 
 /// Where the tree of an offered file is kept.
@@ -77,50 +70,31 @@ pub(super) fn encode(
     offered: &Offered<'_>,
     offset: u64,
     len: u32,
+    mut buffer: Vec<u8>,
 ) -> Result<FileReply, FileError> {
     assert!(len <= MAX_RANGE, "the core checks what the other side asks for");
-    let encoded =
-        open(shared, id, offered).and_then(|source| encode_open(&source, offered, offset, len));
+    let encoded = open(shared, id, offered).and_then(|source| {
+        match range::encode(&source, offered.whole, offset, len, &mut buffer) {
+            Ok(()) => Ok(FileReply::Encoded(buffer)),
+            Err(EncodeError::Changed) => Err(FileError::SourceChanged),
+            Err(EncodeError::Disk(error)) => Err(unreadable(offered.path, &error)),
+            Err(EncodeError::Tree) => Err(no_tree(offered.path)),
+        }
+    });
     if encoded.is_err() {
         // The next request looks at the file as it is then.
         shared.state().sources.remove(id);
     }
-    encoded.map(FileReply::Encoded)
+    encoded
 }
 
-fn encode_open(
-    source: &Source,
-    offered: &Offered<'_>,
-    offset: u64,
-    len: u32,
-) -> Result<Vec<u8>, FileError> {
-    let mut encoded = Vec::with_capacity(len as usize + len as usize / 128 + 4096);
-    let outboard = tree::outboard(offered.size, offered.root, &source.tree);
-    let ranges = tree::chunks(offset, len);
-    match encode_ranges_validated(At(&source.file), outboard, &ranges, &mut encoded) {
-        Ok(()) => Ok(encoded),
-        Err(EncodeError::LeafHashMismatch(_) | EncodeError::SizeMismatch) => {
-            Err(FileError::SourceChanged)
-        }
-        Err(EncodeError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(FileError::SourceChanged)
-        }
-        Err(EncodeError::Io(error)) => Err(unreadable(offered.path, &error)),
-        Err(
-            EncodeError::ParentHashMismatch(_)
-            | EncodeError::ParentWrite(_)
-            | EncodeError::LeafWrite(_),
-        ) => Err(no_tree(offered.path)),
-    }
-}
-
-fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<Source>, FileError> {
+fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<Hashed>, FileError> {
     if let Some(source) = shared.state().sources.get(id) {
         return Ok(source);
     }
     let file = open_regular(offered.path)?;
     let size = file.metadata().map_err(|error| unreadable(offered.path, &error))?.len();
-    if size != offered.size {
+    if size != offered.whole.size {
         return Err(FileError::SourceChanged);
     }
     let tree = shared
@@ -138,7 +112,7 @@ fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<So
             FileError::Source(format!("the hash tree of {}: {error}", offered.path.display()))
         })?
         .into_std();
-    let source = Arc::new(Source { file, tree });
+    let source = Arc::new(Hashed { file, tree });
     shared.state().sources.insert(id, Arc::clone(&source));
     Ok(source)
 }

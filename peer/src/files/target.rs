@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bao_tree::ChunkRanges;
-use bao_tree::io::DecodeError;
-use bao_tree::io::sync::{decode_ranges, valid_ranges};
+use bao_tree::io::sync::valid_ranges;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 use wire::app::peer::TransferId;
 
+use super::range::{self, DecodeError, Hashed, Whole};
 use super::safe_name::safe_name;
-use super::tree::{self, At, Watch, WatchedAt};
+use super::tree::{self, Watch, WatchedAt};
 use super::{Shared, file_name, final_name, hex};
 use crate::work::{FileError, FileReply};
 
@@ -28,8 +28,7 @@ const MAX_RANGES: usize = 4096;
 pub(super) struct Target {
     /// Safe final name.
     pub(super) name: String,
-    size: u64,
-    root: [u8; 32],
+    whole: Whole,
     /// The partial file, or after [`Stage::Named`] the complete one.
     file_name: String,
     stage: Stage,
@@ -43,16 +42,10 @@ enum Stage {
     Named,
 }
 
-/// Its open files.
-pub(super) struct OpenTarget {
-    file: File,
-    tree: File,
-}
-
 impl Target {
-    pub(super) fn new(foreign_name: &str, size: u64, root: [u8; 32]) -> Self {
+    pub(super) fn new(foreign_name: &str, whole: Whole) -> Self {
         let name = safe_name(foreign_name);
-        Self { name, size, root, file_name: String::new(), stage: Stage::Partial }
+        Self { name, whole, file_name: String::new(), stage: Stage::Partial }
     }
 }
 
@@ -93,10 +86,10 @@ pub(super) fn prepare(
     unwanted: &AtomicBool,
     progress: &mut dyn FnMut(FileReply),
 ) -> Result<FileReply, FileError> {
-    if target.size == 0 && target.root != *blake3::hash(b"").as_bytes() {
+    if target.whole.size == 0 && target.whole.root != *blake3::hash(b"").as_bytes() {
         return Err(FileError::Corrupt);
     }
-    if i64::try_from(target.size).is_err() {
+    if i64::try_from(target.whole.size).is_err() {
         return Err(FileError::Target("no file system holds a file of that size".to_owned()));
     }
     let mut target = target.clone();
@@ -105,7 +98,7 @@ pub(super) fn prepare(
         WasThere::No => Vec::new(),
         WasThere::Yes => {
             let mut watch = Watch::new(
-                target.size,
+                target.whole.size,
                 unwanted,
                 |done, size| FileReply::Checking { done, size },
                 progress,
@@ -114,7 +107,7 @@ pub(super) fn prepare(
         }
     };
     let have: u64 = present.iter().map(|(start, end)| end - start).sum();
-    check_room(shared, target.size - have)?;
+    check_room(shared, target.whole.size - have)?;
     let mut state = shared.state();
     state.targets.insert(id, target);
     state.open_targets.insert(id, Arc::new(open));
@@ -127,21 +120,13 @@ pub(super) fn write(
     id: TransferId,
     offset: u64,
     len: u32,
-    mut encoded: &[u8],
+    encoded: Vec<u8>,
 ) -> Result<FileReply, FileError> {
     let (target, open) = open(shared, id)?;
-    let ranges = tree::chunks(offset, len);
-    let outboard = tree::outboard(target.size, target.root, &open.tree);
-    match decode_ranges(&mut encoded, &ranges, At(&open.file), outboard) {
-        Ok(()) if encoded.is_empty() => Ok(FileReply::Written),
-        Ok(())
-        | Err(
-            DecodeError::ParentNotFound(_)
-            | DecodeError::LeafNotFound(_)
-            | DecodeError::ParentHashMismatch(_)
-            | DecodeError::LeafHashMismatch(_),
-        ) => Err(FileError::Corrupt),
-        Err(DecodeError::Io(error)) => Err(trouble(&error)),
+    match range::decode(&open, target.whole, offset, len, &encoded) {
+        Ok(()) => Ok(FileReply::Written(encoded)),
+        Err(DecodeError::Corrupt) => Err(FileError::Corrupt),
+        Err(DecodeError::Disk(error)) => Err(trouble(&error)),
     }
 }
 
@@ -186,11 +171,7 @@ enum WasThere {
 }
 
 /// Opens what is there of the file, or begins it.
-fn find(
-    shared: &Shared,
-    id: TransferId,
-    target: &mut Target,
-) -> io::Result<(OpenTarget, WasThere)> {
+fn find(shared: &Shared, id: TransferId, target: &mut Target) -> io::Result<(Hashed, WasThere)> {
     let names = Names::load(shared, id).unwrap_or_else(|| {
         let partial = format!("{}{}", target.name, partial_ending(id));
         Names { partial, complete: None }
@@ -202,18 +183,18 @@ fn find(
         shared.downloads.remove_file(&names.partial)?;
     }
     if let Some(file) = open_ours(&shared.downloads, &names.partial)? {
-        if file.metadata()?.len() > target.size {
-            file.set_len(target.size)?;
+        if file.metadata()?.len() > target.whole.size {
+            file.set_len(target.whole.size)?;
         }
         target.file_name = names.partial;
-        return Ok((OpenTarget { file, tree: open_tree(shared, id)? }, WasThere::Yes));
+        return Ok((Hashed { file, tree: open_tree(shared, id)? }, WasThere::Yes));
     }
     // No partial file, but a final name on record: the last run died between renaming and
     // telling. Only when every byte is right is it ours.
     if let Some(complete) = &names.complete
         && let Some(file) = open_ours(&shared.downloads, complete)?
     {
-        let open = OpenTarget { file, tree: open_tree(shared, id)? };
+        let open = Hashed { file, tree: open_tree(shared, id)? };
         if is_complete(&open, target)? {
             target.file_name.clone_from(complete);
             target.stage = Stage::Named;
@@ -226,21 +207,17 @@ fn find(
     let tree = open_tree(shared, id)?;
     tree.set_len(0)?;
     target.file_name = names.partial;
-    Ok((OpenTarget { file, tree }, WasThere::No))
+    Ok((Hashed { file, tree }, WasThere::No))
 }
 
 /// The ranges of bytes that are there and right.
-fn present(
-    open: &OpenTarget,
-    target: &Target,
-    watch: &mut Watch<'_>,
-) -> io::Result<Vec<(u64, u64)>> {
-    let outboard = tree::outboard(target.size, target.root, &open.tree);
+fn present(open: &Hashed, target: &Target, watch: &mut Watch<'_>) -> io::Result<Vec<(u64, u64)>> {
+    let outboard = tree::outboard(target.whole.size, target.whole.root, &open.tree);
     let data = WatchedAt(&open.file, RefCell::new(watch));
     let mut present: Vec<(u64, u64)> = Vec::new();
     for range in valid_ranges(outboard, data, &ChunkRanges::all()) {
         let range = range?;
-        let (start, end) = (range.start.to_bytes(), range.end.to_bytes().min(target.size));
+        let (start, end) = (range.start.to_bytes(), range.end.to_bytes().min(target.whole.size));
         let count = present.len();
         match present.last_mut() {
             Some(last) if last.1 == start => last.1 = end,
@@ -252,24 +229,24 @@ fn present(
     Ok(present)
 }
 
-fn is_complete(open: &OpenTarget, target: &Target) -> io::Result<bool> {
-    if open.file.metadata()?.len() != target.size {
+fn is_complete(open: &Hashed, target: &Target) -> io::Result<bool> {
+    if open.file.metadata()?.len() != target.whole.size {
         return Ok(false);
     }
     let wanted = AtomicBool::new(false);
     let mut silent = |_| {};
     let mut watch = Watch::new(
-        target.size,
+        target.whole.size,
         &wanted,
         |done, size| FileReply::Checking { done, size },
         &mut silent,
     );
     let present = present(open, target, &mut watch)?;
-    Ok(target.size == 0 || present == [(0, target.size)])
+    Ok(target.whole.size == 0 || present == [(0, target.whole.size)])
 }
 
 /// The target and its open files, opened again when others were used meanwhile.
-fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<OpenTarget>), FileError> {
+fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<Hashed>), FileError> {
     let mut state = shared.state();
     let Some(target) = state.targets.get(&id).cloned() else {
         return Err(FileError::Target("the transfer was given up".to_owned()));
@@ -281,19 +258,19 @@ fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<OpenTarget>), Fi
         .map_err(|error| trouble(&error))?
         .ok_or_else(|| trouble(&disturbed(&target.file_name)))?;
     let tree = open_tree(shared, id).map_err(|error| trouble(&error))?;
-    let open = Arc::new(OpenTarget { file, tree });
+    let open = Arc::new(Hashed { file, tree });
     state.open_targets.insert(id, Arc::clone(&open));
     Ok((target, open))
 }
 
 /// Refuses to call complete what somebody else has shortened, lengthened or replaced.
-fn check_whole(shared: &Shared, target: &Target, open: &OpenTarget) -> Result<(), FileError> {
+fn check_whole(shared: &Shared, target: &Target, open: &Hashed) -> Result<(), FileError> {
     let look = |file: &File| file.metadata().map(|at| (at.dev(), at.ino(), at.len()));
     let ours = look(&open.file).map_err(|error| trouble(&error))?;
     let named = open_ours(&shared.downloads, &target.file_name)
         .and_then(|file| file.map(|file| look(&file)).transpose())
         .map_err(|error| trouble(&error))?;
-    if ours.2 == target.size && named == Some(ours) {
+    if ours.2 == target.whole.size && named == Some(ours) {
         Ok(())
     } else {
         Err(trouble(&disturbed(&target.file_name)))

@@ -57,7 +57,9 @@ impl Disks {
 
     fn encode(&self, offer: &Offer, offset: u64, len: u32) -> Result<Vec<u8>, FileError> {
         let Offer { path, size, root, .. } = offer.clone();
-        let request = FileRequest::Encode { id: ID, path, size, root, offset, len };
+        // What is left of another range, shorter or longer than this one.
+        let buffer = vec![1; (offset % 7) as usize * 10_000];
+        let request = FileRequest::Encode { id: ID, path, size, root, offset, len, buffer };
         let FileReply::Encoded(encoded) = run(&self.sender, request)? else { panic!() };
         Ok(encoded)
     }
@@ -75,7 +77,9 @@ impl Disks {
 
     fn fetch(&self, offer: &Offer, offset: u64, len: u32) {
         let encoded = self.encode(offer, offset, len).unwrap();
-        assert_eq!(self.write(offset, len, encoded), Ok(FileReply::Written));
+        let room = encoded.as_ptr();
+        let written = self.write(offset, len, encoded);
+        assert!(matches!(written, Ok(FileReply::Written(given)) if given.as_ptr() == room));
     }
 
     fn fetch_from(&self, offer: &Offer, mut offset: u64) {
@@ -238,7 +242,7 @@ fn a_source_that_changed_or_is_gone_is_found_out() {
 /// Security acceptance I04: nothing wrong is ever written, and what was right before stays.
 #[test]
 fn a_wrong_group_is_never_written() {
-    let disks = Disks::new();
+    let mut disks = Disks::new();
     let bytes = contents(200_000);
     let offer = disks.offer("film", &bytes);
     disks.prepare(&offer).unwrap();
@@ -258,6 +262,9 @@ fn a_wrong_group_is_never_written() {
     let partial = disks.downloads().join(&disks.downloaded()[0]);
     let written = std::fs::read(partial).unwrap();
     assert_eq!(written, bytes[..written.len()], "only what is right");
+    disks.restart_receiver();
+    let present = disks.prepare(&offer).unwrap();
+    assert_eq!(present, [(0, written.len() as u64)], "and what was right needs not come again");
 }
 
 #[test]
@@ -529,7 +536,7 @@ fn many_transfers_share_few_descriptors() {
     for number in 0..200 {
         let encoded = encoded.clone();
         let request = FileRequest::Write { id: id(number), offset: 0, len: 20_000, encoded };
-        assert_eq!(run(&disks.receiver, request), Ok(FileReply::Written));
+        assert!(matches!(run(&disks.receiver, request), Ok(FileReply::Written(_))));
         run(&disks.receiver, FileRequest::Finish { id: id(number) }).unwrap();
     }
     assert_eq!(disks.downloaded().len(), 200);

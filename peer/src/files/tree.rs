@@ -6,13 +6,40 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bao_tree::io::outboard::PostOrderOutboard;
-use bao_tree::io::sync::{ReadAt, WriteAt};
+use bao_tree::io::sync::ReadAt;
 use bao_tree::{BaoTree, BlockSize, ChunkNum, ChunkRanges};
+use blake3::hazmat::{self, HasherExt, Mode};
 
 use crate::work::FileReply;
 
 /// Groups of 16 KiB: the unit that is verified.
+pub(super) const GROUP: usize = 16 << 10;
 const BLOCK: BlockSize = BlockSize::from_chunk_log(4);
+
+/// The hash of a part of a file.
+pub(super) type Cv = [u8; 32];
+/// An inner node: the hashes of its halves.
+pub(super) const PAIR: usize = 64;
+
+/// The hash of a group that begins at `offset`.
+pub(super) fn group(offset: u64, bytes: &[u8], is_root: bool) -> Cv {
+    if is_root {
+        return *blake3::hash(bytes).as_bytes();
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset(offset);
+    hasher.update(bytes);
+    hasher.finalize_non_root()
+}
+
+/// The hash of an inner node.
+pub(super) fn parent(first: &Cv, second: &Cv, is_root: bool) -> Cv {
+    if is_root {
+        *hazmat::merge_subtrees_root(first, second, Mode::Hash).as_bytes()
+    } else {
+        hazmat::merge_subtrees_non_root(first, second, Mode::Hash)
+    }
+}
 
 /// The shape of the tree of a file of this size.
 pub(super) fn shape(size: u64) -> BaoTree {
@@ -36,16 +63,6 @@ pub(super) struct At<'a>(pub(super) &'a File);
 impl ReadAt for At<'_> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         FileExt::read_at(self.0, buffer, offset)
-    }
-}
-
-impl WriteAt for At<'_> {
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
-        FileExt::write_at(self.0, bytes, offset)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -78,11 +95,11 @@ impl<'a> Watch<'a> {
     }
 
     /// So many bytes more.
-    fn count(&mut self, bytes: usize) -> io::Result<()> {
+    fn count(&mut self, bytes: u64) -> io::Result<()> {
         if self.unwanted.load(Ordering::Relaxed) {
             return Err(io::Error::other("no longer wanted"));
         }
-        self.done += bytes as u64;
+        self.done += bytes;
         if self.done - self.told >= self.step {
             self.told = self.done;
             (self.progress)((self.reply)(self.done, self.size));
@@ -97,7 +114,7 @@ pub(super) struct WatchedRead<'a, R>(pub(super) R, pub(super) Watch<'a>);
 impl<R: io::Read> io::Read for WatchedRead<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read(buffer)?;
-        self.1.count(count)?;
+        self.1.count(count as u64)?;
         Ok(count)
     }
 }
@@ -111,7 +128,7 @@ pub(super) struct WatchedAt<'a, 'b>(
 impl ReadAt for WatchedAt<'_, '_> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let count = FileExt::read_at(self.0, buffer, offset)?;
-        self.1.borrow_mut().count(count)?;
+        self.1.borrow_mut().count(count as u64)?;
         Ok(count)
     }
 }

@@ -8,6 +8,7 @@ use wire::app::peer::MAX_RANGE;
 use super::fetch::{MAX_WINDOW, MAX_WRITING, longest_answer};
 use super::receiving::{MAX_ACTIVE, MAX_OFFERS, MAX_OFFERS_OF_USER, is_offer_to_us};
 use super::sending::{MAX_HELD, MAX_HELD_FOR_USER, MAX_OPEN_OFFERS};
+use super::spare::MAX_SPARE_BYTES;
 use super::table::Stage;
 use super::{Transfer, Transfers};
 use crate::queue::Queue;
@@ -33,6 +34,7 @@ impl Transfers {
             Queue::new("bytes asked for of one file", most_asked, MAX_WINDOW),
             Queue::new("bytes of answers in part", arriving, MAX_ACTIVE as u64 * part),
             Queue::new("bytes that wait for the disk", self.writing, MAX_WRITING),
+            Queue::new("bytes of spare buffers", self.spare.held(), MAX_SPARE_BYTES),
             Queue::new("bytes held for one user", most_held, MAX_HELD_FOR_USER),
             Queue::new("bytes held for all users", self.held_for(None), MAX_HELD),
         ]

@@ -319,6 +319,9 @@ impl Transfers {
         }
         self.drop_stuck(cx);
         self.drop_silent(cx);
+        if self.serving.is_empty() && self.fetching.is_empty() {
+            self.spare.clear();
+        }
     }
 }
 

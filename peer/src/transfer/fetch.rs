@@ -10,6 +10,7 @@ use wire::{Read, StreamId};
 
 use super::links::BulkStreams;
 use super::ranges::Missing;
+use super::spare::Spare;
 
 /// Bytes asked for and not yet arrived: as much as arrives in this time at the present rate...
 const AHEAD_MILLIS: u64 = 1500;
@@ -226,6 +227,7 @@ impl Fetch {
         &mut self,
         now: Instant,
         room: u64,
+        spare: &mut Spare,
         user: &Name,
         streams: &mut dyn BulkStreams,
     ) -> Result<Option<Answer>, Broken> {
@@ -233,7 +235,7 @@ impl Fetch {
         let limit = (MAX_WRITING / self.sharers).max(MIN_WRITING);
         let next = asking.asked.front().map_or(0, |(_, len)| u64::from(*len));
         while asking.is_readable && self.writing < limit && next <= room {
-            if let Some(answer) = asking.read_on(now, user, streams)? {
+            if let Some(answer) = asking.read_on(now, spare, user, streams)? {
                 self.writing += u64::from(answer.len);
                 return Ok(Some(answer));
             }
@@ -253,6 +255,7 @@ impl Asking {
     fn read_on(
         &mut self,
         now: Instant,
+        spare: &mut Spare,
         user: &Name,
         streams: &mut dyn BulkStreams,
     ) -> Result<Option<Answer>, Broken> {
@@ -261,6 +264,10 @@ impl Asking {
         let read = match expected {
             None => streams.read(user, self.stream, 4 - self.head.len(), &mut self.head),
             Some(len) => {
+                if self.body.capacity() == 0 {
+                    self.body = spare.take();
+                    self.body.clear();
+                }
                 self.body.reserve_exact(len - self.body.len());
                 streams.read(user, self.stream, len - self.body.len(), &mut self.body)
             }

@@ -24,6 +24,7 @@ mod rate;
 mod receiving;
 mod sending;
 mod serve;
+mod spare;
 mod table;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
 pub use self::links::BulkStreams;
 use self::serve::Serving;
+use self::spare::Spare;
 use self::table::{Paused, Stage, Table, Transfer};
 use crate::output::{FileLine, Output};
 use crate::work::{Direction, FileReply, Outcome, TransferRecord, TransferState, Work};
@@ -94,6 +96,8 @@ pub struct Transfers {
     fetching: BTreeMap<StreamKey, u64>,
     /// Bytes handed to the disk and not yet told to be written.
     writing: u64,
+    /// Room for ranges.
+    spare: Spare,
 }
 
 impl Transfers {
@@ -112,6 +116,7 @@ impl Transfers {
             last_served: None,
             fetching: BTreeMap::new(),
             writing: 0,
+            spare: Spare::default(),
         }
     }
 

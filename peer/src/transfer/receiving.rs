@@ -344,7 +344,9 @@ impl Transfers {
         loop {
             let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
             let room = MAX_WRITING - self.writing;
-            let Some(answer) = fetch.next_answer(cx.now, room, &user, cx.streams)? else { break };
+            let spare = &mut self.spare;
+            let answer = fetch.next_answer(cx.now, room, spare, &user, cx.streams)?;
+            let Some(answer) = answer else { break };
             self.writing += u64::from(answer.len);
             let purpose = Purpose::Write { number, len: answer.len };
             let request = FileRequest::Write {
@@ -414,7 +416,8 @@ impl Transfers {
             return self.advance(cx, number);
         };
         match outcome {
-            Ok(FileReply::Written) => {
+            Ok(FileReply::Written(room)) => {
+                self.spare.give(room);
                 fetch.written(len);
                 transfer.done += u64::from(len);
                 transfer.rate.add(cx.now, u64::from(len));

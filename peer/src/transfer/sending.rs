@@ -177,7 +177,10 @@ impl Transfers {
             let (user, stream) = key;
             let Some(serving) = self.serving.get_mut(key) else { return };
             match serving.write(cx.now, user, *stream, cx.streams) {
-                Ok(Some(get)) => self.served(cx, user, get),
+                Ok(Some((get, room))) => {
+                    self.spare.give(room);
+                    self.served(cx, user, get);
+                }
                 Ok(None) => {}
                 Err(_) => return self.drop_served(cx, key, code::OVER),
             }
@@ -216,6 +219,7 @@ impl Transfers {
             root: record.root,
             offset: get.offset,
             len: get.len,
+            buffer: self.spare.take(),
         };
         let job = self.desk.start(Purpose::Encode(key.clone()), Work::File(request));
         if let Some(serving) = self.serving.get_mut(key) {
@@ -239,7 +243,7 @@ impl Transfers {
         };
         match outcome {
             Ok(FileReply::Encoded(encoded)) => {
-                serving.answer(cx.now, &encoded);
+                serving.answer(cx.now, encoded);
                 self.serve_on(cx, key);
                 self.serve_waiting(cx);
             }

@@ -15,6 +15,9 @@ use super::links::BulkStreams;
 /// Requests are read in pieces of this many bytes: a few dozen at a time.
 const PIECE: usize = 1024;
 
+/// Bytes before each answer that tell its length.
+const HEAD: usize = 4;
+
 /// Ranges begin at multiples of this.
 const GROUP: u64 = 16 << 10;
 
@@ -37,7 +40,7 @@ impl Get {
 
     /// Bytes to hold for its answer at most.
     pub(super) fn needs(&self) -> u64 {
-        4 + u64::from(longest_answer(self.len))
+        HEAD as u64 + u64::from(longest_answer(self.len))
     }
 }
 
@@ -53,8 +56,9 @@ pub(super) struct Serving {
     pub(super) waiting: Option<Get>,
     /// A request that the disk works on.
     pub(super) encoding: Option<(Job, Get)>,
-    /// An answer, and how much of it the stream has taken.
+    /// An answer, its length as it goes before it, and how much of both the stream has taken.
     answer: Vec<u8>,
+    head: [u8; HEAD],
     sent: usize,
     answering: Option<Get>,
     /// Since when the stream has taken nothing of it.
@@ -132,40 +136,43 @@ impl Serving {
     }
 
     /// The disk has encoded what was asked for.
-    pub(super) fn answer(&mut self, now: Instant, encoded: &[u8]) {
+    pub(super) fn answer(&mut self, now: Instant, encoded: Vec<u8>) {
         let Some((_, get)) = self.encoding.take() else { return };
         let len = u32::try_from(encoded.len()).expect("at most MAX_RANGE and its tree");
-        self.answer = Vec::with_capacity(4 + encoded.len());
-        self.answer.extend(len.to_be_bytes());
-        self.answer.extend_from_slice(encoded);
+        self.head = len.to_be_bytes();
+        self.answer = encoded;
         self.sent = 0;
         self.answering = Some(get);
         self.stuck_since = Some(now);
     }
 
-    /// Gives the stream as much of the answer as it takes. The request, when that was all.
+    /// Gives the stream as much of the answer as it takes. The request, and the room that its
+    /// answer was in, when that was all.
     pub(super) fn write(
         &mut self,
         now: Instant,
         user: &Name,
         stream: StreamId,
         streams: &mut dyn BulkStreams,
-    ) -> Result<Option<Get>, WriteError> {
-        if self.answering.is_none() {
-            return Ok(None);
+    ) -> Result<Option<(Get, Vec<u8>)>, WriteError> {
+        let Some(get) = self.answering else { return Ok(None) };
+        let before = self.sent;
+        if self.sent < HEAD {
+            self.sent += streams.write(user, stream, &self.head[self.sent..])?;
         }
-        let taken = streams.write(user, stream, &self.answer[self.sent..])?;
-        self.sent += taken;
-        if taken > 0 {
+        if let Some(sent) = self.sent.checked_sub(HEAD) {
+            self.sent += streams.write(user, stream, &self.answer[sent..])?;
+        }
+        if self.sent > before {
             self.stuck_since = Some(now);
         }
-        if self.sent < self.answer.len() {
+        if self.sent < HEAD + self.answer.len() {
             return Ok(None);
         }
-        self.answer = Vec::new();
         self.sent = 0;
         self.stuck_since = None;
-        Ok(self.answering.take())
+        self.answering = None;
+        Ok(Some((get, std::mem::take(&mut self.answer))))
     }
 }
 

@@ -383,7 +383,7 @@ fn answers_that_nobody_asked_for_end_it() {
 #[test]
 fn the_outcome_of_a_stranger_is_passed_over() {
     let mut world = World::new();
-    let outcome = Outcome::File(Ok(FileReply::Written));
+    let outcome = Outcome::File(Ok(FileReply::Written(Vec::new())));
     world.with(BOB, |transfers, cx| transfers.handle_outcome(cx, Job(77), outcome));
     assert!(world.sides[BOB].outputs.is_empty());
 }
