@@ -16,6 +16,7 @@ mod safe_name;
 mod source;
 mod target;
 mod tree;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,20 +1,19 @@
 //! Files of ours that are offered: hashing them, and encoding ranges of them.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bao_tree::io::sync::outboard_post_order;
 use cap_std::fs::OpenOptionsExt as _;
 use rustix::fs::OFlags;
 use wire::app::peer::{MAX_FILE_NAME, MAX_RANGE, TransferId};
 
 use super::range::{self, EncodeError, Hashed, Whole};
-use super::tree::{self, Watch, WatchedRead};
-use super::{Shared, file_name, media_type};
+use super::tree::Watch;
+use super::{Shared, file_name, media_type, whole};
 use crate::work::{FileError, FileReply};
 
 /// What was offered.
@@ -127,12 +126,10 @@ fn write_tree(
     options.write(true).create(true).truncate(true).mode(0o600);
     options.custom_flags(flags(OFlags::NOFOLLOW));
     let mut tree = BufWriter::new(shared.trees.open_with(tree_name, options)?.into_std());
-    let shape = tree::shape(watch.size());
-    let reader = WatchedRead(BufReader::with_capacity(256 << 10, file), watch);
-    let root = outboard_post_order(reader, shape, &mut tree)?;
+    let root = whole::hash(file, watch, &mut tree)?;
     tree.flush()?;
     tree.get_ref().sync_data()?;
-    Ok(*root.as_bytes())
+    Ok(root)
 }
 
 /// Opens an ordinary file; anything else (a folder, a device, a pipe, which might never answer)

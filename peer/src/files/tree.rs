@@ -95,7 +95,7 @@ impl<'a> Watch<'a> {
     }
 
     /// So many bytes more.
-    fn count(&mut self, bytes: u64) -> io::Result<()> {
+    pub(super) fn count(&mut self, bytes: u64) -> io::Result<()> {
         if self.unwanted.load(Ordering::Relaxed) {
             return Err(io::Error::other("no longer wanted"));
         }
@@ -105,17 +105,6 @@ impl<'a> Watch<'a> {
             (self.progress)((self.reply)(self.done, self.size));
         }
         Ok(())
-    }
-}
-
-/// A file that is read from its beginning, watched.
-pub(super) struct WatchedRead<'a, R>(pub(super) R, pub(super) Watch<'a>);
-
-impl<R: io::Read> io::Read for WatchedRead<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(buffer)?;
-        self.1.count(count as u64)?;
-        Ok(count)
     }
 }
 
