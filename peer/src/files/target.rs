@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use bao_tree::ChunkRanges;
 use bao_tree::io::sync::valid_ranges;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use rustix::fs::{Advice, OFlags, fadvise};
 use wire::app::peer::TransferId;
 
 use super::range::{self, DecodeError, Hashed, Whole};
@@ -22,6 +23,10 @@ use crate::work::{FileError, FileReply};
 /// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
 /// with: what lies behind is fetched again rather than remembered.
 const MAX_RANGES: usize = 4096;
+
+/// Whenever so much of a file has arrived, the disk begins to take it over. Else most of it would
+/// wait in memory for the end, where everything waits for it.
+const WRITE_BACK: u64 = 8 << 20;
 
 /// What is being received.
 #[derive(Clone)]
@@ -124,9 +129,23 @@ pub(super) fn write(
 ) -> Result<FileReply, FileError> {
     let (target, open) = open(shared, id)?;
     match range::decode(&open, target.whole, offset, len, &encoded) {
-        Ok(()) => Ok(FileReply::Written(encoded)),
+        Ok(()) => {
+            begin_write_back(&open.file, offset, offset + u64::from(len));
+            Ok(FileReply::Written(encoded))
+        }
         Err(DecodeError::Corrupt) => Err(FileError::Corrupt),
         Err(DecodeError::Disk(error)) => Err(trouble(&error)),
+    }
+}
+
+/// Has the disk begin with the last whole piece, when the range `offset..end` completes one.
+fn begin_write_back(file: &File, offset: u64, end: u64) {
+    let piece = end / WRITE_BACK;
+    if piece > offset / WRITE_BACK {
+        // Linux begins to write what is to be dropped from memory. Nothing depends on it: `finish`
+        // syncs what is left.
+        let start = (piece - 1) * WRITE_BACK;
+        let _ = fadvise(file, start, NonZeroU64::new(WRITE_BACK), Advice::DontNeed);
     }
 }
 
