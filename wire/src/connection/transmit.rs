@@ -172,6 +172,7 @@ impl Connection {
         let limit = max_datagrams.min(MAX_BURST).min(MAX_BURST_BYTES / room.datagram);
         self.streams.set_rtt(now, self.recovery.rtt().smoothed());
         self.streams.set_loss(self.recovery.loss());
+        self.streams.set_window(self.recovery.window());
         for _ in 0..limit.max(1) {
             match self.write_packet(now, buffer, ecn, &mut room) {
                 Written::Full => self.mtu.on_full_datagram(),

@@ -38,6 +38,11 @@ const FREE_PART: u64 = 8;
 /// ...but not more than a megabyte.
 const MAX_FREE_PAGES: u64 = (1 << 20) / PAGE as u64;
 
+/// Bytes that each stream may hold without having sent them, however small the congestion window.
+/// Beyond that two windows are enough, as one may double at once [W-90]: more would only have left
+/// the processor's cache before it is sent.
+const MIN_UNSENT: usize = 256 << 10;
+
 /// A frame that [`Streams::write_frames`] wrote, to be handed back when the datagram that
 /// carried it is acknowledged or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +83,8 @@ pub(crate) struct Streams {
     events: VecDeque<Event>,
     now: Instant,
     rtt: Duration,
+    /// Bytes that each stream may hold without having sent them.
+    unsent: usize,
     retransmitted: u64,
 }
 
@@ -135,6 +142,7 @@ impl Streams {
             events: VecDeque::new(),
             now: Instant::ZERO,
             rtt: local.initial_rtt,
+            unsent: MIN_UNSENT,
             retransmitted: 0,
         }
     }
@@ -150,6 +158,12 @@ impl Streams {
     /// The share of packets that are lost at present, by which messages are copied.
     pub(crate) fn set_loss(&mut self, share: f64) {
         self.copies.set_loss(share);
+    }
+
+    /// The congestion window, by which it is measured how much may wait here to be sent.
+    pub(crate) fn set_window(&mut self, window: u64) {
+        self.unsent =
+            usize::try_from(window.saturating_mul(2)).unwrap_or(usize::MAX).max(MIN_UNSENT);
     }
 
     /// A STREAM frame arrived.
@@ -241,7 +255,8 @@ impl Streams {
                 let Some(stream) = self.streams.get_mut(&id) else {
                     return;
                 };
-                match stream.send.on_acked(&mut self.pool, offset, u64::from(len), fin) {
+                let bytes = offset..offset + u64::from(len);
+                match stream.send.on_acked(&mut self.pool, self.unsent, bytes, fin) {
                     Some(Progress::Writable) => self.events.push_back(Event::Writable(id)),
                     Some(Progress::Finished) => self.events.push_back(Event::Finished(id)),
                     None => {}
@@ -312,14 +327,14 @@ impl Streams {
     /// See [`Endpoint::write`](crate::Endpoint::write).
     pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
         let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;
-        let len = stream.send.write(&mut self.pool, bytes)?;
+        let len = stream.send.write(&mut self.pool, self.unsent, bytes)?;
         self.settle(id);
         Ok(len)
     }
 
     /// See [`Endpoint::writable`](crate::Endpoint::writable).
     pub(crate) fn writable(&self, id: StreamId) -> usize {
-        self.streams.get(&id).map_or(0, |stream| stream.send.writable())
+        self.streams.get(&id).map_or(0, |stream| stream.send.writable(self.unsent))
     }
 
     /// See [`Endpoint::finish`](crate::Endpoint::finish).

@@ -8,6 +8,8 @@
 //!                                                       reset acknowledged
 //! ```
 
+use core::ops::Range;
+
 use crate::codec::VARINT_MAX;
 use crate::connection::streams::StreamFrame;
 use crate::connection::streams::pages::{PagedBuffer, Pool};
@@ -19,7 +21,7 @@ use crate::id::StreamId;
 /// A part of what is to be sent goes into the rest of a datagram only if it is at least so long
 /// [W-98].
 const MIN_PART: u64 = 32;
-/// A writer that found no room is told once this part of the buffer is free [W-90].
+/// A writer that found no room is told once this part of what it may fill is free [W-90].
 const WRITABLE_PART: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +97,15 @@ impl SendHalf {
         }
     }
 
-    /// Takes as many of `bytes` as there is room for.
-    pub(super) fn write(&mut self, pool: &mut Pool, bytes: &[u8]) -> Result<usize, WriteError> {
+    /// Takes as many of `bytes` as there is room for, with at most `unsent` never sent.
+    pub(super) fn write(
+        &mut self,
+        pool: &mut Pool,
+        unsent: usize,
+        bytes: &[u8],
+    ) -> Result<usize, WriteError> {
         self.check_open()?;
-        let len = bytes.len().min(self.room());
+        let len = bytes.len().min(self.room(unsent));
         self.starved = len < bytes.len();
         self.buffer.write(pool, self.end, &bytes[..len]);
         self.end += len as u64;
@@ -106,8 +113,8 @@ impl SendHalf {
     }
 
     /// How many bytes [`SendHalf::write`] would take.
-    pub(super) fn writable(&self) -> usize {
-        if self.check_open().is_ok() { self.room() } else { 0 }
+    pub(super) fn writable(&self, unsent: usize) -> usize {
+        if self.check_open().is_ok() { self.room(unsent) } else { 0 }
     }
 
     /// Ends the stream after what was written.
@@ -244,12 +251,12 @@ impl SendHalf {
         })
     }
 
-    /// The frame of `len` bytes at `offset`, with `fin` or without, was acknowledged.
+    /// These bytes, with the end or without, were acknowledged.
     pub(super) fn on_acked(
         &mut self,
         pool: &mut Pool,
-        offset: u64,
-        len: u64,
+        unsent: usize,
+        bytes: Range<u64>,
         fin: bool,
     ) -> Option<Progress> {
         match self.state {
@@ -259,8 +266,8 @@ impl SendHalf {
             // Nobody waits for these bytes any more.
             State::Reset(..) | State::Finished | State::ResetDone => return None,
         }
-        self.lost.remove(offset..offset + len);
-        self.beyond.insert(offset.max(self.acked)..offset + len);
+        self.lost.remove(bytes.clone());
+        self.beyond.insert(bytes.start.max(self.acked)..bytes.end);
         if let Some(first) = self.beyond.first()
             && first.start == self.acked
         {
@@ -276,7 +283,8 @@ impl SendHalf {
             self.state = State::Finished;
             return Some(Progress::Finished);
         }
-        if self.starved && self.room() >= (self.capacity / WRITABLE_PART).max(1) {
+        let enough = self.capacity.min(unsent) / WRITABLE_PART;
+        if self.starved && self.room(unsent) >= enough.max(1) {
             self.starved = false;
             return Some(Progress::Writable);
         }
@@ -326,10 +334,11 @@ impl SendHalf {
         if self.state == State::Open { Ok(()) } else { Err(WriteError::Finished) }
     }
 
-    fn room(&self) -> usize {
-        let held = (self.end - self.acked) as usize;
+    fn room(&self, unsent: usize) -> usize {
+        let held = self.capacity.saturating_sub((self.end - self.acked) as usize);
+        let unsent = unsent.saturating_sub((self.end - self.next) as usize);
         let offsets = usize::try_from(VARINT_MAX - self.end).unwrap_or(usize::MAX);
-        self.capacity.saturating_sub(held).min(offsets)
+        held.min(unsent).min(offsets)
     }
 
     /// The end is to be told, and there are no bytes left with which it could be.

@@ -54,8 +54,12 @@ const WINDOW: f64 = 2.0;
 const STARTUP_WINDOW: f64 = 2.77;
 const UP_WINDOW: f64 = 2.25;
 const PROBE_RTT_WINDOW: f64 = 0.5;
-/// Datagrams on top, for acknowledgements that come several at once.
+/// So many datagrams on top, for acknowledgements that come several at once...
 const SLACK: f64 = 3.0;
+/// ...and at least so many bursts as they leave together, of a millisecond or what one send takes:
+/// on a short path it is these that have to be in flight, not what its round trip holds.
+const BURST_SECONDS: f64 = 0.001;
+const MAX_BURST: f64 = 65_536.0;
 /// Least datagrams in flight.
 const MIN_WINDOW: f64 = 4.0;
 /// Of a bound that congestion has shown, this much is used when nothing is probed.
@@ -175,7 +179,11 @@ impl Bbr {
                 WINDOW
             }
         };
-        let target = self.bdp() * gain + SLACK * self.datagram;
+        let mut target = self.bdp() * gain + SLACK * self.datagram;
+        if gain > 1.0 {
+            let burst = (self.rate() * BURST_SECONDS).min(MAX_BURST);
+            target = target.max(self.bdp() + SLACK * burst);
+        }
         if self.full.is_reached() {
             self.window = (self.window + acked).min(target);
         } else if self.window < target {
