@@ -255,7 +255,7 @@ impl Connection {
             }
             Timer::LossDetection => {
                 let Self { streams, control, acks, mtu, .. } = self;
-                self.recovery.on_timeout(now, &mut Fates { streams, control, acks, mtu });
+                self.recovery.on_timeout(now, &mut Fates::new(streams, control, acks, mtu));
             }
             Timer::AckDelay => self.acks.on_timeout(),
             Timer::Pacing => self.pacing_at = None,

@@ -9,7 +9,7 @@ use super::numbers::NUMBER_LIMIT;
 use super::path::{Moved, Recency};
 use super::recovery::Fate;
 use super::sent::SentFrame;
-use super::streams::Streams;
+use super::streams::{StreamFrame, Streams};
 use super::{Connection, ConnectionOutput, Received, State};
 use crate::codec::{DecodeError, Reader};
 use crate::datagram::{CRC_LEN, DATA_HEADER_LEN};
@@ -26,16 +26,41 @@ pub(super) struct Fates<'a> {
     pub(super) control: &'a mut ControlFrames,
     pub(super) acks: &'a mut AckScheduler,
     pub(super) mtu: &'a mut MtuDiscovery,
+    /// Stream data that was acknowledged and not told yet, as more may follow on it.
+    acked: Option<StreamFrame>,
+}
+
+impl<'a> Fates<'a> {
+    pub(super) const fn new(
+        streams: &'a mut Streams,
+        control: &'a mut ControlFrames,
+        acks: &'a mut AckScheduler,
+        mtu: &'a mut MtuDiscovery,
+    ) -> Self {
+        Self { streams, control, acks, mtu, acked: None }
+    }
 }
 
 impl Fate for Fates<'_> {
     fn acked(&mut self, frame: SentFrame) {
         match frame {
-            SentFrame::Stream(frame) => self.streams.on_acked(frame),
+            SentFrame::Stream(frame) => {
+                let joined = self.acked.and_then(|run| run.join(frame));
+                if joined.is_none() {
+                    self.acked_all();
+                }
+                self.acked = joined.or(Some(frame));
+            }
             SentFrame::Ack(largest) => self.acks.on_ack_acked(largest),
             SentFrame::Rekey { epoch, step } => self.control.on_acked_rekey(epoch, step),
             SentFrame::NewToken { version } => self.control.on_acked_new_token(version),
             SentFrame::ResetToken { version } => self.control.on_acked_reset_token(version),
+        }
+    }
+
+    fn acked_all(&mut self) {
+        if let Some(run) = self.acked.take() {
+            self.streams.on_acked(run);
         }
     }
 
@@ -167,7 +192,7 @@ impl Connection {
             Frame::Ack(ack) => {
                 self.numbers.check(&ack)?;
                 let Self { streams, control, acks, mtu, .. } = self;
-                let mut fates = Fates { streams, control, acks, mtu };
+                let mut fates = Fates::new(streams, control, acks, mtu);
                 self.recovery.on_ack(now, &ack, self.numbers.next(), &mut fates);
                 return Ok(Elicits::Nothing);
             }

@@ -42,6 +42,8 @@ const MAX_RESERVE: u64 = 8;
 /// Who is told what became of the frames, and of packets over the path in use.
 pub(crate) trait Fate {
     fn acked(&mut self, frame: SentFrame);
+    /// All frames that an ACK acknowledges have been told.
+    fn acked_all(&mut self);
     fn lost(&mut self, frame: SentFrame);
     fn packet_acked(&mut self, number: PacketNumber, size: usize);
     fn packet_lost(&mut self, now: Instant, number: PacketNumber, size: usize) -> LossMeaning;
@@ -103,8 +105,9 @@ pub(crate) struct Recovery {
     probes: u32,
     /// Since when something has been in flight without any acknowledgement.
     waiting_since: Instant,
-    /// What the ACK in hand newly acknowledges of this path.
-    acked: Vec<SentPacket>,
+    /// What the ACK in hand newly acknowledges of this path: when each was sent, and where it
+    /// stands in `sent`.
+    acked: Vec<(Instant, usize)>,
     datagram: usize,
     initial_rtt: Duration,
     /// Longest delay of the other side's acknowledgements.
@@ -354,7 +357,7 @@ impl Recovery {
                     newly.acked += size;
                     self.loss -= self.loss * LOSS_WEIGHT;
                     self.controller.on_acked(now, packet.at, size);
-                    self.acked.push(packet);
+                    self.acked.push((packet.at, position));
                     newly.marked += u64::from(packet.ecn == Ecn::Ect0);
                     let after_reduction = self.episode.start.is_none_or(|start| packet.at > start);
                     if after_reduction && packet.snapshot.demand == Demand::WindowLimited {
@@ -379,9 +382,11 @@ impl Recovery {
                 self.on_spurious(late.episode);
             }
         }
+        fate.acked_all();
         if !self.acked.is_empty() {
             let middle = self.acked.len() / 2;
-            newly.middle = Some(*self.acked.select_nth_unstable_by_key(middle, |p| p.at).1);
+            let (_, &mut (_, position), _) = self.acked.select_nth_unstable(middle);
+            newly.middle = self.sent.get(position).copied();
             self.acked.clear();
         }
         newly

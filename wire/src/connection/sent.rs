@@ -150,6 +150,11 @@ impl SentPackets {
         packet
     }
 
+    /// The packet at a position, gone or not; until [`Self::trim`].
+    pub(crate) fn get(&self, position: usize) -> Option<&SentPacket> {
+        self.packets.get(position)
+    }
+
     /// The frames of a packet.
     pub(crate) fn frames(&self, packet: &SentPacket) -> impl Iterator<Item = SentFrame> + '_ {
         let start = (packet.frames.start - self.first_frame) as usize;

@@ -273,7 +273,7 @@ impl Connection {
         let start = buffer.len();
         if permission == Permission::Probe && self.urgency().is_none() {
             let Self { streams, control, acks, mtu, .. } = self;
-            self.recovery.probe_with_oldest(&mut Fates { streams, control, acks, mtu });
+            self.recovery.probe_with_oldest(&mut Fates::new(streams, control, acks, mtu));
         }
         self.control.write(buffer, end - buffer.len(), &mut self.sent_frames);
         if self.epochs.key_use() == KeyUse::All {

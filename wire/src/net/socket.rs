@@ -143,6 +143,10 @@ impl Socket {
                     take(source, datagram);
                 }
             }
+            if count < BATCH {
+                // The kernel gave all that it had; what comes now is a readiness event of its own.
+                return Ok(Progress::Drained);
+            }
         }
         Ok(Progress::More)
     }

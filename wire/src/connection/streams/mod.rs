@@ -61,6 +61,18 @@ pub(crate) enum StreamFrame {
     MaxStreams(Class),
 }
 
+impl StreamFrame {
+    /// One frame for both, if `next` holds the data that follows on that of this one: most packets of
+    /// an ACK are told of at once.
+    pub(crate) fn join(self, next: Self) -> Option<Self> {
+        let Self::Data { id, offset, len, fin: false } = self else { return None };
+        let Self::Data { id: of, offset: at, len: more, fin } = next else { return None };
+        let follows = of == id && at == offset + u64::from(len);
+        let len = len.checked_add(more)?;
+        follows.then_some(Self::Data { id, offset, len, fin })
+    }
+}
+
 /// All streams of one connection: what they hold, what they may send, and in which order.
 #[derive(Debug)]
 pub(crate) struct Streams {
@@ -106,6 +118,16 @@ struct Stream {
     recv: RecvHalf,
     /// How many ranges of it are counted in [`Streams::ranges`].
     ranges: usize,
+    /// With what it is entered in [`Streams::lanes`] and [`Streams::control`].
+    claimed: Claims,
+}
+
+/// What a stream has to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Claims {
+    lost: bool,
+    fresh: bool,
+    control: bool,
 }
 
 impl Streams {
@@ -429,6 +451,7 @@ impl Streams {
             send: SendHalf::new(send_buffer, peer_stream_window),
             recv: RecvHalf::new(window),
             ranges: 0,
+            claimed: Claims::default(),
         };
         self.streams.insert(id, Box::new(stream));
     }
@@ -458,10 +481,14 @@ impl Streams {
         };
         self.ranges = self.ranges + stream.recv.ranges() - stream.ranges;
         stream.ranges = stream.recv.ranges();
-        let lane = &mut self.lanes[id.class() as usize];
-        lane.lost.set(id, stream.send.has_lost());
-        lane.fresh.set(id, stream.send.has_fresh());
-        self.control.set(id, stream.owes_control());
+        let claims = stream.claims();
+        if claims != stream.claimed {
+            stream.claimed = claims;
+            let lane = &mut self.lanes[id.class() as usize];
+            lane.lost.set(id, claims.lost);
+            lane.fresh.set(id, claims.fresh);
+            self.control.set(id, claims.control);
+        }
         if stream.recv.take_readable() {
             self.events.push_back(Event::Readable(id));
         }
@@ -477,6 +504,14 @@ impl Streams {
 }
 
 impl Stream {
+    fn claims(&self) -> Claims {
+        Claims {
+            lost: self.send.has_lost(),
+            fresh: self.send.has_fresh(),
+            control: self.owes_control(),
+        }
+    }
+
     fn owes_control(&self) -> bool {
         self.send.owes_reset() || self.recv.owes_stop() || self.recv.owes_update()
     }

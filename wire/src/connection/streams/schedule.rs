@@ -140,7 +140,7 @@ impl Streams {
             let update = stream.recv.take_update(self.now, self.rtt);
             update.map(|max| (Frame::MaxStreamData { id, max }, StreamFrame::MaxStreamData(id)))
         };
-        self.control.set(id, stream.owes_control());
+        self.settle(id);
         frame
     }
 

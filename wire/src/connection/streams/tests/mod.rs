@@ -190,6 +190,26 @@ fn what_is_lost_is_sent_again_first_and_only_if_nothing_else_brought_it() {
 }
 
 #[test]
+fn what_follows_is_told_with_what_was_before() {
+    let [id, other] = [0, 1].map(|index| stream(Side::Initiator, Class::Bulk, index));
+    let data = |id, offset, len, fin| StreamFrame::Data { id, offset, len, fin };
+    let first = data(id, 100, 20, false);
+    assert_eq!(first.join(data(id, 120, 5, false)), Some(data(id, 100, 25, false)));
+    assert_eq!(first.join(data(id, 120, 0, true)), Some(data(id, 100, 20, true)));
+    assert_eq!(data(id, 100, 20, true).join(data(id, 120, 5, false)), None);
+    for apart in [
+        data(id, 119, 5, false),
+        data(id, 121, 5, false),
+        data(other, 120, 5, false),
+        data(id, 120, u32::MAX, false),
+        StreamFrame::Reset(id),
+    ] {
+        assert_eq!(first.join(apart), None);
+        assert_eq!(apart.join(first), None);
+    }
+}
+
+#[test]
 fn a_lost_end_is_told_again_with_or_without_bytes() {
     let (mut a, _) = pair();
     let id = a.open(Class::Bulk).unwrap();
