@@ -32,7 +32,7 @@ const BLACK_HOLE_REST: Duration = Duration::from_secs(60);
 /// When to see whether the path takes more by now (RFC 8899 section 5.1.1: PMTU_RAISE_TIMER).
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 /// A probe larger than Ethernet takes is at most this part of the window.
-const PROBE_PART: u64 = 4;
+const PROBE_PART: u64 = 2;
 /// Bytes that are not worth a probe.
 const PRECISION: usize = 20;
 /// Payload of Ethernet under IPv6: what nearly every path takes.
