@@ -12,8 +12,9 @@ use crate::time::{Duration, Instant};
 /// Bytes in a page. A stream may hold a page at each end for a byte in it, so pages are not
 /// large; but the processor reads ahead within a page of memory.
 pub(super) const PAGE: usize = 4096;
-/// Page tables larger than this are given back when they run empty.
-const KEPT_CAPACITY: usize = 64;
+/// Page tables larger than this are given back when they run empty: what a reader of a fast transfer
+/// takes at once is kept, in no more than a page.
+const KEPT_CAPACITY: usize = PAGE / size_of::<Option<Page>>();
 /// Free pages that nobody took for this long go back to the allocator.
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
