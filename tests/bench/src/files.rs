@@ -27,14 +27,7 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
         ensure!(peer.wait()?.success(), "{user} could not register");
     }
     let file = scene.folder.path().join("payload");
-    let mut out = File::create(&file)?;
-    let mut source = Source::new(arguments.bytes());
-    while !source.peek(1).is_empty() {
-        let length = source.peek(PIECE).len();
-        out.write_all(source.peek(length))?;
-        source.advance(length);
-    }
-    out.sync_all()?;
+    write_payload(&file, arguments.bytes())?;
 
     let (started, before) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_CHILDREN));
     let limit = arguments.limit.to_string();
@@ -65,8 +58,20 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
     })
 }
 
+/// Makes a file of the payload.
+pub fn write_payload(path: &Path, bytes: u64) -> Result<()> {
+    let mut out = File::create(path)?;
+    let mut source = Source::new(bytes);
+    while !source.peek(1).is_empty() {
+        let length = source.peek(PIECE).len();
+        out.write_all(source.peek(length))?;
+        source.advance(length);
+    }
+    Ok(out.sync_all()?)
+}
+
 /// A file must be the payload.
-fn verify(path: &Path, bytes: u64) -> Result<()> {
+pub fn verify(path: &Path, bytes: u64) -> Result<()> {
     let mut file = File::open(path).context("nothing arrived")?;
     let mut sink = Sink::new(bytes, std::sync::Arc::default());
     let mut buffer = vec![0; PIECE];
@@ -152,18 +157,19 @@ impl Drop for Scene<'_> {
 }
 
 /// A child of which we look how much memory it has, as long as it runs.
-struct Watched {
+pub struct Watched {
     child: Child,
-    peak: u64,
+    /// The most that it had, in KiB.
+    pub peak: u64,
 }
 
 impl Watched {
-    fn new(child: Child) -> Self {
+    pub fn new(child: Child) -> Self {
         Self { child, peak: 0 }
     }
 
     /// Fails when it has ended without success.
-    fn is_running(&mut self) -> Result<bool> {
+    pub fn is_running(&mut self) -> Result<bool> {
         self.peak = self.peak.max(peak_kib(&self.child.id().to_string()));
         let Some(status) = self.child.try_wait()? else { return Ok(true) };
         let mut said = String::new();

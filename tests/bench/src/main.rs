@@ -6,6 +6,7 @@ mod fair;
 mod files;
 mod iperf;
 mod link;
+mod others;
 mod payload;
 mod peers;
 mod report;

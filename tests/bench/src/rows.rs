@@ -11,6 +11,7 @@ use nix::sys::resource::UsageWho;
 use crate::ends::{ENDLESS, Ends, Measured, Places, Task};
 use crate::files;
 use crate::iperf;
+use crate::others;
 use crate::peers::Peer;
 use crate::report::cpu_seconds;
 use crate::table;
@@ -134,7 +135,10 @@ fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
         return iperf::measure(congestion, arguments);
     }
     if let Some(folder) = peer.folder() {
-        return files::measure(folder, arguments);
+        return match peer.program() {
+            Some(program) => others::measure(program, folder, arguments),
+            None => files::measure(folder, arguments),
+        };
     }
     let against = |other| Ends::start(other, &arguments.places.back(), FOREVER);
     let _other = arguments.against.map(against).transpose()?;

@@ -142,7 +142,7 @@ fn memory(runs: &[Measured]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Report;
+    use crate::report::{Report, Trips};
 
     fn run(seconds: f64) -> Measured {
         let receiver =
@@ -158,5 +158,12 @@ mod tests {
         assert_eq!(middle(&[], gbits), None);
         assert_eq!(spread(&runs, gbits), "0.08–8.00");
         assert_eq!(memory(&runs), "0 / 5");
+        assert_eq!(chat(&runs), "", "no messages");
+        let trips = |millis| Some(Trips { least: 50.0, median: millis, most: 2.0 * millis });
+        let talking = [51.0, 60.0, 54.0].map(|millis| {
+            let receiver = Report { trips: trips(millis), ..Report::default() };
+            Measured { sender: Report::default(), receiver }
+        });
+        assert_eq!(chat(&talking), "; 54 / 108");
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
+use crate::others::Program;
 use crate::payload::{Sink, Source};
 use crate::report::RoundTrips;
 
@@ -48,6 +49,14 @@ pub enum Peer {
     FilesMemory,
     /// A file from one `peer` to another in a folder on the disk (/var/tmp).
     FilesDisk,
+    /// A file by sendme, in memory.
+    SendmeMemory,
+    /// A file by sendme, on the disk.
+    SendmeDisk,
+    /// A file by magic-wormhole, in memory.
+    WormholeMemory,
+    /// A file by magic-wormhole, on the disk.
+    WormholeDisk,
     /// Sealed and checked datagrams of 1452 bytes over UDP with GSO and GRO, no protocol.
     Ceiling,
     /// The same with datagrams of 1200 bytes.
@@ -92,8 +101,19 @@ impl Peer {
     /// Where files stand, for those that are programs of their own and hand over files.
     pub fn folder(self) -> Option<&'static Path> {
         match self {
-            Self::FilesMemory => Some(Path::new("/dev/shm")),
-            Self::FilesDisk => Some(Path::new("/var/tmp")),
+            Self::FilesMemory | Self::SendmeMemory | Self::WormholeMemory => {
+                Some(Path::new("/dev/shm"))
+            }
+            Self::FilesDisk | Self::SendmeDisk | Self::WormholeDisk => Some(Path::new("/var/tmp")),
+            _ => None,
+        }
+    }
+
+    /// Whose programs, if not ours.
+    pub fn program(self) -> Option<Program> {
+        match self {
+            Self::SendmeMemory | Self::SendmeDisk => Some(Program::Sendme),
+            Self::WormholeMemory | Self::WormholeDisk => Some(Program::Wormhole),
             _ => None,
         }
     }
@@ -112,7 +132,14 @@ impl Peer {
             Self::Ceiling => ceiling::serve(1452, listen, source),
             Self::Ceiling1200 => ceiling::serve(1200, listen, source),
             Self::Ping => ping::serve(listen),
-            Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
+            Self::Iperf3Cubic
+            | Self::Iperf3Bbr
+            | Self::FilesMemory
+            | Self::FilesDisk
+            | Self::SendmeMemory
+            | Self::SendmeDisk
+            | Self::WormholeMemory
+            | Self::WormholeDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
         }
@@ -137,7 +164,14 @@ impl Peer {
             Self::TlsBbr => tls::fetch("bbr", server, sink),
             Self::Ceiling | Self::Ceiling1200 => ceiling::fetch(server.address, sink),
             Self::Ping => ping::fetch(server.address, trips.context("nothing to count in")?),
-            Self::Iperf3Cubic | Self::Iperf3Bbr | Self::FilesMemory | Self::FilesDisk => {
+            Self::Iperf3Cubic
+            | Self::Iperf3Bbr
+            | Self::FilesMemory
+            | Self::FilesDisk
+            | Self::SendmeMemory
+            | Self::SendmeDisk
+            | Self::WormholeMemory
+            | Self::WormholeDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
         }
