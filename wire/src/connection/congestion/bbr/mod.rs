@@ -154,6 +154,12 @@ impl Bbr {
         self.rate() * self.min_rtt.get().as_secs_f64()
     }
 
+    /// Bytes in flight that leave no queue.
+    fn probe_rtt_window(&self) -> f64 {
+        let window = PROBE_RTT_WINDOW * self.bdp() + SLACK * self.datagram;
+        window.max(MIN_WINDOW * self.datagram)
+    }
+
     /// What the first packets have shown, when the path is so fast that it helps to know.
     fn train_rate(&self) -> Option<f64> {
         self.train.rate(self.min_rtt.get() / 4)
@@ -174,10 +180,11 @@ impl Bbr {
         let gain = match self.state {
             State::Startup => STARTUP_WINDOW,
             State::Up { .. } => UP_WINDOW,
-            State::ProbeRtt { .. } => PROBE_RTT_WINDOW,
-            State::Drain { .. } | State::Down { .. } | State::Cruise | State::Refill { .. } => {
-                WINDOW
-            }
+            State::Drain { .. }
+            | State::Down { .. }
+            | State::Cruise
+            | State::Refill { .. }
+            | State::ProbeRtt { .. } => WINDOW,
         };
         let mut target = self.bdp() * gain + SLACK * self.datagram;
         if gain > 1.0 {
@@ -200,9 +207,8 @@ impl Bbr {
             State::Drain { .. } | State::Down { .. } => {
                 self.bounds.inflight_lo.min(self.bounds.inflight_hi)
             }
-            State::Startup | State::Refill { .. } | State::Up { .. } | State::ProbeRtt { .. } => {
-                f64::INFINITY
-            }
+            State::ProbeRtt { window, .. } => window,
+            State::Startup | State::Refill { .. } | State::Up { .. } => f64::INFINITY,
         };
         self.window = self.window.min(bound).max(MIN_WINDOW * self.datagram);
     }
@@ -236,6 +242,7 @@ impl Controller for Bbr {
             self.min_rtt.begin(now, rtt);
         }
         if let Some(rate) = &sample.rate {
+            self.min_rtt.on_ack(now, rate.demand);
             let measured = self.floor.through(rate);
             self.round.rate = self.round.rate.max(measured);
             if rate.demand == Demand::WindowLimited || measured > self.max_rate.get() {

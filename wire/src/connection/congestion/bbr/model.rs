@@ -1,5 +1,6 @@
 //! What is known of the path (draft-ietf-ccwg-bbr section 2).
 
+use crate::connection::delivery::Demand;
 use crate::time::{Duration, Instant};
 
 /// Round trips counted in packets: one has passed when something is acknowledged that was sent
@@ -65,24 +66,50 @@ pub(super) struct MinRtt {
     min: Option<Duration>,
     /// What the first acknowledgement measured, until there is a round.
     first: Option<Duration>,
-    /// When a round trip was last about as short.
+    /// When a round trip was last about as short, or began to be looked for.
     seen_at: Instant,
+    /// For how long the path has been made use of since.
+    loaded: Duration,
+    /// The last acknowledgement.
+    acked_at: Instant,
+    /// Since when the application is the limit.
+    light_since: Option<Instant>,
 }
 
 impl MinRtt {
+    /// An acknowledgement came. While the application is the limit no queue of ours hides the
+    /// shortest round trip: such time does not make it stale.
+    pub(super) fn on_ack(&mut self, now: Instant, demand: Demand) {
+        match demand {
+            Demand::AppLimited => {
+                self.light_since.get_or_insert(now);
+            }
+            Demand::WindowLimited => {
+                if self.light_since.take().is_none() {
+                    self.loaded += now - self.acked_at;
+                }
+            }
+        }
+        self.acked_at = now;
+    }
+
     /// An acknowledgement measured this: believed until there is a whole round.
     pub(super) fn begin(&mut self, now: Instant, rtt: Duration) {
         if self.first.is_none() {
             self.first = Some(rtt);
-            self.seen_at = now;
+            self.keep(now);
         }
     }
 
     /// The median of a round.
     pub(super) fn on_round(&mut self, now: Instant, rtt: Duration) {
-        let min = self.min.map_or(rtt, |min| min.min(rtt));
+        let mut min = self.min.map_or(rtt, |min| min.min(rtt));
+        if self.light_since.is_some_and(|since| now - since.max(self.seen_at) >= STALE) {
+            // Little was in flight all this time: the path itself is longer now.
+            min = rtt;
+        }
         if rtt <= min + min / NEAR_DIVISOR + NEAR {
-            self.seen_at = now;
+            self.keep(now);
         }
         self.min = Some(min);
     }
@@ -96,20 +123,21 @@ impl MinRtt {
         self.min
     }
 
-    pub(super) fn is_stale(&self, now: Instant) -> bool {
-        now - self.seen_at >= STALE
+    pub(super) fn is_stale(&self) -> bool {
+        self.light_since.is_none() && self.loaded >= STALE
     }
 
     /// The next round has the shortest.
     pub(super) const fn forget(&mut self, now: Instant) {
         self.min = None;
         self.first = None;
-        self.seen_at = now;
+        self.keep(now);
     }
 
     /// It has just been measured.
     pub(super) const fn keep(&mut self, now: Instant) {
         self.seen_at = now;
+        self.loaded = Duration::ZERO;
     }
 }
 
@@ -176,26 +204,74 @@ mod tests {
         assert_eq!(rate.get(), 2.0);
     }
 
+    fn at(seconds: u64) -> Instant {
+        Instant::from_micros(seconds * 1_000_000)
+    }
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
     #[test]
     fn the_shortest_round_trip_is_stale_when_none_comes_near_it() {
-        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
-        let ms = Duration::from_millis;
         let mut min = MinRtt::default();
         min.begin(at(0), ms(70));
         min.begin(at(1), ms(30));
         assert_eq!(min.get(), ms(70), "one acknowledgement is no round");
         assert_eq!(min.measured(), None);
-        min.on_round(at(2), ms(80));
-        min.on_round(at(2), ms(50));
-        min.on_round(at(9), ms(52));
-        min.on_round(at(12), ms(60));
+        for second in 1..20 {
+            min.on_ack(at(second), Demand::WindowLimited);
+            match second {
+                2 => {
+                    min.on_round(at(2), ms(80));
+                    min.on_round(at(2), ms(50));
+                }
+                9 => min.on_round(at(9), ms(52)),
+                12 => min.on_round(at(12), ms(60)),
+                _ => {}
+            }
+            assert_eq!(min.is_stale(), second >= 19, "after {second} s");
+        }
         assert_eq!(min.get(), ms(50));
-        assert!(!min.is_stale(at(18)));
-        assert!(min.is_stale(at(19)));
         min.forget(at(19));
-        assert!(!min.is_stale(at(28)));
+        assert!(!min.is_stale());
         min.begin(at(20), ms(60));
         assert_eq!(min.get(), ms(60));
+    }
+
+    /// Idle hours and a chat are no load.
+    #[test]
+    fn the_shortest_round_trip_grows_stale_under_load_only() {
+        let mut min = MinRtt::default();
+        min.on_ack(at(1), Demand::WindowLimited);
+        min.on_round(at(1), ms(50));
+        min.on_ack(at(6), Demand::WindowLimited);
+        min.on_ack(at(5000), Demand::AppLimited);
+        assert!(!min.is_stale());
+        min.on_ack(at(5030), Demand::AppLimited);
+        min.on_ack(at(5060), Demand::WindowLimited);
+        assert!(!min.is_stale());
+        min.on_ack(at(5064), Demand::WindowLimited);
+        assert!(!min.is_stale(), "nine seconds of load");
+        min.on_ack(at(5065), Demand::WindowLimited);
+        assert!(min.is_stale());
+        min.on_ack(at(5066), Demand::AppLimited);
+        assert!(!min.is_stale(), "no need to hold back now");
+    }
+
+    #[test]
+    fn a_path_that_got_longer_shows_it_in_ten_seconds_of_little_load() {
+        let mut min = MinRtt::default();
+        min.on_ack(at(0), Demand::WindowLimited);
+        min.on_round(at(0), ms(50));
+        min.on_ack(at(1), Demand::AppLimited);
+        min.on_round(at(10), ms(80));
+        assert_eq!(min.get(), ms(50));
+        min.on_round(at(11), ms(80));
+        assert_eq!(min.get(), ms(80));
+        min.on_ack(at(12), Demand::WindowLimited);
+        min.on_round(at(30), ms(90));
+        assert_eq!(min.get(), ms(80), "that may be our queue");
     }
 
     #[test]

@@ -32,8 +32,10 @@ const BETA: f64 = 0.7;
 const GIVE_WAY: f64 = 0.6;
 /// No queue is seen in less than this.
 const LEAST_QUEUE: Duration = Duration::from_millis(1);
-/// How long little is in flight to find the shortest round trip.
+/// How long little is in flight to find the shortest round trip, once it is little...
 const PROBE_RTT: Duration = Duration::from_millis(200);
+/// ...and rounds: in the first the queue may still empty itself.
+const PROBE_RTT_ROUNDS: u64 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
@@ -49,8 +51,9 @@ pub(super) enum State {
     Refill { since: u64 },
     /// Sends `1 + step` times as much.
     Up { since: u64, step: f64, rate_before: f64 },
-    /// Has little in flight, so that a round trip is as short as the path lets it be.
-    ProbeRtt { since: u64, until: Instant },
+    /// Has no more in flight than `window`, so that a round trip is as short as the path lets it
+    /// be; since that is so, in which round and when.
+    ProbeRtt { window: f64, low: Option<(u64, Instant)> },
 }
 
 impl Bbr {
@@ -89,6 +92,10 @@ impl Bbr {
                     let delivered = self.round.rate.min(self.rate());
                     self.bounds.rate_lo = self.rate() + (delivered - self.rate()) * GIVE_WAY;
                 }
+            }
+            State::ProbeRtt { low: Some((since, _)), .. } if self.rounds.count() == since + 1 => {
+                self.min_rtt.forget(now);
+                self.round_trips.forget();
             }
             State::Drain { .. } | State::ProbeRtt { .. } => {}
         }
@@ -192,7 +199,12 @@ impl Bbr {
                 }
                 self.begin_cycle(now);
             }
-            State::ProbeRtt { since, until } if now >= until && round > since => {
+            State::ProbeRtt { window, low: None } if self.in_flight <= window => {
+                self.state = State::ProbeRtt { window, low: Some((round, now)) };
+            }
+            State::ProbeRtt { low: Some((since, at)), .. }
+                if now - at >= PROBE_RTT && round >= since + PROBE_RTT_ROUNDS =>
+            {
                 self.min_rtt.keep(now);
                 self.begin_cycle(now);
             }
@@ -202,9 +214,8 @@ impl Bbr {
             | State::ProbeRtt { .. } => {}
         }
         let is_measured = !matches!(self.state, State::Startup | State::ProbeRtt { .. });
-        if is_measured && self.min_rtt.is_stale(now) {
-            self.min_rtt.forget(now);
-            self.enter(now, State::ProbeRtt { since: round, until: now + PROBE_RTT });
+        if is_measured && self.min_rtt.is_stale() {
+            self.enter(now, State::ProbeRtt { window: self.probe_rtt_window(), low: None });
         }
     }
 

@@ -42,6 +42,8 @@ struct Sender {
     number: u64,
     /// Bytes that the pace allows.
     tokens: f64,
+    /// Packets that there are to send; `None`: always more.
+    offered: Option<u64>,
 }
 
 impl Sender {
@@ -55,6 +57,7 @@ impl Sender {
             flight: std::collections::VecDeque::new(),
             number: 0,
             tokens: 12_000.0,
+            offered: None,
         }
     }
 
@@ -67,11 +70,16 @@ impl Sender {
         let paced = self.bbr.pacing_rate(&self.rtt) as f64 * time.as_secs_f64();
         self.tokens = (self.tokens + paced).min(2_400_000.0);
         let room = self.bbr.window().saturating_sub(self.in_flight()) / DATAGRAM;
-        for _ in 0..room.min(self.tokens as u64 / DATAGRAM) {
+        let granted = room.min(self.tokens as u64 / DATAGRAM);
+        for _ in 0..granted.min(self.offered.unwrap_or(u64::MAX)) {
+            self.offered = self.offered.map(|offered| offered - 1);
             self.tokens -= DATAGRAM as f64;
             let snapshot = self.sampler.on_sent(self.now, DATAGRAM, self.in_flight());
             self.flight.push_back((self.now, snapshot));
             self.number += 1;
+        }
+        if granted > 0 && self.offered == Some(0) {
+            self.sampler.on_app_limited(self.in_flight());
         }
     }
 
@@ -150,24 +158,113 @@ proptest! {
         }
         let left = sender.flight.len();
         sender.take(&Step::Lost(left));
-        // A packet a millisecond comes through, 40 ms later.
-        let mut free_at = sender.now;
-        let mut due = std::collections::VecDeque::new();
-        let mut acked = 0_u64;
+        let mut path = Path::new(&sender);
+        let mut acked = 0;
         for millis in 0..60_000_u64 {
-            let before = sender.flight.len();
-            sender.send(Duration::from_millis(1));
-            for _ in before..sender.flight.len() {
-                free_at = free_at.max(sender.now) + Duration::from_millis(1);
-                due.push_back(free_at + Duration::from_millis(40));
-            }
-            sender.now += Duration::from_millis(1);
-            while due.front().is_some_and(|at| *at <= sender.now) {
-                due.pop_front();
-                sender.ack(1);
-                acked += u64::from(millis >= 50_000);
-            }
+            let arrived = path.pass_millisecond(&mut sender);
+            acked += if millis >= 50_000 { arrived } else { 0 };
         }
         prop_assert!(acked > 5_000, "{acked} of 10000 in the last ten seconds: {:?}", sender.bbr);
+    }
+}
+
+/// A packet a millisecond comes through, and is acknowledged after `delay`.
+struct Path {
+    delay: Duration,
+    free_at: Instant,
+    due: std::collections::VecDeque<Instant>,
+}
+
+impl Path {
+    fn new(sender: &Sender) -> Self {
+        let due = std::collections::VecDeque::new();
+        Self { delay: Duration::from_millis(40), free_at: sender.now, due }
+    }
+
+    /// How many packets arrived.
+    fn pass_millisecond(&mut self, sender: &mut Sender) -> u64 {
+        let before = sender.flight.len();
+        sender.send(Duration::from_millis(1));
+        for _ in before..sender.flight.len() {
+            self.free_at = self.free_at.max(sender.now) + Duration::from_millis(1);
+            self.due.push_back(self.free_at + self.delay);
+        }
+        sender.now += Duration::from_millis(1);
+        let mut arrived = 0;
+        while self.due.front().is_some_and(|at| *at <= sender.now) {
+            self.due.pop_front();
+            sender.ack(1);
+            arrived += 1;
+        }
+        arrived
+    }
+
+    fn pass(&mut self, sender: &mut Sender, time: Duration) {
+        for _ in 0..time.as_millis() {
+            self.pass_millisecond(sender);
+        }
+    }
+}
+
+/// In ProbeRtt: its window, and since when no more is in flight.
+fn probe_rtt(sender: &Sender) -> Option<(f64, Option<Instant>)> {
+    match sender.bbr.state {
+        State::ProbeRtt { window, low } => Some((window, low.map(|(_, at)| at))),
+        State::Startup
+        | State::Drain { .. }
+        | State::Down { .. }
+        | State::Cruise
+        | State::Refill { .. }
+        | State::Up { .. } => None,
+    }
+}
+
+/// [W-47] The time runs from when in flight is as little as that.
+#[test]
+fn the_shortest_round_trip_is_looked_for_once_little_is_in_flight() {
+    let mut sender = Sender::new();
+    let mut path = Path::new(&sender);
+    path.pass(&mut sender, Duration::from_secs(5));
+    path.delay = Duration::from_millis(90);
+    while probe_rtt(&sender).is_none() {
+        assert!(sender.now < Instant::from_micros(30_000_000), "{:?}", sender.bbr);
+        path.pass_millisecond(&mut sender);
+    }
+    assert!(sender.bbr.min_rtt.get() < Duration::from_millis(50));
+    let (window, low) = probe_rtt(&sender).unwrap();
+    assert!(sender.in_flight() as f64 > window && low.is_none(), "{}", sender.in_flight());
+    let mut low_at = None;
+    while let Some((window, low)) = probe_rtt(&sender) {
+        low_at = low;
+        let is_low = sender.in_flight() as f64 <= window;
+        assert!(low.is_none() || is_low, "{} of {window}", sender.in_flight());
+        path.pass_millisecond(&mut sender);
+    }
+    let took = sender.now - low_at.unwrap();
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_millis(500), "{took:?}");
+    let found = sender.bbr.min_rtt.get();
+    assert!((90..95).contains(&found.as_millis()), "{found:?}");
+}
+
+/// [W-47] A chat, even where all round trips have become longer, and the pause after it are no
+/// reason to hold a file back.
+#[test]
+fn the_shortest_round_trip_is_not_looked_for_after_a_chat() {
+    let mut sender = Sender::new();
+    let mut path = Path::new(&sender);
+    path.pass(&mut sender, Duration::from_secs(5));
+    path.delay = Duration::from_millis(90);
+    sender.offered = Some(0);
+    for message in 0..1200_u64 {
+        sender.offered = Some(u64::from(message < 600));
+        path.pass(&mut sender, Duration::from_millis(50));
+        assert!(probe_rtt(&sender).is_none(), "after message {message}");
+    }
+    let found = sender.bbr.min_rtt.get();
+    assert!((90..95).contains(&found.as_millis()), "the chat has shown it: {found:?}");
+    sender.offered = None;
+    for _ in 0..5000 {
+        path.pass_millisecond(&mut sender);
+        assert!(probe_rtt(&sender).is_none(), "{:?}", sender.bbr);
     }
 }
