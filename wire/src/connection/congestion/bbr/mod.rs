@@ -66,6 +66,9 @@ const MIN_WINDOW: f64 = 4.0;
 const HEADROOM: f64 = 0.85;
 /// The share of what the first packets have shown that is sent at once.
 const JUMP: f64 = 0.75;
+/// But no more than so many first windows in a round trip: what the first packets seem to show may
+/// be acknowledgements that waited for each other, or a receiver that wants a flood.
+const LARGEST_JUMP: f64 = 64.0;
 
 /// Limits that congestion has shown; infinite when it has not.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +168,13 @@ impl Bbr {
         self.train.rate(self.min_rtt.get() / 4)
     }
 
+    /// The rate to go on with after the first packets.
+    fn jump(&self, train_rate: f64) -> f64 {
+        let first_window = initial_window(self.datagram as usize) as f64;
+        let most = LARGEST_JUMP * first_window / self.min_rtt.get().as_secs_f64();
+        (JUMP * train_rate).min(most)
+    }
+
     fn pacing_gain(&self) -> f64 {
         match self.state {
             State::Startup => STARTUP_PACING,
@@ -199,8 +209,8 @@ impl Bbr {
         if self.state == State::Startup
             && let Some(rate) = self.train_rate()
         {
-            let bdp = rate * self.min_rtt.get().as_secs_f64();
-            self.window = self.window.max(JUMP * bdp).min(WINDOW * bdp);
+            let rtt = self.min_rtt.get().as_secs_f64();
+            self.window = self.window.max(self.jump(rate) * rtt).min(WINDOW * rate * rtt);
         }
         let bound = match self.state {
             State::Cruise => self.bounds.inflight_lo.min(HEADROOM * self.bounds.inflight_hi),
@@ -311,7 +321,7 @@ impl Controller for Bbr {
         let least = MIN_WINDOW * self.datagram / rtt.smoothed().as_secs_f64();
         let paced = (self.pacing_gain() * rate * MARGIN).max(least);
         match self.train_rate() {
-            Some(rate) if self.state == State::Startup => paced.clamp(JUMP * rate, rate) as u64,
+            Some(rate) if self.state == State::Startup => paced.clamp(self.jump(rate), rate) as u64,
             _ => paced as u64,
         }
     }

@@ -268,3 +268,23 @@ fn the_shortest_round_trip_is_not_looked_for_after_a_chat() {
         assert!(probe_rtt(&sender).is_none(), "{:?}", sender.bbr);
     }
 }
+
+/// [W-47] However close together the first acknowledgements come, no flood answers them; and a
+/// path that really is so fast is found out about as any other.
+#[test]
+fn the_first_packets_are_believed_up_to_64_first_windows() {
+    let mut sender = Sender::new();
+    sender.send(Duration::ZERO);
+    assert_eq!(sender.flight.len(), 10);
+    sender.now += Duration::from_millis(50);
+    for _ in 0..10 {
+        sender.ack(1);
+        sender.now += Duration::from_micros(3);
+    }
+    let window = sender.bbr.window() as f64;
+    let in_a_round_trip = sender.bbr.pacing_rate(&sender.rtt) as f64 * 0.05;
+    for believed in [window, in_a_round_trip] {
+        assert!((767_000.0..769_000.0).contains(&believed), "{window} {in_a_round_trip}");
+    }
+    assert_eq!(sender.bbr.state, State::Startup);
+}
