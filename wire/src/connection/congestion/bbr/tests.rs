@@ -288,3 +288,26 @@ fn the_first_packets_are_believed_up_to_64_first_windows() {
     }
     assert_eq!(sender.bbr.state, State::Startup);
 }
+
+/// [W-63] [W-64] What came late was not lost, and what was done for it is undone; what a router has
+/// marked stays true.
+#[test]
+fn late_arrivals_are_forgiven_and_marks_are_not() {
+    let mut sender = Sender::new();
+    let mut path = Path::new(&sender);
+    path.pass(&mut sender, Duration::from_secs(5));
+    sender.bbr.on_lost(sender.now, DATAGRAM);
+    assert!(sender.bbr.round.lost > 0.0);
+    sender.bbr.on_late(sender.now, DATAGRAM);
+    assert_eq!(sender.bbr.round.lost, 0.0);
+    let bounds = |sender: &Sender| (sender.bbr.bounds.inflight_lo, sender.bbr.bounds.rate_lo);
+    let unbounded = (f64::INFINITY, f64::INFINITY);
+    sender.bbr.bounds = Bounds::NONE;
+    sender.bbr.give_way();
+    assert!(bounds(&sender).0 < unbounded.0 && bounds(&sender).1 < unbounded.1);
+    sender.bbr.on_spurious_congestion();
+    assert_eq!(bounds(&sender), unbounded);
+    sender.bbr.on_congestion(sender.now, Signal::Ecn);
+    sender.bbr.on_spurious_congestion();
+    assert!(bounds(&sender).0 < unbounded.0 && bounds(&sender).1 < unbounded.1);
+}
