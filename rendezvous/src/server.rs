@@ -519,6 +519,10 @@ impl Node for Server {
         self.endpoint.poll_transmit(now, buffer, max_datagrams)
     }
 
+    fn handle_too_large(&mut self, now: Instant, size: usize) {
+        self.endpoint.handle_too_large(now, size);
+    }
+
     fn poll_timeout(&self) -> Option<Deadline> {
         let stopping = match &self.stage {
             Stage::Stopping { close_at, .. } => Some(*close_at),

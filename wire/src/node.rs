@@ -77,6 +77,10 @@ pub trait Node {
         max_datagrams: usize,
     ) -> Option<Transmit>;
 
+    /// The interface takes no datagrams as large as those that `poll_transmit` gave last, of `size`
+    /// bytes (EMSGSIZE): they are lost. Whoever is not told finds it out by their loss.
+    fn handle_too_large(&mut self, _now: Instant, _size: usize) {}
+
     /// When `handle_timeout` is next due.
     fn poll_timeout(&self) -> Option<Deadline>;
 }

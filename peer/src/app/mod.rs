@@ -486,6 +486,13 @@ impl Node for App {
         }
     }
 
+    fn handle_too_large(&mut self, now: Instant, size: usize) {
+        // Last words of a profile that was left are never large.
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_too_large(now, size);
+        }
+    }
+
     fn poll_timeout(&self) -> Option<Deadline> {
         let quit = match self.stage {
             Stage::Quitting { close_at, gone_at } => {

@@ -195,6 +195,11 @@ impl Connection {
         }
     }
 
+    /// The interface takes no datagrams as large as those that were sent last.
+    pub(crate) fn handle_too_large(&mut self, now: Instant, size: usize) {
+        self.mtu.on_refused(now, size);
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         for timer in Timer::ALL {

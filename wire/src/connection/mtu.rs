@@ -14,6 +14,8 @@
 //!                    Fallen back ------- none was: a minute later -----> Resting
 //! ```
 //!
+//! What the interface itself refuses needs no search: the size falls at once.
+//!
 //! Nothing here needs a timer: the fate of a probe comes from loss detection, and what is due
 //! later is only looked at when data waits.
 
@@ -257,7 +259,22 @@ impl MtuDiscovery {
         if self.failures == MAX_PROBES {
             self.failures = 0;
             self.doubted = None;
+            self.too_large = self.too_large.min(size);
+        }
+    }
+
+    /// The interface has refused datagrams of this size: others would fare no better [W-45].
+    pub(crate) fn on_refused(&mut self, now: Instant, size: usize) {
+        if self.in_flight.is_some_and(|(_, probe)| probe == size) {
+            // When it is missed, that was its last chance.
+            self.failures = MAX_PROBES - 1;
+        } else if size > MIN_DATAGRAM && size <= self.current {
+            tracing::debug!(%now, size, "the interface takes less");
+            self.current = MIN_DATAGRAM;
+            self.proof = Proof::Probe;
             self.too_large = size;
+            (self.doubted, self.suspicion, self.failures) = (None, None, 0);
+            self.state = State::Searching;
         }
     }
 

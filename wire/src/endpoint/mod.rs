@@ -176,6 +176,8 @@ pub struct Endpoint {
     limits: Limits,
     reset_marks: ResetMarks,
     events: VecDeque<(ConnectionHandle, Event)>,
+    /// Whose datagrams were sent last.
+    sent_last: Option<Key>,
 }
 
 impl Endpoint {
@@ -192,6 +194,7 @@ impl Endpoint {
             calls: BTreeMap::new(),
             answers: Answers::default(),
             events: VecDeque::new(),
+            sent_last: None,
         }
     }
 
@@ -443,6 +446,7 @@ impl Node for Endpoint {
         max_datagrams: usize,
     ) -> Option<Transmit> {
         buffer.clear();
+        self.sent_last = None;
         if let Some((destination, datagram)) = self.shared.next_queued() {
             buffer.extend_from_slice(&datagram);
             return Some(Transmit {
@@ -458,12 +462,21 @@ impl Node for Endpoint {
             };
             let transmit = link.connection.poll_transmit(now, buffer, max_datagrams);
             if transmit.is_some() {
+                self.sent_last = Some(key);
                 self.settle(now, key);
                 return transmit;
             }
             self.file(now, key);
         }
         None
+    }
+
+    fn handle_too_large(&mut self, now: Instant, size: usize) {
+        let Some(key) = self.sent_last else { return };
+        if let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) {
+            link.connection.handle_too_large(now, size);
+            self.settle(now, key);
+        }
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use mio::Interest;
 use mio::event::Source as EventSource;
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
+use rustix::io::Errno;
 
 use crate::node::{Ecn, Node, Source, Transmit};
 use crate::time::Instant;
@@ -31,6 +32,17 @@ pub enum Progress {
     Drained,
     /// No: call again without waiting, after sending.
     More,
+}
+
+/// What became of a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// The kernel has it, or refuses it for good.
+    Over,
+    /// The kernel has no room now.
+    Waits,
+    /// The interface takes no datagrams of this size.
+    TooLarge,
 }
 
 /// What became of sends.
@@ -154,49 +166,55 @@ impl Socket {
     /// Sends what `node` has, until it has no more or the kernel takes no more; the rest is sent
     /// at the next call.
     pub fn send_from(&mut self, now: Instant, node: &mut impl Node) {
-        if let Some(transmit) = self.refused.take()
-            && !self.send(transmit)
-        {
-            return;
-        }
+        let mut waiting = self.refused.take();
         loop {
             let burst = self.state.max_gso_segments().clamp(1, MAX_BURST / 1500);
-            let Some(transmit) = node.poll_transmit(now, &mut self.send_buffer, burst) else {
-                return;
-            };
-            if !self.send(transmit) {
-                return;
+            let next =
+                waiting.take().or_else(|| node.poll_transmit(now, &mut self.send_buffer, burst));
+            let Some(transmit) = next else { return };
+            match self.send(transmit) {
+                Fate::Over => {}
+                Fate::Waits => return,
+                Fate::TooLarge => node.handle_too_large(now, transmit.segment_size),
             }
         }
     }
 
-    /// Sends `send_buffer`; false when the kernel has no room now.
-    fn send(&mut self, transmit: Transmit) -> bool {
+    /// Sends `send_buffer`.
+    fn send(&mut self, transmit: Transmit) -> Fate {
         let Some(destination) = reachable(transmit.destination, self.local) else {
             self.counters.refused += self.datagrams_in(transmit);
-            return true;
+            return Fate::Over;
         };
         let segments = self.datagrams_in(transmit) > 1;
         match self.send_burst(destination, transmit, &self.send_buffer, segments) {
             Ok(()) => self.counters.datagrams += self.datagrams_in(transmit),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.refused = Some(transmit);
-                return false;
+                return Fate::Waits;
             }
             // A device without segmentation offload says so with EIO or EINVAL: one by one then.
-            Err(_) if segments => self.send_singly(destination, transmit),
-            Err(_) => self.counters.refused += 1,
+            Err(_) if segments => return self.send_singly(destination, transmit),
+            Err(error) => {
+                self.counters.refused += 1;
+                return fate(&error);
+            }
         }
-        true
+        Fate::Over
     }
 
-    fn send_singly(&mut self, destination: SocketAddr, transmit: Transmit) {
+    fn send_singly(&mut self, destination: SocketAddr, transmit: Transmit) -> Fate {
+        let mut first = None;
         for datagram in self.send_buffer.chunks(transmit.segment_size) {
             match self.send_burst(destination, transmit, datagram, false) {
                 Ok(()) => self.counters.datagrams += 1,
-                Err(_) => self.counters.refused += 1,
+                Err(error) => {
+                    self.counters.refused += 1;
+                    first.get_or_insert(fate(&error));
+                }
             }
         }
+        first.unwrap_or(Fate::Over)
     }
 
     fn send_burst(
@@ -251,6 +269,12 @@ impl EventSource for Socket {
     fn deregister(&mut self, registry: &mio::Registry) -> io::Result<()> {
         self.io.deregister(registry)
     }
+}
+
+/// What an error says about datagrams that were not sent and will not be.
+fn fate(error: &io::Error) -> Fate {
+    let too_large = error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error());
+    if too_large { Fate::TooLarge } else { Fate::Over }
 }
 
 /// Errors that are the program's or the machine's, not the network's.
@@ -313,6 +337,7 @@ mod tests {
     #[derive(Default)]
     struct Mailbag {
         outgoing: VecDeque<(SocketAddr, Vec<u8>, usize)>,
+        too_large: Vec<usize>,
     }
 
     impl Node for Mailbag {
@@ -323,6 +348,9 @@ mod tests {
             out.clear();
             out.extend(bytes);
             Some(Transmit { destination, segment_size, ecn: Ecn::Ect0 })
+        }
+        fn handle_too_large(&mut self, _: Instant, size: usize) {
+            self.too_large.push(size);
         }
         fn poll_timeout(&self) -> Option<Deadline> {
             None
@@ -383,8 +411,8 @@ mod tests {
         assert_eq!(v4.counters().refused, 1);
     }
 
-    /// As a probe of the path's MTU may be: neither it nor a burst of such keeps others from being
-    /// sent.
+    /// [W-45]: as a probe of the path's MTU may be, or what was not too large before the interface's
+    /// shrank: neither it nor a burst of such keeps others from being sent, and the core is told.
     #[test]
     fn datagrams_that_are_too_large_are_refused_not_fatal() {
         let mut a = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -395,6 +423,7 @@ mod tests {
         }
         a.send_from(Instant::ZERO, &mut node);
         assert_eq!(a.counters(), SendCounters { datagrams: 1, refused: 3 });
+        assert_eq!(node.too_large, [65_508, 65_508]);
         assert_eq!(receive(&mut b, 1), [(a.local_address(), vec![5; 2])]);
     }
 

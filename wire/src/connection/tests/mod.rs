@@ -138,6 +138,10 @@ struct Pair {
     last_number: [Option<u64>; 2],
     bytes_sent_to: BTreeMap<SocketAddr, u64>,
     largest_burst: usize,
+    /// What the interface of either side takes at most.
+    interface: usize,
+    /// Bursts that were larger.
+    refused: u32,
     /// Whether the handshakes for new keys are pretended.
     rekeys: bool,
     /// Whether what is read must be what [`Self::send_file`] writes.
@@ -177,6 +181,8 @@ impl Pair {
             last_number: [None; 2],
             bytes_sent_to: BTreeMap::new(),
             largest_burst: 0,
+            interface: usize::MAX,
+            refused: 0,
             rekeys: true,
             checks_content: true,
         }
@@ -263,6 +269,11 @@ impl Pair {
             let Some(transmit) = self.sides[who].poll_transmit(self.now, &mut buffer, 64) else {
                 break;
             };
+            if transmit.segment_size > self.interface {
+                self.refused += 1;
+                self.sides[who].handle_too_large(self.now, transmit.segment_size);
+                continue;
+            }
             let count = buffer.len().div_ceil(transmit.segment_size);
             self.largest_burst = self.largest_burst.max(count);
             for bytes in buffer.chunks(transmit.segment_size) {

@@ -125,6 +125,43 @@ fn a_black_hole_is_noticed_and_the_transfer_goes_on() {
     }
 }
 
+/// [W-45]: the interface's own MTU shrinks in the middle of a transfer. What was given to it is lost,
+/// and nothing more that is too large, but for a probe of each size.
+#[test]
+fn what_the_interface_refuses_is_not_sent_again() {
+    for (before, after) in [(1472, 1200), (8972, 1472), (65_507, 1472), (8972, 1300)] {
+        let mut pair = Pair::new(path(before));
+        let id = pair.send_file(A, Class::Bulk, 64 << 20);
+        pair.run_for(secs(1));
+        assert_eq!(datagram(&pair), before);
+        pair.interface = after;
+        let read = pair.apps[B].read[&id];
+        while datagram(&pair) == before {
+            assert!(pair.step(pair.now + ms(20)));
+        }
+        assert_eq!(datagram(&pair), 1200, "with the first that was refused");
+        let told = pair.now;
+        while pair.apps[B].read[&id] < read + (1 << 20) {
+            assert!(pair.step(told + secs(10)));
+        }
+        assert!(pair.now - told < ms(300), "{before} to {after}: {:?}", pair.now - told);
+        pair.run_until_read(B, id, secs(30));
+        assert!((after - 19..=after).contains(&datagram(&pair)), "{}", datagram(&pair));
+        pair.settle();
+    }
+}
+
+/// [W-44]: a probe that the interface refuses has failed, once and for all.
+#[test]
+fn a_refused_probe_is_not_repeated() {
+    let mut pair = Pair::new(path(65_507));
+    pair.interface = 1472;
+    pair.transfer(32 << 20, secs(30));
+    assert_eq!(datagram(&pair), 1472);
+    assert_eq!(pair.refused, 2, "a jumbo frame, and twenty bytes more than Ethernet takes");
+    pair.settle();
+}
+
 /// [W-45]: what looks like a black hole and was chance costs one round trip or two.
 #[test]
 fn large_packets_that_were_lost_by_chance_are_used_again() {
