@@ -289,6 +289,8 @@ pub struct ConnectionLine {
     pub address: String,
     /// Smoothed round trip in milliseconds, once measured.
     pub rtt_ms: Option<u64>,
+    /// Bytes of the largest datagrams that the path is known to take.
+    pub datagram: usize,
     /// Bytes that may be in flight (the congestion window).
     pub window: u64,
     /// Bytes a second that the path delivered, as last measured.

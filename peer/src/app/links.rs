@@ -596,6 +596,7 @@ impl App {
             user: user.map(Name::to_string),
             address: endpoint.remote_address(handle)?.to_string(),
             rtt_ms: stats.smoothed_rtt.and_then(|rtt| u64::try_from(rtt.as_millis()).ok()),
+            datagram: stats.datagram,
             window: stats.congestion_window,
             rate: stats.delivery_rate,
             datagrams_sent: stats.datagrams_sent,

@@ -275,7 +275,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "net",
         aliases: &[],
         arguments: "",
-        summary: "The connections: address, round trip, what was lost and sent again",
+        summary: "The connections: address, round trip, rate, size of datagrams, losses",
         example: "/net",
         details: "The server first, then everybody you are directly connected to.",
     },

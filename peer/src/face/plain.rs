@@ -351,12 +351,15 @@ fn net(connections: &[ConnectionLine]) -> Vec<String> {
         let user = it.user.as_deref().map_or_else(|| "server".to_owned(), short);
         let rtt = it.rtt_ms.map_or_else(String::new, |ms| format!(" {ms} ms,"));
         format!(
-            "* {user} at {}:{rtt} {} sent, {} again, {} of {} datagrams lost, window {}",
+            "* {user} at {}:{rtt} {}/s, {} sent, {} again, {} of {} datagrams lost, of {} bytes at most, \
+             window {}",
             short(&it.address),
+            units::bytes(it.rate),
             units::bytes(it.bytes_sent),
             units::bytes(it.bytes_sent_again),
             it.datagrams_lost,
             it.datagrams_sent,
+            it.datagram,
             units::bytes(it.window),
         )
     };

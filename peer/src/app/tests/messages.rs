@@ -75,6 +75,7 @@ fn connections_are_told_with_what_was_lost() {
     assert_eq!((server.user.as_deref(), bob.user.as_deref()), (None, Some("bob")));
     assert_eq!(server.address, server_address().to_string());
     assert!(bob.rtt_ms.is_some() && bob.bytes_sent > 50 && bob.datagrams_sent > 0);
+    assert!(bob.datagram >= 1200 && bob.rate > 0, "{bob:?}");
     assert!(bob.datagrams_lost > 0 && bob.bytes_sent_again > 0, "{bob:?}");
     world.line(0, "/logout");
     world.run_ms(1000);

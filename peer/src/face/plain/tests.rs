@@ -62,8 +62,8 @@ fn every_kind_has_its_stable_line() {
         "* hi".to_owned(),
         "* hi".to_owned(),
         "! hi".to_owned(),
-        "* bob at 192.0.2.7:6000: 23 ms, 1.20 MB sent, 24.0 kB again, 21 of 1000 datagrams lost, \
-         window 64.0 kB"
+        "* bob at 192.0.2.7:6000: 23 ms, 8.10 MB/s, 1.20 MB sent, 24.0 kB again, 21 of 1000 datagrams \
+         lost, of 1472 bytes at most, window 64.0 kB"
             .to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
