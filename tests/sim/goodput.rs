@@ -24,7 +24,7 @@ const LOSSY: [&str; 7] =
 /// Paths on which messages wait longer than they should: how long 99 % of them do, at most, and
 /// what for.
 const SLOW: [(&str, u64, &str); 6] = [
-    ("reorder", 95, "all round trips differ by tens of milliseconds: a queue is seen late"),
+    ("reorder", 94, "all round trips differ by tens of milliseconds: a queue is seen late"),
     ("10 Mbit/s, 200 ms", 226, START),
     ("20 Mbit/s, 750 ms", 970, START),
     ("100/5 Mbit/s", 83, START),
