@@ -58,6 +58,9 @@ pub struct Path {
     pub back: Lane,
     /// What changes, and when, in this order.
     pub changes: Vec<(Duration, Change)>,
+    /// The programs at both ends wake up at multiples of this only: timers of real machines are
+    /// coarse, and a processor that has other work comes late.
+    pub timers: Duration,
 }
 
 /// A transfer.
@@ -174,6 +177,8 @@ pub fn run(path: &Path, flows: &[Flow], longest: Duration, seed: &Seed) -> Vec<O
             .flatten()
             .min()
             .expect("the next second at least");
+        let timers = path.timers.as_micros() as u64;
+        run.now = Instant::from_micros(run.now.as_micros().next_multiple_of(timers));
         if run.now >= next_second {
             next_second += Duration::from_secs(1);
             for flow in &mut run.progress {

@@ -27,6 +27,8 @@ pub struct Condition {
     pub changes: Vec<(Duration, Change)>,
     /// Bytes of the file.
     pub bytes: u64,
+    /// How coarse the timers of both ends are.
+    pub timers: Duration,
 }
 
 /// How long a message waits for the next.
@@ -50,6 +52,7 @@ fn clean(name: &'static str) -> Condition {
         impairment: Impairment::default(),
         changes: Vec::new(),
         bytes: 32 * MIB,
+        timers: Duration::from_micros(1),
     }
 }
 
@@ -89,6 +92,7 @@ pub fn all() -> Vec<Condition> {
         (Duration::from_millis(6500), Change::Mend),
     ];
     let jitter = Duration::from_millis(5);
+    let reorder = Impairment { reorder: percent(5.0), jitter, ..usual() };
     vec![
         clean("clean"),
         lossy("1 % loss", 1.0),
@@ -96,7 +100,7 @@ pub fn all() -> Vec<Condition> {
         lossy("10 % loss", 10.0),
         lossy("20 % loss", 20.0),
         impaired("burst", Impairment { loss: burst(), ..usual() }),
-        impaired("reorder", Impairment { reorder: percent(5.0), jitter, ..usual() }),
+        impaired("reorder", reorder.clone()),
         impaired(
             "mix",
             Impairment {
@@ -117,6 +121,15 @@ pub fn all() -> Vec<Condition> {
             ..clean("50 or 100 Mbit/s")
         },
         Condition { changes: outage, ..clean("5 s outage") },
+        Condition { timers: Duration::from_millis(4), ..clean("timers of 4 ms") },
+        Condition {
+            timers: Duration::from_millis(4),
+            ..impaired("reorder, timers of 4 ms", reorder)
+        },
+        Condition {
+            timers: Duration::from_millis(1),
+            ..like("20 Mbit/s, 750 ms, timers of 1 ms", 20 * MBIT, 750, 32 * MIB)
+        },
     ]
 }
 
@@ -134,7 +147,12 @@ impl Condition {
                 ..self.impairment.clone()
             },
         };
-        Path { there: lane(self.rate), back: lane(self.rate_back), changes: self.changes.clone() }
+        Path {
+            there: lane(self.rate),
+            back: lane(self.rate_back),
+            changes: self.changes.clone(),
+            timers: self.timers,
+        }
     }
 
     /// A file, and a message every 20 ms beside it.

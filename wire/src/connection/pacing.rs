@@ -5,6 +5,9 @@ use crate::time::{Duration, Instant};
 
 /// How long a burst lasts at the pacing rate.
 const BURST: Duration = Duration::from_millis(1);
+/// A program that had something to send and woke up late sends what it missed, up to this: else a
+/// machine whose timers are coarse would send less than the path takes, and take that for the path.
+const LATE: Duration = Duration::from_millis(10);
 /// Datagrams in the smallest burst.
 const MIN_BURST: u64 = 2;
 /// More is not told apart: what a controller believes of a peer that acknowledges wildly stays
@@ -22,12 +25,20 @@ pub(crate) struct Pacer {
     rate: u64,
     /// Largest datagram.
     datagram: u64,
+    /// Something waits for [`Pacer::ready_at`].
+    is_waited_for: bool,
 }
 
 impl Pacer {
     /// A bucket with `initial` bytes in it: the first window of a connection goes out at once.
     pub(crate) const fn new(now: Instant, datagram: usize, initial: u64) -> Self {
-        Self { tokens: initial * MICROS, filled_at: now, rate: 1, datagram: datagram as u64 }
+        Self {
+            tokens: initial * MICROS,
+            filled_at: now,
+            rate: 1,
+            datagram: datagram as u64,
+            is_waited_for: false,
+        }
     }
 
     /// Datagrams have another size from now on.
@@ -39,8 +50,9 @@ impl Pacer {
     pub(crate) fn refill(&mut self, now: Instant, rate: u64) {
         let elapsed = u64::try_from((now - self.filled_at).as_micros()).unwrap_or(u64::MAX);
         self.filled_at = now;
-        // A wake-up that comes late by a burst loses nothing.
-        let capacity = 2 * self.burst() * MICROS;
+        let late = if core::mem::take(&mut self.is_waited_for) { LATE } else { Duration::ZERO };
+        let missed = self.rate.saturating_mul(late.as_micros() as u64);
+        let capacity = (2 * self.burst() * MICROS).max(missed);
         if self.tokens < capacity {
             let filled = self.tokens.saturating_add(self.rate.saturating_mul(elapsed));
             self.tokens = filled.min(capacity);
@@ -58,8 +70,9 @@ impl Pacer {
         self.tokens = self.tokens.saturating_sub(bytes * MICROS);
     }
 
-    /// When a whole burst may be sent. To be asked when not even one datagram may be.
-    pub(crate) fn ready_at(&self) -> Instant {
+    /// When a whole burst may be sent. To be asked when not even one datagram may be, and one waits.
+    pub(crate) fn ready_at(&mut self) -> Instant {
+        self.is_waited_for = true;
         let missing = (self.burst() * MICROS).saturating_sub(self.tokens);
         self.filled_at + Duration::from_micros(missing.div_ceil(self.rate))
     }
@@ -113,6 +126,26 @@ mod tests {
             let total: u64 = bursts.iter().map(|&(_, size)| size).sum();
             prop_assert!(total + 2 * bucket >= rate / 2, "{total} of {}", rate / 2);
         }
+    }
+
+    /// Timers of a busy machine are coarse. To send less than the pace for it would be taken for what
+    /// the path takes, and the pace would come down time after time.
+    #[test]
+    fn what_a_late_program_missed_is_made_good() {
+        let (rate, millis) = (12_500_000, 400);
+        for late in [1, 4, 9] {
+            let bursts = run(rate, millis, Duration::from_millis(late));
+            let total: u64 = bursts.iter().map(|&(_, size)| size).sum();
+            assert!(total >= rate * (millis - late - 2) / 1000, "{late} ms late: {total}");
+        }
+        let mut pacer = Pacer::new(Instant::ZERO, DATAGRAM, 0);
+        pacer.refill(Instant::ZERO, rate);
+        pacer.ready_at();
+        pacer.refill(Instant::from_micros(1_000_000), rate);
+        assert_eq!(pacer.available(), rate / 100, "no more than ten milliseconds of it");
+        pacer.on_sent(rate / 100);
+        pacer.refill(Instant::from_micros(2_000_000), rate);
+        assert_eq!(pacer.available(), 2 * rate / 1000, "nothing waited");
     }
 
     #[test]

@@ -235,7 +235,7 @@ impl Recovery {
     }
 
     /// When pacing gives a whole burst again.
-    pub(crate) fn paced_until(&self) -> Instant {
+    pub(crate) fn paced_until(&mut self) -> Instant {
         self.pacer.ready_at()
     }
 

@@ -7,17 +7,29 @@ use crate::time::{Duration, Instant};
 const PACKETS: u32 = 6;
 /// ...and their acknowledgements must come in so many pieces: fewer were held together on the way.
 const PIECES: u32 = 3;
+/// Every second packet is acknowledged at once [W-53]: the last, acknowledged alone, was held back, and
+/// says nothing.
+const LAST_PIECE: u32 = 2;
 
 /// The packets that left at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Train {
     sent_at: Option<Instant>,
     packets: u32,
-    /// Bytes acknowledged after the first piece.
-    bytes: u64,
     pieces: u32,
     first: Instant,
     last: Instant,
+    /// Bytes acknowledged after the first piece.
+    bytes: u64,
+    open: Piece,
+}
+
+/// What is acknowledged at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Piece {
+    at: Instant,
+    packets: u32,
+    bytes: u64,
 }
 
 impl Train {
@@ -27,23 +39,42 @@ impl Train {
             if self.packets >= PACKETS {
                 return;
             }
-            *self = Self { sent_at: Some(sent_at), first: now, ..Self::default() };
+            *self = Self { sent_at: Some(sent_at), ..Self::default() };
         } else if self.sent_at != Some(sent_at) {
             return;
         }
-        self.packets += 1;
-        self.pieces += u32::from(self.pieces == 0 || self.last < now);
-        self.last = now;
-        if now > self.first {
-            self.bytes += size;
+        if self.open.at < now {
+            self.close_piece();
+            self.open = Piece { at: now, packets: 0, bytes: 0 };
         }
+        self.packets += 1;
+        self.open.packets += 1;
+        self.open.bytes += size;
+    }
+
+    fn close_piece(&mut self) {
+        let Piece { at, packets, bytes } = core::mem::take(&mut self.open);
+        if packets == 0 {
+            return;
+        }
+        if self.pieces == 0 {
+            self.first = at;
+        } else {
+            self.bytes += bytes;
+        }
+        self.last = at;
+        self.pieces += 1;
     }
 
     /// Bytes a second, when a whole train was seen, and it took no longer than `longest`.
     pub(super) fn rate(&self, longest: Duration) -> Option<f64> {
-        let took = self.last - self.first;
-        (self.packets >= PACKETS && self.pieces >= PIECES && took <= longest)
-            .then(|| self.bytes as f64 / took.as_secs_f64())
+        let mut seen = *self;
+        if seen.open.packets >= LAST_PIECE {
+            seen.close_piece();
+        }
+        let took = seen.last - seen.first;
+        (seen.packets >= PACKETS && seen.pieces >= PIECES && took <= longest)
+            .then(|| seen.bytes as f64 / took.as_secs_f64())
     }
 }
 
@@ -81,13 +112,23 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_held_back_does_not_count() {
+        let mut train = Train::default();
+        for packet in 0..8 {
+            train.on_acked(at(50_000 + packet / 2 * 2000), at(0), 1000);
+        }
+        train.on_acked(at(75_000), at(0), 1000);
+        assert_eq!(train.rate(LONG), Some(1_000_000.0));
+    }
+
+    #[test]
     fn a_longer_train_may_follow_a_short_one() {
         let mut train = Train::default();
         for packet in 0..3 {
             train.on_acked(at(50_000 + packet * 1000), at(0), 1000);
         }
         for packet in 0..8 {
-            train.on_acked(at(100_000 + packet * 500), at(50_000), 1000);
+            train.on_acked(at(100_000 + packet / 2 * 1000), at(50_000), 1000);
         }
         assert_eq!(train.rate(LONG), Some(2_000_000.0));
     }
