@@ -196,11 +196,9 @@ impl Bbr {
             | State::Refill { .. }
             | State::ProbeRtt { .. } => WINDOW,
         };
-        let mut target = self.bdp() * gain + SLACK * self.datagram;
-        if gain > 1.0 {
-            let burst = (self.rate() * BURST_SECONDS).min(MAX_BURST);
-            target = target.max(self.bdp() + SLACK * burst);
-        }
+        let burst = (self.rate() * BURST_SECONDS).min(MAX_BURST);
+        let by_bursts = self.bdp() + SLACK * burst;
+        let target = (self.bdp() * gain + SLACK * self.datagram).max(by_bursts);
         if self.full.is_reached() {
             self.window = (self.window + acked).min(target);
         } else if self.window < target {
