@@ -24,11 +24,11 @@ const LOSSY: [&str; 7] =
 /// Paths on which messages wait longer than they should: how long 99 % of them do, at most, and
 /// what for.
 const SLOW: [(&str, u64, &str); 9] = [
-    ("reorder", 94, "all round trips differ by tens of milliseconds: a queue is seen late"),
+    ("reorder", 99, "all round trips differ by tens of milliseconds: a queue is seen late"),
     ("10 Mbit/s, 200 ms", 226, START),
     ("20 Mbit/s, 750 ms", 970, START),
     ("100/5 Mbit/s", 83, START),
-    ("50 or 100 Mbit/s", 297, "what was on its way when the rate halves waits"),
+    ("50 or 100 Mbit/s", 359, "what was on its way when the rate halves waits"),
     ("5 s outage", 5385, "for five seconds nothing arrives"),
     ("timers of 4 ms", 100, START),
     ("reorder, timers of 4 ms", 104, "as reorder"),

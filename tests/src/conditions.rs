@@ -35,6 +35,8 @@ pub struct Condition {
 const MESSAGE_EVERY: Duration = Duration::from_millis(20);
 /// The path's MTU: Ethernet, less the headers of IPv4 and UDP.
 const MTU: usize = 1472;
+/// Runs of each condition: how losses happen to fall changes a figure by some per cent.
+const RUNS: usize = 5;
 /// Longest run.
 const LONGEST: Duration = Duration::from_secs(900);
 
@@ -164,23 +166,32 @@ impl Condition {
         run(&self.path(), &[flow], LONGEST, seed).remove(0)
     }
 
-    /// A line of the table.
+    /// A line of the table: of each figure the median of several runs.
     #[must_use]
     pub fn row(&self, congestion: Congestion, seed: &Seed) -> String {
-        let outcome = self.measure(congestion, seed);
-        if outcome.complete.is_none() {
+        let run = |number| self.measure(congestion, &seed.derive(&format!("run {number}")));
+        let outcomes: Vec<Outcome> = (0..RUNS).map(run).collect();
+        if outcomes.iter().any(|outcome| outcome.complete.is_none()) {
             return format!("| {} | not complete in {} s | | | |", self.name, LONGEST.as_secs());
         }
-        let (sent, lost) = outcome.datagrams;
+        let share = |outcome: &Outcome| outcome.share(self.bytes, self.rate);
+        let lost = |outcome: &Outcome| outcome.datagrams.1 as f64 / outcome.datagrams.0 as f64;
+        let millis = |percent| move |outcome: &Outcome| outcome.percentile(percent).as_millis();
         format!(
             "| {} | {:.3} | {:.1} % | {} | {} |",
             self.name,
-            outcome.share(self.bytes, self.rate),
-            lost as f64 / sent as f64 * 100.0,
-            outcome.percentile(50).as_millis(),
-            outcome.percentile(99).as_millis(),
+            median(outcomes.iter().map(share)),
+            median(outcomes.iter().map(lost)) * 100.0,
+            median(outcomes.iter().map(millis(50))),
+            median(outcomes.iter().map(millis(99))),
         )
     }
+}
+
+fn median<T: PartialOrd>(figures: impl Iterator<Item = T>) -> T {
+    let mut sorted: Vec<T> = figures.collect();
+    sorted.sort_by(|one, other| one.partial_cmp(other).expect("a number"));
+    sorted.swap_remove(sorted.len() / 2)
 }
 
 /// The table of all conditions.

@@ -5,7 +5,8 @@ use clap::{Parser, ValueEnum};
 use sim::conditions::{all, evenness, table, together};
 use wire::{Congestion, Seed};
 
-/// What the transport reaches over paths of all kinds, in virtual time: the same on every machine.
+/// What the transport reaches over paths of all kinds, in virtual time: the same on every machine. Of
+/// each figure the median of five runs.
 #[derive(Parser)]
 struct Arguments {
     /// Only paths with this in their name.
