@@ -101,8 +101,8 @@ pub(crate) struct MtuDiscovery {
     in_flight: Option<(PacketNumber, usize)>,
     demand: Demand,
     suspicion: Option<Suspicion>,
-    /// The newest packet of full size that was acknowledged.
-    newest_full: Option<PacketNumber>,
+    /// The newest packet larger than the smallest datagram that was acknowledged, and its size.
+    newest_large: Option<(PacketNumber, usize)>,
     /// What was in use on the path that was left.
     left: usize,
 }
@@ -123,7 +123,7 @@ impl MtuDiscovery {
             in_flight: None,
             demand: Demand::None,
             suspicion: None,
-            newest_full: None,
+            newest_large: None,
             left: MIN_DATAGRAM,
         }
     }
@@ -208,8 +208,8 @@ impl MtuDiscovery {
         if size <= MIN_DATAGRAM {
             return;
         }
+        self.newest_large = self.newest_large.max(Some((number, size)));
         if size >= self.current {
-            self.newest_full = self.newest_full.max(Some(number));
             self.proof = Proof::Data;
         }
         if self.suspicion.is_some_and(|suspicion| size >= suspicion.smallest) {
@@ -239,7 +239,8 @@ impl MtuDiscovery {
             self.on_probe_lost(size);
             return LossMeaning::ProbeOfSize;
         }
-        let is_overtaken = self.newest_full.is_some_and(|newest| newest > number);
+        let overtakes = |(newest, large)| newest > number && large >= size;
+        let is_overtaken = self.newest_large.is_some_and(overtakes);
         if size > MIN_DATAGRAM && self.current > MIN_DATAGRAM && !is_overtaken {
             let before = self.suspicion.unwrap_or(Suspicion { lost: 0, smallest: size });
             let smallest = before.smallest.min(size);
@@ -361,5 +362,19 @@ mod tests {
         lose(&mut mtu, &[37], 1472);
         assert_eq!(mtu.current(), 1200, "what arrived was smaller");
         assert_eq!(mtu.next_probe(Instant::ZERO, WINDOW), Some(1472), "was it chance?");
+    }
+
+    /// Where acknowledgements get lost, one tells the fate of many packets: those that arrived first.
+    #[test]
+    fn losses_that_come_to_light_together_with_later_arrivals_are_chance() {
+        let mut mtu = MtuDiscovery::new(1472, false);
+        mtu.on_acked(0, 50);
+        mtu.on_probe_sent(1, 1452);
+        mtu.on_acked(1, 1452);
+        mtu.on_probe_sent(7, 1472);
+        mtu.on_acked(6, 1452);
+        mtu.on_acked(7, 1472);
+        lose(&mut mtu, &[2, 3, 5], 1452);
+        assert_eq!(mtu.current(), 1472);
     }
 }
