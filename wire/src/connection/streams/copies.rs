@@ -32,13 +32,25 @@ pub(super) struct Copy {
 pub(super) struct Copies {
     waiting: VecDeque<Copy>,
     wanted: u8,
+    loss: f64,
 }
 
 impl Copies {
     /// This share of the packets is lost at present.
     pub(super) fn set_loss(&mut self, share: f64) {
+        self.loss = share;
         let wanted = WANTED.iter().find(|(from, _)| share >= *from);
         self.wanted = wanted.map_or(0, |(_, copies)| *copies);
+    }
+
+    /// The share of the packets that is lost at present.
+    pub(super) const fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// How often what is urgent goes again.
+    pub(super) const fn wanted(&self) -> u8 {
+        self.wanted
     }
 
     /// A frame with these bytes goes now.

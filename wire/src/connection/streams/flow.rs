@@ -18,6 +18,9 @@ const BYTES_PER_RANGE: u64 = 2048;
 /// path without loss two would do; where what is lost twice or thrice holds up all that follows it,
 /// the reader takes longer.
 const QUICKLY: u32 = 8;
+/// A limit is told anew when this part of the window is free: an update that is lost, or read late
+/// behind something that was lost twice, is followed by the next before the sender has to stop.
+const UPDATE_PART: u64 = 4;
 /// MAX_STREAMS is sent once this part of the streams has ended.
 const STREAMS_PER_UPDATE: u64 = 4;
 /// The largest number of streams that a StreamId can name.
@@ -63,8 +66,8 @@ pub(super) struct ReceiveWindow {
     /// How many bytes the other side may be ahead of `consumed`.
     pub(super) size: u64,
     max_size: u64,
-    /// When `limit` was last raised.
-    raised: Instant,
+    /// Where `limit` was when the time began in which half of a window is used up, and when.
+    half_from: (u64, Instant),
 }
 
 impl ReceiveWindow {
@@ -72,7 +75,7 @@ impl ReceiveWindow {
     pub(super) fn new(size: u64, max_size: u64, now: Instant) -> Self {
         let max_size = max_size.min(VARINT_MAX);
         let size = size.min(max_size);
-        Self { consumed: 0, received: 0, limit: size, size, max_size, raised: now }
+        Self { consumed: 0, received: 0, limit: size, size, max_size, half_from: (size, now) }
     }
 
     /// Whether bytes up to `end` may come.
@@ -94,20 +97,24 @@ impl ReceiveWindow {
         if ranges as u64 > most { Err(ProtocolError::TooManyGaps) } else { Ok(()) }
     }
 
-    /// Whether the other side should be told a higher limit: half the window is free [W-89].
+    /// Whether the other side should be told a higher limit: a quarter of the window is free
+    /// [W-89].
     pub(super) fn is_due(&self) -> bool {
-        self.target() - self.limit >= (self.size / 2).max(1)
+        self.target() - self.limit >= (self.size / UPDATE_PART).max(1)
     }
 
-    /// Raises the limit and says it. A window that is used up quickly is what
-    /// holds the sender back, so it doubles [W-89].
+    /// Raises the limit and says it. A window half of which is used up quickly is what holds the
+    /// sender back, so it doubles [W-89].
     pub(super) fn raise(&mut self, now: Instant, rtt: Duration) -> u64 {
         if self.is_due() {
-            if now - self.raised < rtt.saturating_mul(QUICKLY) {
-                self.size = (self.size * 2).min(self.max_size);
+            let (from, since) = self.half_from;
+            if self.target() - from >= self.size / 2 {
+                if now - since < rtt.saturating_mul(QUICKLY) {
+                    self.size = (self.size * 2).min(self.max_size);
+                }
+                self.half_from = (self.target(), now);
             }
             self.limit = self.target();
-            self.raised = now;
         }
         self.limit
     }
@@ -212,18 +219,22 @@ mod tests {
 
     /// [W-89]
     #[test]
-    fn limits_are_raised_at_half_and_windows_grow_for_a_fast_reader_only() {
-        let mut window = ReceiveWindow::new(100, 350, at(0));
-        window.consumed = 49;
+    fn limits_are_raised_by_quarters_and_windows_grow_for_a_fast_reader_only() {
+        let mut window = ReceiveWindow::new(80, 300, at(0));
+        window.consumed = 19;
         assert!(!window.is_due());
-        assert_eq!(window.raise(at(1), RTT), 100, "not due, nothing changes");
-        window.consumed = 50;
+        assert_eq!(window.raise(at(1), RTT), 80, "not due, nothing changes");
+        window.consumed = 20;
         assert!(window.is_due());
-        assert_eq!(window.raise(at(500), RTT), 150, "slow");
+        assert_eq!(window.raise(at(2), RTT), 100);
+        window.consumed = 40;
+        assert_eq!(window.raise(at(500), RTT), 120, "half of it was used up slowly");
+        window.consumed = 79;
+        assert_eq!(window.raise(at(600), RTT), 159, "not half yet");
         window.consumed = 100;
-        assert_eq!(window.raise(at(899), RTT), 300, "fast: doubled");
-        window.consumed = 200;
-        assert_eq!(window.raise(at(900), RTT), 550, "not above what is configured");
+        assert_eq!(window.raise(at(899), RTT), 260, "fast: doubled");
+        window.consumed = 180;
+        assert_eq!(window.raise(at(900), RTT), 480, "not above what is configured");
     }
 
     #[test]

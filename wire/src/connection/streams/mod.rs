@@ -12,6 +12,7 @@ mod ranges;
 mod recv;
 mod schedule;
 mod send;
+mod tail;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests fail on whatever else comes")]
 mod tests;
@@ -24,6 +25,7 @@ use self::pages::{PAGE, Pool};
 use self::recv::{Chunk, RecvHalf};
 use self::schedule::{Control, Lane};
 use self::send::{Progress, SendHalf};
+use self::tail::Tail;
 use crate::config::TransportConfig;
 use crate::endpoint::Read;
 use crate::error::{OpenError, ProtocolError, ReadError, WriteError};
@@ -91,6 +93,7 @@ pub(crate) struct Streams {
     ranges: usize,
     lanes: [Lane; Class::ALL.len()],
     copies: Copies,
+    tail: Tail,
     control: Control,
     events: VecDeque<Event>,
     now: Instant,
@@ -160,6 +163,7 @@ impl Streams {
             ranges: 0,
             lanes: Default::default(),
             copies: Copies::default(),
+            tail: Tail::default(),
             control: Control::default(),
             events: VecDeque::new(),
             now: Instant::ZERO,
@@ -492,7 +496,9 @@ impl Streams {
         if stream.recv.take_readable() {
             self.events.push_back(Event::Readable(id));
         }
+        self.trim_tail();
         // [W-94]
+        let Some(stream) = self.streams.get(&id) else { return };
         if stream.send.is_done() && stream.recv.is_done() {
             self.streams.remove(&id);
             if id.opener() != self.side {

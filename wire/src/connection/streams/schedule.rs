@@ -18,7 +18,7 @@ const QUANTUM: usize = 4096;
 /// wait until the other side has read some of a file [W-95]...
 const URGENT_CREDIT: u64 = 16 << 10;
 /// ...but no more than this part of the smallest window. More than half would be a deadlock: the
-/// other side raises its limit when half of the window is free.
+/// other side raises its limit when a quarter of the window is free.
 const URGENT_PART: u64 = 8;
 /// So much of it is given back at a time.
 const URGENT_UPDATE: u64 = 4;
@@ -30,10 +30,12 @@ impl Streams {
         if self.control.is_pending() {
             return Some(Class::Control);
         }
-        Class::ALL.into_iter().find(|class| {
+        let waits = |class: &Class| {
             let lane = &self.lanes[*class as usize];
             !lane.lost.is_empty() || !lane.fresh.is_empty() && self.credit_of(*class) > 0
-        })
+        };
+        let tail = (!self.tail.is_empty()).then_some(Class::Bulk);
+        Class::ALL.into_iter().find(waits).or(tail)
     }
 
     /// Bytes that streams of a class may send before the other side allows more.
@@ -70,6 +72,40 @@ impl Streams {
             if fill == Fill::Drained {
                 fill = self.write_class(class, &mut writer);
             }
+        }
+        if fill == Fill::Drained {
+            self.write_tail(&mut writer);
+        }
+    }
+
+    /// What goes several times at the end of a file, when nothing else is to be sent [W-101].
+    fn write_tail(&mut self, writer: &mut Writer<'_>) {
+        while let Some(again) = self.tail.first() {
+            let Some(stream) = self.streams.get_mut(&again.id) else {
+                self.tail.drop_first();
+                continue;
+            };
+            let part = (again.offset, again.len);
+            let Some(frame) = stream.send.write_again(again.id, writer.out, writer.room(), part)
+            else {
+                return;
+            };
+            if let StreamFrame::Data { offset, len, .. } = frame {
+                self.tail.on_sent(offset, len);
+            }
+            self.retransmitted += writer.note(frame) as u64;
+            self.settle(again.id);
+        }
+    }
+
+    /// The next that goes again is something that is awaited: by then it may have arrived.
+    pub(super) fn trim_tail(&mut self) {
+        while let Some(again) = self.tail.first() {
+            let stream = self.streams.get(&again.id);
+            if stream.is_some_and(|stream| stream.send.awaits(again.offset, again.len)) {
+                return;
+            }
+            self.tail.drop_first();
         }
     }
 
@@ -153,6 +189,8 @@ impl Streams {
             };
             let len = writer.note(frame);
             self.note_copy(frame);
+            self.note_tail(frame);
+            self.note_end(frame);
             self.retransmitted += len as u64;
             self.lanes[class as usize].lost.spend(len);
             self.settle(id);
@@ -161,6 +199,9 @@ impl Streams {
             let Some(id) = self.lanes[class as usize].fresh.next() else {
                 break;
             };
+            if class == Class::Bulk {
+                self.tail.clear();
+            }
             let credit = self.credit_of(class);
             let stream = self.streams.get_mut(&id).expect("a stream that can send exists");
             let Some(frame) = stream.send.write_fresh(id, writer.out, writer.room(), credit) else {
@@ -171,18 +212,48 @@ impl Streams {
             self.credit.used += len as u64;
             self.lanes[class as usize].fresh.spend(len);
             self.settle(id);
+            self.note_end(frame);
         }
         Fill::Drained
     }
 }
 
 impl Streams {
+    /// What was lost goes now, and nothing new waits behind it.
+    fn note_tail(&mut self, frame: StreamFrame) {
+        if let StreamFrame::Data { id, offset, len, .. } = frame
+            && id.class() == Class::Bulk
+            && self.lanes[Class::Bulk as usize].fresh.is_empty()
+        {
+            self.tail.on_resent(id, offset, len, self.copies.wanted());
+        }
+    }
+
+    /// The end of a file goes now, and nothing new waits behind it. What went before is lost in part,
+    /// which of it is known when half a round trip is over in which nothing would be sent: what went
+    /// last goes again.
+    fn note_end(&mut self, frame: StreamFrame) {
+        if let StreamFrame::Data { id, offset, len, fin: true } = frame
+            && id.class() == Class::Bulk
+            && self.lanes[Class::Bulk as usize].fresh.is_empty()
+            && self.copies.loss() >= END_LOSS
+        {
+            self.tail.on_end(id, offset + u64::from(len), self.unsent as u64 / END_PART);
+        }
+    }
+
     fn note_copy(&mut self, frame: StreamFrame) {
         if let StreamFrame::Data { id, offset, len, .. } = frame {
             self.copies.on_sent(self.now, id, offset, len);
         }
     }
 }
+
+/// From this share of lost packets on the end of a file goes again before any of it is known to be lost.
+const END_LOSS: f64 = 0.003;
+/// The part of what a stream may hold unsent, two windows of two bandwidth-delay products, that the
+/// path carries in half a round trip.
+const END_PART: u64 = 8;
 
 /// What bulk leaves alone of the credit of a connection whose first window was so large.
 fn urgent_credit(window: u64) -> u64 {
@@ -204,8 +275,8 @@ pub(super) struct Lane {
 pub(super) struct Control {
     pub(super) max_data: bool,
     pub(super) max_streams: [bool; Class::ALL.len()],
-    /// Streams that owe a reset, a stop or a window update.
-    streams: BTreeSet<StreamId>,
+    /// Streams that owe a reset, a stop or a window update: few, in order.
+    streams: Vec<StreamId>,
 }
 
 impl Control {
@@ -214,10 +285,12 @@ impl Control {
     }
 
     pub(super) fn set(&mut self, id: StreamId, owes: bool) {
-        if owes {
-            self.streams.insert(id);
-        } else {
-            self.streams.remove(&id);
+        match (self.streams.binary_search(&id), owes) {
+            (Err(place), true) => self.streams.insert(place, id),
+            (Ok(place), false) => {
+                self.streams.remove(place);
+            }
+            (Ok(_), true) | (Err(_), false) => {}
         }
     }
 }

@@ -251,6 +251,22 @@ impl SendHalf {
         })
     }
 
+    /// Appends a frame with as many of these bytes, which were sent before, as fit and are awaited.
+    /// `None` when nothing useful fits into `space`.
+    pub(super) fn write_again(
+        &mut self,
+        id: StreamId,
+        out: &mut Vec<u8>,
+        space: usize,
+        (offset, len): (u64, u32),
+    ) -> Option<StreamFrame> {
+        let start = offset.max(self.acked);
+        let rest = (offset + u64::from(len)).checked_sub(start)?;
+        let len = fitting(id, start, rest, space)?;
+        self.lost.remove(start..start + len);
+        Some(self.write_frame(id, out, start, len))
+    }
+
     /// These bytes, with the end or without, were acknowledged.
     pub(super) fn on_acked(
         &mut self,

@@ -554,3 +554,71 @@ fn a_copy_with_the_end_holds_nothing_up() {
     assert_eq!(a.has_pending(), Some(Class::Bulk));
     assert_eq!(streams_of(&datagram(&mut a, SPACE).1), [bulk]);
 }
+
+/// [W-101] Nothing else is to be sent: what was lost of the end goes several times at once, and not
+/// any more once it is there or something new is to go.
+#[test]
+fn the_end_of_a_file_goes_several_times_where_much_is_lost() {
+    let (mut a, mut b) = pair();
+    let bulk = a.open(Class::Bulk).unwrap();
+    a.set_loss(0.1);
+    a.write(bulk, &[5; 3000]).unwrap();
+    let sent: Vec<_> = (0..3).map(|_| datagram(&mut a, SPACE).1[0]).collect();
+    assert_eq!(a.has_pending(), None, "nothing was lost");
+    a.on_lost(sent[0]);
+    a.on_lost(sent[2]);
+    let again: Vec<_> = core::iter::from_fn(|| Some(datagram(&mut a, SPACE)))
+        .take_while(|(_, sent)| !sent.is_empty())
+        .collect();
+    let offset = |frame: &StreamFrame| match frame {
+        StreamFrame::Data { offset, .. } => *offset,
+        other => panic!("{other:?}"),
+    };
+    let order: Vec<Vec<u64>> =
+        again.iter().map(|(_, sent)| sent.iter().map(offset).collect()).collect();
+    let [first, last] = [&sent[0], &sent[2]].map(offset);
+    let flat: Vec<u64> = order.concat();
+    assert_eq!(flat.iter().filter(|at| **at == first).count(), 3, "{order:?}");
+    assert_eq!(flat.iter().filter(|at| **at == last).count(), 3, "{order:?}");
+    a.on_lost(sent[1]);
+    datagram(&mut a, SPACE);
+    assert_eq!(a.has_pending(), Some(Class::Bulk));
+    a.on_acked(sent[1]);
+    assert_eq!(a.has_pending(), None, "it is there");
+    for (bytes, _) in again {
+        deliver(&mut b, &bytes).unwrap();
+    }
+    // Something new is more useful.
+    let next = a.open(Class::Bulk).unwrap();
+    a.write(next, &[6; 100]).unwrap();
+    let (_, fresh) = datagram(&mut a, SPACE);
+    a.on_lost(fresh[0]);
+    datagram(&mut a, 130);
+    assert_eq!(a.has_pending(), Some(Class::Bulk));
+    a.write(next, &[7; 5000]).unwrap();
+    for _ in 0..5 {
+        datagram(&mut a, SPACE);
+    }
+    assert_eq!(a.has_pending(), None);
+}
+
+/// [W-101] The last half round trip of a file goes again at once, if something is lost now and then.
+#[test]
+fn what_goes_last_of_a_file_goes_again_before_it_is_known_to_be_lost() {
+    for (loss, again) in [(0.001, 0), (0.01, MIN_UNSENT / 8)] {
+        let (mut a, mut b) = pair();
+        let bulk = a.open(Class::Bulk).unwrap();
+        a.set_loss(loss);
+        a.write(bulk, &[5; 100_000]).unwrap();
+        while a.has_pending().is_some() {
+            datagram(&mut a, SPACE);
+        }
+        assert_eq!(a.retransmitted_bytes(), 0, "more may follow");
+        a.finish(bulk).unwrap();
+        while a.has_pending().is_some() {
+            let (bytes, _) = datagram(&mut a, SPACE);
+            deliver(&mut b, &bytes).unwrap();
+        }
+        assert_eq!(a.retransmitted_bytes(), again as u64, "{loss}");
+    }
+}
