@@ -32,11 +32,11 @@ pub struct Condition {
 }
 
 /// How long a message waits for the next.
-const MESSAGE_EVERY: Duration = Duration::from_millis(20);
+pub const MESSAGE_EVERY: Duration = Duration::from_millis(20);
 /// The path's MTU: Ethernet, less the headers of IPv4 and UDP.
 const MTU: usize = 1472;
 /// Runs of each condition: how losses happen to fall changes a figure by some per cent.
-const RUNS: usize = 5;
+const RUNS: usize = 9;
 /// Longest run.
 const LONGEST: Duration = Duration::from_secs(900);
 

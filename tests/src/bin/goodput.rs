@@ -6,7 +6,7 @@ use sim::conditions::{all, evenness, table, together};
 use wire::{Congestion, Seed};
 
 /// What the transport reaches over paths of all kinds, in virtual time: the same on every machine. Of
-/// each figure the median of five runs.
+/// each figure the median of nine runs.
 #[derive(Parser)]
 struct Arguments {
     /// Only paths with this in their name.

@@ -127,7 +127,7 @@ impl Connection {
                 self.last_received = now;
                 let recency = if newest { Recency::Newest } else { Recency::Older };
                 self.on_source(now, source, size, recency);
-                match self.handle_frames(now, source, plain) {
+                match self.handle_frames(now, source, number, plain) {
                     Ok(elicits) => self.acks.on_packet(now, number, elicits, source.ecn),
                     Err(error) => self.fail(now, error),
                 }
@@ -163,6 +163,7 @@ impl Connection {
         &mut self,
         now: Instant,
         source: Source,
+        number: PacketNumber,
         plain: &[u8],
     ) -> Result<Elicits, ProtocolError> {
         if plain.is_empty() {
@@ -173,7 +174,7 @@ impl Connection {
         let mut elicits = Elicits::Nothing;
         while !reader.is_empty() && matches!(self.state, State::Established) {
             let frame = Frame::parse(&mut reader)?;
-            if self.handle_frame(now, source, frame)? == Elicits::Ack {
+            if self.handle_frame(now, source, number, frame)? == Elicits::Ack {
                 elicits = Elicits::Ack;
             }
         }
@@ -184,6 +185,7 @@ impl Connection {
         &mut self,
         now: Instant,
         source: Source,
+        number: PacketNumber,
         frame: Frame<'_>,
     ) -> Result<Elicits, ProtocolError> {
         match frame {
@@ -193,7 +195,7 @@ impl Connection {
                 self.numbers.check(&ack)?;
                 let Self { streams, control, acks, mtu, .. } = self;
                 let mut fates = Fates::new(streams, control, acks, mtu);
-                self.recovery.on_ack(now, &ack, self.numbers.next(), &mut fates);
+                self.recovery.on_ack(now, number, &ack, self.numbers.next(), &mut fates);
                 return Ok(Elicits::Nothing);
             }
             Frame::ResetStream { id, code, final_size } => {

@@ -1,7 +1,7 @@
 //! What is in flight, and what becomes of it: joins the packets sent, the round-trip estimate,
 //! loss detection, congestion control and pacing (RFC 9002).
 
-use super::congestion::{self, AckSample, Controller, Signal, initial_window};
+use super::congestion::{self, AckSample, AckedPacket, Controller, Signal, initial_window};
 use super::delivery::{Demand, RateSampler};
 use super::ecn::{EcnValidator, Marks};
 use super::loss::{LossDetector, LostPackets};
@@ -31,8 +31,12 @@ const UNANSWERED_PROBES: u32 = 20;
 /// section 7.6.1).
 const PERSISTENT_PERIODS: u32 = 3;
 
-/// What each packet counts in the share that is lost.
-const LOSS_WEIGHT: f64 = 1.0 / 128.0;
+/// How many packets the share that is lost is taken of.
+const LOSS_PACKETS: u32 = 128;
+/// What is assumed of a path of which nothing is known, so that first messages are copied [W-48], and
+/// how many packets outweigh it.
+const ASSUMED_LOSS: f64 = 0.002;
+const ASSUMED_PACKETS: u32 = 16;
 
 /// So much of the window, in whole datagrams, is kept for what is more urgent than files...
 const RESERVE_PART: u64 = 8;
@@ -112,12 +116,34 @@ pub(crate) struct Recovery {
     initial_rtt: Duration,
     /// Longest delay of the other side's acknowledgements.
     ack_delay: Duration,
-    /// The share of packets that are lost, of the last hundred or so.
-    loss: f64,
+    loss: LossShare,
     pub(crate) datagrams_lost: u64,
     pub(crate) spurious_losses: u64,
     /// Bytes a second, as last measured.
     pub(crate) delivery_rate: u64,
+}
+
+/// The share of packets that are lost, of the last hundred or so.
+#[derive(Clone, Copy, Debug)]
+struct LossShare {
+    share: f64,
+    /// How many it is taken of.
+    packets: u32,
+}
+
+impl LossShare {
+    const UNKNOWN: Self = Self { share: ASSUMED_LOSS, packets: ASSUMED_PACKETS };
+
+    /// One arrived (0) or was lost (1).
+    fn count(&mut self, lost: f64) {
+        self.packets = (self.packets + 1).min(LOSS_PACKETS);
+        self.share += (lost - self.share) / f64::from(self.packets);
+    }
+
+    /// One that counts as lost has arrived after all.
+    fn take_back(&mut self) {
+        self.share = (self.share - 1.0 / f64::from(self.packets)).max(0.0);
+    }
 }
 
 /// What one ACK newly acknowledges.
@@ -174,7 +200,7 @@ impl Recovery {
             datagram,
             initial_rtt,
             ack_delay,
-            loss: 0.0,
+            loss: LossShare::UNKNOWN,
             datagrams_lost: 0,
             spurious_losses: 0,
             delivery_rate: 0,
@@ -200,7 +226,7 @@ impl Recovery {
 
     /// The share of packets that are lost at present.
     pub(crate) const fn loss(&self) -> f64 {
-        self.loss
+        self.loss.share
     }
 
     /// ECN bits for what is sent next.
@@ -280,16 +306,17 @@ impl Recovery {
         self.probe_base = now;
     }
 
-    /// An ACK arrived; its numbers are known to have been sent. `next` is the number of the
-    /// next packet.
+    /// An ACK arrived in the packet `carrier`; its numbers are known to have been sent. `next` is
+    /// the number of the next packet.
     pub(crate) fn on_ack(
         &mut self,
         now: Instant,
+        carrier: PacketNumber,
         ack: &Ack,
         next: PacketNumber,
         fate: &mut impl Fate,
     ) {
-        let newly = self.collect_acked(now, ack, fate);
+        let newly = self.collect_acked(now, carrier, ack, fate);
         let largest = ack.ranges[0].1;
         let is_latest = self.largest_acked.is_none_or(|before| before < largest);
         if is_latest {
@@ -315,7 +342,7 @@ impl Recovery {
         self.probes = 0;
         self.waiting_since = now;
         // What was delivered over another path says nothing about this one.
-        let rate = self.sampler.finish_ack(middle.at, &middle.snapshot);
+        let rate = self.sampler.finish_ack(newest.at, &middle.snapshot);
         let rate = rate.filter(|_| middle.path == self.path);
         let reduced = self.episode.id != episode;
         let sample = AckSample {
@@ -338,7 +365,13 @@ impl Recovery {
     }
 
     /// Takes what the ranges name out of flight.
-    fn collect_acked(&mut self, now: Instant, ack: &Ack, fate: &mut impl Fate) -> Newly {
+    fn collect_acked(
+        &mut self,
+        now: Instant,
+        carrier: PacketNumber,
+        ack: &Ack,
+        fate: &mut impl Fate,
+    ) -> Newly {
         let mut newly = Newly::default();
         for &(start, end) in &ack.ranges {
             let mut from = self.sent.position(start);
@@ -355,8 +388,9 @@ impl Recovery {
                 if packet.path == self.path {
                     fate.packet_acked(packet.number, packet.size as usize);
                     newly.acked += size;
-                    self.loss -= self.loss * LOSS_WEIGHT;
-                    self.controller.on_acked(now, packet.at, size);
+                    self.loss.count(0.0);
+                    let SentPacket { number, at: sent_at, .. } = packet;
+                    self.controller.on_acked(now, AckedPacket { number, sent_at, size, carrier });
                     self.acked.push((packet.at, position));
                     newly.marked += u64::from(packet.ecn == Ecn::Ect0);
                     let after_reduction = self.episode.start.is_none_or(|start| packet.at > start);
@@ -377,7 +411,7 @@ impl Recovery {
                 }
                 if late.episode > 0 {
                     self.controller.on_late(late.sent_at, u64::from(late.size));
-                    self.loss = (self.loss - LOSS_WEIGHT).max(0.0);
+                    self.loss.take_back();
                 }
                 self.on_spurious(late.episode);
             }
@@ -476,7 +510,7 @@ impl Recovery {
             self.datagrams_lost += 1;
             if packet.path == self.path {
                 self.controller.on_lost(packet.at, u64::from(packet.size));
-                self.loss += (1.0 - self.loss) * LOSS_WEIGHT;
+                self.loss.count(1.0);
             }
             self.sampler.on_lost(u64::from(packet.size));
             // Losses on a path that was left say nothing about this one.
@@ -579,7 +613,7 @@ impl Recovery {
                     core::mem::replace::<Box<dyn Controller>>(&mut self.controller, fresh);
                 self.left = Some(Left { rtt, controller });
                 self.detector = LossDetector::new();
-                self.loss = 0.0;
+                self.loss = LossShare::UNKNOWN;
                 self.pacer = Pacer::new(now, self.datagram, initial_window(self.datagram));
             }
             Moved::Back => {

@@ -38,6 +38,17 @@ pub(crate) struct AckSample {
     pub(crate) rate: Option<RateSample>,
 }
 
+/// A packet that was acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AckedPacket {
+    pub(crate) number: PacketNumber,
+    pub(crate) sent_at: Instant,
+    /// Bytes of the whole datagram.
+    pub(crate) size: u64,
+    /// The other side's packet in which the ACK came.
+    pub(crate) carrier: PacketNumber,
+}
+
 /// What congestion showed itself by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -49,7 +60,7 @@ pub(crate) enum Signal {
 /// Decides about the window. All bytes are bytes of whole datagrams.
 pub(crate) trait Controller: Send {
     /// A packet was acknowledged.
-    fn on_acked(&mut self, _now: Instant, _sent_at: Instant, _size: u64) {}
+    fn on_acked(&mut self, _now: Instant, _packet: AckedPacket) {}
 
     /// A packet counts as lost.
     fn on_lost(&mut self, _sent_at: Instant, _size: u64) {}

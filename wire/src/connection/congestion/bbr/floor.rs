@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::connection::delivery::RateSample;
 use crate::time::Instant;
 
 /// Fewer bytes tell nothing.
@@ -28,15 +27,6 @@ impl LossFloor {
     /// The share of what is sent that is lost, when it is known.
     pub(super) const fn share(&self) -> Option<f64> {
         self.share
-    }
-
-    /// The rate at which packets went through the bottleneck: those delivered, and those that
-    /// were lost as the link loses them.
-    pub(super) fn through(&self, sample: &RateSample) -> f64 {
-        let delivered = sample.rate as f64;
-        let Some(share) = self.share else { return delivered };
-        let lost = sample.lost as f64 / (sample.delivered + sample.lost) as f64;
-        delivered / (1.0 - lost.min(share))
     }
 
     /// From now on less is sent than the path delivers.
@@ -98,23 +88,9 @@ impl LossFloor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::delivery::Demand;
-    use crate::time::Duration;
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis * 1000)
-    }
-
-    fn sample(delivered: u64, lost: u64) -> RateSample {
-        RateSample {
-            rate: 1_000_000,
-            interval: Duration::from_millis(50),
-            delivered,
-            prior_delivered: 0,
-            lost,
-            in_flight: 0,
-            demand: Demand::WindowLimited,
-        }
     }
 
     /// A tenth of what is sent from 100 to 200 ms is lost, a half of the rest.
@@ -177,16 +153,5 @@ mod tests {
         }
         floor.open(at(1000));
         assert_eq!(floor.share(), Some(0.2));
-    }
-
-    /// Congestion is not mistaken for the link's losses.
-    #[test]
-    fn only_the_links_own_losses_count_as_passed() {
-        let floor = measured();
-        let rate = |delivered, lost| floor.through(&sample(delivered, lost)) as u64;
-        assert_eq!(rate(90, 10), 1_111_111);
-        assert_eq!(rate(100, 0), 1_000_000);
-        assert_eq!(rate(50, 50), 1_111_111, "a tenth at most");
-        assert_eq!(LossFloor::default().through(&sample(90, 10)) as u64, 1_000_000);
     }
 }

@@ -30,12 +30,12 @@ mod states;
 mod train;
 
 use floor::LossFloor;
-use model::{FullPipe, MaxRate, MinRtt, Rounds};
+use model::{FullPipe, MaxRate, Measured, MinRtt, Rounds};
 use round_trips::RoundTrips;
 use states::State;
 use train::Train;
 
-use super::{AckSample, Controller, Signal, initial_window};
+use super::{AckSample, AckedPacket, Controller, Signal, initial_window};
 use crate::connection::delivery::Demand;
 use crate::connection::rtt::Rtt;
 use crate::time::Instant;
@@ -47,8 +47,10 @@ const DRAIN_PACING: f64 = 0.5;
 const DOWN_PACING: f64 = 0.75;
 /// ...and while the floor is measured.
 const FLOOR_PACING: f64 = 0.95;
-/// A little less than the path delivers, so that no queue grows from rounding.
-const MARGIN: f64 = 0.99;
+/// A little less than the path delivers, so that no queue grows from rounding...
+const MARGIN: f64 = 0.995;
+/// ...and a little less than that while there is one, so that it goes, and others find room.
+const QUEUE_MARGIN: f64 = 0.985;
 /// Windows are the bandwidth-delay product times this.
 const WINDOW: f64 = 2.0;
 const STARTUP_WINDOW: f64 = 2.77;
@@ -64,10 +66,9 @@ const MAX_BURST: f64 = 65_536.0;
 const MIN_WINDOW: f64 = 4.0;
 /// Of a bound that congestion has shown, this much is used when nothing is probed.
 const HEADROOM: f64 = 0.85;
-/// The share of what the first packets have shown that is sent at once.
-const JUMP: f64 = 0.75;
-/// But no more than so many first windows in a round trip: what the first packets seem to show may
-/// be acknowledgements that waited for each other, or a receiver that wants a flood.
+/// What the first packets have shown is sent at once, but no more than so many first windows in a
+/// round trip: it may be acknowledgements that waited for each other, or a receiver that wants a
+/// flood.
 const LARGEST_JUMP: f64 = 64.0;
 
 /// Limits that congestion has shown; infinite when it has not.
@@ -147,14 +148,29 @@ impl Bbr {
         }
     }
 
+    /// The highest rate that was measured.
+    fn max_rate(&self) -> f64 {
+        self.max_rate.get(self.floor.share().unwrap_or_default())
+    }
+
     /// The rate to send at when nothing is probed.
     fn rate(&self) -> f64 {
-        self.max_rate.get().min(self.bounds.rate_lo)
+        self.max_rate().min(self.bounds.rate_lo)
     }
 
     /// Bytes in flight that keep the path just full.
     fn bdp(&self) -> f64 {
         self.rate() * self.min_rtt.get().as_secs_f64()
+    }
+
+    /// Whether more is in flight than the path itself holds. Until it is known what the link loses,
+    /// that is all that was lost.
+    fn has_queue(&self) -> bool {
+        let rate = match self.floor.share() {
+            None => self.max_rate.get(1.0),
+            Some(_) => self.rate(),
+        };
+        self.in_flight > rate * self.min_rtt.get().as_secs_f64()
     }
 
     /// Bytes in flight that leave no queue.
@@ -172,15 +188,15 @@ impl Bbr {
     fn jump(&self, train_rate: f64) -> f64 {
         let first_window = initial_window(self.datagram as usize) as f64;
         let most = LARGEST_JUMP * first_window / self.min_rtt.get().as_secs_f64();
-        (JUMP * train_rate).min(most)
+        train_rate.min(most)
     }
 
     fn pacing_gain(&self) -> f64 {
         match self.state {
             State::Startup => STARTUP_PACING,
-            State::Drain { .. } => DRAIN_PACING,
-            State::Down { .. } if self.in_flight > self.bdp() => DOWN_PACING,
-            State::Down { .. } => FLOOR_PACING,
+            State::Drain { .. } if self.has_queue() => DRAIN_PACING,
+            State::Down { .. } if self.has_queue() => DOWN_PACING,
+            State::Drain { .. } | State::Down { .. } => FLOOR_PACING,
             State::Cruise | State::Refill { .. } | State::ProbeRtt { .. } => 1.0,
             State::Up { step, .. } => 1.0 + step,
         }
@@ -223,12 +239,12 @@ impl Bbr {
 }
 
 impl Controller for Bbr {
-    fn on_acked(&mut self, now: Instant, sent_at: Instant, size: u64) {
-        self.round.acked += size as f64;
-        self.round_trips.on_packet(now - sent_at);
-        self.floor.on_acked(sent_at, size);
+    fn on_acked(&mut self, now: Instant, packet: AckedPacket) {
+        self.round.acked += packet.size as f64;
+        self.round_trips.on_packet(now - packet.sent_at);
+        self.floor.on_acked(packet.sent_at, packet.size);
         if self.state == State::Startup {
-            self.train.on_acked(now, sent_at, size);
+            self.train.on_acked(now, packet);
         }
     }
 
@@ -240,6 +256,10 @@ impl Controller for Bbr {
     fn on_late(&mut self, sent_at: Instant, size: u64) {
         self.round.lost = (self.round.lost - size as f64).max(0.0);
         self.floor.on_late(sent_at, size);
+        if self.state == State::Startup {
+            // It has arrived as any other.
+            self.window += size as f64;
+        }
     }
 
     fn on_ack(&mut self, sample: &AckSample, _rtt: &Rtt) {
@@ -249,11 +269,16 @@ impl Controller for Bbr {
             self.round_trips.on_ack(rtt);
             self.min_rtt.begin(now, rtt);
         }
-        if let Some(rate) = &sample.rate {
+        // What came in less than a round trip came at once, after it was held up or overtaken.
+        let longest = self.min_rtt.get();
+        if let Some(rate) = sample.rate.as_ref().filter(|rate| rate.interval >= longest / 2) {
             self.min_rtt.on_ack(now, rate.demand);
-            let measured = self.floor.through(rate);
-            self.round.rate = self.round.rate.max(measured);
-            if rate.demand == Demand::WindowLimited || measured > self.max_rate.get() {
+            let lost = rate.lost as f64 / (rate.delivered + rate.lost).max(1) as f64;
+            let floor = self.floor.share();
+            let measured = Measured { delivered: rate.rate as f64, lost, floor };
+            let through = measured.through(0.0);
+            self.round.rate = self.round.rate.max(through);
+            if rate.demand == Demand::WindowLimited || through > self.max_rate() {
                 self.max_rate.update(measured);
             }
         }
@@ -317,10 +342,16 @@ impl Controller for Bbr {
         // The least window in a round trip: a rate that was measured during an outage would else
         // keep itself alive.
         let least = MIN_WINDOW * self.datagram / rtt.smoothed().as_secs_f64();
-        let paced = (self.pacing_gain() * rate * MARGIN).max(least);
+        let margin = if self.queue_stands() { QUEUE_MARGIN } else { MARGIN };
+        let paced = (self.pacing_gain() * rate * margin).max(least);
+        if self.state != State::Startup {
+            return paced as u64;
+        }
+        let first = initial_window(self.datagram as usize) as f64 / rtt.smoothed().as_secs_f64();
+        let paced = paced.max(STARTUP_PACING * first);
         match self.train_rate() {
-            Some(rate) if self.state == State::Startup => paced.clamp(self.jump(rate), rate) as u64,
-            _ => paced as u64,
+            Some(rate) => paced.clamp(self.jump(rate), rate) as u64,
+            None => paced as u64,
         }
     }
 }

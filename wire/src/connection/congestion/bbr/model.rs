@@ -29,27 +29,47 @@ impl Rounds {
     }
 }
 
+/// What was delivered in a second, and the share of what was sent that was lost meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Measured {
+    pub(super) delivered: f64,
+    pub(super) lost: f64,
+    /// The share that the link itself loses, as far as it was known then.
+    pub(super) floor: Option<f64>,
+}
+
+impl Measured {
+    /// The rate at which packets went through the bottleneck: those delivered, and those that were
+    /// lost as the link loses them. Where that was not known yet, the link loses `floor`.
+    pub(super) fn through(self, floor: f64) -> f64 {
+        self.delivered / (1.0 - self.lost.min(self.floor.unwrap_or(floor)))
+    }
+}
+
 /// The highest rate of the present cycle and of the one before.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MaxRate {
-    before: f64,
-    present: f64,
+    before: Measured,
+    present: Measured,
 }
 
 impl MaxRate {
-    pub(super) const fn update(&mut self, rate: f64) {
-        self.present = self.present.max(rate);
+    pub(super) fn update(&mut self, rate: Measured) {
+        let floor = rate.floor.unwrap_or_default();
+        if rate.through(floor) > self.present.through(floor) {
+            self.present = rate;
+        }
     }
 
-    pub(super) const fn get(&self) -> f64 {
-        self.present.max(self.before)
+    /// The link loses this share, as far as is known now.
+    pub(super) fn get(&self, floor: f64) -> f64 {
+        self.present.through(floor).max(self.before.through(floor))
     }
 
     /// A cycle ends. One in which nothing was measured does not count.
     pub(super) fn advance(&mut self) {
-        if self.present > 0.0 {
-            self.before = self.present;
-            self.present = 0.0;
+        if self.present.delivered > 0.0 {
+            self.before = core::mem::take(&mut self.present);
         }
     }
 }
@@ -192,16 +212,31 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_two_cycles() {
         let mut rate = MaxRate::default();
-        rate.update(5.0);
-        rate.update(3.0);
+        let measured = |delivered| Measured { delivered, ..Measured::default() };
+        rate.update(measured(5.0));
+        rate.update(measured(3.0));
         rate.advance();
-        assert_eq!(rate.get(), 5.0);
+        assert_eq!(rate.get(0.0), 5.0);
         rate.advance();
-        assert_eq!(rate.get(), 5.0, "nothing was measured");
-        rate.update(2.0);
-        assert_eq!(rate.get(), 5.0);
+        assert_eq!(rate.get(0.0), 5.0, "nothing was measured");
+        rate.update(measured(2.0));
+        assert_eq!(rate.get(0.0), 5.0);
         rate.advance();
-        assert_eq!(rate.get(), 2.0);
+        assert_eq!(rate.get(0.0), 2.0);
+    }
+
+    /// Congestion is not mistaken for the link's losses.
+    #[test]
+    fn only_the_links_own_losses_count_as_passed() {
+        let measured = |delivered, lost, floor| Measured { delivered, lost, floor };
+        let rate = |delivered, lost| measured(delivered, lost, Some(0.1)).through(0.0).round();
+        assert_eq!(rate(900.0, 0.1), 1000.0);
+        assert_eq!(rate(1000.0, 0.0), 1000.0);
+        assert_eq!(rate(900.0, 0.5), 1000.0, "a tenth at most");
+        let mut max = MaxRate::default();
+        max.update(measured(900.0, 0.1, None));
+        assert_eq!(max.get(0.0), 900.0);
+        assert_eq!(max.get(0.1), 1000.0, "what the link loses may be known later");
     }
 
     fn at(seconds: u64) -> Instant {

@@ -2,9 +2,11 @@
 
 use crate::time::Duration;
 
-/// Most packets of a round that are looked at, and fewest that say something.
+/// Most packets of a round that are looked at, and fewest that say something...
 const KEPT: usize = 64;
 const FEWEST: usize = 8;
+/// ...in so many acknowledgements: one that jumped the queue may speak for many packets.
+const FEWEST_ACKS: usize = 4;
 /// Acknowledgements that count as the last few.
 const LAST: usize = 8;
 
@@ -14,6 +16,8 @@ const LAST: usize = 8;
 pub(super) struct RoundTrips {
     packets: Vec<Duration>,
     seen: usize,
+    /// Acknowledgements in this round.
+    round_acks: usize,
     last: [Duration; LAST],
     acks: usize,
     median: Option<Duration>,
@@ -37,18 +41,19 @@ impl RoundTrips {
     pub(super) fn on_ack(&mut self, rtt: Duration) {
         self.last[self.acks % LAST] = rtt;
         self.acks += 1;
+        self.round_acks += 1;
     }
 
     /// A round ends: its median. Rounds of few packets go on.
     pub(super) fn end_round(&mut self) -> Option<Duration> {
         let count = self.packets.len();
-        if count < FEWEST {
+        if count < FEWEST || self.round_acks < FEWEST_ACKS {
             return None;
         }
         self.packets.sort_unstable();
         let median = self.packets[count / 2];
         self.spread = self.packets[count * 3 / 4] - self.packets[count / 4];
-        self.packets.clear();
+        self.forget();
         self.median = Some(median);
         self.median
     }
@@ -76,6 +81,7 @@ impl RoundTrips {
     /// What came so far in this round says nothing.
     pub(super) fn forget(&mut self) {
         self.packets.clear();
+        self.round_acks = 0;
     }
 }
 
@@ -87,11 +93,17 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    /// Each packet is acknowledged for itself.
+    fn take(round_trips: &mut RoundTrips, rtt: Duration) {
+        round_trips.on_packet(rtt);
+        round_trips.on_ack(rtt);
+    }
+
     #[test]
     fn one_in_four_that_jumps_the_queue_does_not_move_the_median() {
         let mut round_trips = RoundTrips::default();
         for packet in 0..100 {
-            round_trips.on_packet(if packet % 4 == 0 { ms(1) } else { ms(50) });
+            take(&mut round_trips, if packet % 4 == 0 { ms(1) } else { ms(50) });
         }
         assert_eq!(round_trips.end_round(), Some(ms(50)));
         assert_eq!(round_trips.spread(), ms(0));
@@ -104,12 +116,26 @@ mod tests {
     fn a_round_of_few_packets_goes_on() {
         let mut round_trips = RoundTrips::default();
         for packet in 1..=7 {
-            round_trips.on_packet(ms(packet));
+            take(&mut round_trips, ms(packet));
         }
         assert_eq!(round_trips.end_round(), None);
-        round_trips.on_packet(ms(8));
+        take(&mut round_trips, ms(8));
         assert_eq!(round_trips.end_round(), Some(ms(5)));
         assert_eq!(round_trips.spread(), ms(4));
+    }
+
+    #[test]
+    fn one_acknowledgement_of_many_packets_says_nothing() {
+        let mut round_trips = RoundTrips::default();
+        for _ in 0..10 {
+            round_trips.on_packet(ms(25));
+        }
+        round_trips.on_ack(ms(25));
+        assert_eq!(round_trips.end_round(), None);
+        for _ in 0..20 {
+            take(&mut round_trips, ms(50));
+        }
+        assert_eq!(round_trips.end_round(), Some(ms(50)));
     }
 
     #[test]

@@ -10,6 +10,12 @@ const ARRIVED: f64 = 0.9;
 const FIRST_STEP: f64 = 0.25;
 const PROBE_QUEUE: Duration = Duration::from_millis(8);
 const LEAST_STEP: f64 = 0.02;
+/// Where the first packets have shown that the path takes so many times as much, others have the rest:
+/// then the step is as many times as large, but no more than...
+const SHARED: f64 = 1.25;
+const MOST_OTHERS: f64 = 4.0;
+/// Where they have not shown it, and packets wait although this flow probes nothing.
+const SOME_OTHERS: f64 = 2.0;
 /// A step that was delivered is doubled, up to this.
 const LARGEST_STEP: f64 = 1.0;
 /// A probe that finds nothing ends after this many rounds: its packets are acknowledged.
@@ -59,11 +65,11 @@ pub(super) enum State {
 impl Bbr {
     fn enter(&mut self, now: Instant, state: State) {
         tracing::trace!(%now, ?state, rate = self.rate() as u64, "BBR");
-        if matches!(self.state, State::Drain { .. } | State::Down { .. }) {
-            self.floor.close(now);
-        }
-        if matches!(state, State::Drain { .. } | State::Down { .. }) {
-            self.floor.open(now);
+        let sends_less = |state| matches!(state, State::Drain { .. } | State::Down { .. });
+        match (sends_less(self.state), sends_less(state)) {
+            (false, true) => self.floor.open(now),
+            (true, false) => self.floor.close(now),
+            (true, true) | (false, false) => {}
         }
         self.state = state;
     }
@@ -71,12 +77,16 @@ impl Bbr {
     /// A round trip has passed.
     pub(super) fn on_round(&mut self, now: Instant) {
         let is_lossy = self.lost_too_much();
-        if let Some(median) = self.round_trips.end_round() {
+        let median = self.round_trips.end_round();
+        if let Some(median) = median {
             self.min_rtt.on_round(now, median);
         }
         match self.state {
             State::Startup => {
-                self.full.on_round(self.max_rate.get());
+                self.round_trips.set_base();
+                if median.is_some() {
+                    self.full.on_round(self.max_rate());
+                }
                 if self.full.is_reached() {
                     self.end_startup(now);
                 }
@@ -115,6 +125,12 @@ impl Bbr {
         lost > expected + 2.0 * expected.sqrt() + 3.0
     }
 
+    /// Whether round trips were longer than the path although nothing was probed.
+    pub(super) fn queue_stands(&self) -> bool {
+        let noise = self.round_trips.spread() + LEAST_QUEUE;
+        self.round_trips.base().is_some_and(|rtt| rtt > self.min_rtt.get() + noise)
+    }
+
     /// Whether round trips are long although nothing is probed.
     fn somebody_queues(&self) -> bool {
         let least = self.min_rtt.get();
@@ -134,7 +150,7 @@ impl Bbr {
         self.before.get_or_insert(self.bounds);
         let Bounds { inflight_lo, rate_lo, .. } = self.bounds;
         self.bounds.inflight_lo = self.round.acked.max(BETA * inflight_lo.min(self.window));
-        self.bounds.rate_lo = self.round.rate.max(BETA * rate_lo.min(self.max_rate.get()));
+        self.bounds.rate_lo = self.round.rate.max(BETA * rate_lo.min(self.max_rate()));
     }
 
     pub(super) fn end_startup(&mut self, now: Instant) {
@@ -144,7 +160,7 @@ impl Bbr {
 
     fn on_probe_round(&mut self, now: Instant, is_lossy: bool, probe: (u64, f64, f64)) {
         let (since, step, rate_before) = probe;
-        let rate = self.max_rate.get();
+        let rate = self.max_rate();
         let has_found = rate > rate_before * (1.0 + step / 4.0);
         if is_lossy {
             self.before.get_or_insert(self.bounds);
@@ -177,8 +193,12 @@ impl Bbr {
         let is_drained = self.in_flight <= self.bdp().max(least);
         match self.state {
             State::Startup => {
-                let has_arrived = |rate| self.max_rate.get() > ARRIVED * rate;
-                if self.queue_grew() || self.train_rate().is_some_and(has_arrived) {
+                // What is lost before a queue grows is the link's, as far as is known yet.
+                let rate = self.max_rate.get(1.0);
+                let has_arrived = |train| rate > ARRIVED * train;
+                if self.queue_grew() {
+                    self.end_startup(now);
+                } else if self.train_rate().is_some_and(has_arrived) {
                     self.end_startup(now);
                 }
             }
@@ -222,7 +242,7 @@ impl Bbr {
     /// A probe has ended.
     fn begin_cycle(&mut self, now: Instant) {
         self.max_rate.advance();
-        let (rate, round) = (self.max_rate.get(), self.rounds.count());
+        let (rate, round) = (self.max_rate(), self.rounds.count());
         self.cycle.rounds = if rate > MUCH_MORE * self.cycle.rate {
             QUICK_ROUNDS
         } else {
@@ -249,8 +269,16 @@ impl Bbr {
         let rtt = self.min_rtt.get().as_secs_f64();
         let few_packets = super::MIN_WINDOW * self.datagram / self.bdp().max(1.0);
         let step = (PROBE_QUEUE.as_secs_f64() / rtt).clamp(LEAST_STEP, FIRST_STEP);
-        let step = step.max(few_packets).min(LARGEST_STEP);
-        let (since, rate_before) = (self.rounds.count(), self.max_rate.get());
+        // Who has a small part of the path asks for as much more as who has a large one: so flows that
+        // share it come to the same.
+        let more = match self.train_rate() {
+            Some(train) => train / self.max_rate(),
+            None if self.queue_stands() => SOME_OTHERS,
+            None => 1.0,
+        };
+        let others = if more < SHARED { 1.0 } else { more.min(MOST_OTHERS) };
+        let step = (step * others).max(few_packets).min(LARGEST_STEP);
+        let (since, rate_before) = (self.rounds.count(), self.max_rate());
         self.enter(now, State::Up { since, step, rate_before });
     }
 }

@@ -40,6 +40,9 @@ struct Sender {
     sampler: RateSampler,
     flight: std::collections::VecDeque<(Instant, Snapshot)>,
     number: u64,
+    /// The next to be acknowledged.
+    acked: u64,
+    acks: u64,
     /// Bytes that the pace allows.
     tokens: f64,
     /// Packets that there are to send; `None`: always more.
@@ -56,6 +59,8 @@ impl Sender {
             sampler: RateSampler::default(),
             flight: std::collections::VecDeque::new(),
             number: 0,
+            acked: 0,
+            acks: 0,
             tokens: 12_000.0,
             offered: None,
         }
@@ -89,8 +94,16 @@ impl Sender {
         let Some((sent_at, snapshot)) = acked.get(count / 2) else { return };
         for (sent_at, _) in &acked {
             self.sampler.on_packet_acked(self.now, *sent_at, DATAGRAM);
-            self.bbr.on_acked(self.now, *sent_at, DATAGRAM);
+            let packet = AckedPacket {
+                number: self.acked,
+                sent_at: *sent_at,
+                size: DATAGRAM,
+                carrier: self.acks,
+            };
+            self.bbr.on_acked(self.now, packet);
+            self.acked += 1;
         }
+        self.acks += 1;
         let rtt = self.now - *sent_at;
         self.rtt.on_sample(rtt, Duration::ZERO);
         let sample = AckSample {
