@@ -442,13 +442,13 @@ impl Connection {
     }
 
     /// Reads what has arrived, also after the end.
-    pub(crate) fn read(
+    pub(crate) fn read_with(
         &mut self,
         stream: StreamId,
         max: usize,
-        out: &mut Vec<u8>,
+        take: impl FnMut(&[u8]),
     ) -> Result<Read, ReadError> {
-        self.streams.read(stream, max, out)
+        self.streams.read_with(stream, max, take)
     }
 
     pub(crate) fn stats(&self) -> Stats {

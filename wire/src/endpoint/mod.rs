@@ -296,9 +296,24 @@ impl Endpoint {
         max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Read, ReadError> {
+        self.read_with(handle, stream, max, |bytes| out.extend_from_slice(bytes))
+    }
+
+    /// Lends at most `max` bytes to `take`, piece by piece and in order, and says what is left: for
+    /// whoever is done with them at once, and needs no copy.
+    ///
+    /// # Errors
+    /// When the stream does not exist or was reset by the other side.
+    pub fn read_with(
+        &mut self,
+        handle: ConnectionHandle,
+        stream: StreamId,
+        max: usize,
+        take: impl FnMut(&[u8]),
+    ) -> Result<Read, ReadError> {
         // Reading may open the flow-control window, so there may be something to send.
         let connection = self.connection_mut(handle).ok_or(ReadError::NoStream(stream))?;
-        connection.read(stream, max, out)
+        connection.read_with(stream, max, take)
     }
 
     /// Closes with a reason that the other side is told. [`Event::Closed`] follows.

@@ -156,13 +156,11 @@ pub fn fetch(server: SocketAddr, sink: Sink, trips: Option<&RoundTrips>) -> Resu
     let connect =
         Connect { remote: server, server_key: None, identify: Identify::Anonymous, token: None };
     program.endpoint.connect(program.clock.now(), connect);
-    let bytes = Vec::with_capacity(PIECE);
-    program.run(&mut Receiver { sink, bytes, trips, chat: None })
+    program.run(&mut Receiver { sink, trips, chat: None })
 }
 
 struct Receiver<'a> {
     sink: Sink,
-    bytes: Vec<u8>,
     /// Where round trips of messages are counted, if any are to be sent.
     trips: Option<&'a RoundTrips>,
     chat: Option<Chat>,
@@ -200,16 +198,15 @@ impl User for Receiver<'_> {
             Event::Readable(stream) if stream.class() == Class::Chat => {
                 self.read_answers(endpoint, now)?;
             }
-            Event::Readable(stream) => loop {
-                self.bytes.clear();
-                let left = endpoint.read(connection, stream, PIECE, &mut self.bytes)?;
-                if self.sink.take(&self.bytes)? {
-                    return Ok(true);
-                }
-                if left != wire::Read::More {
-                    break;
-                }
-            },
+            Event::Readable(stream) => {
+                let mut done = Ok(false);
+                endpoint.read_with(connection, stream, usize::MAX, |bytes| {
+                    if done.is_ok() {
+                        done = self.sink.take(bytes);
+                    }
+                })?;
+                return done;
+            }
             Event::Closed(error) => bail!("closed: {error}"),
             _ => {}
         }
@@ -232,9 +229,9 @@ impl User for Receiver<'_> {
 impl Receiver<'_> {
     fn read_answers(&mut self, endpoint: &mut Endpoint, now: Instant) -> Result<()> {
         let (Some(chat), Some(trips)) = (&mut self.chat, self.trips) else { return Ok(()) };
-        self.bytes.clear();
-        endpoint.read(chat.connection, chat.stream, usize::MAX, &mut self.bytes)?;
-        chat.answer += self.bytes.len();
+        endpoint.read_with(chat.connection, chat.stream, usize::MAX, |bytes| {
+            chat.answer += bytes.len();
+        })?;
         while chat.answer >= MESSAGE {
             chat.answer -= MESSAGE;
             trips.add(now - chat.asked.pop_front().context("an answer to nothing")?);

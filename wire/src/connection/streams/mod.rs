@@ -388,15 +388,15 @@ impl Streams {
         }
     }
 
-    /// See [`Endpoint::read`](crate::Endpoint::read).
-    pub(crate) fn read(
+    /// See [`Endpoint::read_with`](crate::Endpoint::read_with).
+    pub(crate) fn read_with(
         &mut self,
         id: StreamId,
         max: usize,
-        out: &mut Vec<u8>,
+        take: impl FnMut(&[u8]),
     ) -> Result<Read, ReadError> {
         let stream = self.streams.get_mut(&id).ok_or(ReadError::NoStream(id))?;
-        let outcome = stream.recv.read(&mut self.pool, id, max, out);
+        let outcome = stream.recv.read(&mut self.pool, id, max, take);
         if let Ok((_, freed)) = outcome {
             self.release(id, freed);
         }

@@ -106,18 +106,22 @@ impl PagedBuffer {
         }
     }
 
-    /// Appends the `len` bytes from `offset` on to `out`. All of them must have been written.
-    pub(super) fn read(&self, offset: u64, mut len: usize, out: &mut Vec<u8>) {
+    /// The `len` bytes from `offset` on, page by page. All of them must have been written.
+    pub(super) fn read(&self, offset: u64, mut len: usize) -> impl Iterator<Item = &[u8]> {
         let (mut number, mut at) = split(offset);
-        while len > 0 {
+        core::iter::from_fn(move || {
+            let part = len.min(PAGE - at);
+            if part == 0 {
+                return None;
+            }
             let page = self.pages[(number - self.first) as usize].as_ref();
             let page = page.expect("only bytes that were written are read");
-            let part = len.min(PAGE - at);
-            out.extend_from_slice(&page[at..at + part]);
+            let bytes = &page[at..at + part];
             len -= part;
             at = 0;
             number += 1;
-        }
+            Some(bytes)
+        })
     }
 
     /// Forgets what lies before `offset`, in whole pages.
@@ -172,9 +176,7 @@ mod tests {
         assert_eq!(pool.memory(), 2 * PAGE, "the pages between stay holes");
         buffer.release_before(&mut pool, FAR - 5);
         assert_eq!(pool.memory(), PAGE);
-        let mut out = Vec::new();
-        buffer.read(FAR - 5, 1, &mut out);
-        assert_eq!(out, b"x");
+        assert_eq!(buffer.read(FAR - 5, 1).collect::<Vec<_>>(), [b"x"]);
         buffer.clear(&mut pool);
         assert_eq!(pool.memory(), 0);
     }
@@ -214,9 +216,7 @@ mod tests {
             buffer.release_before(&mut pool, base + release);
             for (at, byte) in model.iter().enumerate().skip(release as usize) {
                 if let Some(byte) = byte {
-                    let mut out = Vec::new();
-                    buffer.read(base + at as u64, 1, &mut out);
-                    prop_assert_eq!(out[0], *byte);
+                    prop_assert_eq!(buffer.read(base + at as u64, 1).collect::<Vec<_>>(), [[*byte]]);
                 }
             }
             buffer.clear(&mut pool);

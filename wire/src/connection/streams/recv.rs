@@ -155,13 +155,13 @@ impl RecvHalf {
         }
     }
 
-    /// Appends at most `max` bytes to `out`. Returns what is left and how many were read.
+    /// Shows `take` at most `max` bytes. Returns what is left and how many were read.
     pub(super) fn read(
         &mut self,
         pool: &mut Pool,
         id: StreamId,
         max: usize,
-        out: &mut Vec<u8>,
+        take: impl FnMut(&[u8]),
     ) -> Result<(Read, u64), ReadError> {
         match self.state {
             State::Open => {}
@@ -174,7 +174,7 @@ impl RecvHalf {
         }
         let len = usize::try_from(self.ready()).unwrap_or(usize::MAX).min(max);
         let start = self.window.consumed;
-        self.buffer.read(start, len, out);
+        self.buffer.read(start, len).for_each(take);
         self.window.consumed += len as u64;
         self.arrived.remove(start..self.window.consumed);
         if self.arrived.is_empty() {

@@ -378,7 +378,7 @@ impl SendHalf {
             self.state = State::Finishing(Delivery::InFlight);
         }
         put_stream_header(out, id, offset, len as usize, fin);
-        self.buffer.read(offset, len as usize, out);
+        self.buffer.read(offset, len as usize).for_each(|bytes| out.extend_from_slice(bytes));
         StreamFrame::Data { id, offset, len: len as u32, fin }
     }
 }

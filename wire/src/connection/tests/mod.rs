@@ -218,7 +218,11 @@ impl Pair {
     fn read(&mut self, who: usize, id: StreamId) {
         loop {
             let mut bytes = Vec::new();
-            let Ok(left) = self.sides[who].read(id, 1 << 20, &mut bytes) else { return };
+            let Ok(left) =
+                self.sides[who].read_with(id, 1 << 20, |part| bytes.extend_from_slice(part))
+            else {
+                return;
+            };
             let at = self.apps[who].read.entry(id).or_default();
             for byte in &bytes {
                 assert!(!self.checks_content || *byte == pattern(*at), "at {at} of {id:?}");

@@ -81,7 +81,7 @@ fn far_bytes_cost_a_page_each() {
         let (_, mut b) = pair_with(&config);
         for id in &ids {
             b.on_stream(*id, 0, &[1; PAGE + 1], false).unwrap();
-            assert_eq!(b.read(*id, PAGE - 1, &mut Vec::new()), Ok(Read::More));
+            assert_eq!(b.read_with(*id, PAGE - 1, |_| {}), Ok(Read::More));
             assert_bounded(&b);
         }
         assert_eq!(b.pool.live, 2 * ids.len());
@@ -186,7 +186,7 @@ fn provoked_answers_do_not_pile_up() {
         let id = bulk(round % 64);
         let _ = b.on_stop(id, 1);
         let _ = b.on_stream(id, round / 64, b"x", false);
-        let _ = b.read(id, 1, &mut Vec::new());
+        let _ = b.read_with(id, 1, |_| {});
         b.stop(id, 2);
         let _ = b.on_max_stream_data(id, round);
         b.on_lost(StreamFrame::MaxData);
@@ -273,7 +273,7 @@ proptest! {
                 Act::Reset { stream, size } => drop(b.on_reset(bulk(stream), 1, size)),
                 Act::Read { stream, max } => {
                     let mut out = Vec::new();
-                    let _ = b.read(bulk(stream), max, &mut out);
+                    let _ = b.read_with(bulk(stream), max, |part| out.extend_from_slice(part));
                     let at = at.entry(stream).or_insert(0);
                     for byte in out {
                         prop_assert_eq!(Some(&byte), first.get(&(stream, *at)));

@@ -71,7 +71,7 @@ fn events(streams: &mut Streams) -> Vec<Event> {
 
 fn read(streams: &mut Streams, id: StreamId) -> (Vec<u8>, Result<Read, ReadError>) {
     let mut out = Vec::new();
-    let left = streams.read(id, usize::MAX, &mut out);
+    let left = streams.read_with(id, usize::MAX, |part| out.extend_from_slice(part));
     (out, left)
 }
 
@@ -93,8 +93,8 @@ fn bytes_and_the_end_arrive_and_both_sides_forget() {
     exchange(&mut a, &mut b);
     assert_eq!(events(&mut b), [Event::Opened(id), Event::Readable(id)]);
     let mut out = b"before ".to_vec();
-    assert_eq!(b.read(id, 3, &mut out), Ok(Read::More));
-    assert_eq!(b.read(id, 3, &mut out), Ok(Read::Blocked));
+    assert_eq!(b.read_with(id, 3, |part| out.extend_from_slice(part)), Ok(Read::More));
+    assert_eq!(b.read_with(id, 3, |part| out.extend_from_slice(part)), Ok(Read::Blocked));
     assert_eq!(out, b"before hello");
     a.finish(id).unwrap();
     assert_eq!(a.finish(id), Err(WriteError::Finished));
@@ -109,7 +109,10 @@ fn bytes_and_the_end_arrive_and_both_sides_forget() {
     for streams in [&mut a, &mut b] {
         assert!(streams.streams.is_empty());
         assert_eq!(streams.write(id, b"x"), Err(WriteError::NoStream(id)));
-        assert_eq!(streams.read(id, 1, &mut out), Err(ReadError::NoStream(id)));
+        assert_eq!(
+            streams.read_with(id, 1, |part| out.extend_from_slice(part)),
+            Err(ReadError::NoStream(id))
+        );
         assert_eq!(streams.finish(id), Err(WriteError::NoStream(id)));
         assert_eq!((streams.writable(id), streams.has_pending()), (0, None));
         streams.set_rtt(Instant::from_micros(5_000_000), Duration::ZERO);

@@ -158,7 +158,7 @@ impl App {
             return;
         }
         let mut out = Vec::new();
-        let left = self.streams.read(id, most, &mut out);
+        let left = self.streams.read_with(id, most, |part| out.extend_from_slice(part));
         assert!(out.len() <= most);
         for got in out {
             assert_eq!(got, byte(side, id, reading.read), "{id:?} at {}", reading.read);
