@@ -17,16 +17,21 @@ use crate::time::Instant;
 
 impl Endpoint {
     pub(super) fn receive(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
-        let from = source.address;
-        let parsed = match datagram::parse(datagram) {
-            Ok(parsed) => parsed,
-            Err(malformed) => return self.count_malformed(malformed),
-        };
-        match parsed {
-            Datagram::Data { receiver } => {
+        match datagram::parse(datagram) {
+            Ok(Datagram::Data { receiver }) => {
                 let len = datagram.len();
                 self.receive_data(now, source, receiver, &mut datagram[..len - CRC_LEN]);
             }
+            Ok(other) => self.receive_other(now, source.address, other),
+            Err(malformed) => self.count_malformed(malformed),
+        }
+    }
+
+    /// Everything but DATA. Apart, as handshakes take kilobytes of stack, and to make room for those
+    /// would cost every datagram.
+    #[inline(never)]
+    fn receive_other(&mut self, now: Instant, from: SocketAddr, datagram: Datagram<'_>) {
+        match datagram {
             Datagram::Hello { nonce } => self.handle_hello(now, from, &nonce),
             Datagram::HelloReply { nonce, server, token } => {
                 self.receive_hello_reply(now, from, &nonce, (PublicKey(server), token));
@@ -41,6 +46,8 @@ impl Endpoint {
             }
             Datagram::Reset { token } => self.handle_reset(now, &token),
             Datagram::Probe(probe) => self.receive_probe(now, from, &probe),
+            // Taken already.
+            Datagram::Data { .. } => {}
         }
     }
 
@@ -53,8 +60,17 @@ impl Endpoint {
         self.forget_names(key, &before);
     }
 
-    /// Makes a connection of what the other side has begun, and tells the application.
-    fn adopt(&mut self, now: Instant, index: u32, up: Up) -> Key {
+    /// The first DATA for what the other side has begun: when it fits, there is a connection, and the
+    /// application is told. Apart from what every datagram goes through, as its keys take much stack.
+    #[inline(never)]
+    fn adopt(
+        &mut self,
+        now: Instant,
+        index: u32,
+        ephemeral: &[u8; 32],
+        datagram: &[u8],
+    ) -> Option<Key> {
+        let up = self.promote(now, ephemeral, datagram)?;
         let address = up.path;
         let (mut link, event) = Link::new(now, index, up, &mut self.shared);
         link.send_return_token(now, address, &self.shared);
@@ -62,7 +78,7 @@ impl Endpoint {
         if let Some(entry) = self.table.get(key) {
             self.events.push_back((entry.handle, event));
         }
-        key
+        Some(key)
     }
 
     /// Called after everything that is done to a connection: it may have something to send now.
@@ -163,20 +179,24 @@ impl Endpoint {
     fn receive_data(&mut self, now: Instant, source: Source, index: u32, datagram: &mut [u8]) {
         let key = match self.table.route(index) {
             Some(Route::Entry(key)) => key,
-            Some(Route::HalfOpen(ephemeral)) => match self.promote(now, &ephemeral, datagram) {
-                Some(up) => self.adopt(now, index, up),
-                None => {
-                    self.shared.counters.bad_tag += 1;
-                    return;
+            Some(Route::HalfOpen(ephemeral)) => {
+                match self.adopt(now, index, &ephemeral, datagram) {
+                    Some(key) => key,
+                    None => {
+                        self.shared.counters.bad_tag += 1;
+                        return;
+                    }
                 }
-            },
+            }
             None => {
                 let (trigger, from) = (datagram.len() + CRC_LEN, source.address);
                 let (limits, shared) = (&mut self.limits, &mut self.shared);
                 return reset::answer_unknown(now, from, index, trigger, limits, shared);
             }
         };
-        self.complete_call(now, key, source.address, datagram);
+        if let Some(State::Calling(_)) = self.table.get(key).map(|entry| &entry.state) {
+            self.complete_call(now, key, source.address, datagram);
+        }
         let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) else {
             self.shared.counters.bad_tag += 1;
             return;
@@ -192,6 +212,7 @@ impl Endpoint {
     }
 
     /// DATA on a call that is being set up: its first completes the responder's handshake.
+    #[inline(never)]
     fn complete_call(&mut self, now: Instant, key: Key, source: SocketAddr, datagram: &[u8]) {
         let Some(State::Calling(punch)) = self.table.get_mut(key).map(|entry| &mut entry.state)
         else {
