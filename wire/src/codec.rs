@@ -110,6 +110,7 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 ///
 /// # Panics
 /// When `value` exceeds [`VARINT_MAX`]: our own counters never get there.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, value: u64) {
     assert!(value <= VARINT_MAX, "varint overflow: {value}");
     match varint_len(value) {

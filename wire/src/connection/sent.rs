@@ -113,7 +113,8 @@ impl SentPackets {
             start: self.first_frame + self.frames.len() as u64,
             len: frames.len() as u32,
         };
-        self.frames.extend(frames);
+        // Mostly one: a call for many would cost more than it saves.
+        frames.iter().for_each(|frame| self.frames.push_back(*frame));
         let (frames, state) = (span, State::InFlight);
         self.packets.push_back(SentPacket { number, at, size, path, ecn, snapshot, frames, state });
         self.bytes_in_flight += u64::from(size);

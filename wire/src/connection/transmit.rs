@@ -209,10 +209,10 @@ impl Connection {
     fn permission(&self, room: &Room) -> Permission {
         let datagram = room.datagram as u64;
         let Allowance { window, reserve, tokens } = room.allowance;
-        let spared = if self.urgency() == Some(Class::Bulk) { reserve } else { 0 };
+        let is_spared = || window < datagram + reserve && self.urgency() == Some(Class::Bulk);
         if room.probes > 0 {
             Permission::Probe
-        } else if window < datagram + spared {
+        } else if window < datagram || is_spared() {
             Permission::WindowFull
         } else if tokens < datagram {
             Permission::Paced
@@ -278,7 +278,8 @@ impl Connection {
         self.control.write(buffer, end - buffer.len(), &mut self.sent_frames);
         if self.epochs.key_use() == KeyUse::All {
             self.stream_frames.clear();
-            if self.acks.is_due() || self.streams.has_pending().is_some() {
+            let goes = || self.acks.is_due() || self.streams.has_pending().is_some();
+            if self.streams.has_copies() && goes() {
                 let room = end - buffer.len();
                 self.streams.write_copies(buffer, room, &mut self.stream_frames);
             }
@@ -287,7 +288,7 @@ impl Connection {
                 self.epochs.on_used(now);
                 self.sent_frames.extend(self.stream_frames.iter().copied().map(SentFrame::Stream));
                 // All datagrams of a burst but the last have one size.
-                if self.streams.has_pending().is_some() {
+                if buffer.len() < end && self.streams.has_pending().is_some() {
                     buffer.resize(end, 0);
                 }
             }

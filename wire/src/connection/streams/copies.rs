@@ -64,6 +64,11 @@ impl Copies {
         }
     }
 
+    /// Whether any may have to go.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// The next that may go, if its time has come. What is taken goes, or is not needed any more.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Copy> {
         self.waiting.pop_front_if(|copy| copy.at <= now)

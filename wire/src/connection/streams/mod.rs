@@ -435,14 +435,16 @@ impl Streams {
         if id.index() >= counts.remote_limit {
             return Err(ProtocolError::StreamLimit);
         }
+        if id.index() < counts.remote_opened {
+            return Ok(());
+        }
         for index in counts.remote_opened..=id.index() {
             let opened = StreamId::new(id.opener(), id.class(), index);
             let opened = opened.expect("not above an index that exists");
             self.insert(opened);
             self.events.push_back(Event::Opened(opened));
         }
-        let counts = &mut self.counts[id.class() as usize];
-        counts.remote_opened = counts.remote_opened.max(id.index() + 1);
+        self.counts[id.class() as usize].remote_opened = id.index() + 1;
         self.update_stream_limit(id.class());
         Ok(())
     }
@@ -496,9 +498,7 @@ impl Streams {
         if stream.recv.take_readable() {
             self.events.push_back(Event::Readable(id));
         }
-        self.trim_tail();
         // [W-94]
-        let Some(stream) = self.streams.get(&id) else { return };
         if stream.send.is_done() && stream.recv.is_done() {
             self.streams.remove(&id);
             if id.opener() != self.side {
@@ -506,10 +506,18 @@ impl Streams {
                 self.update_stream_limit(id.class());
             }
         }
+        if !self.tail.is_empty() {
+            self.trim_tail();
+        }
     }
 }
 
 impl Stream {
+    /// Whether it is entered with what it has to send.
+    fn is_settled(&self) -> bool {
+        self.claims() == self.claimed
+    }
+
     fn claims(&self) -> Claims {
         Claims {
             lost: self.send.has_lost(),

@@ -109,6 +109,11 @@ impl Streams {
         }
     }
 
+    /// Whether copies of messages wait to go.
+    pub(crate) fn has_copies(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
     /// Appends copies of messages that went before, as many as are due and fit into `space` bytes.
     /// To be called only for a datagram that goes anyway [W-48].
     pub(crate) fn write_copies(
@@ -187,13 +192,19 @@ impl Streams {
             let Some(frame) = stream.send.write_lost(id, writer.out, writer.room()) else {
                 return Fill::Full;
             };
+            let is_settled = stream.is_settled();
             let len = writer.note(frame);
             self.note_copy(frame);
             self.note_tail(frame);
             self.note_end(frame);
             self.retransmitted += len as u64;
             self.lanes[class as usize].lost.spend(len);
-            self.settle(id);
+            if !is_settled {
+                self.settle(id);
+            }
+            if writer.room() == 0 {
+                return Fill::Full;
+            }
         }
         while self.credit_of(class) > 0 {
             let Some(id) = self.lanes[class as usize].fresh.next() else {
@@ -207,12 +218,18 @@ impl Streams {
             let Some(frame) = stream.send.write_fresh(id, writer.out, writer.room(), credit) else {
                 return Fill::Full;
             };
+            let is_settled = stream.is_settled();
             let len = writer.note(frame);
             self.note_copy(frame);
             self.credit.used += len as u64;
             self.lanes[class as usize].fresh.spend(len);
-            self.settle(id);
+            if !is_settled {
+                self.settle(id);
+            }
             self.note_end(frame);
+            if writer.room() == 0 {
+                return Fill::Full;
+            }
         }
         Fill::Drained
     }
@@ -317,10 +334,16 @@ impl Turns {
         } else {
             self.ready.remove(&id);
         }
+        if self.ready.is_empty() {
+            self.current = None;
+        }
     }
 
     /// Whose turn it is.
     pub(super) fn next(&mut self) -> Option<StreamId> {
+        if self.ready.is_empty() {
+            return None;
+        }
         if let Some(current) = self.current
             && self.left > 0
             && self.ready.contains(&current)
