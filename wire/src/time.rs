@@ -43,7 +43,8 @@ impl Instant {
 
 /// Whole microseconds of a duration; the largest value for durations beyond 584,000 years.
 fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    let whole = duration.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(u64::from(duration.subsec_micros()))
 }
 
 impl Add<Duration> for Instant {
@@ -84,6 +85,7 @@ mod tests {
     fn arithmetic_saturates_at_both_ends() {
         let late = Instant::from_micros(u64::MAX);
         assert_eq!(late + Duration::MAX, late);
+        assert_eq!(Instant::ZERO + Duration::from_nanos(2_000_001_999), Instant(2_000_001));
         assert_eq!(Instant::ZERO - late, Duration::ZERO);
         assert_eq!(Instant::ZERO.saturating_sub(Duration::from_secs(1)), Instant::ZERO);
     }

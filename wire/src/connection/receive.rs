@@ -174,7 +174,7 @@ impl Connection {
         let mut elicits = Elicits::Nothing;
         while !reader.is_empty() && matches!(self.state, State::Established) {
             let frame = Frame::parse(&mut reader)?;
-            if self.handle_frame(now, source, number, frame)? == Elicits::Ack {
+            if self.handle_frame(now, source, number, &frame)? == Elicits::Ack {
                 elicits = Elicits::Ack;
             }
         }
@@ -186,16 +186,16 @@ impl Connection {
         now: Instant,
         source: Source,
         number: PacketNumber,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
     ) -> Result<Elicits, ProtocolError> {
-        match frame {
+        match *frame {
             Frame::Padding => return Ok(Elicits::Nothing),
             Frame::Ping => {}
-            Frame::Ack(ack) => {
-                self.numbers.check(&ack)?;
+            Frame::Ack(ref ack) => {
+                self.numbers.check(ack)?;
                 let Self { streams, control, acks, mtu, .. } = self;
                 let mut fates = Fates::new(streams, control, acks, mtu);
-                self.recovery.on_ack(now, number, &ack, self.numbers.next(), &mut fates);
+                self.recovery.on_ack(now, number, ack, self.numbers.next(), &mut fates);
                 return Ok(Elicits::Nothing);
             }
             Frame::ResetStream { id, code, final_size } => {

@@ -149,8 +149,8 @@ impl LossShare {
 /// What one ACK newly acknowledges.
 #[derive(Default)]
 struct Newly {
-    /// The packet of the highest number.
-    largest: Option<SentPacket>,
+    /// Where the packet of the highest number stands in `sent`.
+    largest: Option<usize>,
     /// Of those sent over this path, the one that stands for all of them: in the middle by the
     /// time of sending.
     middle: Option<SentPacket>,
@@ -322,7 +322,8 @@ impl Recovery {
         if is_latest {
             self.largest_acked = Some(largest);
         }
-        let Some(newest) = newly.largest else {
+        let Some(newest) = newly.largest.and_then(|position| self.sent.get(position)).copied()
+        else {
             self.sent.trim();
             return;
         };
@@ -398,9 +399,7 @@ impl Recovery {
                         newly.growth += size;
                     }
                 }
-                if newly.largest.is_none_or(|largest| largest.number < packet.number) {
-                    newly.largest = Some(packet);
-                }
+                newly.largest = newly.largest.max(Some(position));
                 from = position + 1;
             }
             while let Some(late) = self.lost.take_in(start, end) {
@@ -419,7 +418,11 @@ impl Recovery {
         fate.acked_all();
         if !self.acked.is_empty() {
             let middle = self.acked.len() / 2;
-            let (_, &mut (_, position), _) = self.acked.select_nth_unstable(middle);
+            // One range is in the order of sending already.
+            if ack.ranges.len() > 1 {
+                self.acked.select_nth_unstable(middle);
+            }
+            let (_, position) = self.acked[middle];
             newly.middle = self.sent.get(position).copied();
             self.acked.clear();
         }

@@ -13,29 +13,39 @@ pub(crate) struct Rtt {
     variation: Duration,
     /// `None` until the first sample.
     min: Option<Duration>,
+    /// What follows from the others; asked for with every packet.
+    probe_timeout: Duration,
 }
 
 impl Rtt {
     /// Before any sample (RFC 9002 section 5.3).
     pub(crate) fn assumed(initial: Duration) -> Self {
-        Self { latest: initial, smoothed: initial, variation: initial / 2, min: None }
+        Self::new(initial, initial, initial / 2, None)
+    }
+
+    fn new(
+        latest: Duration,
+        smoothed: Duration,
+        variation: Duration,
+        min: Option<Duration>,
+    ) -> Self {
+        let probe_timeout = smoothed + (variation * 4).max(GRANULARITY);
+        Self { latest, smoothed, variation, min, probe_timeout }
     }
 
     /// A round trip was measured; the other side held its answer back for `ack_delay`.
     pub(crate) fn on_sample(&mut self, sample: Duration, ack_delay: Duration) {
         // Below the clock's grain a round trip would be zero, and rates infinite.
         let sample = sample.max(Duration::from_micros(1));
-        self.latest = sample;
         let Some(min) = self.min else {
-            *self =
-                Self { latest: sample, smoothed: sample, variation: sample / 2, min: Some(sample) };
+            *self = Self::new(sample, sample, sample / 2, Some(sample));
             return;
         };
         let min = min.min(sample);
-        self.min = Some(min);
         let adjusted = if sample >= min + ack_delay { sample - ack_delay } else { sample };
-        self.variation = (self.variation * 3 + self.smoothed.abs_diff(adjusted)) / 4;
-        self.smoothed = (self.smoothed * 7 + adjusted) / 8;
+        let variation = (self.variation * 3 + self.smoothed.abs_diff(adjusted)) / 4;
+        let smoothed = (self.smoothed * 7 + adjusted) / 8;
+        *self = Self::new(sample, smoothed, variation, Some(min));
     }
 
     /// The minimum seen so far no longer holds (RFC 9002 section 5.2: after persistent
@@ -58,8 +68,8 @@ impl Rtt {
 
     /// The time after which an answer is overdue, without the other side's delay (RFC 9002
     /// section 6.2.1).
-    pub(crate) fn probe_timeout(&self) -> Duration {
-        self.smoothed + (self.variation * 4).max(GRANULARITY)
+    pub(crate) const fn probe_timeout(&self) -> Duration {
+        self.probe_timeout
     }
 }
 

@@ -41,7 +41,7 @@ impl Pool {
 
     /// Gives free pages that were not needed for a while back to the allocator.
     pub(super) fn trim(&mut self, now: Instant) {
-        if now - self.trimmed < TRIM_INTERVAL {
+        if now < self.trimmed + TRIM_INTERVAL {
             return;
         }
         self.free.truncate(self.free.len() - self.spare);
