@@ -418,8 +418,8 @@ impl Recovery {
         fate.acked_all();
         if !self.acked.is_empty() {
             let middle = self.acked.len() / 2;
-            // One range is in the order of sending already.
-            if ack.ranges.len() > 1 {
+            // What one range brings stands in the order of sending already.
+            if !self.acked.is_sorted() {
                 self.acked.select_nth_unstable(middle);
             }
             let (_, position) = self.acked[middle];
