@@ -115,3 +115,12 @@ fn a_flow_that_waits_for_losses_keeps_its_share() {
         assert!((0.35..=0.65).contains(&part), "seed {seed}: {shares:?}");
     }
 }
+
+/// Nor does a long queue, which it keeps for itself, take everything from ours: a tenth was left
+/// before there was an answer to it.
+#[test]
+fn a_flow_that_fills_a_deep_queue_leaves_a_fifth() {
+    let shares = together(&[Congestion::Bbr, Congestion::Cubic], 8.0, &Seed::new([1; 32]));
+    let part = shares[0].0 / (shares[0].0 + shares[1].0);
+    assert!((0.2..=0.65).contains(&part), "{shares:?}");
+}

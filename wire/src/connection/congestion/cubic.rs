@@ -28,6 +28,7 @@ const PACE_SLOW_START: f64 = 2.0;
 const PACE_AVOIDANCE: f64 = 1.25;
 
 /// The controller.
+#[derive(Clone, Debug)]
 pub(crate) struct Cubic {
     state: State,
     /// As it was before the last reduction, to go back to if that was wrong.
@@ -75,6 +76,14 @@ impl Cubic {
             before: None,
             datagram: datagram as f64,
         }
+    }
+
+    /// One that goes on with this window, past slow start.
+    pub(super) fn with_window(datagram: usize, window: f64) -> Self {
+        let mut cubic = Self::new(datagram);
+        cubic.state.window = window.max(cubic.min_window());
+        cubic.state.threshold = cubic.state.window;
+        cubic
     }
 
     fn min_window(&self) -> f64 {

@@ -6,6 +6,8 @@
 mod bbr;
 mod cubic;
 mod hystart;
+#[cfg(test)]
+mod rivals;
 
 use bbr::Bbr;
 use cubic::Cubic;

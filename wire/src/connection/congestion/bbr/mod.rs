@@ -5,7 +5,8 @@
 //! ```text
 //!   Startup --> Drain --> Down --> Cruise --> Refill --> Up --+
 //!                          ^                                  |   and ProbeRtt, when no round
-//!                          +----------------------------------+   trip was short for long
+//!                          +----------------------------------+   trip was short for long;
+//!                                                                 Compete, while others queue
 //! ```
 //!
 //! It differs from the draft where links lose much without being full, and where somebody chats
@@ -20,15 +21,19 @@
 //! - When the round trip has grown without a probe, others have brought more than fits: the rate
 //!   comes down towards what is delivered, half of the way, so that flows which do the same share
 //!   a short queue, and one that does not (CUBIC) gets its share and no more.
+//! - When others keep the queue standing all the same, ours does as they do to keep its share
+//!   (`competition.rs`).
 //! - The first packets, which leave together, show by how far the bottleneck pulls them apart how
 //!   much can be sent next; Startup need not double its way up from ten packets.
 
+mod competition;
 mod floor;
 mod model;
 mod round_trips;
 mod states;
 mod train;
 
+use competition::Competition;
 use floor::LossFloor;
 use model::{FullPipe, MaxRate, Measured, MinRtt, Rounds};
 use round_trips::RoundTrips;
@@ -119,6 +124,7 @@ pub(crate) struct Bbr {
     full: FullPipe,
     train: Train,
     floor: LossFloor,
+    competition: Competition,
     cycle: Cycle,
     bounds: Bounds,
     /// As they were before the last losses, to go back to if these were none.
@@ -140,6 +146,7 @@ impl Bbr {
             full: FullPipe::default(),
             train: Train::default(),
             floor: LossFloor::default(),
+            competition: Competition::default(),
             cycle: Cycle { started: now, first_round: 0, rounds: 0, rate: 0.0 },
             bounds: Bounds::NONE,
             before: None,
@@ -197,12 +204,17 @@ impl Bbr {
             State::Drain { .. } if self.has_queue() => DRAIN_PACING,
             State::Down { .. } if self.has_queue() => DOWN_PACING,
             State::Drain { .. } | State::Down { .. } => FLOOR_PACING,
-            State::Cruise | State::Refill { .. } | State::ProbeRtt { .. } => 1.0,
+            State::Cruise | State::Refill { .. } | State::Compete | State::ProbeRtt { .. } => 1.0,
             State::Up { step, .. } => 1.0 + step,
         }
     }
 
     fn set_window(&mut self, acked: f64) {
+        if self.state == State::Compete {
+            let window = self.competition.window(self.rate(), self.min_rtt.get());
+            self.window = window.max(MIN_WINDOW * self.datagram);
+            return;
+        }
         let gain = match self.state {
             State::Startup => STARTUP_WINDOW,
             State::Up { .. } => UP_WINDOW,
@@ -210,6 +222,7 @@ impl Bbr {
             | State::Down { .. }
             | State::Cruise
             | State::Refill { .. }
+            | State::Compete
             | State::ProbeRtt { .. } => WINDOW,
         };
         let burst = (self.rate() * BURST_SECONDS).min(MAX_BURST);
@@ -232,7 +245,9 @@ impl Bbr {
                 self.bounds.inflight_lo.min(self.bounds.inflight_hi)
             }
             State::ProbeRtt { window, .. } => window,
-            State::Startup | State::Refill { .. } | State::Up { .. } => f64::INFINITY,
+            State::Startup | State::Refill { .. } | State::Up { .. } | State::Compete => {
+                f64::INFINITY
+            }
         };
         self.window = self.window.min(bound).max(MIN_WINDOW * self.datagram);
     }
@@ -262,12 +277,13 @@ impl Controller for Bbr {
         }
     }
 
-    fn on_ack(&mut self, sample: &AckSample, _rtt: &Rtt) {
+    fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt) {
         let now = sample.now;
         self.in_flight = sample.in_flight as f64;
-        if let Some(rtt) = sample.rtt {
-            self.round_trips.on_ack(rtt);
-            self.min_rtt.begin(now, rtt);
+        if let Some(measured) = sample.rtt {
+            self.round_trips.on_ack(measured);
+            self.min_rtt.begin(now, measured);
+            self.competition.on_rtt(measured);
         }
         // What came in less than a round trip came at once, after it was held up or overtaken.
         let longest = self.min_rtt.get();
@@ -291,6 +307,9 @@ impl Controller for Bbr {
             && self.rounds.on_ack(rate.prior_delivered, sample.delivered)
         {
             self.on_round(now);
+        }
+        if self.state == State::Compete {
+            self.competition.on_ack(sample, self.min_rtt.get(), rtt);
         }
         self.advance(now);
         self.set_window(sample.acked as f64);
@@ -342,6 +361,9 @@ impl Controller for Bbr {
         // The least window in a round trip: a rate that was measured during an outage would else
         // keep itself alive.
         let least = MIN_WINDOW * self.datagram / rtt.smoothed().as_secs_f64();
+        if self.state == State::Compete {
+            return self.competition.pace(self.window, self.rate(), rtt).max(least) as u64;
+        }
         let margin = if self.queue_stands() { QUEUE_MARGIN } else { MARGIN };
         let paced = (self.pacing_gain() * rate * margin).max(least);
         if self.state != State::Startup {

@@ -147,6 +147,11 @@ impl MinRtt {
         self.light_since.is_none() && self.loaded >= STALE
     }
 
+    /// Whether the application is the limit.
+    pub(super) const fn is_light(&self) -> bool {
+        self.light_since.is_some()
+    }
+
     /// The next round has the shortest.
     pub(super) const fn forget(&mut self, now: Instant) {
         self.min = None;

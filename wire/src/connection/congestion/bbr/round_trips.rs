@@ -68,6 +68,11 @@ impl RoundTrips {
         self.base
     }
 
+    /// That of the last round.
+    pub(super) fn median(&self) -> Duration {
+        self.median.unwrap_or_default()
+    }
+
     /// How much round trips differ within a round.
     pub(super) const fn spread(&self) -> Duration {
         self.spread

@@ -1,5 +1,6 @@
 //! What the controller does now, and when it does something else.
 
+use super::competition::LastRound;
 use super::{Bbr, Bounds, Round};
 use crate::time::{Duration, Instant};
 
@@ -60,6 +61,8 @@ pub(super) enum State {
     /// Has no more in flight than `window`, so that a round trip is as short as the path lets it
     /// be; since that is so, in which round and when.
     ProbeRtt { window: f64, low: Option<(u64, Instant)> },
+    /// Does as others do that keep a queue.
+    Compete,
 }
 
 impl Bbr {
@@ -107,9 +110,39 @@ impl Bbr {
                 self.min_rtt.forget(now);
                 self.round_trips.forget();
             }
-            State::Drain { .. } | State::ProbeRtt { .. } => {}
+            State::Compete if self.rounds.count() >= self.cycle.first_round + CYCLE_ROUNDS => {
+                self.cycle.first_round = self.rounds.count();
+                self.max_rate.advance();
+            }
+            State::Drain { .. } | State::ProbeRtt { .. } | State::Compete => {}
+        }
+        if !matches!(self.state, State::Startup | State::Drain { .. } | State::ProbeRtt { .. }) {
+            self.compete(now, is_lossy);
         }
         self.round = Round::default();
+    }
+
+    /// Begins to keep its share, or goes on, or ends it.
+    fn compete(&mut self, now: Instant, is_lossy: bool) {
+        self.competition.on_round(&LastRound {
+            now,
+            number: self.rounds.count(),
+            median: self.round_trips.median(),
+            min_rtt: self.min_rtt.get(),
+            rate: self.round.rate,
+            is_lossy,
+            is_light: self.min_rtt.is_light(),
+            in_flight: self.in_flight,
+            datagram: self.datagram,
+        });
+        match (self.state == State::Compete, self.competition.is_on()) {
+            (true, false) => self.begin_cycle(now),
+            (false, true) => {
+                self.bounds = Bounds::NONE;
+                self.enter(now, State::Compete);
+            }
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// Whether more was lost in this round than the link loses by itself, and than chance. Before
@@ -226,16 +259,36 @@ impl Bbr {
                 if now - at >= PROBE_RTT && round >= since + PROBE_RTT_ROUNDS =>
             {
                 self.min_rtt.keep(now);
-                self.begin_cycle(now);
+                let found = self.min_rtt.get();
+                self.competition.on_found(now, found, self.max_rate(), self.datagram);
+                if self.competition.is_on() {
+                    self.enter(now, State::Compete);
+                } else {
+                    self.begin_cycle(now);
+                }
             }
             State::Drain { .. }
             | State::Refill { .. }
             | State::Up { .. }
+            | State::Compete
             | State::ProbeRtt { .. } => {}
         }
-        let is_measured = !matches!(self.state, State::Startup | State::ProbeRtt { .. });
-        if is_measured && self.min_rtt.is_stale() {
-            self.enter(now, State::ProbeRtt { window: self.probe_rtt_window(), low: None });
+        if self.must_probe_rtt(now) {
+            let window =
+                if self.competition.looks_deep() { least } else { self.probe_rtt_window() };
+            self.enter(now, State::ProbeRtt { window, low: None });
+        }
+    }
+
+    fn must_probe_rtt(&mut self, now: Instant) -> bool {
+        match self.state {
+            State::Startup | State::ProbeRtt { .. } => false,
+            State::Compete => !self.min_rtt.is_light() && self.competition.looks_again(now),
+            State::Drain { .. }
+            | State::Down { .. }
+            | State::Cruise
+            | State::Refill { .. }
+            | State::Up { .. } => self.competition.looks_first() || self.min_rtt.is_stale(),
         }
     }
 

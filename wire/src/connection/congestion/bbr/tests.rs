@@ -228,7 +228,8 @@ fn probe_rtt(sender: &Sender) -> Option<(f64, Option<Instant>)> {
         | State::Down { .. }
         | State::Cruise
         | State::Refill { .. }
-        | State::Up { .. } => None,
+        | State::Up { .. }
+        | State::Compete => None,
     }
 }
 
