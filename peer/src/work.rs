@@ -395,8 +395,8 @@ pub enum FileRequest {
         /// As typed.
         path: PathBuf,
     },
-    /// Encode a range of an offered file for the receiver, verified against its tree. Reply:
-    /// [`FileReply::Encoded`].
+    /// Encode a range of an offered file for the receiver, verified against its tree unless nobody
+    /// has touched it since it was hashed. Reply: [`FileReply::Encoded`].
     Encode {
         /// The transfer.
         id: TransferId,

@@ -51,6 +51,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     sources: Cache<Hashed>,
+    /// How files looked when this program hashed them.
+    looks: BTreeMap<TransferId, source::Look>,
     /// What is being received, by transfer.
     targets: BTreeMap<TransferId, Target>,
     open_targets: Cache<Hashed>,
@@ -150,6 +152,7 @@ impl Shared {
         match direction {
             Direction::Sending => {
                 state.sources.remove(id);
+                state.looks.remove(&id);
                 drop(state);
                 let _ = self.trees.remove_file(source::tree_name(id));
             }

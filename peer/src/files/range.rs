@@ -2,18 +2,19 @@
 //! leads to the range, in pre-order, 64 bytes for each inner node and the bytes themselves for each
 //! group of 16 KiB.
 //!
-//! Both ways read and write the file group by group, straight from and into the encoding, and the
-//! tree in pieces: how much memory is touched, and how often the system is called, is what a
+//! Both ways read and write the file straight from and into the encoding, many groups at once, and
+//! the tree in pieces: how much memory is touched, and how often the system is called, is what a
 //! transfer costs where the network is fast.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 
 use bao_tree::io::sync::truncate_ranges;
 use bao_tree::iter::BaoChunk;
 use bao_tree::{BaoTree, TreeNode};
+use rustix::io::Errno;
 
 use super::tree::{self, Cv, GROUP, PAIR};
 
@@ -52,18 +53,20 @@ pub(super) enum DecodeError {
 }
 
 /// Encodes whole groups into `out`, whose contents and length do not matter: a vector that was used
-/// before need not be allocated and cleared again.
+/// before need not be allocated and cleared again. The tree is checked; whether the groups are what
+/// was hashed is for [`Groups::check`].
 pub(super) fn encode(
     from: &Hashed,
     whole: Whole,
     offset: u64,
     len: u32,
     out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+) -> Result<Groups, EncodeError> {
     let shape = tree::shape(whole.size);
     let ranges = tree::chunks(offset, len);
     let mut proof = Proof::of(whole.root);
     let mut pairs = Pairs::new(&from.tree, shape);
+    let mut groups = Groups(Vec::new());
     let mut end = 0;
     for item in shape.ranges_pre_order_chunks_iter_ref(truncate_ranges(&ranges, whole.size), 0) {
         let at = end;
@@ -80,25 +83,62 @@ pub(super) fn encode(
             BaoChunk::Leaf { start_chunk, size, is_root, .. } => {
                 end += size;
                 grow(out, end);
-                let offset = start_chunk.to_bytes();
-                match from.file.read_exact_at(&mut out[at..end], offset) {
-                    Ok(()) if proof.takes_group(offset, &out[at..end], is_root) => {}
-                    Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                        return Err(EncodeError::Disk(error));
-                    }
-                    Ok(()) | Err(_) => return Err(EncodeError::Changed),
-                }
+                let hash = proof.next_group().ok_or(EncodeError::Tree)?;
+                groups.0.push(Group { offset: start_chunk.to_bytes(), at, size, is_root, hash });
             }
         }
     }
     out.truncate(end);
-    Ok(())
+    groups.read(&from.file, out)?;
+    Ok(groups)
 }
 
 /// Makes `out` at least so long; rarely, since ranges are of one length and the vector is used again.
 fn grow(out: &mut Vec<u8>, len: usize) {
     if out.len() < len {
         out.resize(len.next_multiple_of(GROUP), 0);
+    }
+}
+
+/// The groups in an encoded range, which are beside each other in the file.
+#[must_use]
+pub(super) struct Groups(Vec<Group>);
+
+struct Group {
+    /// Where it is in the file.
+    offset: u64,
+    /// Where it is in the encoding.
+    at: usize,
+    size: usize,
+    is_root: bool,
+    /// What the tree says.
+    hash: Cv,
+}
+
+impl Groups {
+    /// Reads them all with one call.
+    fn read(&self, file: &File, out: &mut [u8]) -> Result<(), EncodeError> {
+        let offset = self.0.first().map_or(0, |group| group.offset);
+        let mut slices = Vec::with_capacity(self.0.len());
+        let (mut rest, mut rest_at) = (out, 0);
+        for group in &self.0 {
+            let (bytes, after) = rest[group.at - rest_at..].split_at_mut(group.size);
+            slices.push(IoSliceMut::new(bytes));
+            (rest, rest_at) = (after, group.at + group.size);
+        }
+        read_slices(file, &mut slices, offset).map_err(|error| {
+            let is_shorter = error.kind() == io::ErrorKind::UnexpectedEof;
+            if is_shorter { EncodeError::Changed } else { EncodeError::Disk(error) }
+        })
+    }
+
+    /// Whether what was read is what was hashed.
+    pub(super) fn check(&self, encoded: &[u8]) -> Result<(), EncodeError> {
+        let is_right = |group: &Group| {
+            let bytes = &encoded[group.at..group.at + group.size];
+            tree::group(group.offset, bytes, group.is_root) == group.hash
+        };
+        if self.0.iter().all(is_right) { Ok(()) } else { Err(EncodeError::Changed) }
     }
 }
 
@@ -111,19 +151,21 @@ pub(super) fn decode(
     encoded: &[u8],
 ) -> Result<(), DecodeError> {
     let mut nodes = Nodes::default();
-    let outcome = decode_groups(to, whole, offset, len, encoded, &mut nodes);
+    let mut verified = Verified::new(&to.file);
+    let outcome = take_apart(whole, offset, len, encoded, &mut nodes, &mut verified);
     // Also when a later group is not right or finds no room: those before it are there.
+    let written = verified.write().map_err(DecodeError::Disk);
     let saved = nodes.write(&to.tree).map_err(DecodeError::Disk);
-    outcome.and(saved)
+    outcome.and(written).and(saved)
 }
 
-fn decode_groups(
-    to: &Hashed,
+fn take_apart<'a>(
     whole: Whole,
     offset: u64,
     len: u32,
-    mut encoded: &[u8],
+    mut encoded: &'a [u8],
     nodes: &mut Nodes,
+    verified: &mut Verified<'a>,
 ) -> Result<(), DecodeError> {
     let shape = tree::shape(whole.size);
     let ranges = tree::chunks(offset, len);
@@ -141,15 +183,83 @@ fn decode_groups(
             BaoChunk::Leaf { start_chunk, size, is_root, .. } => {
                 let (group, rest) = encoded.split_at_checked(size).ok_or(DecodeError::Corrupt)?;
                 let offset = start_chunk.to_bytes();
-                if !proof.takes_group(offset, group, is_root) {
+                if proof.next_group() != Some(tree::group(offset, group, is_root)) {
                     return Err(DecodeError::Corrupt);
                 }
-                to.file.write_all_at(group, offset).map_err(DecodeError::Disk)?;
+                verified.add(offset, group).map_err(DecodeError::Disk)?;
                 encoded = rest;
             }
         }
     }
     if encoded.is_empty() { Ok(()) } else { Err(DecodeError::Corrupt) }
+}
+
+/// Groups that are right and not yet in the file, one behind the other. Written by the dozen: file
+/// systems make large pages of what comes at once. No more than that, so that all of it is still
+/// in the processor's cache where it was hashed.
+struct Verified<'a> {
+    file: &'a File,
+    groups: Vec<IoSlice<'a>>,
+    offset: u64,
+}
+
+/// Groups that are written together.
+const BATCH: usize = 16;
+
+impl<'a> Verified<'a> {
+    fn new(file: &'a File) -> Self {
+        Self { file, groups: Vec::with_capacity(BATCH), offset: 0 }
+    }
+
+    /// One more, behind the last.
+    fn add(&mut self, offset: u64, group: &'a [u8]) -> io::Result<()> {
+        if self.groups.len() == BATCH {
+            self.write()?;
+        }
+        if self.groups.is_empty() {
+            self.offset = offset;
+        }
+        self.groups.push(IoSlice::new(group));
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let outcome = write_slices(self.file, &mut self.groups, self.offset);
+        self.groups.clear();
+        outcome
+    }
+}
+
+/// Fills the slices from `offset` on.
+fn read_slices(file: &File, mut to: &mut [IoSliceMut<'_>], mut offset: u64) -> io::Result<()> {
+    while !to.is_empty() {
+        match rustix::io::preadv(file, to, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                IoSliceMut::advance_slices(&mut to, count);
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes the slices from `offset` on.
+fn write_slices(file: &File, mut from: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+    while !from.is_empty() {
+        match rustix::io::pwritev(file, from, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                IoSlice::advance_slices(&mut from, count);
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The hashes that what comes next must have, the nearest last.
@@ -169,9 +279,9 @@ impl Proof {
         is_right
     }
 
-    /// Whether this group is the right one.
-    fn takes_group(&mut self, offset: u64, bytes: &[u8], is_root: bool) -> bool {
-        self.0.pop() == Some(tree::group(offset, bytes, is_root))
+    /// The hash that the next group must have.
+    fn next_group(&mut self) -> Option<Cv> {
+        self.0.pop()
     }
 }
 
@@ -289,7 +399,7 @@ mod tests {
             let (start, end) = (first * GROUP, (first + 1 + last.index(groups - first)) * GROUP);
             let len = (end.min(size) - start) as u32;
             let mut out = vec![7; start % 50_000];
-            encode(&from, whole, start as u64, len, &mut out).unwrap();
+            encode(&from, whole, start as u64, len, &mut out).unwrap().check(&out).unwrap();
 
             let mut expected = Vec::new();
             let outboard = tree::outboard(whole.size, whole.root, &from.tree);
@@ -300,7 +410,7 @@ mod tests {
             let to = Hashed { file: tempfile::tempfile().unwrap(), tree: tempfile::tempfile().unwrap() };
             decode(&to, whole, start as u64, len, &out).unwrap();
             let mut again = Vec::new();
-            encode(&to, whole, start as u64, len, &mut again).unwrap();
+            encode(&to, whole, start as u64, len, &mut again).unwrap().check(&again).unwrap();
             prop_assert!(again == expected);
         }
     }

@@ -1,6 +1,12 @@
 //! Files of ours that are offered: hashing them, and encoding ranges of them.
+//!
+//! What was hashed is not hashed again as long as the system says that nobody has touched it since.
+//! That is asked after each reading, and where the answer is any other, also after this program was
+//! started anew, the groups that were read are hashed before they leave. Whoever changes a file
+//! behind the system's back (through memory that was mapped before, or on a file system that counts
+//! seconds) is found out by the receiver, who hashes everything.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -37,32 +43,36 @@ pub(super) fn hash(
 ) -> Result<FileReply, FileError> {
     let explain = |error: io::Error| unreadable(path, &error);
     let file = open_regular(path)?;
-    let before = file.metadata().map_err(explain)?;
-    let size = before.len();
+    let before = Look::at(&file).map_err(explain)?;
+    let size = before.size;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let name = name[..name.floor_char_boundary(MAX_FILE_NAME)].to_owned();
 
     let tree_name = tree_name(id);
     let watch =
         Watch::new(size, unwanted, |done, size| FileReply::Hashing { done, size }, progress);
-    let root = match write_tree(shared, &tree_name, &file, watch) {
-        Ok(root) => root,
+    let (root, began) = match write_tree(shared, &tree_name, &file, watch) {
+        Ok(hashed) => hashed,
         Err(error) => {
             let _ = shared.trees.remove_file(&tree_name);
             let shrunk = error.kind() == io::ErrorKind::UnexpectedEof;
             return Err(if shrunk { changed_while_read(path) } else { explain(error) });
         }
     };
-    if !is_same(&before, &file.metadata().map_err(explain)?) {
+    if before != Look::at(&file).map_err(explain)? {
         let _ = shared.trees.remove_file(&tree_name);
         return Err(changed_while_read(path));
+    }
+    if before.changed < began {
+        shared.state().looks.insert(id, before);
     }
     let path = path.canonicalize().map_err(explain)?;
     let media_type = media_type::guess(&name).to_owned();
     Ok(FileReply::Hashed { path, name, size, root, media_type })
 }
 
-/// Encodes a range for the receiver: nothing leaves that does not fit what was offered.
+/// Encodes a range for the receiver: nothing leaves of which it is known that it is not what was
+/// offered.
 pub(super) fn encode(
     shared: &Shared,
     id: TransferId,
@@ -72,19 +82,28 @@ pub(super) fn encode(
     mut buffer: Vec<u8>,
 ) -> Result<FileReply, FileError> {
     assert!(len <= MAX_RANGE, "the core checks what the other side asks for");
-    let encoded = open(shared, id, offered).and_then(|source| {
-        match range::encode(&source, offered.whole, offset, len, &mut buffer) {
-            Ok(()) => Ok(FileReply::Encoded(buffer)),
-            Err(EncodeError::Changed) => Err(FileError::SourceChanged),
-            Err(EncodeError::Disk(error)) => Err(unreadable(offered.path, &error)),
-            Err(EncodeError::Tree) => Err(no_tree(offered.path)),
-        }
-    });
+    let source = open(shared, id, offered)?;
+    let encoded = range::encode(&source, offered.whole, offset, len, &mut buffer)
+        .and_then(|groups| {
+            // Asked after the reading, so that no change is missed.
+            if is_untouched(shared, id, &source.file) { Ok(()) } else { groups.check(&buffer) }
+        })
+        .map_err(|error| match error {
+            EncodeError::Changed => FileError::SourceChanged,
+            EncodeError::Disk(error) => unreadable(offered.path, &error),
+            EncodeError::Tree => no_tree(offered.path),
+        });
     if encoded.is_err() {
         // The next request looks at the file as it is then.
         shared.state().sources.remove(id);
     }
-    encoded
+    encoded.map(|()| FileReply::Encoded(buffer))
+}
+
+/// Whether it is the file that was hashed, and nobody wrote to it since.
+fn is_untouched(shared: &Shared, id: TransferId, file: &File) -> bool {
+    let hashed = shared.state().looks.get(&id).copied();
+    hashed.is_some_and(|hashed| Look::at(file).is_ok_and(|now| now == hashed))
 }
 
 fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<Hashed>, FileError> {
@@ -116,20 +135,23 @@ fn open(shared: &Shared, id: TransferId, offered: &Offered<'_>) -> Result<Arc<Ha
     Ok(source)
 }
 
+/// Also says when it began, by the clock that dates changes of files.
 fn write_tree(
     shared: &Shared,
     tree_name: &str,
     file: &File,
     watch: Watch<'_>,
-) -> io::Result<[u8; 32]> {
+) -> io::Result<([u8; 32], Moment)> {
     let options = &mut cap_std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.custom_flags(flags(OFlags::NOFOLLOW));
-    let mut tree = BufWriter::new(shared.trees.open_with(tree_name, options)?.into_std());
+    let tree = shared.trees.open_with(tree_name, options)?.into_std();
+    let began = Look::at(&tree)?.changed;
+    let mut tree = BufWriter::new(tree);
     let root = whole::hash(file, watch, &mut tree)?;
     tree.flush()?;
     tree.get_ref().sync_data()?;
-    Ok(root)
+    Ok((root, began))
 }
 
 /// Opens an ordinary file; anything else (a folder, a device, a pipe, which might never answer)
@@ -150,10 +172,32 @@ fn open_regular(path: &Path) -> Result<File, FileError> {
     }
 }
 
-/// Whether nobody wrote to the file between these two looks at it.
-fn is_same(before: &Metadata, after: &Metadata) -> bool {
-    let look = |at: &Metadata| (at.len(), at.mtime(), at.mtime_nsec(), at.ctime(), at.ctime_nsec());
-    look(before) == look(after)
+/// What the system says of a file. Two that are equal mean that nobody wrote between them, unless
+/// the file had been changed at the very moment of the first: a clock that dates changes ticks some
+/// hundred times a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// The device, and which file it is there.
+    place: (u64, u64),
+    size: u64,
+    written: Moment,
+    /// Also when its date was set by somebody.
+    changed: Moment,
+}
+
+/// Seconds and nanoseconds since 1970.
+type Moment = (i64, i64);
+
+impl Look {
+    pub(super) fn at(file: &File) -> io::Result<Self> {
+        let at = file.metadata()?;
+        Ok(Self {
+            place: (at.dev(), at.ino()),
+            size: at.len(),
+            written: (at.mtime(), at.mtime_nsec()),
+            changed: (at.ctime(), at.ctime_nsec()),
+        })
+    }
 }
 
 fn flags(flags: OFlags) -> i32 {

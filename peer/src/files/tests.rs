@@ -33,6 +33,18 @@ impl Disks {
         Self { sender: worker("alice"), receiver: worker("bob"), dir }
     }
 
+    /// The sender's program ends and starts again.
+    fn restart_sender(&mut self) {
+        let alice = self.dir.path().join("alice");
+        self.sender = FileWorker::new(&alice, &alice.join("downloads")).unwrap();
+    }
+
+    /// Waits until whoever changes a file from now on is told by its date.
+    fn let_the_clock_tick(&self, path: &Path) {
+        let date = |path: &Path| path.metadata().map(|at| (at.ctime(), at.ctime_nsec())).unwrap();
+        while date(&self.source("clock", b"")) <= date(path) {}
+    }
+
     /// The receiver's program ends and starts again.
     fn restart_receiver(&mut self) {
         let bob = self.dir.path().join("bob");
@@ -237,6 +249,47 @@ fn a_source_that_changed_or_is_gone_is_found_out() {
     std::fs::remove_file(&offer.path).unwrap();
     let error = disks.encode(&offer, 0, 16_384).unwrap_err().to_string();
     assert!(error.contains("no such file"), "{error}");
+}
+
+/// Security acceptance I09: what nobody has touched is not hashed for every reader again; when in
+/// doubt it is.
+#[test]
+fn a_source_is_hashed_again_only_when_somebody_may_have_changed_it() {
+    let mut disks = Disks::new();
+    let path = disks.source("film", &contents(100_000));
+    disks.let_the_clock_tick(&path);
+    let hash = FileRequest::Hash { id: ID, path: path.clone() };
+    let Ok(FileReply::Hashed { path, name, size, root, .. }) = run(&disks.sender, hash) else {
+        panic!()
+    };
+    let offer = Offer { path, name, size, root };
+    let file = std::fs::OpenOptions::new().write(true).open(&offer.path).unwrap();
+    file.write_at(b"!", 50_000).unwrap();
+    assert_eq!(disks.encode(&offer, 0, 100_000), Err(FileError::SourceChanged), "by its date");
+
+    // As if the system had not said so: the receiver finds out, and keeps what is right.
+    let untold = source::Look::at(&file).unwrap();
+    disks.sender.0.state().looks.insert(ID, untold);
+    let wrong = disks.encode(&offer, 0, 100_000).unwrap();
+    assert_eq!(disks.prepare(&offer), Ok(vec![]));
+    assert_eq!(disks.write(0, 100_000, wrong), Err(FileError::Corrupt));
+    assert_eq!(disks.prepare(&offer), Ok(vec![(0, 3 * GROUP)]));
+
+    disks.restart_sender();
+    assert_eq!(disks.encode(&offer, 0, 100_000), Err(FileError::SourceChanged), "not seen before");
+    file.write_at(&contents(100_000)[50_000..50_001], 50_000).unwrap();
+    assert!(disks.encode(&offer, 0, 100_000).is_ok(), "another date, the same bytes");
+}
+
+/// Two changes within a tick of the clock have one date: the second would not be seen.
+#[test]
+fn the_date_of_a_file_that_was_just_changed_is_not_trusted() {
+    let disks = Disks::new();
+    let trusted = (0..20).filter(|_| {
+        disks.offer("film", &contents(20_000));
+        disks.sender.0.state().looks.remove(&ID).is_some()
+    });
+    assert!(trusted.count() < 20, "most are hashed within a tick of being written");
 }
 
 /// Security acceptance I04: nothing wrong is ever written, and what was right before stays.

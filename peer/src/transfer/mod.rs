@@ -2,7 +2,7 @@
 //! of the other side next.
 //!
 //! A machine without sockets, disk or clock. Files are pulled: the receiver opens a Bulk stream
-//! and asks for ranges; the sender reads, verifies and answers; the receiver verifies every group
+//! and asks for ranges; the sender reads and answers; the receiver verifies every group
 //! of 16 KiB before it is written.
 //!
 //! ```text
