@@ -132,16 +132,21 @@ struct Branch {
     top: Cv,
 }
 
-/// Reads and hashes, one group at a time: that stays in the processor's cache.
+/// Reads and hashes, some groups at a time: those stay in the processor's cache.
 struct Reader<'a> {
     pieces: Pieces<'a>,
-    group: Vec<u8>,
+    /// Bytes of the file from `at` on.
+    window: Vec<u8>,
+    at: u64,
     nodes: Vec<u8>,
 }
 
+/// What is read with one call.
+const WINDOW: u64 = 256 << 10;
+
 impl<'a> Reader<'a> {
     fn new(pieces: Pieces<'a>) -> Self {
-        Self { pieces, group: vec![0; GROUP], nodes: Vec::new() }
+        Self { pieces, window: Vec::new(), at: 0, nodes: Vec::new() }
     }
 
     fn branch(&mut self, number: u64) -> io::Result<Branch> {
@@ -151,11 +156,19 @@ impl<'a> Reader<'a> {
     }
 
     fn hash(&mut self, offset: u64, len: u64, is_root: bool) -> io::Result<Cv> {
-        if len <= GROUP as u64 {
-            let group = &mut self.group[..len as usize];
-            self.pieces.file.read_exact_at(group, offset)?;
-            return Ok(tree::group(offset, group, is_root));
+        if len > GROUP as u64 {
+            return self.hash_halves(offset, len, is_root);
         }
+        if offset.is_multiple_of(WINDOW) {
+            self.at = offset;
+            self.window.resize(WINDOW.min(self.pieces.size - offset) as usize, 0);
+            self.pieces.file.read_exact_at(&mut self.window, offset)?;
+        }
+        let at = (offset - self.at) as usize;
+        Ok(tree::group(offset, &self.window[at..at + len as usize], is_root))
+    }
+
+    fn hash_halves(&mut self, offset: u64, len: u64, is_root: bool) -> io::Result<Cv> {
         let left = len.div_ceil(2).next_power_of_two();
         let first = self.hash(offset, left, false)?;
         let second = self.hash(offset + left, len - left, false)?;
