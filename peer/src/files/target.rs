@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicBool;
 use bao_tree::ChunkRanges;
 use bao_tree::io::sync::valid_ranges;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Advice, OFlags, fadvise};
+use rustix::fs::{Advice, FallocateFlags, FsWord, OFlags, fadvise, fallocate};
+use rustix::io::Errno;
 use wire::app::peer::TransferId;
 
 use super::range::{self, DecodeError, Hashed, Whole};
@@ -112,7 +113,7 @@ pub(super) fn prepare(
         }
     };
     let have: u64 = present.iter().map(|(start, end)| end - start).sum();
-    check_room(shared, target.whole.size - have)?;
+    reserve(shared, &open.file, target.whole.size, have)?;
     let mut state = shared.state();
     state.targets.insert(id, target);
     state.open_targets.insert(id, Arc::new(open));
@@ -339,6 +340,27 @@ fn open_tree(shared: &Shared, id: TransferId) -> io::Result<File> {
     shared.trees.open_with(file_name(id, "tree"), options).map(cap_std::fs::File::into_std)
 }
 
+/// Where the file system can, has it set aside the room for a file of which `have` bytes are there:
+/// nobody else takes it, the file lies in one piece, and what is written later costs it less. The
+/// file becomes no longer by that.
+fn reserve(shared: &Shared, file: &File, size: u64, have: u64) -> Result<(), FileError> {
+    let reserved = file.metadata().map_err(|error| trouble(&error))?.blocks().saturating_mul(512);
+    check_room(shared, size.saturating_sub(have.max(reserved)))?;
+    // Memory would be given out here and now, while the other side waits.
+    let is_memory = rustix::fs::fstatfs(file).is_ok_and(|at| at.f_type == TMPFS_MAGIC);
+    if is_memory || have == size {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
+        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(trouble(&error.into())),
+        // Many cannot.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A file system in memory (`linux/magic.h`).
+pub(super) const TMPFS_MAGIC: FsWord = 0x0102_1994;
+
 /// Says at once what would otherwise be found out after hours.
 fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
     // Some file systems do not say.
@@ -397,15 +419,15 @@ mod tests {
     #[test]
     fn a_full_disk_is_called_so() {
         for (errno, text) in [
-            (rustix::io::Errno::NOSPC, "the disk is full"),
-            (rustix::io::Errno::DQUOT, "the disk quota is used up"),
-            (rustix::io::Errno::ROFS, "the disk is read-only"),
-            (rustix::io::Errno::FBIG, "the disk takes no file of that size"),
-            (rustix::io::Errno::ACCESS, "no permission to write there"),
+            (Errno::NOSPC, "the disk is full"),
+            (Errno::DQUOT, "the disk quota is used up"),
+            (Errno::ROFS, "the disk is read-only"),
+            (Errno::FBIG, "the disk takes no file of that size"),
+            (Errno::ACCESS, "no permission to write there"),
         ] {
             assert_eq!(trouble(&errno.into()), FileError::Target(text.to_owned()));
         }
-        let FileError::Target(text) = trouble(&rustix::io::Errno::IO.into()) else { panic!() };
+        let FileError::Target(text) = trouble(&Errno::IO.into()) else { panic!() };
         assert!(text.starts_with("the disk refused: "), "{text}");
     }
 }

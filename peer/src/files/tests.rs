@@ -483,6 +483,28 @@ fn nothing_is_overwritten() {
     assert!(disks.downloads().join("film (3).mp4").is_symlink());
 }
 
+/// Where the file system can: in memory, and on some others, the room is taken as the file grows.
+#[test]
+fn the_room_for_a_file_is_set_aside_once() {
+    let mut disks = Disks::new();
+    let offer = disks.offer("film", &contents(3_000_000));
+    assert_eq!(disks.prepare(&offer), Ok(vec![]));
+    let partial = disks.downloads().join(&disks.downloaded()[0]);
+    let room = partial.metadata().unwrap().blocks() * 512;
+    assert_eq!(partial.metadata().unwrap().len(), 0, "what is not there is not claimed to be");
+    let probe = std::fs::File::create(disks.downloads().join("probe")).unwrap();
+    let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
+    let can = rustix::fs::fallocate(&probe, flags, 0, 1).is_ok();
+    let is_memory = rustix::fs::fstatfs(&probe).unwrap().f_type == target::TMPFS_MAGIC;
+    assert_eq!(room >= offer.size, can && !is_memory, "{room}");
+
+    disks.restart_receiver();
+    assert_eq!(disks.prepare(&offer), Ok(vec![]));
+    disks.fetch_from(&offer, 0);
+    assert!(partial.metadata().unwrap().blocks() * 512 < offer.size + (1 << 20), "not once more");
+    assert_eq!(std::fs::read(disks.finish().unwrap()).unwrap(), contents(3_000_000));
+}
+
 /// Security acceptance I02.
 #[test]
 fn nothing_is_written_through_what_was_put_in_the_way() {
