@@ -1,10 +1,10 @@
 //! A file from one `peer` to another, with the real programs: from the start of both, through
 //! login, hashing and the offer, to the verified file under its final name.
 
-use std::fs::{File, create_dir, write};
+use std::fs::{File, create_dir, remove_file, write};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdout, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
     }
     let file = scene.folder.path().join("payload");
     write_payload(&file, arguments.bytes())?;
+    touch(scene.folder.path(), arguments.bytes())?;
 
     let (started, before) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_CHILDREN));
     let limit = arguments.limit.to_string();
@@ -56,6 +57,34 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
             trips: None,
         },
     })
+}
+
+/// The file copied by `cp` and synced: what reading and writing it costs here without a network.
+pub fn copy(folder: &Path, arguments: &Arguments) -> Result<Measured> {
+    let folder = TempDir::with_prefix_in("tincan-bench-", folder)?;
+    let (from, to) = (folder.path().join("payload"), folder.path().join("copy"));
+    write_payload(&from, arguments.bytes())?;
+    touch(folder.path(), arguments.bytes())?;
+    let (started, before) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_CHILDREN));
+    let mut copy = Command::new("sh");
+    copy.args(["-c", "cp \"$0\" \"$1\" && sync \"$1\""]).args([from, to]);
+    let mut copy = Watched::new(copy.spawn()?);
+    while copy.is_running()? {
+        sleep(Duration::from_millis(2));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let cpu = cpu_seconds(UsageWho::RUSAGE_CHILDREN) - before;
+    let (bytes, peak) = (arguments.bytes(), copy.peak);
+    let receiver = Report { bytes, seconds, cpu, peak, trips: None };
+    Ok(Measured { sender: Report::default(), receiver })
+}
+
+/// Uses the room for another file of this size once. Memory that a virtual machine touches first is
+/// fetched from its host, which can take longer than all that is to be measured.
+pub fn touch(folder: &Path, bytes: u64) -> Result<()> {
+    let file = folder.join("touched");
+    write_payload(&file, bytes)?;
+    Ok(remove_file(file)?)
 }
 
 /// Makes a file of the payload.

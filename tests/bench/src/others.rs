@@ -13,7 +13,7 @@ use nix::sys::resource::UsageWho;
 use tempfile::TempDir;
 
 use crate::ends::Measured;
-use crate::files::{Watched, verify, write_payload};
+use crate::files::{Watched, touch, verify, write_payload};
 use crate::report::{Report, cpu_seconds};
 use crate::rows::Arguments;
 
@@ -78,6 +78,7 @@ impl<'a> Scene<'a> {
             create_dir(folder.path().join(name))?;
         }
         write_payload(&folder.path().join("from/payload"), arguments.bytes())?;
+        touch(folder.path(), arguments.bytes())?;
         Ok(Self { arguments, folder })
     }
 

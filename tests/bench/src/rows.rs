@@ -137,6 +137,7 @@ fn measure(peer: Peer, arguments: &Arguments) -> Result<Measured> {
     if let Some(folder) = peer.folder() {
         return match peer.program() {
             Some(program) => others::measure(program, folder, arguments),
+            None if peer.is_copy() => files::copy(folder, arguments),
             None => files::measure(folder, arguments),
         };
     }

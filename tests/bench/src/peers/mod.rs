@@ -57,6 +57,10 @@ pub enum Peer {
     WormholeMemory,
     /// A file by magic-wormhole, on the disk.
     WormholeDisk,
+    /// A file copied by `cp` in memory: no network, no hash.
+    CopyMemory,
+    /// A file copied by `cp` on the disk.
+    CopyDisk,
     /// Sealed and checked datagrams of 1452 bytes over UDP with GSO and GRO, no protocol.
     Ceiling,
     /// The same with datagrams of 1200 bytes.
@@ -101,12 +105,19 @@ impl Peer {
     /// Where files stand, for those that are programs of their own and hand over files.
     pub fn folder(self) -> Option<&'static Path> {
         match self {
-            Self::FilesMemory | Self::SendmeMemory | Self::WormholeMemory => {
+            Self::FilesMemory | Self::SendmeMemory | Self::WormholeMemory | Self::CopyMemory => {
                 Some(Path::new("/dev/shm"))
             }
-            Self::FilesDisk | Self::SendmeDisk | Self::WormholeDisk => Some(Path::new("/var/tmp")),
+            Self::FilesDisk | Self::SendmeDisk | Self::WormholeDisk | Self::CopyDisk => {
+                Some(Path::new("/var/tmp"))
+            }
             _ => None,
         }
+    }
+
+    /// Whether a file only goes from one place of a disk to another.
+    pub fn is_copy(self) -> bool {
+        matches!(self, Self::CopyMemory | Self::CopyDisk)
     }
 
     /// Whose programs, if not ours.
@@ -139,7 +150,9 @@ impl Peer {
             | Self::SendmeMemory
             | Self::SendmeDisk
             | Self::WormholeMemory
-            | Self::WormholeDisk => {
+            | Self::WormholeDisk
+            | Self::CopyMemory
+            | Self::CopyDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
         }
@@ -171,7 +184,9 @@ impl Peer {
             | Self::SendmeMemory
             | Self::SendmeDisk
             | Self::WormholeMemory
-            | Self::WormholeDisk => {
+            | Self::WormholeDisk
+            | Self::CopyMemory
+            | Self::CopyDisk => {
                 bail!("made of programs of their own: only for `rows`")
             }
         }
