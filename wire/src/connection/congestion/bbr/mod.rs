@@ -24,7 +24,8 @@
 //! - When others keep the queue standing all the same, ours does as they do to keep its share
 //!   (`competition.rs`).
 //! - The first packets, which leave together, show by how far the bottleneck pulls them apart how
-//!   much can be sent next; Startup need not double its way up from ten packets.
+//!   much can be sent next; Startup need not double its way up from ten packets. Who has less than
+//!   that later, as others came, asks for as much more as who has a lot.
 
 mod competition;
 mod floor;

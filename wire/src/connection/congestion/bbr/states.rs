@@ -228,10 +228,8 @@ impl Bbr {
             State::Startup => {
                 // What is lost before a queue grows is the link's, as far as is known yet.
                 let rate = self.max_rate.get(1.0);
-                let has_arrived = |train| rate > ARRIVED * train;
-                if self.queue_grew() {
-                    self.end_startup(now);
-                } else if self.train_rate().is_some_and(has_arrived) {
+                let has_arrived = |train: f64| rate > ARRIVED * train;
+                if self.queue_grew() || self.train_rate().is_some_and(has_arrived) {
                     self.end_startup(now);
                 }
             }
