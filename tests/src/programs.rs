@@ -173,8 +173,27 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let id = Pid::from_child(&self.child);
-        kill_process(id, Signal::TERM).expect("a child of ours");
+        self.signal(Signal::TERM);
+    }
+
+    /// Holds it where it is (SIGSTOP), until [`Self::resume`].
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub fn suspend(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a child of ours");
     }
 
     /// Waits for its end.
