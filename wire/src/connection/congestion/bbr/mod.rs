@@ -46,7 +46,7 @@ use crate::connection::delivery::Demand;
 use crate::connection::rtt::Rtt;
 use crate::time::Instant;
 
-/// Pacing in Startup doubles the rate each round trip (4 ln 2).
+/// Pacing in Startup doubles the rate, or the window, each round trip (4 ln 2).
 const STARTUP_PACING: f64 = 2.77;
 const DRAIN_PACING: f64 = 0.5;
 /// Until the queue of a probe is gone...
@@ -370,11 +370,16 @@ impl Controller for Bbr {
         if self.state != State::Startup {
             return paced as u64;
         }
-        let first = initial_window(self.datagram as usize) as f64 / rtt.smoothed().as_secs_f64();
-        let paced = paced.max(STARTUP_PACING * first);
+        let round_trip = rtt.smoothed().as_secs_f64();
         match self.train_rate() {
-            Some(rate) => paced.clamp(self.jump(rate), rate) as u64,
-            None => paced as u64,
+            Some(rate) => {
+                let first = initial_window(self.datagram as usize) as f64;
+                let paced = paced.max(STARTUP_PACING * first / round_trip);
+                paced.clamp(self.jump(rate), rate) as u64
+            }
+            // A whole window goes out well within a round trip: spread over all of it, it would take
+            // as long again to be acknowledged, and the rate would seem as much lower.
+            None => paced.max(STARTUP_PACING * self.window / round_trip) as u64,
         }
     }
 }
