@@ -641,3 +641,6 @@ impl Recovery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
