@@ -171,6 +171,68 @@ fn a_reduction_is_not_undone_when_routers_marked_the_same_flight() {
     assert!(after < before, "{after} from {before}");
 }
 
+/// What becomes of packets that are overtaken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Overtaken {
+    GetLost,
+    ArriveLate,
+    /// And routers mark some of the others.
+    ArriveLateBesideMarks,
+}
+
+/// BBR does nothing for one loss: every fourth of 400 datagrams is overtaken by all others. Gives the
+/// window before, and when it is known which of them were lost.
+fn many_overtaken(fate: Overtaken) -> (u64, u64) {
+    let mut pair = Pair::new(hundred_megabit());
+    pair.send_file(A, Class::Bulk, 256 * MIB);
+    pair.run_for(secs(3));
+    let before = pair.sides[A].stats().congestion_window;
+    let mut count = 0;
+    let held = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let keep = std::rc::Rc::clone(&held);
+    pair.tamper = Box::new(move |mut datagram| {
+        count += u32::from(datagram.to == B);
+        if datagram.to != B || count > 400 {
+            return Some(datagram);
+        }
+        if count % 4 == 0 {
+            keep.borrow_mut().push(datagram);
+            return None;
+        }
+        if fate == Overtaken::ArriveLateBesideMarks && count % 100 == 1 {
+            datagram.ecn = Ecn::Ce;
+        }
+        Some(datagram)
+    });
+    pair.run_for(ms(140));
+    let reduced = pair.sides[A].stats().congestion_window;
+    assert!(reduced < before * 2 / 3, "{fate:?}: {reduced} from {before}");
+    for late in held.take().into_iter().filter(|_| fate != Overtaken::GetLost) {
+        pair.put_on_link(late);
+    }
+    pair.run_for(ms(200));
+    let stats = pair.sides[A].stats();
+    let late = if fate == Overtaken::GetLost { 0 } else { 100 };
+    assert_eq!(stats.spurious_losses, late, "{fate:?}");
+    (before, stats.congestion_window)
+}
+
+/// [W-63] Under BBR too.
+#[test]
+fn a_reduction_of_bbr_is_undone_when_all_its_losses_were_none() {
+    let (before, after) = many_overtaken(Overtaken::ArriveLate);
+    assert!(after >= before, "{after} from {before}");
+    let (before, after) = many_overtaken(Overtaken::GetLost);
+    assert!(after < before * 2 / 3, "{after} from {before}, although they were lost");
+}
+
+/// [W-64] Under BBR too.
+#[test]
+fn a_reduction_of_bbr_is_not_undone_when_routers_marked_the_same_flight() {
+    let (before, after) = many_overtaken(Overtaken::ArriveLateBesideMarks);
+    assert!(after < before * 2 / 3, "{after} from {before}");
+}
+
 /// [W-59] Only the last datagram is lost: nothing overtakes it, a probe carries it.
 #[test]
 fn the_lost_tail_is_carried_by_a_probe() {
@@ -221,17 +283,20 @@ fn an_outage_is_persistent_congestion_and_heals() {
 /// repeated faster than a path may be long.
 #[test]
 fn an_outage_at_the_beginning_is_no_persistent_congestion() {
-    let mut pair = Pair::with(hundred_megabit(), &cubic());
-    let id = pair.send_file(A, Class::Bulk, MIB);
-    pair.link.loss = 100;
-    pair.run_for(secs(3));
-    pair.link.loss = 0;
-    let mut least = u64::MAX;
-    while !pair.apps[B].ended.contains(&id) {
-        assert!(pair.step(pair.now + secs(20)));
-        least = least.min(pair.sides[A].stats().congestion_window);
+    // Under CUBIC, one reduction of ten datagrams.
+    for (config, left) in [(cubic(), 12_000 * 7 / 10), (TransportConfig::default(), 12_000)] {
+        let mut pair = Pair::with(hundred_megabit(), &config);
+        let id = pair.send_file(A, Class::Bulk, MIB);
+        pair.link.loss = 100;
+        pair.run_for(secs(3));
+        pair.link.loss = 0;
+        let mut least = u64::MAX;
+        while !pair.apps[B].ended.contains(&id) {
+            assert!(pair.step(pair.now + secs(20)));
+            least = least.min(pair.sides[A].stats().congestion_window);
+        }
+        assert_eq!(least, left, "{:?}", config.congestion);
     }
-    assert_eq!(least, 12_000 * 7 / 10, "one reduction of ten datagrams");
 }
 
 /// E09: five seconds dark, two seconds light.
@@ -254,16 +319,22 @@ fn a_path_that_comes_and_goes_is_used_while_it_is_there() {
 /// [W-64] Marks reduce the window as losses do, without any loss.
 #[test]
 fn marks_of_routers_reduce_the_window() {
-    let mut clean = Pair::with(hundred_megabit(), &cubic());
-    let mut marked = Pair::with(Link { mark: 1, ..hundred_megabit() }, &cubic());
-    let mut erased = Pair::with(Link { ecn: false, ..hundred_megabit() }, &cubic());
-    for pair in [&mut clean, &mut marked, &mut erased] {
-        pair.transfer(4 * MIB, secs(60));
+    for config in [cubic(), TransportConfig::default()] {
+        let mut clean = Pair::with(hundred_megabit(), &config);
+        let mut marked = Pair::with(Link { mark: 1, ..hundred_megabit() }, &config);
+        let mut erased = Pair::with(Link { ecn: false, ..hundred_megabit() }, &config);
+        for pair in [&mut clean, &mut marked, &mut erased] {
+            pair.transfer(4 * MIB, secs(60));
+        }
+        let window = |pair: &Pair| pair.sides[A].stats().congestion_window;
+        let most = match config.congestion {
+            Congestion::Cubic => window(&clean) / 3,
+            Congestion::Bbr => window(&clean) * 2 / 3,
+        };
+        assert!(window(&marked) < most, "{} {}", window(&marked), window(&clean));
+        assert_eq!(marked.sides[A].stats().datagrams_lost, 0);
+        assert!(window(&erased).abs_diff(window(&clean)) < window(&clean) / 10);
     }
-    let window = |pair: &Pair| pair.sides[A].stats().congestion_window;
-    assert!(window(&marked) * 3 < window(&clean), "{} {}", window(&marked), window(&clean));
-    assert_eq!(marked.sides[A].stats().datagrams_lost, 0);
-    assert!(window(&erased).abs_diff(window(&clean)) < window(&clean) / 10);
 }
 
 /// A message beside a file waits for no more than the burst that is being sent.
