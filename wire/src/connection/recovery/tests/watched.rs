@@ -17,7 +17,8 @@ pub(super) const fn least_window(kind: Congestion) -> u64 {
 /// Windows a round trip [W-65].
 const CUBIC_SLOW_START: f64 = 2.0;
 const CUBIC_AVOIDANCE: f64 = 1.25;
-/// BBR, while it looks for the rate: 4 ln 2 of what was delivered. All its other gains are smaller.
+/// BBR, while it looks for the rate: 4 ln 2 of what was delivered, or windows a round trip. All its
+/// other gains are smaller.
 const BBR_STARTUP: f64 = 2.77;
 /// No more than this share of what was sent is taken for the link's own loss, and added to what was
 /// delivered.
@@ -59,13 +60,12 @@ impl Watched {
             Congestion::Cubic if self.may_start => CUBIC_SLOW_START * a_round_trip(window),
             Congestion::Cubic => CUBIC_AVOIDANCE * a_round_trip(window),
             Congestion::Bbr => {
-                let gain = if self.rate > 0.0 { CUBIC_AVOIDANCE } else { BBR_STARTUP };
                 let bounds = [
                     BBR_STARTUP * self.rate / (1.0 - BBR_LINK_LOSS),
                     BBR_STARTUP * a_round_trip(first),
                     BBR_TRAIN * first / self.shortest.as_secs_f64(),
-                    // Before anything was measured, or as CUBIC beside others that queue.
-                    gain * a_round_trip(window),
+                    // While it starts, or as CUBIC beside others that queue.
+                    BBR_STARTUP * a_round_trip(window),
                 ];
                 bounds.into_iter().fold(0.0, f64::max)
             }
