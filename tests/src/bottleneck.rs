@@ -64,9 +64,20 @@ pub struct Path {
     pub timers: Duration,
 }
 
+/// Which way the bytes of a transfer go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the senders to the receivers.
+    There,
+    /// The other way: its acknowledgements go there.
+    Back,
+}
+
 /// A transfer.
 #[derive(Clone, Debug)]
 pub struct Flow {
+    /// Which way it goes.
+    pub direction: Direction,
     /// When it connects.
     pub start: Duration,
     /// How much it sends.
@@ -90,6 +101,8 @@ pub struct Outcome {
     pub round_trips: Vec<Duration>,
     /// Datagrams sent, and declared lost, by the sender.
     pub datagrams: (u64, u64),
+    /// Datagrams that the receiver sent: acknowledgements, and answers to messages.
+    pub answers: u64,
 }
 
 impl Outcome {
@@ -159,18 +172,20 @@ struct Run<'a> {
     lanes: [Way; 2],
     arrivals: BinaryHeap<Reverse<Arrival>>,
     sent: u64,
+    /// Datagrams that the receiver of each flow has sent.
+    answers: Vec<u64>,
     pattern: Vec<u8>,
     now: Instant,
 }
 
-/// Lets the flows run until all are complete, or for so long.
+/// Lets the flows run until all that go there are complete, or for so long.
 #[must_use]
 pub fn run(path: &Path, flows: &[Flow], longest: Duration, seed: &Seed) -> Vec<Outcome> {
     let mut run = Run::new(path, flows, seed);
     let mut changes: VecDeque<_> = path.changes.iter().copied().collect();
     let end = Instant::ZERO + longest;
     let mut next_second = Instant::ZERO + Duration::from_secs(1);
-    while run.now < end && !run.progress.iter().all(|flow| flow.outcome.complete.is_some()) {
+    while run.now < end && !run.is_complete() {
         run.drive();
         let change_at = changes.front().map(|(at, _)| Instant::ZERO + *at);
         run.now = [Some(next_second), change_at, run.next_event()]
@@ -247,9 +262,16 @@ impl<'a> Run<'a> {
             lanes: [lane(&path.there, "there"), lane(&path.back, "back")],
             arrivals: BinaryHeap::new(),
             sent: 0,
+            answers: vec![0; flows.len()],
             pattern: (0..PERIOD + (64 << 10)).map(|at| (at % PERIOD) as u8).collect(),
             now: Instant::ZERO,
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        let there = self.flows.iter().zip(&self.progress);
+        let mut there = there.filter(|(flow, _)| flow.direction == Direction::There);
+        there.all(|(_, progress)| progress.outcome.complete.is_some())
     }
 
     /// Everything that the programs do at this moment.
@@ -408,7 +430,10 @@ impl<'a> Run<'a> {
     }
 
     fn send(&mut self, from: usize, to: usize, bytes: &[u8]) {
-        let Way { bottleneck, queue, behind } = &mut self.lanes[from & 1];
+        let is_sender = from.is_multiple_of(2);
+        self.answers[from / 2] += u64::from(!is_sender);
+        let goes_there = is_sender == (self.flows[from / 2].direction == Direction::There);
+        let Way { bottleneck, queue, behind } = &mut self.lanes[usize::from(!goes_there)];
         if bottleneck.waiting(self.now) > *queue {
             return;
         }
@@ -459,6 +484,7 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Vec<Outcome> {
         for (number, progress) in self.progress.iter_mut().enumerate() {
+            progress.outcome.answers = self.answers[number];
             let Host { endpoint, handle, .. } = &self.hosts[number * 2];
             if let Some(stats) = handle.and_then(|handle| endpoint.stats(handle)) {
                 progress.outcome.datagrams = (stats.datagrams_sent, stats.datagrams_lost);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use wire::{Congestion, Seed, TransportConfig};
 
-use crate::bottleneck::{Change, Flow, Lane, Outcome, Path, run};
+use crate::bottleneck::{Change, Direction, Flow, Lane, Outcome, Path, run};
 use crate::{Impairment, Loss, Probability};
 
 /// A path and what is sent over it.
@@ -27,6 +27,8 @@ pub struct Condition {
     pub changes: Vec<(Duration, Change)>,
     /// Bytes of the file.
     pub bytes: u64,
+    /// What fills the way back meanwhile, and since two seconds before.
+    pub back: Option<Congestion>,
     /// How coarse the timers of both ends are.
     pub timers: Duration,
 }
@@ -37,6 +39,8 @@ pub const MESSAGE_EVERY: Duration = Duration::from_millis(20);
 const MTU: usize = 1472;
 /// Runs of each condition: how losses happen to fall changes a figure by some per cent.
 const RUNS: usize = 9;
+/// How long before the file what goes the other way starts.
+const EARLIER: Duration = Duration::from_secs(2);
 /// Longest run.
 const LONGEST: Duration = Duration::from_secs(900);
 
@@ -54,6 +58,7 @@ fn clean(name: &'static str) -> Condition {
         impairment: Impairment::default(),
         changes: Vec::new(),
         bytes: 32 * MIB,
+        back: None,
         timers: Duration::from_micros(1),
     }
 }
@@ -118,6 +123,16 @@ pub fn all() -> Vec<Condition> {
         like("20 Mbit/s, 750 ms", 20 * MBIT, 750, 32 * MIB),
         Condition { rate_back: 5 * MBIT, ..clean("100/5 Mbit/s") },
         Condition {
+            rate_back: 5 * MBIT,
+            back: Some(Congestion::Bbr),
+            ..clean("100/5 Mbit/s, BBR back")
+        },
+        Condition {
+            rate_back: 5 * MBIT,
+            back: Some(Congestion::Cubic),
+            ..clean("100/5 Mbit/s, CUBIC back")
+        },
+        Condition {
             changes: (1..60).map(every_second).collect(),
             bytes: 64 * MIB,
             ..clean("50 or 100 Mbit/s")
@@ -139,10 +154,9 @@ impl Condition {
     /// The path.
     #[must_use]
     pub fn path(&self) -> Path {
-        let queue = (self.rate * self.rtt / 8000) as f64 * self.queue;
         let lane = |rate: u64| Lane {
             rate,
-            queue: queue as u64,
+            queue: ((rate * self.rtt / 8000) as f64 * self.queue) as u64,
             impairment: Impairment {
                 delay: Duration::from_millis(self.rtt) / 2,
                 mtu: MTU,
@@ -160,10 +174,23 @@ impl Condition {
     /// A file, and a message every 20 ms beside it.
     #[must_use]
     pub fn measure(&self, congestion: Congestion, seed: &Seed) -> Outcome {
-        let transport = TransportConfig { congestion, ..TransportConfig::default() };
-        let message_every = Some(MESSAGE_EVERY);
-        let flow = Flow { start: Duration::ZERO, bytes: self.bytes, message_every, transport };
-        run(&self.path(), &[flow], LONGEST, seed).remove(0)
+        let transport = |congestion| TransportConfig { congestion, ..TransportConfig::default() };
+        let flow = |start, direction, congestion| Flow {
+            direction,
+            start,
+            bytes: u64::MAX >> 8,
+            message_every: None,
+            transport: transport(congestion),
+        };
+        let start = if self.back.is_some() { EARLIER } else { Duration::ZERO };
+        let file = Flow {
+            bytes: self.bytes,
+            message_every: Some(MESSAGE_EVERY),
+            ..flow(start, Direction::There, congestion)
+        };
+        let back = self.back.map(|back| flow(Duration::ZERO, Direction::Back, back));
+        let flows: Vec<Flow> = [file].into_iter().chain(back).collect();
+        run(&self.path(), &flows, LONGEST, seed).swap_remove(0)
     }
 
     /// A line of the table: of each figure the median of several runs.
@@ -172,18 +199,20 @@ impl Condition {
         let run = |number| self.measure(congestion, &seed.derive(&format!("run {number}")));
         let outcomes: Vec<Outcome> = (0..RUNS).map(run).collect();
         if outcomes.iter().any(|outcome| outcome.complete.is_none()) {
-            return format!("| {} | not complete in {} s | | | |", self.name, LONGEST.as_secs());
+            return format!("| {} | not complete in {} s | | | | |", self.name, LONGEST.as_secs());
         }
         let share = |outcome: &Outcome| outcome.share(self.bytes, self.rate);
         let lost = |outcome: &Outcome| outcome.datagrams.1 as f64 / outcome.datagrams.0 as f64;
+        let answers = |outcome: &Outcome| outcome.answers as f64 / outcome.datagrams.0 as f64;
         let millis = |percent| move |outcome: &Outcome| outcome.percentile(percent).as_millis();
         format!(
-            "| {} | {:.3} | {:.1} % | {} | {} |",
+            "| {} | {:.3} | {:.1} % | {} | {} | {:.2} |",
             self.name,
             median(outcomes.iter().map(share)),
             median(outcomes.iter().map(lost)) * 100.0,
             median(outcomes.iter().map(millis(50))),
             median(outcomes.iter().map(millis(99))),
+            median(outcomes.iter().map(answers)),
         )
     }
 }
@@ -198,8 +227,8 @@ fn median<T: PartialOrd>(figures: impl Iterator<Item = T>) -> T {
 #[must_use]
 pub fn table(congestion: Congestion, seed: &Seed) -> String {
     let mut table = String::from(
-        "| path | payload, share of the rate | datagrams lost | message and answer: median ms | 99 % ms |\n\
-         |---|---|---|---|---|\n",
+        "| path | payload, share of the rate | datagrams lost | message and answer: median ms | 99 % ms | datagrams back for each |\n\
+         |---|---|---|---|---|---|\n",
     );
     for condition in all() {
         writeln!(table, "{}", condition.row(congestion, seed)).expect("memory");
@@ -215,6 +244,7 @@ pub fn together(flows: &[Congestion], queue: f64, seed: &Seed) -> Vec<(f64, f64)
     const SECONDS: u64 = 60;
     let condition = Condition { queue, ..clean("") };
     let flow = |(number, congestion): (usize, &Congestion)| Flow {
+        direction: Direction::There,
         start: Duration::from_secs(number as u64),
         bytes: u64::MAX >> 8,
         message_every: None,

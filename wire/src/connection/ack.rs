@@ -4,10 +4,21 @@ use crate::frame::{Ack, EcnCounts, MAX_ACK_RANGES};
 use crate::id::PacketNumber;
 use crate::node::Ecn;
 use crate::parameters::ACK_DELAY;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
-/// Every second packet is acknowledged at once (RFC 9000 section 13.2.2).
+/// Every second packet is acknowledged at once (RFC 9000 section 13.2.2)...
 const ACK_EVERY: u32 = 2;
+/// ...and of a steady flow as many fewer as leave the sender so many acknowledgements a round trip:
+/// it measures by them, and sees by them when a queue grows...
+const ACKS_PER_ROUND_TRIP: u32 = 32;
+/// ...but one for every so many packets at least, as each lets so many more go.
+const MOST_AT_ONCE: u32 = 8;
+/// A flow is steady after so many packets in order. Numbers are left out as rarely as that [W-51].
+const STEADY: u32 = 128;
+/// After a gap the sender waits for the next packets, to know that what is missing is lost [W-57].
+const AFTER_GAP: u32 = 8;
+/// The last packets of a steady flow are held back no longer than this part of a round trip.
+const DELAY_PART: u32 = 4;
 /// From this many ranges on, a side that only acknowledges asks to hear that it was heard...
 const PING_RANGES: usize = 8;
 /// ...in one of so many packets (RFC 9000 section 13.2.4).
@@ -63,6 +74,62 @@ impl PacketRanges {
     }
 }
 
+/// How many packets may share an acknowledgement: it depends on how many come in a round trip, and
+/// on how they come [W-53].
+#[derive(Debug, Default)]
+struct Thinning {
+    rtt: Duration,
+    /// Packets since the last gap.
+    in_order: u32,
+    is_steady: bool,
+    /// When the round trip began in which packets are counted, how many came in it, and in the one
+    /// before.
+    since: Instant,
+    packets: u32,
+    before: u32,
+}
+
+impl Thinning {
+    /// A packet came, so many numbers after the one that was expected; `None`: before it.
+    fn on_packet(&mut self, now: Instant, left_out: Option<u64>) {
+        if left_out == Some(0) {
+            self.in_order = self.in_order.saturating_add(1);
+            self.is_steady |= self.in_order >= STEADY;
+        } else {
+            // One number, once in a while, may be one that was left out.
+            self.is_steady &= left_out == Some(1) && self.in_order >= STEADY;
+            self.in_order = 0;
+        }
+        let passed = now - self.since;
+        if passed >= self.rtt {
+            self.before = if passed < self.rtt * 2 { self.packets } else { 0 };
+            self.packets = 0;
+            self.since = now;
+        }
+        self.packets += 1;
+    }
+
+    /// Fewer came than were expected.
+    const fn on_timeout(&mut self) {
+        self.packets = 0;
+        self.before = 0;
+    }
+
+    /// So many packets are acknowledged together.
+    fn every(&self) -> u32 {
+        if self.is_steady && self.in_order >= AFTER_GAP {
+            (self.before / ACKS_PER_ROUND_TRIP).clamp(ACK_EVERY, MOST_AT_ONCE)
+        } else {
+            ACK_EVERY
+        }
+    }
+
+    /// How long fewer than that are held back.
+    fn delay(&self) -> Duration {
+        if self.every() > ACK_EVERY { ACK_DELAY.min(self.rtt / DELAY_PART) } else { ACK_DELAY }
+    }
+}
+
 /// How soon an acknowledgement is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Urgency {
@@ -82,6 +149,7 @@ pub(crate) struct AckScheduler {
     newest: Option<(PacketNumber, Instant)>,
     /// Ack-eliciting packets since the last acknowledgement.
     unacknowledged: u32,
+    thinning: Thinning,
     urgency: Urgency,
     /// Packets in a row that carried nothing but an acknowledgement.
     ack_only_packets: u32,
@@ -94,9 +162,15 @@ impl AckScheduler {
             ecn: EcnCounts::default(),
             newest: None,
             unacknowledged: 0,
+            thinning: Thinning::default(),
             urgency: Urgency::None,
             ack_only_packets: 0,
         }
+    }
+
+    /// How long a round trip takes, as far as is known.
+    pub(crate) const fn set_rtt(&mut self, rtt: Duration) {
+        self.thinning.rtt = rtt;
     }
 
     /// A packet was accepted [W-53].
@@ -107,10 +181,9 @@ impl AckScheduler {
         elicits: Elicits,
         ecn: Ecn,
     ) {
-        let in_order = match self.newest {
-            Some((newest, _)) => newest + 1 == number,
-            None => number == 0,
-        };
+        let expected = self.newest.map_or(0, |(newest, _)| newest + 1);
+        let left_out = number.checked_sub(expected);
+        self.thinning.on_packet(now, left_out);
         if self.newest.is_none_or(|(newest, _)| newest < number) {
             self.newest = Some((number, now));
         }
@@ -126,10 +199,11 @@ impl AckScheduler {
         }
         self.unacknowledged += 1;
         // A gap, a late packet or congestion is news that the sender is waiting for.
-        if !in_order || ecn == Ecn::Ce || self.unacknowledged >= ACK_EVERY {
+        let is_news = left_out != Some(0) || ecn == Ecn::Ce;
+        if is_news || self.unacknowledged >= self.thinning.every() {
             self.urgency = Urgency::Now;
         } else if self.urgency == Urgency::None {
-            self.urgency = Urgency::Until(now + ACK_DELAY);
+            self.urgency = Urgency::Until(now + self.thinning.delay());
         }
     }
 
@@ -145,6 +219,7 @@ impl AckScheduler {
     pub(crate) fn on_timeout(&mut self) {
         if self.unacknowledged > 0 {
             self.urgency = Urgency::Now;
+            self.thinning.on_timeout();
         }
     }
 
@@ -257,6 +332,88 @@ mod tests {
         acks.on_packet(T0, 2, Elicits::Ack, Ecn::NotCapable);
         acks.on_timeout();
         assert!(acks.is_due());
+    }
+
+    /// Packets that come as far apart as each other.
+    struct Flow {
+        acks: AckScheduler,
+        now: Instant,
+        apart: Duration,
+        number: PacketNumber,
+    }
+
+    const RTT: Duration = Duration::from_millis(40);
+
+    impl Flow {
+        /// So many come in a round trip.
+        fn new(in_round_trip: u32) -> Self {
+            let mut acks = AckScheduler::new();
+            acks.set_rtt(RTT);
+            Self { acks, now: T0, apart: RTT / in_round_trip, number: 0 }
+        }
+
+        /// How many acknowledgements go for so many packets.
+        fn acks_for(&mut self, packets: u32) -> u32 {
+            let mut acks = 0;
+            for _ in 0..packets {
+                self.now += self.apart;
+                self.acks.on_packet(self.now, self.number, Elicits::Ack, Ecn::NotCapable);
+                self.number += 1;
+                if self.acks.is_due() {
+                    self.acks.on_sent(Elicits::Nothing);
+                    acks += 1;
+                }
+            }
+            acks
+        }
+    }
+
+    /// [W-53]
+    #[test]
+    fn a_steady_flow_gets_as_many_acknowledgements_a_round_trip_as_its_sender_needs() {
+        for (in_round_trip, expected) in [(40, 400), (100, 267), (160, 160), (1000, 100)] {
+            let mut flow = Flow::new(in_round_trip);
+            assert_eq!(flow.acks_for(126), 63, "the first ones");
+            flow.acks_for(2 * in_round_trip);
+            let acks = flow.acks_for(800);
+            assert!(acks.abs_diff(expected) <= 2, "{acks} for 800, {in_round_trip} a round trip");
+        }
+    }
+
+    /// [W-53] [W-57]
+    #[test]
+    fn after_losses_every_second_packet_is_acknowledged_again() {
+        let mut flow = Flow::new(1000);
+        flow.acks_for(3000);
+        flow.number += 1;
+        assert_eq!(flow.acks_for(9), 4, "the first after a gap, and three times the second");
+        assert_eq!(flow.acks_for(120), 15, "it was a number that was left out");
+        flow.number += 2;
+        assert_eq!(flow.acks_for(127), 64, "two are none");
+        flow.acks_for(200);
+        flow.number += 1;
+        flow.acks_for(100);
+        flow.number += 1;
+        assert_eq!(flow.acks_for(127), 64, "nor is one so soon after another");
+    }
+
+    /// [W-53]
+    #[test]
+    fn what_stops_is_acknowledged_in_a_quarter_of_the_round_trip_and_then_as_at_first() {
+        let mut flow = Flow::new(1000);
+        flow.acks_for(3000);
+        while flow.acks_for(1) == 0 {}
+        assert_eq!(flow.acks_for(1), 0);
+        let first = flow.now;
+        assert_eq!(flow.acks_for(2), 0);
+        assert_eq!(flow.acks.deadline(), Some(first + RTT / 4));
+        flow.now = first + RTT / 4;
+        flow.acks.on_timeout();
+        flow.acks.on_sent(Elicits::Nothing);
+        assert_eq!(flow.acks_for(100), 50);
+        flow.acks_for(2000);
+        flow.now += RTT * 3;
+        assert_eq!(flow.acks_for(100), 50, "after a pause");
     }
 
     #[test]

@@ -169,7 +169,9 @@ impl Connection {
         if plain.is_empty() {
             return Err(DecodeError::Truncated.into());
         }
-        self.streams.set_rtt(now, self.recovery.rtt().smoothed());
+        let rtt = self.recovery.rtt().smoothed();
+        self.streams.set_rtt(now, rtt);
+        self.acks.set_rtt(rtt);
         let mut reader = Reader::new(plain);
         let mut elicits = Elicits::Nothing;
         while !reader.is_empty() && matches!(self.state, State::Established) {

@@ -362,6 +362,15 @@ fn acknowledgements_are_few() {
     assert!(acks < sent / 4, "{acks} for {sent}");
 }
 
+/// [W-53] Nor does a steady flow need one for every second, of which the way back has less to carry.
+#[test]
+fn a_steady_flow_is_acknowledged_less_often() {
+    let mut pair = Pair::new(hundred_megabit());
+    pair.transfer(32 * MIB, secs(10));
+    let (sent, acks) = (pair.sides[A].stats().datagrams_sent, pair.sides[B].stats().datagrams_sent);
+    assert!(acks < sent / 6, "{acks} for {sent}");
+}
+
 /// [W-61] What is in flight never exceeds the window by more than probes.
 #[test]
 fn the_window_is_kept() {
