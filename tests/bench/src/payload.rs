@@ -1,6 +1,7 @@
 //! What is sent: an endless pattern, of which each side knows any part without being told. The
 //! receiver compares every byte, so what is lost, doubled or misplaced fails the run.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ const PERIOD: usize = 262_139;
 pub const PIECE: usize = 65_536;
 
 /// The pattern.
-struct Pattern(Vec<u8>);
+struct Pattern(Arc<Vec<u8>>);
 
 impl Pattern {
     fn new() -> Self {
@@ -27,13 +28,18 @@ impl Pattern {
             })
             .collect();
         bytes.extend_from_within(..PIECE);
-        Self(bytes)
+        Self(Arc::new(bytes))
     }
 
     /// The piece at `offset`.
     fn at(&self, offset: u64, length: usize) -> &[u8] {
+        &self.0[Self::place(offset, length)]
+    }
+
+    /// Where it is.
+    fn place(offset: u64, length: usize) -> Range<usize> {
         let start = usize::try_from(offset % PERIOD as u64).expect("below the period");
-        &self.0[start..start + length]
+        start..start + length
     }
 }
 
@@ -52,8 +58,18 @@ impl Source {
 
     /// The next bytes, at most `max` and at most [`PIECE`]; none when everything was sent.
     pub fn peek(&self, max: usize) -> &[u8] {
+        &self.pattern.0[self.next(max)]
+    }
+
+    /// The same for transports that need no copy: where [`Self::peek`] finds them in the pattern.
+    pub fn next(&self, max: usize) -> Range<usize> {
         let left = usize::try_from(self.total - self.sent).unwrap_or(usize::MAX);
-        self.pattern.at(self.sent, left.min(max).min(PIECE))
+        Pattern::place(self.sent, left.min(max).min(PIECE))
+    }
+
+    /// All of the pattern.
+    pub const fn pattern(&self) -> &Arc<Vec<u8>> {
+        &self.pattern.0
     }
 
     /// So many of them were sent.

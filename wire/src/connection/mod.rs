@@ -32,8 +32,10 @@ pub(crate) mod streams;
 mod timer;
 mod transmit;
 
+use core::ops::Range;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
 
@@ -411,6 +413,20 @@ impl Connection {
     pub(crate) fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
         match self.state {
             State::Established => self.streams.write(stream, bytes),
+            State::Closing(_) | State::Draining(_) | State::Dead => {
+                Err(WriteError::NoStream(stream))
+            }
+        }
+    }
+
+    pub(crate) fn write_shared(
+        &mut self,
+        stream: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        match self.state {
+            State::Established => self.streams.write_shared(stream, bytes, range),
             State::Closing(_) | State::Draining(_) | State::Dead => {
                 Err(WriteError::NoStream(stream))
             }

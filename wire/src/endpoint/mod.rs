@@ -15,8 +15,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use self::connect::Attempt;
 use self::half_open::Answers;
@@ -255,6 +257,31 @@ impl Endpoint {
     ) -> Result<usize, WriteError> {
         let connection = self.connection_mut(handle).ok_or(WriteError::NoStream(stream))?;
         connection.write(stream, bytes)
+    }
+
+    /// The same with a part of `bytes` that is not copied: it is shared until what was taken of it has
+    /// been acknowledged. So whoever has the only copy again may use the vector for something else.
+    /// Small parts are copied.
+    ///
+    /// # Errors
+    /// When the stream does not exist or takes no more.
+    ///
+    /// # Panics
+    /// When there is no such part.
+    pub fn write_shared(
+        &mut self,
+        handle: ConnectionHandle,
+        stream: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        assert!(
+            range.start <= range.end && range.end <= bytes.len(),
+            "{range:?} of {}",
+            bytes.len()
+        );
+        let connection = self.connection_mut(handle).ok_or(WriteError::NoStream(stream))?;
+        connection.write_shared(stream, bytes, range)
     }
 
     /// Room in the stream's send buffer; 0 when it does not exist.

@@ -137,12 +137,12 @@ impl Sender {
         stream: StreamId,
     ) -> Result<()> {
         loop {
-            let piece = self.source.peek(PIECE);
+            let piece = self.source.next(PIECE);
             if piece.is_empty() {
                 return Ok(endpoint.finish(connection, stream)?);
             }
-            let length = piece.len();
-            let written = endpoint.write(connection, stream, piece)?;
+            let (length, pattern) = (piece.len(), self.source.pattern());
+            let written = endpoint.write_shared(connection, stream, pattern, piece)?;
             self.source.advance(written);
             if written < length {
                 return Ok(());

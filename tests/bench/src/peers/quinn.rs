@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use quinn::congestion::{BbrConfig, ControllerFactory, CubicConfig};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TransportConfig};
@@ -48,12 +49,15 @@ pub fn serve(controller: Controller, listen: IpAddr, mut source: Source) -> Resu
         let (mut send, mut receive) = connection.accept_bi().await?;
         receive.read_exact(&mut [0; 1]).await?;
         tokio::spawn(answer(connection.clone()));
+        let pattern = Bytes::copy_from_slice(source.pattern());
         loop {
-            let written = send.write(source.peek(PIECE)).await?;
-            source.advance(written);
-            if source.peek(1).is_empty() {
+            let piece = source.next(PIECE);
+            if piece.is_empty() {
                 break;
             }
+            let length = piece.len();
+            send.write_chunk(pattern.slice(piece)).await?;
+            source.advance(length);
         }
         send.finish()?;
         endpoint.wait_idle().await;

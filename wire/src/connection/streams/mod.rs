@@ -7,6 +7,7 @@
 
 mod copies;
 mod flow;
+mod outgoing;
 mod pages;
 mod ranges;
 mod recv;
@@ -17,7 +18,9 @@ mod tail;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests fail on whatever else comes")]
 mod tests;
 
+use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use self::copies::Copies;
 use self::flow::{MAX_STREAMS, ReceiveWindow, SendWindow, StreamCounts};
@@ -354,6 +357,19 @@ impl Streams {
     pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
         let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;
         let len = stream.send.write(&mut self.pool, self.unsent, bytes)?;
+        self.settle(id);
+        Ok(len)
+    }
+
+    /// See [`Endpoint::write_shared`](crate::Endpoint::write_shared).
+    pub(crate) fn write_shared(
+        &mut self,
+        id: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;
+        let len = stream.send.write_shared(&mut self.pool, self.unsent, bytes, range)?;
         self.settle(id);
         Ok(len)
     }

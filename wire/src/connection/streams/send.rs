@@ -9,10 +9,12 @@
 //! ```
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use crate::codec::VARINT_MAX;
 use crate::connection::streams::StreamFrame;
-use crate::connection::streams::pages::{PagedBuffer, Pool};
+use crate::connection::streams::outgoing::Outgoing;
+use crate::connection::streams::pages::Pool;
 use crate::connection::streams::ranges::RangeSet;
 use crate::error::WriteError;
 use crate::frame::{put_stream_header, stream_overhead};
@@ -62,7 +64,7 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct SendHalf {
     state: State,
-    buffer: PagedBuffer,
+    buffer: Outgoing,
     capacity: usize,
     /// Everything below was acknowledged.
     acked: u64,
@@ -84,7 +86,7 @@ impl SendHalf {
     pub(super) fn new(capacity: usize, limit: u64) -> Self {
         Self {
             state: State::Open,
-            buffer: PagedBuffer::default(),
+            buffer: Outgoing::default(),
             capacity,
             acked: 0,
             beyond: RangeSet::default(),
@@ -108,6 +110,22 @@ impl SendHalf {
         let len = bytes.len().min(self.room(unsent));
         self.starved = len < bytes.len();
         self.buffer.write(pool, self.end, &bytes[..len]);
+        self.end += len as u64;
+        Ok(len)
+    }
+
+    /// The same with a part of something that is shared with the application instead of copied.
+    pub(super) fn write_shared(
+        &mut self,
+        pool: &mut Pool,
+        unsent: usize,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        self.check_open()?;
+        let len = range.len().min(self.room(unsent));
+        self.starved = len < range.len();
+        self.buffer.share(pool, self.end, bytes, range.start..range.start + len);
         self.end += len as u64;
         Ok(len)
     }
@@ -338,7 +356,7 @@ impl SendHalf {
         }
     }
 
-    /// Bytes of tables; pages are counted by the pool.
+    /// Bytes of tables and of what is shared; pages are counted by the pool.
     pub(super) fn memory(&self) -> usize {
         self.buffer.memory() + self.beyond.memory() + self.lost.memory()
     }
@@ -378,7 +396,7 @@ impl SendHalf {
             self.state = State::Finishing(Delivery::InFlight);
         }
         put_stream_header(out, id, offset, len as usize, fin);
-        self.buffer.read(offset, len as usize).for_each(|bytes| out.extend_from_slice(bytes));
+        self.buffer.copy(offset, len as usize, out);
         StreamFrame::Data { id, offset, len: len as u32, fin }
     }
 }

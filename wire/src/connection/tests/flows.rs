@@ -221,7 +221,8 @@ fn many_overtaken(fate: Overtaken) -> (u64, u64) {
 #[test]
 fn a_reduction_of_bbr_is_undone_when_all_its_losses_were_none() {
     let (before, after) = many_overtaken(Overtaken::ArriveLate);
-    assert!(after > before * 9 / 10, "{after} from {before}");
+    // A probe has a window an eighth larger.
+    assert!(after > before * 4 / 5, "{after} from {before}");
     let (before, after) = many_overtaken(Overtaken::GetLost);
     assert!(after < before * 2 / 3, "{after} from {before}, although they were lost");
 }

@@ -122,7 +122,12 @@ impl App {
         }
         let len = (writer.goal - writer.written).min(most);
         let bytes: Vec<u8> = (0..len).map(|at| byte(side, id, writer.written + at)).collect();
-        let wrote = self.streams.write(id, &bytes).unwrap();
+        // Copied or shared: nobody can tell.
+        let wrote = if writer.written % 2 == 0 {
+            self.streams.write(id, &bytes).unwrap()
+        } else {
+            self.streams.write_shared(id, &Arc::new(bytes), 0..len).unwrap()
+        };
         writer.written += wrote;
         writer.full = wrote < len;
     }
