@@ -1,6 +1,8 @@
 //! What each command does.
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wire::app::name::Name;
 use wire::app::server::Request;
@@ -244,6 +246,19 @@ impl BulkStreams for LinkStreams<'_> {
     fn write(&mut self, user: &Name, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
         match (&mut self.endpoint, self.links.up(user)) {
             (Some(endpoint), Some(up)) => endpoint.write(up.handle, stream, bytes),
+            _ => Err(WriteError::NoStream(stream)),
+        }
+    }
+
+    fn write_shared(
+        &mut self,
+        user: &Name,
+        stream: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        match (&mut self.endpoint, self.links.up(user)) {
+            (Some(endpoint), Some(up)) => endpoint.write_shared(up.handle, stream, bytes, range),
             _ => Err(WriteError::NoStream(stream)),
         }
     }

@@ -319,6 +319,7 @@ impl Transfers {
         }
         self.drop_stuck(cx);
         self.drop_silent(cx);
+        self.spare.reclaim();
         if self.serving.is_empty() && self.fetching.is_empty() {
             self.spare.clear();
         }

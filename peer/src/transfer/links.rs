@@ -1,5 +1,8 @@
 //! The streams that transfers use, as much of them as they need to know.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use wire::app::name::Name;
 use wire::{OpenError, Read, ReadError, StreamId, WriteError};
 
@@ -17,6 +20,18 @@ pub trait BulkStreams {
     /// # Errors
     /// As [`wire::Endpoint::write`].
     fn write(&mut self, user: &Name, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError>;
+
+    /// The same with a part of something that is not copied but shared until it has arrived.
+    ///
+    /// # Errors
+    /// As [`wire::Endpoint::write_shared`].
+    fn write_shared(
+        &mut self,
+        user: &Name,
+        stream: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError>;
 
     /// Ends this side's half.
     fn finish(&mut self, user: &Name, stream: StreamId);

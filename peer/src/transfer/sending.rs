@@ -177,8 +177,8 @@ impl Transfers {
             let (user, stream) = key;
             let Some(serving) = self.serving.get_mut(key) else { return };
             match serving.write(cx.now, user, *stream, cx.streams) {
-                Ok(Some((get, room))) => {
-                    self.spare.give(room);
+                Ok(Some((get, answer))) => {
+                    self.spare.lend(answer);
                     self.served(cx, user, get);
                 }
                 Ok(None) => {}

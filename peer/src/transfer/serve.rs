@@ -2,6 +2,8 @@
 //! stream takes them. At most one range is read from the disk or waits for the stream at a time,
 //! and no further request is read before it is gone.
 
+use std::sync::Arc;
+
 use wire::app::framing::{Deframer, FramingError};
 use wire::app::name::Name;
 use wire::app::peer::{BulkRequest, MAX_RANGE, TransferId};
@@ -44,6 +46,9 @@ impl Get {
     }
 }
 
+/// A request, and its answer with whatever of it the stream still holds.
+pub(super) type Served = (Get, Arc<Vec<u8>>);
+
 /// A stream that a receiver opened.
 #[derive(Debug, Default)]
 pub(super) struct Serving {
@@ -57,7 +62,7 @@ pub(super) struct Serving {
     /// A request that the disk works on.
     pub(super) encoding: Option<(Job, Get)>,
     /// An answer, its length as it goes before it, and how much of both the stream has taken.
-    answer: Vec<u8>,
+    answer: Arc<Vec<u8>>,
     head: [u8; HEAD],
     sent: usize,
     answering: Option<Get>,
@@ -140,28 +145,29 @@ impl Serving {
         let Some((_, get)) = self.encoding.take() else { return };
         let len = u32::try_from(encoded.len()).expect("at most MAX_RANGE and its tree");
         self.head = len.to_be_bytes();
-        self.answer = encoded;
+        self.answer = Arc::new(encoded);
         self.sent = 0;
         self.answering = Some(get);
         self.stuck_since = Some(now);
     }
 
-    /// Gives the stream as much of the answer as it takes. The request, and the room that its
-    /// answer was in, when that was all.
+    /// Gives the stream as much of the answer as it takes. The request and its answer, which the stream
+    /// may hold for longer, when that was all.
     pub(super) fn write(
         &mut self,
         now: Instant,
         user: &Name,
         stream: StreamId,
         streams: &mut dyn BulkStreams,
-    ) -> Result<Option<(Get, Vec<u8>)>, WriteError> {
+    ) -> Result<Option<Served>, WriteError> {
         let Some(get) = self.answering else { return Ok(None) };
         let before = self.sent;
         if self.sent < HEAD {
             self.sent += streams.write(user, stream, &self.head[self.sent..])?;
         }
         if let Some(sent) = self.sent.checked_sub(HEAD) {
-            self.sent += streams.write(user, stream, &self.answer[sent..])?;
+            let rest = sent..self.answer.len();
+            self.sent += streams.write_shared(user, stream, &self.answer, rest)?;
         }
         if self.sent > before {
             self.stuck_since = Some(now);

@@ -2,7 +2,9 @@
 //! time, so that a test can stop anywhere.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use wire::time::{Duration, Instant};
@@ -545,6 +547,16 @@ impl BulkStreams for End<'_> {
 
     fn write(&mut self, _: &Name, stream: StreamId, bytes: &[u8]) -> Result<usize, WriteError> {
         self.pipes.write(self.side, stream, bytes)
+    }
+
+    fn write_shared(
+        &mut self,
+        _: &Name,
+        stream: StreamId,
+        bytes: &Arc<Vec<u8>>,
+        range: Range<usize>,
+    ) -> Result<usize, WriteError> {
+        self.pipes.write(self.side, stream, &bytes[range])
     }
 
     fn finish(&mut self, _: &Name, stream: StreamId) {

@@ -123,7 +123,7 @@ impl App {
         let len = (writer.goal - writer.written).min(most);
         let bytes: Vec<u8> = (0..len).map(|at| byte(side, id, writer.written + at)).collect();
         // Copied or shared: nobody can tell.
-        let wrote = if writer.written % 2 == 0 {
+        let wrote = if writer.written.is_multiple_of(2) {
             self.streams.write(id, &bytes).unwrap()
         } else {
             self.streams.write_shared(id, &Arc::new(bytes), 0..len).unwrap()
