@@ -26,13 +26,13 @@ const LOSSY: [&str; 7] =
 /// Paths on which messages wait longer than they should: how long 99 % of them do, at most, and
 /// what for.
 const SLOW: [(&str, u64, &str); 11] = [
-    ("reorder", 100, "all round trips differ by tens of milliseconds: a queue is seen late"),
+    ("reorder", 101, "all round trips differ by tens of milliseconds: a queue is seen late"),
     ("10 Mbit/s, 200 ms", 226, START),
     ("20 Mbit/s, 750 ms", 971, START),
     ("100/5 Mbit/s", 75, "acknowledgements wait for each other: a probe is seen late"),
     ("100/5 Mbit/s, BBR back", 213, BACK),
     ("100/5 Mbit/s, CUBIC back", 218, BACK),
-    ("50 or 100 Mbit/s", 320, "what was on its way when the rate halves waits"),
+    ("50 or 100 Mbit/s", 339, "what was on its way when the rate halves waits"),
     ("5 s outage", 5397, "for five seconds nothing arrives"),
     ("timers of 4 ms", 100, START),
     ("reorder, timers of 4 ms", 104, "as reorder"),

@@ -257,7 +257,7 @@ impl Bbr {
 impl Controller for Bbr {
     fn on_acked(&mut self, now: Instant, packet: AckedPacket) {
         self.round.acked += packet.size as f64;
-        self.round_trips.on_packet(now - packet.sent_at);
+        self.round_trips.on_packet(&packet, now - packet.sent_at);
         self.floor.on_acked(packet.sent_at, packet.size);
         if self.state == State::Startup {
             self.train.on_acked(now, packet);

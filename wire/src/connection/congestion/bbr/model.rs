@@ -86,6 +86,8 @@ pub(super) struct MinRtt {
     min: Option<Duration>,
     /// What the first acknowledgement measured, until there is a round.
     first: Option<Duration>,
+    /// The median of the last round.
+    last: Option<Duration>,
     /// When a round trip was last about as short, or began to be looked for.
     seen_at: Instant,
     /// For how long the path has been made use of since.
@@ -121,9 +123,12 @@ impl MinRtt {
         }
     }
 
-    /// The median of a round.
+    /// The median of a round. One that is less than half of the one before may be that of
+    /// acknowledgements which have overtaken others: only a second one like it counts.
     pub(super) fn on_round(&mut self, now: Instant, rtt: Duration) {
-        let mut min = self.min.map_or(rtt, |min| min.min(rtt));
+        let before = self.last.replace(rtt).or(self.first).unwrap_or(rtt);
+        let shown = if rtt < before / 2 { before } else { rtt };
+        let mut min = self.min.map_or(shown, |min| min.min(shown));
         if self.light_since.is_some_and(|since| now - since.max(self.seen_at) >= STALE) {
             // Little was in flight all this time: the path itself is longer now.
             min = rtt;
@@ -156,6 +161,7 @@ impl MinRtt {
     pub(super) const fn forget(&mut self, now: Instant) {
         self.min = None;
         self.first = None;
+        self.last = None;
         self.keep(now);
     }
 
@@ -264,6 +270,8 @@ mod tests {
             match second {
                 2 => {
                     min.on_round(at(2), ms(80));
+                    min.on_round(at(2), ms(10));
+                    assert_eq!(min.get(), ms(80), "nor does a round count that no other bears out");
                     min.on_round(at(2), ms(50));
                 }
                 9 => min.on_round(at(9), ms(52)),
