@@ -56,8 +56,9 @@ fn a_file_is_handed_over_beside_the_chat() {
 fn both_sides_killed_and_the_file_is_whole() {
     let mut world = World::logged_in(2);
     world.lose_every = 20;
+    // At five megabytes a second the link takes longer than all that comes before the last kill.
     world.each_takes = Duration::from_micros(300);
-    let id = offer(&mut world, 20 << 20);
+    let id = offer(&mut world, 40 << 20);
     world.line(1, &format!("/accept {id}"));
     for victim in [0, 1, 0, 1] {
         world.run_ms(700);
