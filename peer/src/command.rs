@@ -4,6 +4,8 @@
 //! like a command is ever sent as chat: an unknown `/word` and a line with blanks before its `/`
 //! are errors.
 
+#[cfg(feature = "shell")]
+pub(crate) mod complete;
 mod help;
 mod words;
 
@@ -113,6 +115,8 @@ pub enum Command {
         with: Option<String>,
         /// How many.
         limit: u32,
+        /// Only lines before the one of this number.
+        before: Option<u64>,
     },
     /// Search all conversations.
     Search {
@@ -187,12 +191,33 @@ pub enum ParsedLine {
         /// As typed.
         name: Option<String>,
     },
-    /// From now on plain lines go to this user.
-    Chat(String),
+    /// This is about the face's windows.
+    Window(Window),
     /// An empty line.
     Nothing,
     /// What is wrong and what to do.
     Error(String),
+}
+
+/// What a line means for the windows of a face; a face without windows has one conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// From now on plain lines go to this user.
+    Open(String),
+    /// Not to the one to whom they go now.
+    Close,
+    /// What is shown goes; it stays in the history.
+    Clear,
+    /// Another window: its number, or its user.
+    Switch(String),
+}
+
+/// Whether somebody may have typed a password behind a command that takes none there: such a
+/// line is not remembered.
+#[must_use]
+pub fn is_secret(line: &str) -> bool {
+    let word = line.trim_start().trim_start_matches('/').to_lowercase();
+    ["login", "register", "reg", "log"].iter().any(|command| word.starts_with(command))
 }
 
 /// What a name and a password are asked for.
@@ -253,7 +278,7 @@ fn at(rest: &str) -> ParsedLine {
         return error("Not sent: a name follows '@' without a blank: '@bob hello'.");
     }
     if text.trim().is_empty() {
-        return ParsedLine::Chat(name.to_owned());
+        return ParsedLine::Window(Window::Open(name.to_owned()));
     }
     let text = text.trim_start_matches([' ', '\t']).to_owned();
     ParsedLine::Command(Command::Message { to: name.to_owned(), text })
@@ -357,6 +382,9 @@ fn arguments_of(
         Verb::Net => words.none(Command::Net)?,
         Verb::Reconnect => words.none(Command::Reconnect)?,
         Verb::Quit => words.none(Command::Quit)?,
+        Verb::Close => return words.none(ParsedLine::Window(Window::Close)),
+        Verb::Clear => return words.none(ParsedLine::Window(Window::Clear)),
+        Verb::Buffer => return Ok(ParsedLine::Window(Window::Switch(user(words.only()?)))),
     };
     Ok(ParsedLine::Command(command))
 }
@@ -391,7 +419,7 @@ fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let to = to.strip_suffix(':').unwrap_or(&to).to_owned();
     let text = words.rest();
     if text.trim().is_empty() {
-        return Ok(ParsedLine::Chat(to));
+        return Ok(ParsedLine::Window(Window::Open(to)));
     }
     Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }))
 }
@@ -438,7 +466,7 @@ fn history(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
         Some(name) => Some(name),
         None => context.chat.clone(),
     };
-    Ok(Command::History { with, limit })
+    Ok(Command::History { with, limit, before: None })
 }
 
 /// A user, or a time: `90s`, `5m`, `1h`, `2d`; plain seconds too (no `@` before it).

@@ -85,6 +85,21 @@ pub enum Output {
         at: u64,
         /// Messages before it are missing.
         gap: bool,
+        /// Its place in the history: lines are numbered as they are kept.
+        line: u64,
+    },
+    /// A message of ours is kept: from now on it is sent until it arrives.
+    Kept {
+        /// To.
+        to: String,
+        /// Its number.
+        id: u64,
+        /// The text.
+        text: String,
+        /// When it was typed: milliseconds since 1970.
+        at: u64,
+        /// Its place in the history.
+        line: u64,
     },
     /// What became of a message of ours.
     MessageState {
@@ -255,8 +270,12 @@ pub struct FileLine {
 /// One line of history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryLine {
+    /// Its place in the history: lines are numbered as they are kept.
+    pub line: u64,
     /// With whom.
     pub with: String,
+    /// Its number, when it is ours.
+    pub id: Option<u64>,
     /// Who wrote it.
     pub from: String,
     /// Milliseconds since 1970.
@@ -265,6 +284,8 @@ pub struct HistoryLine {
     pub text: String,
     /// `queued`, `delivered`, `failed`, or `received`.
     pub state: &'static str,
+    /// Why it failed.
+    pub reason: Option<String>,
 }
 
 /// One waiting message.

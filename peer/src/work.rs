@@ -114,6 +114,8 @@ pub enum StoreRequest {
         with: Option<Name>,
         /// At most this many, the newest.
         limit: u32,
+        /// Only lines before the one of this number.
+        before: Option<u64>,
     },
     /// Lines that contain all these words, oldest first. Reply: [`StoreReply::Lines`].
     Search {
@@ -234,6 +236,8 @@ pub struct MessageId {
 pub struct Outgoing {
     /// Receiver and number.
     pub id: MessageId,
+    /// Its place in the history: lines are numbered as they are kept.
+    pub line: u64,
     /// The number before it that was not given up; 0 when it is the first.
     pub after: u64,
     /// Random part.
@@ -274,6 +278,8 @@ pub enum Receipt {
     Fresh {
         /// Messages before it are missing: the sender gave them up, or this folder is new.
         gap: bool,
+        /// Its place in the history.
+        line: u64,
     },
     /// Stored before: acknowledge it again, do not show it.
     Duplicate,
@@ -285,10 +291,12 @@ pub enum Receipt {
 /// One line of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// Its place in the history: lines are numbered as they are kept.
+    pub line: u64,
     /// With whom.
     pub with: Name,
-    /// Whether this side wrote it.
-    pub own: bool,
+    /// Its number, where this side wrote it.
+    pub own: Option<u64>,
     /// Milliseconds since 1970: when it was typed here or arrived here.
     pub at: u64,
     /// The text.

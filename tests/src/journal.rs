@@ -83,7 +83,8 @@ mod tests {
     fn anna_sends() -> Pen {
         let anna = Pen::default().of("anna");
         let id = MessageId { to: Name::new("bert").unwrap(), sequence: 7 };
-        let message = Outgoing { id, after: 6, nonce: [0; 16], at: 0, body: "hi".to_owned() };
+        let message =
+            Outgoing { id, line: 0, after: 6, nonce: [0; 16], at: 0, body: "hi".to_owned() };
         anna.stored(None, &StoreReply::Queued(message));
         anna
     }
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn stored_then_acknowledged_passes() {
         let anna = anna_sends();
-        bert_stores(&anna, Receipt::Fresh { gap: false });
+        bert_stores(&anna, Receipt::Fresh { gap: false, line: 0 });
         anna.told(&delivered());
     }
 
@@ -117,7 +118,7 @@ mod tests {
     #[should_panic(expected = "bert shows a message of anna that is not durable")]
     fn shown_before_it_is_stored_is_noticed() {
         let (from, text) = ("anna".to_owned(), "hi".to_owned());
-        let shown = Output::Message { from, text, sent: 0, at: 0, gap: false };
+        let shown = Output::Message { from, text, sent: 0, at: 0, gap: false, line: 0 };
         anna_sends().of("bert").told(&shown);
     }
 }

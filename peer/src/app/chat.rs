@@ -153,6 +153,13 @@ impl App {
             }
         };
         let id = message.id.sequence;
+        self.tell(Output::Kept {
+            to: to.to_string(),
+            id,
+            text: message.body.clone(),
+            at: message.at,
+            line: message.line,
+        });
         self.chat.outbox.push(message);
         self.want_link(now, to);
         self.check_addressee(now, to);
@@ -307,10 +314,17 @@ impl App {
     fn on_receipt(&mut self, message: Receiving, receipt: Receipt) {
         let Receiving { from, device, sequence, nonce, sent, at, text } = message;
         let answer = match receipt {
-            Receipt::Fresh { gap } => {
+            Receipt::Fresh { gap, line } => {
                 // G08: a block takes effect at once, also on what was on its way.
                 if !self.is_blocked(&from) {
-                    self.tell(Output::Message { from: from.to_string(), text, sent, at, gap });
+                    self.tell(Output::Message {
+                        from: from.to_string(),
+                        text,
+                        sent,
+                        at,
+                        gap,
+                        line,
+                    });
                 }
                 peer::Chat::Received { sequence, nonce }
             }
@@ -370,16 +384,20 @@ impl App {
 
 fn history_line(line: Line, own: &str) -> HistoryLine {
     let with = line.with.to_string();
+    let (state, reason) = match line.state {
+        MessageState::Queued => ("queued", None),
+        MessageState::Delivered => ("delivered", None),
+        MessageState::Failed(why) => ("failed", Some(why)),
+        MessageState::Incoming => ("received", None),
+    };
     HistoryLine {
-        from: if line.own { own.to_owned() } else { with.clone() },
+        line: line.line,
+        from: if line.own.is_some() { own.to_owned() } else { with.clone() },
         with,
+        id: line.own,
         at: line.at,
         text: line.body,
-        state: match line.state {
-            MessageState::Queued => "queued",
-            MessageState::Delivered => "delivered",
-            MessageState::Failed(_) => "failed",
-            MessageState::Incoming => "received",
-        },
+        state,
+        reason,
     }
 }

@@ -64,7 +64,7 @@ impl App {
             Command::Fingerprint { user: Some(user) } => {
                 self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
             }
-            Command::History { with, limit } => self.history(with, limit),
+            Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text } => self.search(text),
             Command::Outbox => self.show_outbox(),
             Command::Send { to, paths } => self.send_files(now, &to, paths),
@@ -148,28 +148,40 @@ impl App {
             return self.error(&format!("Who is online is not known: {why}."));
         }
         let part = filter.unwrap_or_default().to_lowercase();
-        let own = self.account().map(|account| account.name.clone());
-        let users = self
-            .roster
-            .iter()
-            .filter(|(name, _)| Some(*name) != own.as_ref() && !self.is_blocked(name))
-            .filter(|(name, _)| name.as_str().contains(&part))
-            .map(|(name, since)| UserLine { user: name.to_string(), online: true, since })
-            .collect();
+        let users = self.others_online(&part);
         let query = if part.is_empty() { "who".to_owned() } else { format!("who {part}") };
         self.tell(Output::Users { query, users });
     }
 
-    fn history(&mut self, with: Option<String>, limit: u32) {
+    /// After the first login: who is there already.
+    pub(super) fn tell_who_is_there(&mut self) {
+        let users = self.others_online("");
+        if !users.is_empty() {
+            self.tell(Output::Users { query: "online".to_owned(), users });
+        }
+    }
+
+    /// Whoever is online and not blocked, with `part` in the name.
+    fn others_online(&self, part: &str) -> Vec<UserLine> {
+        let own = self.account().map(|account| account.name.clone());
+        self.roster
+            .iter()
+            .filter(|(name, _)| Some(*name) != own.as_ref() && !self.is_blocked(name))
+            .filter(|(name, _)| name.as_str().contains(part))
+            .map(|(name, since)| UserLine { user: name.to_string(), online: true, since })
+            .collect()
+    }
+
+    fn history(&mut self, with: Option<String>, limit: u32, before: Option<u64>) {
         let query = |with: &str| format!("history {with}");
         match with {
             Some(with) => self.with_name(&with, |app, with| {
                 let job = Job::Lines { query: query(with.as_str()) };
-                app.jobs.store(job, StoreRequest::History { with: Some(with), limit });
+                app.jobs.store(job, StoreRequest::History { with: Some(with), limit, before });
             }),
             None => {
                 let job = Job::Lines { query: query("all") };
-                self.jobs.store(job, StoreRequest::History { with: None, limit });
+                self.jobs.store(job, StoreRequest::History { with: None, limit, before });
             }
         }
     }

@@ -571,18 +571,24 @@ impl App {
 
     /// `/net`.
     pub(super) fn show_connections(&mut self) {
+        let connections = self.connections();
+        self.tell(Output::Net { connections });
+    }
+
+    /// The connections in figures: the server first, then users by name.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionLine> {
         let server = self.server.handle().map(|handle| (None, handle));
         let users = self
             .links
             .users
             .iter()
             .filter_map(|(user, link)| link.up.as_ref().map(|up| (Some(user), up.handle)));
-        let connections = server
+        server
             .into_iter()
             .chain(users)
             .filter_map(|(user, handle)| self.connection_line(user, handle))
-            .collect();
-        self.tell(Output::Net { connections });
+            .collect()
     }
 
     fn connection_line(

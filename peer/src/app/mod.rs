@@ -23,7 +23,7 @@ mod streams;
 #[cfg(all(feature = "files", feature = "sqlite"))]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use rand_chacha::ChaCha20Rng;
@@ -258,16 +258,14 @@ impl App {
         self.settle(now);
     }
 
-    /// Names of users with whom something was exchanged or who are online, sorted: for
-    /// completion.
+    /// Users with whom something was exchanged or who are online, sorted by name, and whether
+    /// they are online: for faces that show them or complete their names.
     #[must_use]
-    pub fn known_users(&self) -> Vec<String> {
+    pub fn known_users(&self) -> Vec<(String, bool)> {
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.keys());
-        let mut names: Vec<String> =
-            contacts.chain(self.roster.iter().map(|(name, _)| name)).map(Name::to_string).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let all = contacts.chain(self.roster.iter().map(|(name, _)| name));
+        let names: BTreeSet<&Name> = all.collect();
+        names.into_iter().map(|name| (name.to_string(), self.roster.is_online(name))).collect()
     }
 
     /// How many bytes this side holds for its connections, for tests of its limits.

@@ -162,6 +162,7 @@ mod tests {
     fn message(sequence: u64, body: &str) -> Outgoing {
         Outgoing {
             id: MessageId { to: bob(), sequence },
+            line: sequence,
             after: sequence - 1,
             nonce: [sequence as u8; 16],
             at: 0,

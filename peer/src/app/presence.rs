@@ -109,6 +109,11 @@ impl Roster {
         room && self.online.insert(name, since).is_none() && !was_missing
     }
 
+    /// Whether a snapshot was ever complete.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Whether this user is online.
     pub(super) fn is_online(&self, user: &Name) -> bool {
         self.online.contains_key(user)

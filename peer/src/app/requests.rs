@@ -256,8 +256,12 @@ impl App {
         }
         match notice {
             Notice::PresenceSnapshot { users, last } => {
+                let is_first = last && !self.roster.is_complete();
                 for name in self.roster.snapshot(now, users, last) {
                     self.tell_presence(&name, true);
+                }
+                if is_first {
+                    self.tell_who_is_there();
                 }
                 if last {
                     self.links.want_check();

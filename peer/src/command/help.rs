@@ -37,6 +37,9 @@ pub(super) enum Verb {
     Fingerprint,
     Trust,
     Reconnect,
+    Buffer,
+    Close,
+    Clear,
     Help,
     Quit,
 }
@@ -67,7 +70,7 @@ pub fn overview() -> String {
     }
     text.push_str(
         "@NAME text sends to NAME. Plain lines go to the open chat (/msg NAME opens one).\n\
-         //text sends text that begins with a slash. /help COMMAND says more.",
+         //text sends text that begins with a slash. /help COMMAND says more, /help keys the keys.",
     );
     text
 }
@@ -76,6 +79,9 @@ pub fn overview() -> String {
 /// there is no such command.
 #[must_use]
 pub fn help(topic: &str) -> Option<String> {
+    if topic.eq_ignore_ascii_case("keys") {
+        return Some(KEYS.to_owned());
+    }
     let entry = super::find(topic.strip_prefix('/').unwrap_or(topic)).ok()?;
     let mut text = format!("{}\n{}.\n", entry.syntax(), entry.summary);
     if !entry.aliases.is_empty() {
@@ -85,6 +91,25 @@ pub fn help(topic: &str) -> Option<String> {
     text.push_str(&format!("Example: {}\n{}", entry.example, entry.details));
     Some(text)
 }
+
+/// The keys of the full screen.
+const KEYS: &str = "\
+Keys on the full screen:
+  Enter            send; Alt-Enter begins another line of the same message
+  Tab              complete a command, a name or a path; once more lists what fits
+  Up, Down         lines typed before in this window; with Ctrl, in all; Ctrl-R searches them
+  PgUp, PgDn       scroll; Alt-Home, Alt-End to the oldest and the newest line
+  Alt-U            the first line that you have not seen
+  Alt-A            the next window in which something happened
+  Ctrl-N, Ctrl-P   the next and the previous window (also Alt-Right, Alt-Left)
+  Alt-1 ... Alt-9  the window of that number
+  Alt-K            find a window or a user by a few letters
+  F1, F2           help; transfers
+  Ctrl-C           clear the line; on an empty line, leave (asks first)
+  Ctrl-G, Esc      give up a search or a list
+  Ctrl-L, Ctrl-Z   draw everything again; suspend the program
+Editing: Ctrl-A/E/B/F/K/U/W/Y/T/D, Alt-B/F/D/T/C/L/Shift-U, Alt-Backspace, Alt-Y.
+The mouse is the terminal's: select and copy as usual.";
 
 /// Every command, in the order of the overview.
 pub(super) const ENTRIES: &[Entry] = &[
@@ -308,10 +333,38 @@ pub(super) const ENTRIES: &[Entry] = &[
         details: "It is tried by itself again and again; this does not wait.",
     },
     Entry {
+        verb: Verb::Buffer,
+        name: "buffer",
+        aliases: &["win", "window", "switch", "b"],
+        arguments: "NUMBER|NAME",
+        summary: "Show another window",
+        example: "/buffer 2",
+        details: "Alt-1 to Alt-9 do the same, and Alt-K finds one by a few letters.\n\
+                  Without windows (--plain), plain lines go to NAME from then on.",
+    },
+    Entry {
+        verb: Verb::Close,
+        name: "close",
+        aliases: &["leave", "part", "stopprivate", "unquery"],
+        arguments: "",
+        summary: "Leave this chat; its history stays",
+        example: "/close",
+        details: "It opens again by itself when there is something new in it.",
+    },
+    Entry {
+        verb: Verb::Clear,
+        name: "clear",
+        aliases: &[],
+        arguments: "",
+        summary: "Take everything off the screen",
+        example: "/clear",
+        details: "Nothing is forgotten: PgUp or /history brings it back.",
+    },
+    Entry {
         verb: Verb::Help,
         name: "help",
         aliases: &["h", "?"],
-        arguments: "[COMMAND]",
+        arguments: "[COMMAND|keys]",
         summary: "This list, or more on one command",
         example: "/help send",
         details: "",

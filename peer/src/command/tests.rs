@@ -46,7 +46,23 @@ fn nothing_is_sent_by_surprise() {
 #[test]
 fn a_chat_is_opened_without_text() {
     for line in ["/msg bob", "/msg bob  ", "@bob", "@bob:", "/chat bob", "/query @bob"] {
-        assert_eq!(bare(line), ParsedLine::Chat("bob".into()), "{line}");
+        assert_eq!(bare(line), ParsedLine::Window(Window::Open("bob".into())), "{line}");
+    }
+}
+
+#[test]
+fn windows_are_opened_closed_cleared_and_switched() {
+    for (line, window) in [
+        ("/close", Window::Close),
+        ("/leave", Window::Close),
+        ("/clear", Window::Clear),
+        ("/buffer 2", Window::Switch("2".into())),
+        ("/b @bob", Window::Switch("bob".into())),
+    ] {
+        assert_eq!(bare(line), ParsedLine::Window(window), "{line}");
+    }
+    for line in ["/buffer", "/buffer 1 2", "/close bob"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
     }
 }
 
@@ -94,7 +110,7 @@ fn files_may_have_any_name() {
         ParsedLine::Command(Command::Send { paths, .. }) => paths,
         other @ (ParsedLine::Command(_)
         | ParsedLine::NeedPassword { .. }
-        | ParsedLine::Chat(_)
+        | ParsedLine::Window(_)
         | ParsedLine::Nothing
         | ParsedLine::Error(_)) => panic!("{other:?}"),
     };
@@ -146,7 +162,7 @@ fn numbers_times_and_counts() {
     assert_eq!(bare("/seen bob"), command(Command::Seen { user: "bob".into() }));
     assert_eq!(bare("/seen @42"), command(Command::Seen { user: "42".into() }));
     let history = |with: Option<&str>, limit| {
-        command(Command::History { with: with.map(str::to_owned), limit })
+        command(Command::History { with: with.map(str::to_owned), limit, before: None })
     };
     assert_eq!(bare("/history"), history(None, 20));
     assert_eq!(chatting("/history 5"), history(Some("carol"), 5));

@@ -58,7 +58,7 @@ enum Request {
     Pause { id: u64 },
     Resume { id: u64 },
     Cancel { id: u64 },
-    History { with: Option<String>, limit: Option<u32> },
+    History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String },
     Outbox {},
     Net {},
@@ -108,8 +108,8 @@ fn command(request: Request) -> Command {
         Request::Pause { id } => Command::Pause { id },
         Request::Resume { id } => Command::Resume { id },
         Request::Cancel { id } => Command::Cancel { id },
-        Request::History { with, limit } => {
-            Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY) }
+        Request::History { with, limit, before } => {
+            Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
         }
         Request::Search { text } => Command::Search { text },
         Request::Outbox {} => Command::Outbox,

@@ -1,12 +1,16 @@
 //! Faces: how what the core tells is shown. Pure functions of [`Output`](crate::output::Output)
 //! and the time, so that each is tested without a terminal.
 
+pub mod asking;
 pub mod exit;
 pub mod json;
 pub mod oneshot;
 pub mod plain;
 pub mod progress;
+#[cfg(feature = "shell")]
+pub mod tui;
 pub mod units;
+mod wrap;
 
 /// Something to write.
 #[derive(Clone, Debug, PartialEq, Eq)]

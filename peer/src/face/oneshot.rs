@@ -181,6 +181,7 @@ impl OneShot {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Message { .. }
+            | Output::Kept { .. }
             | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::History { .. }

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use unicode_width::UnicodeWidthChar;
 use wire::app::text;
 use wire::time::Instant;
 
 use super::progress::Progress;
+use super::wrap::rows;
 use super::{Line, units};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
@@ -18,7 +18,7 @@ use crate::output::{
 use crate::work::Direction;
 
 /// Begins a line that belongs to the one above.
-const GUTTER: &str = "  | ";
+pub(super) const GUTTER: &str = "  | ";
 /// Longest file name shown, in characters.
 const MAX_NAME: usize = 120;
 /// Longest address, reason or other short text shown, in characters.
@@ -123,6 +123,8 @@ impl Plain {
             Output::MessageState { to, id, state, reason } => {
                 return self.message_state(to, *id, state, reason.as_deref());
             }
+            // Whoever typed it sees it already.
+            Output::Kept { .. } => Vec::new(),
             Output::NotSent { to, reason } => {
                 vec![format!("! not sent to {}: {}", short(to), short(reason))]
             }
@@ -242,7 +244,7 @@ impl Plain {
     }
 
     fn message(&self, output: &Output) -> Vec<String> {
-        let Output::Message { from, text, sent, at, gap } = output else {
+        let Output::Message { from, text, sent, at, gap, .. } = output else {
             return Vec::new();
         };
         let from = short(from);
@@ -433,11 +435,8 @@ fn dress(text: &str, style: &Style) -> String {
         // Of a message only the name is coloured.
         _ => (text.find("> ").map_or(0, |end| end + 1), "1;32"),
     };
-    let mut rows = Vec::new();
-    for line in text.split('\n') {
-        wrap(line, style.width, &mut rows);
-    }
-    let paint = |(index, row): (usize, String)| {
+    let rows = text.split('\n').flat_map(|line| wrap(line, style.width));
+    let paint = |(index, row): (usize, &str)| {
         let head = if index == 0 { mark.min(row.len()) } else { 0 };
         let gutter = if index == 0 { "" } else { GUTTER };
         match style.colour {
@@ -449,52 +448,23 @@ fn dress(text: &str, style: &Style) -> String {
             Colour::On => format!("{gutter}{row}"),
         }
     };
-    let rows: Vec<String> = rows.into_iter().enumerate().map(paint).collect();
-    rows.join("\n")
+    rows.enumerate().map(paint).collect::<Vec<_>>().join("\n")
 }
 
-/// Breaks `line` into rows, each with room for the gutter before it; at a space where there is
-/// one in the second half of a row.
-fn wrap(line: &str, width: Option<usize>, rows: &mut Vec<String>) {
-    let Some(room) = width.map(|width| width.saturating_sub(GUTTER.len() + 1).max(16)) else {
-        rows.push(line.to_owned());
-        return;
-    };
-    let mut rest = line;
-    loop {
-        let mut cells = 0;
-        let mut space = None;
-        let mut end = rest.len();
-        for (index, c) in rest.char_indices() {
-            cells += c.width().unwrap_or(0);
-            if cells > room {
-                end = index;
-                break;
-            }
-            if c == ' ' && cells > room / 2 {
-                space = Some(index + 1);
-            }
-        }
-        if end == rest.len() {
-            rows.push(rest.to_owned());
-            return;
-        }
-        // A row takes at least one character, however narrow.
-        let first = rest.chars().next().map_or(0, char::len_utf8);
-        let (row, next) = rest.split_at(space.unwrap_or(end).max(first));
-        rows.push(row.to_owned());
-        rest = next;
+/// Breaks `line` into rows, each with room for the gutter before it.
+fn wrap(line: &str, width: Option<usize>) -> Vec<&str> {
+    match width {
+        Some(width) => rows(line, width.saturating_sub(GUTTER.len() + 1).max(16)),
+        None => vec![line],
     }
 }
 
 /// `line` cut to one row: what is overwritten must not be longer.
 fn fit(line: &str, style: &Style) -> String {
-    let mut rows = Vec::new();
-    wrap(line, style.width, &mut rows);
-    let row = rows.into_iter().next().unwrap_or_default();
+    let row = wrap(line, style.width)[0];
     match style.colour {
         Colour::On => format!("\u{1b}[36m{row}\u{1b}[0m"),
-        Colour::Off => row,
+        Colour::Off => row.to_owned(),
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             sent: 1_767_225_600_000,
             at: 1_767_225_600_250,
             gap: false,
+            line: 41,
         },
         Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
         Output::NotSent { to: bob(), reason: text() },
@@ -89,11 +90,14 @@ fn answers(foreign: &str) -> Vec<Output> {
         Output::History {
             query: "bob".to_owned(),
             lines: vec![HistoryLine {
+                line: 41,
                 with: bob(),
+                id: None,
                 from: bob(),
                 at: 1_767_225_600_000,
                 text: text(),
                 state: "received",
+                reason: None,
             }],
         },
         Output::Outbox {
@@ -118,6 +122,7 @@ fn answers(foreign: &str) -> Vec<Output> {
                 bytes_sent_again: 24_000,
             }],
         },
+        Output::Kept { to: bob(), id: 7, text: text(), at: 1_767_225_600_000, line: 42 },
     ]
 }
 
@@ -149,6 +154,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Info { .. } => 21,
         Output::Error { .. } => 22,
         Output::Net { .. } => 23,
+        Output::Kept { .. } => 24,
     }
 }
 
@@ -157,5 +163,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 24);
+    assert_eq!(outputs("x").len(), 25);
 }

@@ -13,8 +13,8 @@ const DEFAULT_PORT: u16 = 5000;
 
 /// Chat and hand over files from one machine to another, encrypted, over UDP.
 ///
-/// Without a command: interactive on a terminal, otherwise commands are read from standard input,
-/// one in each line (`/help` lists them). No password is ever taken from the command line or the
+/// Without a command: a full screen on a terminal, otherwise commands are read from standard
+/// input, one in each line (`/help` lists them). No password is ever taken from the command line or the
 /// environment.
 #[derive(Debug, Parser)]
 #[command(name = "peer", version, max_term_width = 100)]
@@ -50,8 +50,9 @@ pub(super) struct Options {
     /// File whose first line is the password; only read when one is needed.
     #[arg(long, global = true, env = "TINCAN_PASSWORD_FILE", value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// Make the account of --user, with the password of --password-file.
-    #[arg(long, global = true, requires = "user", requires = "password_file")]
+    /// Make the account of --user, with the password of --password-file; without that file it is
+    /// asked for on a terminal.
+    #[arg(long, global = true, requires = "user")]
     pub register: bool,
     /// Folder for files that arrive.
     #[arg(long, global = true, env = "TINCAN_DOWNLOAD_DIR", value_name = "DIR")]
@@ -60,7 +61,7 @@ pub(super) struct Options {
     #[arg(long, global = true, env = "TINCAN_AUTO_ACCEPT", value_name = "SIZE",
         value_parser = units::parse_size)]
     pub auto_accept: Option<u64>,
-    /// Plain lines even on a terminal: no line editor, no colour, nothing overwritten.
+    /// Plain lines even on a terminal: no full screen, no colour, nothing overwritten.
     #[arg(long, global = true, conflicts_with = "json")]
     pub plain: bool,
     /// JSON lines in and out.

@@ -8,8 +8,8 @@ use wire::app::name::Name;
 use wire::time::{Duration, Instant};
 
 use super::screen::Stream;
-use super::typing::{Ask, Typed};
-use crate::command::{self, Command, Context, ParsedLine, Purpose};
+use crate::command::{self, Command, Context, ParsedLine, Purpose, Window};
+use crate::face::asking::{Ask, Typed};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{Act, OneShot};
 use crate::face::plain::Plain;
@@ -24,6 +24,8 @@ pub(super) enum Face {
     Plain(Plain),
     /// Objects.
     Json,
+    /// The whole screen of a terminal, which draws itself.
+    Full,
 }
 
 /// Who gives commands.
@@ -59,6 +61,10 @@ pub(super) enum Do {
     Ask(Ask),
     /// Write something.
     Write(Stream, Line),
+    /// Let the full screen show this.
+    Show(Output),
+    /// Let the full screen do this with its windows.
+    Window(Window),
     /// Let the core close everything, then end with this.
     Quit(Exit),
 }
@@ -210,6 +216,7 @@ impl Desk {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
+            | Output::Kept { .. }
             | Output::NotSent { .. }
             | Output::Link { .. }
             | Output::FileOffer { .. }
@@ -239,11 +246,10 @@ impl Desk {
         let was_warned = std::mem::take(&mut self.was_warned);
         let mut todo = Vec::new();
         match typed {
-            Typed::Line(line) => {
-                self.on_line(now, &line, &mut todo);
-                if was_warned && self.was_warned {
-                    self.quit(Exit::Done, &mut todo);
-                }
+            Typed::Line(line) => self.on_line_typed(now, &line, was_warned, &mut todo),
+            Typed::InWindow(user, line) => {
+                self.chat = user;
+                self.on_line_typed(now, &line, was_warned, &mut todo);
             }
             Typed::Unusable(why) => todo.extend(self.complain(now, why)),
             Typed::Credentials { purpose, name, password } => {
@@ -294,7 +300,8 @@ impl Desk {
         let is_moot = matches!(output, Output::LoginNeeded { reason: None })
             && (self.credentials.is_some() || matches!(self.giver, Giver::Person));
         match (&mut self.face, &self.giver) {
-            (Face::Plain(_), _) if is_moot => Vec::new(),
+            (Face::Plain(_) | Face::Full, _) if is_moot => Vec::new(),
+            (Face::Full, _) => vec![Do::Show(output.clone())],
             (Face::Plain(_), Giver::Task(_)) if is_for_task(output) => Vec::new(),
             (Face::Json, _) => {
                 vec![Do::Write(Stream::Out, Line::Text(json::line(output)))]
@@ -342,6 +349,10 @@ impl Desk {
         let was_pending = self.login == Login::Pending;
         self.login = Login::Needed;
         self.chat = None;
+        if matches!(self.face, Face::Full) {
+            // Its line can become a question at any time.
+            self.reading = Reading::No;
+        }
         if self.credentials.is_some() && !was_pending {
             self.log_in(todo);
         } else if let Giver::Task(task) = &mut self.giver {
@@ -398,12 +409,37 @@ impl Desk {
             Context { chat: self.chat.clone(), offers: self.offers.len(), home: self.home.clone() };
         match command::parse(line, &context) {
             ParsedLine::Command(command) => self.give(now, command, todo),
-            ParsedLine::Chat(user) => self.chat = Some(user),
+            ParsedLine::Window(window) => self.on_window(now, window, todo),
             ParsedLine::Nothing => {}
             ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
             ParsedLine::NeedPassword { purpose, name } => {
                 self.on_password_needed(now, purpose, name, todo);
             }
+        }
+    }
+
+    fn on_line_typed(&mut self, now: Instant, line: &str, was_warned: bool, todo: &mut Vec<Do>) {
+        self.on_line(now, line, todo);
+        if was_warned && self.was_warned {
+            self.quit(Exit::Done, todo);
+        }
+    }
+
+    fn on_window(&mut self, now: Instant, window: Window, todo: &mut Vec<Do>) {
+        if matches!(self.face, Face::Full) {
+            todo.push(Do::Window(window));
+            return;
+        }
+        match window {
+            Window::Open(user) => self.chat = Some(user),
+            Window::Switch(which) if which.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let text = "Windows have numbers only on the full screen: '/buffer NAME'.";
+                todo.extend(self.complain(now, text));
+            }
+            Window::Switch(user) => self.chat = Some(user),
+            Window::Close => self.chat = None,
+            // Lines that were written stay written.
+            Window::Clear => {}
         }
     }
 
@@ -479,6 +515,7 @@ impl Desk {
             | Output::Users { .. }
             | Output::Blocked { .. }
             | Output::Message { .. }
+            | Output::Kept { .. }
             | Output::Link { .. }
             | Output::Files { .. }
             | Output::History { .. }

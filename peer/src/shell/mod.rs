@@ -4,13 +4,15 @@
 
 mod cli;
 mod desk;
-mod editor;
 mod folders;
+mod front;
+mod fullscreen;
 mod names;
 mod screen;
 mod session;
 mod start;
 mod terminal;
+mod typed_lines;
 mod typing;
 mod workers;
 
@@ -18,6 +20,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use crate::command::Command;
+use crate::face::asking::Typed;
 use crate::face::exit::Exit;
 use crate::work::{Outcome, WorkId};
 
@@ -26,7 +30,11 @@ enum Wake {
     /// A worker has done a job.
     Done(WorkId, Outcome),
     /// Something was typed.
-    Typed(typing::Typed),
+    Typed(Typed),
+    /// The full screen needs this for itself.
+    Command(Command),
+    /// The full screen wants to show the connections' present figures.
+    Figures,
     /// The server's name was looked up.
     Resolved(Result<Vec<SocketAddr>, String>),
     /// A worker thread has panicked.
@@ -52,6 +60,10 @@ pub fn main() -> ExitCode {
 
 /// One line on standard error, and the exit that goes with it.
 fn complain(exit: Exit, text: &str) -> Exit {
-    let _ = writeln!(io::stderr(), "peer: {text}");
+    complain_of(&format!("peer: {text}"));
     exit
+}
+
+fn complain_of(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -10,8 +10,6 @@ use std::time::Duration;
 /// What may wait to be written, in bytes; beyond it lines are lost, and that is said.
 const MAX_WAITING: usize = 8 << 20;
 
-/// Takes the cursor to the line above and clears it.
-const OVER_LINE_ABOVE: &str = "\u{1b}[A\u{1b}[2K";
 /// Clears the line in which the cursor stands.
 const OVER_LINE: &str = "\r\u{1b}[2K";
 
@@ -54,8 +52,6 @@ struct State {
     bytes: usize,
     lost: u64,
     gate: Gate,
-    /// Counts lines typed: a line above which one was typed cannot be overwritten.
-    typed: u64,
     is_writing: bool,
     is_broken: bool,
 }
@@ -66,30 +62,30 @@ pub(super) struct Screen {
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
-/// Writes above the line that is being typed.
-pub(super) type AbovePrompt = Box<dyn FnMut(String) -> io::Result<()> + Send>;
-
 impl Screen {
-    /// A screen on standard output and error. With `above`, lines for standard output go through
-    /// it. `broken` is called when standard output is closed.
+    /// A screen on standard output and error. `broken` is called when standard output is closed.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn start(
-        above: Option<AbovePrompt>,
+    pub(super) fn start(broken: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Self::on(broken, put)
+    }
+
+    /// The same, with another way to write.
+    fn on(
         broken: impl FnOnce() + Send + 'static,
+        put: impl FnMut(&Item, &str) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let state = State {
             queue: VecDeque::new(),
             bytes: 0,
             lost: 0,
             gate: Gate::Open,
-            typed: 0,
             is_writing: false,
             is_broken: false,
         };
         let screen = Self { shared: Arc::new((Mutex::new(state), Condvar::new())) };
-        let mut writer = Writer { screen: screen.clone(), above, last: None };
+        let mut writer = Writer { screen: screen.clone(), put, last: None };
         thread::Builder::new().name("screen".to_owned()).spawn(move || {
             let error = writer.run();
             tracing::debug!(%error, "standard output is closed");
@@ -121,11 +117,6 @@ impl Screen {
     pub(super) fn set_gate(&self, gate: Gate) {
         self.lock().gate = gate;
         self.shared.1.notify_all();
-    }
-
-    /// A line was typed.
-    pub(super) fn line_typed(&self) {
-        self.lock().typed += 1;
     }
 
     /// Waits until everything is written, but not longer than `limit`.
@@ -167,8 +158,8 @@ impl Screen {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next item, and how many lines were typed when it was taken.
-    fn next(&self) -> (Item, u64) {
+    /// The next item.
+    fn next(&self) -> Item {
         let mut state = self.lock();
         state.is_writing = false;
         loop {
@@ -177,7 +168,7 @@ impl Screen {
             {
                 state.bytes -= item.text.len();
                 state.is_writing = true;
-                return (item, state.typed);
+                return item;
             }
             self.shared.1.notify_all();
             state = self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -185,18 +176,18 @@ impl Screen {
     }
 }
 
-struct Writer {
+struct Writer<P> {
     screen: Screen,
-    above: Option<AbovePrompt>,
-    /// The line that may be overwritten: where it stands, and how many lines were typed before.
-    last: Option<(Stream, u64)>,
+    put: P,
+    /// Where the line stands that may be overwritten.
+    last: Option<Stream>,
 }
 
-impl Writer {
+impl<P: FnMut(&Item, &str) -> io::Result<()>> Writer<P> {
     fn run(&mut self) -> io::Error {
         loop {
-            let (item, typed) = self.screen.next();
-            if let Err(error) = self.write(&item, typed)
+            let item = self.screen.next();
+            if let Err(error) = self.write(&item)
                 && item.stream == Stream::Out
             {
                 let mut state = self.screen.lock();
@@ -208,35 +199,31 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, item: &Item, typed: u64) -> io::Result<()> {
-        let over = match self.last.take() {
-            Some(last) if last == (item.stream, typed) => true,
-            Some((Stream::Err, _)) => {
-                // A line that was to be overwritten stays after all.
-                io::stderr().write_all(b"\n")?;
-                false
-            }
-            Some((Stream::Out, _)) | None => false,
+    fn write(&mut self, item: &Item) -> io::Result<()> {
+        let before = match self.last.take() {
+            Some(last) if last == item.stream => OVER_LINE,
+            // A line that was to be overwritten stays after all.
+            Some(_) => "\n",
+            None => "",
         };
         if item.stays == Stays::No {
-            self.last = Some((item.stream, typed));
+            self.last = Some(item.stream);
         }
-        let (stays, text) = (item.stays, item.text.as_str());
-        match (item.stream, &mut self.above) {
-            (Stream::Out, Some(above)) => {
-                let over = if over { OVER_LINE_ABOVE } else { "" };
-                above(format!("{over}{text}\n"))
-            }
-            (Stream::Out, None) => put(io::stdout().lock(), stays, over, text),
-            (Stream::Err, _) => put(io::stderr().lock(), stays, over, text),
-        }
+        (self.put)(item, before)
     }
 }
 
-fn put(mut stream: impl Write, stays: Stays, over: bool, text: &str) -> io::Result<()> {
-    let over = if over { OVER_LINE } else { "" };
-    let end = if stays == Stays::Yes { "\n" } else { "" };
-    stream.write_all(format!("{over}{text}{end}").as_bytes())?;
+fn put(item: &Item, before: &str) -> io::Result<()> {
+    let end = if item.stays == Stays::Yes { "\n" } else { "" };
+    let text = format!("{before}{}{end}", item.text);
+    match item.stream {
+        Stream::Out => write_all(io::stdout().lock(), &text),
+        Stream::Err => write_all(io::stderr().lock(), &text),
+    }
+}
+
+fn write_all(mut stream: impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
     stream.flush()
 }
 
@@ -247,24 +234,23 @@ mod tests {
 
     fn recorder() -> (Screen, mpsc::Receiver<String>) {
         let (sender, receiver) = mpsc::channel();
-        let above = Box::new(move |text| sender.send(text).map_err(io::Error::other));
-        (Screen::start(Some(above), || ()).unwrap(), receiver)
+        let put = move |item: &Item, before: &str| {
+            sender.send(format!("{before}{}", item.text)).map_err(io::Error::other)
+        };
+        (Screen::on(|| (), put).unwrap(), receiver)
     }
 
     #[test]
-    fn a_line_that_goes_on_is_overwritten_unless_one_was_typed() {
+    fn a_line_that_goes_on_is_overwritten() {
         let (screen, written) = recorder();
-        screen.progress(Stream::Out, "1 %".to_owned());
-        assert_eq!(written.recv().unwrap(), "1 %\n");
-        screen.progress(Stream::Out, "2 %".to_owned());
-        assert_eq!(written.recv().unwrap(), format!("{OVER_LINE_ABOVE}2 %\n"));
-        screen.line_typed();
-        screen.progress(Stream::Out, "3 %".to_owned());
-        assert_eq!(written.recv().unwrap(), "3 %\n");
-        screen.line(Stream::Out, "done".to_owned());
-        assert_eq!(written.recv().unwrap(), format!("{OVER_LINE_ABOVE}done\n"));
-        screen.line(Stream::Out, "more".to_owned());
-        assert_eq!(written.recv().unwrap(), "more\n");
+        screen.progress(Stream::Err, "1 %".to_owned());
+        assert_eq!(written.recv().unwrap(), "1 %");
+        screen.progress(Stream::Err, "2 %".to_owned());
+        assert_eq!(written.recv().unwrap(), format!("{OVER_LINE}2 %"));
+        screen.line(Stream::Out, "result".to_owned());
+        assert_eq!(written.recv().unwrap(), "\nresult");
+        screen.line(Stream::Err, "done".to_owned());
+        assert_eq!(written.recv().unwrap(), "done");
     }
 
     #[test]
@@ -276,7 +262,7 @@ mod tests {
         screen.progress(Stream::Out, "2 %".to_owned());
         assert!(written.try_recv().is_err());
         screen.flush(Duration::from_secs(10));
-        assert_eq!(written.try_iter().collect::<String>(), "a\n2 %\n");
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), ["a", "2 %"]);
     }
 
     #[test]

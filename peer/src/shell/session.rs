@@ -1,21 +1,21 @@
 //! The network thread: one loop that gives the core what has happened, and does what it wants.
 
 use std::io;
-use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
 
 use mio::{Events, Poll, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook_mio::v1_0::Signals;
 use wire::net::{Clock, Progress, Socket};
 use wire::time::{Duration, Instant};
 use wire::{Node, Seed};
 
 use super::desk::{Desk, Do};
-use super::editor::{Editor, Names};
+use super::front::Front;
+use super::fullscreen::Setting;
 use super::names::{self, Resolver};
-use super::screen::{AbovePrompt, Screen, Stream};
-use super::typing::{self, Keyboard};
+use super::screen::Stream;
+use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
 use super::{Wake, complain, terminal};
 use crate::app::{App, Settings};
@@ -32,8 +32,6 @@ const SIGNALS: Token = Token(2);
 
 /// How often the addresses of this machine are looked at again.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
-/// What the screen gets to write its last lines.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a session is made of.
 pub(super) struct Parts {
@@ -43,9 +41,8 @@ pub(super) struct Parts {
     pub(super) files: FileWorker,
     pub(super) settings: Settings,
     pub(super) desk: Desk,
-    pub(super) editor: Option<Editor>,
-    pub(super) above: Option<AbovePrompt>,
-    pub(super) names: Names,
+    /// With what the full screen begins, where there is one.
+    pub(super) full: Option<Setting>,
 }
 
 /// A running program.
@@ -62,10 +59,8 @@ pub(super) struct Session {
     /// The resolver has been asked and has not answered.
     is_resolving: bool,
     desk: Desk,
-    screen: Screen,
-    keyboard: Keyboard,
-    names: Names,
-    /// Whether users came or went since the names were last told to the editor.
+    front: Front,
+    /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
 }
@@ -76,22 +71,20 @@ impl Session {
     /// # Errors
     /// When the operating system gives no thread or no descriptor.
     pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
-        let Parts { clock, mut socket, database, files, settings, desk, editor, above, names } =
-            parts;
+        let Parts { clock, mut socket, database, files, settings, desk, full } = parts;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        if full.is_some() {
+            // Stopped and called back by others, it gives the terminal back and takes it again.
+            signals.add_signal(SIGTSTP)?;
+            signals.add_signal(SIGCONT)?;
+        }
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
-        let on_broken = mailbox.clone();
-        let screen = Screen::start(above, move || on_broken.put(Wake::NoReader))?;
-        let editor = editor.map(|mut editor| {
-            editor.attach(screen.clone(), names.clone());
-            editor
-        });
         Ok(Self {
             look_around: clock.now() + LOOK_AROUND,
             clock,
@@ -104,9 +97,7 @@ impl Session {
             resolver,
             is_resolving: false,
             desk,
-            keyboard: Keyboard::start(editor, screen.clone(), mailbox)?,
-            screen,
-            names,
+            front: Front::start(full, mailbox)?,
             has_new_names: false,
         })
     }
@@ -116,11 +107,11 @@ impl Session {
         let exit = match self.turn_until_over() {
             Ok(exit) => exit,
             Err(error) => {
-                self.screen.flush(LAST_WORDS);
+                self.front.end();
                 complain(Exit::Failure, &error.to_string())
             }
         };
-        self.screen.flush(LAST_WORDS);
+        self.front.end();
         if let Some(workers) = self.workers.take() {
             workers.finish();
         }
@@ -183,6 +174,8 @@ impl Session {
                 let todo = self.desk.on_typed(now, typed);
                 self.perform(now, todo)?;
             }
+            Wake::Command(command) => self.app.command(now, command),
+            Wake::Figures => self.front.set_connections(self.app.connections()),
             Wake::LaneGone => return Err(io::Error::other(LaneGone)),
             Wake::NoReader => {
                 let todo = self.desk.on_stop(Exit::Failure);
@@ -231,9 +224,8 @@ impl Session {
             }
         }
         // Once for all of them: after the server was away, thousands may come and go at once.
-        if std::mem::take(&mut self.has_new_names) {
-            let users = self.app.known_users();
-            *self.names.lock().unwrap_or_else(PoisonError::into_inner) = users;
+        if std::mem::take(&mut self.has_new_names) && self.front.wants_users() {
+            self.front.set_users(self.app.known_users());
         }
         Ok(())
     }
@@ -244,7 +236,7 @@ impl Session {
             Output::Presence { .. } | Output::LoggedIn { .. } | Output::Users { .. }
         );
         self.desk.set_width(terminal::width());
-        if let Some(lost) = self.screen.take_lost() {
+        if let Some(lost) = self.front.take_lost() {
             let text = format!("{lost} lines were not written: standard output is read too slowly");
             let todo = self.desk.complain(now, &text);
             self.perform(now, todo)?;
@@ -266,14 +258,15 @@ impl Session {
                         self.app.command(now, command);
                     }
                     Err(error) => {
-                        self.screen.line(Stream::Err, format!("peer: {error}"));
+                        self.front.write(Stream::Err, Line::Text(format!("peer: {error}")));
                         let todo = self.desk.on_stop(Exit::LoginFailed);
                         self.perform(now, todo)?;
                     }
                 },
-                Do::Ask(ask) => self.keyboard.ask(ask),
-                Do::Write(stream, Line::Text(text)) => self.screen.line(stream, text),
-                Do::Write(stream, Line::Progress(text)) => self.screen.progress(stream, text),
+                Do::Ask(ask) => self.front.ask(ask),
+                Do::Write(stream, line) => self.front.write(stream, line),
+                Do::Show(output) => self.front.show(output),
+                Do::Window(window) => self.front.window(window),
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
                     if exit == Exit::Done {
@@ -292,7 +285,18 @@ impl Session {
         let now = self.clock.now();
         let received: Vec<i32> = self.signals.pending().collect();
         for signal in received {
-            let exit = if signal == SIGINT { Exit::Interrupted } else { Exit::Terminated };
+            let exit = match signal {
+                SIGTSTP => {
+                    self.front.suspend();
+                    continue;
+                }
+                SIGCONT => {
+                    self.front.continued();
+                    continue;
+                }
+                SIGINT => Exit::Interrupted,
+                _ => Exit::Terminated,
+            };
             if self.desk.exit().is_some() {
                 return Some(exit);
             }

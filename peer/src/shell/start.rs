@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,15 +17,16 @@ use wire::time::Duration;
 
 use super::cli::{Cli, OneShot as Asked, Options};
 use super::desk::{Credentials, Desk, Face, Giver};
-use super::editor::{Editor, Names};
-use super::screen::AbovePrompt;
+use super::fullscreen::Setting;
 use super::session::{Parts, Session};
+use super::typed_lines::TypedLines;
 use super::{complain, folders, terminal, typing};
 use crate::app::Settings;
 use crate::command::Purpose;
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
 use crate::face::plain::{Colour, Plain, Reader, Style};
+use crate::face::tui::Look;
 use crate::files::FileWorker;
 use crate::store::Database;
 
@@ -67,8 +68,13 @@ fn prepare(cli: Cli) -> Result<Session, Failure> {
     settings.local_candidates = super::names::candidates(socket.local_address());
     settings.auto_accept = options.auto_accept;
     settings.token_epoch = clock.unix_ms() / 1000;
-    let (editor, above) = editor(&data, is_person && !options.plain);
-    let (face, giver) = face(&options, command, is_person, above.is_some(), &clock)?;
+    let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
+        clock,
+        look: Look { colour: has_colour(), unicode: is_unicode() },
+        local_time,
+        typed: TypedLines::open(data.join("typed-lines.json")),
+    });
+    let (face, giver) = face(&options, command, is_person, full.is_some(), &clock)?;
     let credentials = options.user.clone().map(|name| Credentials {
         purpose: if options.register { Purpose::Register } else { Purpose::Login },
         name,
@@ -76,8 +82,7 @@ fn prepare(cli: Cli) -> Result<Session, Failure> {
     });
     let linger = Duration::from_secs(options.linger);
     let desk = Desk::new(face, giver, credentials, folders::home(), linger);
-    let names: Names = Arc::new(Mutex::new(Vec::new()));
-    let parts = Parts { clock, socket, database, files, settings, desk, editor, above, names };
+    let parts = Parts { clock, socket, database, files, settings, desk, full };
     Session::new(parts, &seed()?).map_err(failure)
 }
 
@@ -114,18 +119,11 @@ fn seed() -> Result<Seed, Failure> {
     }
 }
 
-fn editor(data: &Path, is_wanted: bool) -> (Option<Editor>, Option<AbovePrompt>) {
-    match is_wanted.then(|| Editor::new(data)).flatten() {
-        Some((editor, above)) => (Some(editor), Some(above)),
-        None => (None, None),
-    }
-}
-
 fn face(
     options: &Options,
     command: Option<Asked>,
     is_person: bool,
-    has_editor: bool,
+    is_full: bool,
     clock: &Clock,
 ) -> Result<(Face, Giver), Failure> {
     let giver = match command {
@@ -136,17 +134,33 @@ fn face(
     if options.json {
         return Ok((Face::Json, giver));
     }
+    if is_full {
+        return Ok((Face::Full, giver));
+    }
     let is_task = matches!(giver, Giver::Task(_));
     let shows = if is_task { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let is_lively = shows && !options.plain && !is_dumb();
-    let has_colour = is_lively && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let style = Style {
-        reader: if is_lively && (is_task || has_editor) { Reader::Person } else { Reader::Program },
-        colour: if has_colour { Colour::On } else { Colour::Off },
+        reader: if is_lively && is_task { Reader::Person } else { Reader::Program },
+        colour: if is_lively && has_colour() { Colour::On } else { Colour::Off },
         width: None,
         local_time,
     };
     Ok((Face::Plain(Plain::new(style)), giver))
+}
+
+/// Whether colours are wanted (<https://no-color.org>).
+fn has_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether the terminal is said to show more than ASCII: the first of these that is set counts
+/// (POSIX, section 8.2).
+fn is_unicode() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 /// A terminal that cannot move its cursor.

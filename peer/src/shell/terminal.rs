@@ -1,15 +1,18 @@
 //! The terminal's own state: kept at the start, put back at the end, whatever happened between.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use ratatui_crossterm::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui_crossterm::crossterm::{cursor, event, queue, terminal};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 /// As it was when the program started.
 static BEFORE: OnceLock<Termios> = OnceLock::new();
 
-/// Ends the mode in which pasted text comes marked, which the line editor turns on.
-const PLAIN_PASTE: &[u8] = b"\x1b[?2004l";
+/// The full screen has it.
+static IS_FULL: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the state of the terminal on standard input, and puts it back when a thread panics.
 pub(super) fn keep() {
@@ -17,6 +20,7 @@ pub(super) fn keep() {
         let _ = BEFORE.set(state);
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            leave_full_screen();
             restore();
             report(panic);
         }));
@@ -28,9 +32,35 @@ pub(super) fn restore() {
     if let Some(state) = BEFORE.get() {
         // The terminal may be gone; then there is nothing to put back.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, state);
-        if io::stdout().is_terminal() {
-            let _ = io::stdout().write_all(PLAIN_PASTE);
-        }
+    }
+}
+
+/// Takes the whole terminal: keys come as they are pressed, pasted text and the focus are told.
+///
+/// # Errors
+/// When it refuses.
+pub(super) fn enter_full_screen() -> io::Result<()> {
+    IS_FULL.store(true, Ordering::SeqCst);
+    terminal::enable_raw_mode()?;
+    let mut out = io::stdout().lock();
+    queue!(out, EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)?;
+    out.flush()
+}
+
+/// Gives it back. It waits for a frame that is being written.
+pub(super) fn leave_full_screen() {
+    if IS_FULL.swap(false, Ordering::SeqCst) {
+        let mut out = io::stdout().lock();
+        // The terminal may be gone; then there is nothing to give back.
+        let _ = queue!(
+            out,
+            event::DisableFocusChange,
+            event::DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        );
+        let _ = out.flush();
+        let _ = terminal::disable_raw_mode();
     }
 }
 

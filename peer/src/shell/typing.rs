@@ -11,49 +11,14 @@ use wire::Secret;
 use zeroize::Zeroizing;
 
 use super::Wake;
-use super::editor::Editor;
 use super::screen::{Gate, Screen};
 use super::terminal::NoEcho;
 use super::workers::Mailbox;
 use crate::command::Purpose;
+use crate::face::asking::{Ask, Typed};
 
 /// Longest line taken, in bytes.
 const MAX_LINE: u64 = 1 << 20;
-
-/// What is to be read.
-#[derive(Debug)]
-pub(super) enum Ask {
-    /// A line, after this prompt where a person types it.
-    Line(String),
-    /// Whether to register or to log in, and as whom, from a person.
-    Menu,
-    /// A password, and the name where there is none, from a person.
-    Credentials(Purpose, Option<String>),
-}
-
-/// What was read.
-#[derive(Debug)]
-pub(super) enum Typed {
-    /// A line.
-    Line(String),
-    /// A line that cannot be taken: why.
-    Unusable(&'static str),
-    /// A name and a password.
-    Credentials {
-        /// For a new account or an old one.
-        purpose: Purpose,
-        /// As typed.
-        name: String,
-        /// As typed, without echo.
-        password: Secret<String>,
-    },
-    /// The question was not answered.
-    Cancelled,
-    /// Ctrl-C at the prompt.
-    Interrupt,
-    /// There is no more input.
-    End,
-}
 
 /// The thread that reads.
 pub(super) struct Keyboard {
@@ -61,21 +26,13 @@ pub(super) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Starts reading when asked. Without an editor lines are taken as they come.
+    /// Starts reading when asked.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn start(
-        editor: Option<Editor>,
-        screen: Screen,
-        mailbox: Mailbox,
-    ) -> io::Result<Self> {
+    pub(super) fn start(screen: Screen, mailbox: Mailbox) -> io::Result<Self> {
         let (ask, asked) = mpsc::channel();
-        let source = match editor {
-            Some(editor) => Source::Editor(Box::new(editor)),
-            None => Source::Lines,
-        };
-        let reader = Reader { source, screen };
+        let reader = Reader { screen };
         thread::Builder::new()
             .name("keyboard".to_owned())
             .spawn(move || reader.run(&asked, &mailbox))?;
@@ -88,21 +45,15 @@ impl Keyboard {
     }
 }
 
-enum Source {
-    Editor(Box<Editor>),
-    Lines,
-}
-
 struct Reader {
-    source: Source,
     screen: Screen,
 }
 
 impl Reader {
-    fn run(mut self, asked: &Receiver<Ask>, mailbox: &Mailbox) {
+    fn run(self, asked: &Receiver<Ask>, mailbox: &Mailbox) {
         while let Ok(ask) = asked.recv() {
             let typed = match ask {
-                Ask::Line(prompt) => self.line(&prompt),
+                Ask::Line(_) => read_line(&mut io::stdin().lock()),
                 Ask::Menu => self.menu(),
                 Ask::Credentials(purpose, name) => self.credentials(purpose, name),
             };
@@ -115,14 +66,7 @@ impl Reader {
         }
     }
 
-    fn line(&mut self, prompt: &str) -> Typed {
-        match &mut self.source {
-            Source::Editor(editor) => editor.line(prompt),
-            Source::Lines => read_line(&mut io::stdin().lock()),
-        }
-    }
-
-    fn menu(&mut self) -> Typed {
+    fn menu(&self) -> Typed {
         let question = "Not logged in: [l]og in, [r]egister a new account, or [q]uit? ";
         loop {
             let answer = match self.question(question) {
@@ -133,12 +77,12 @@ impl Reader {
                 "l" | "login" | "log in" => return self.credentials(Purpose::Login, None),
                 "r" | "register" => return self.credentials(Purpose::Register, None),
                 "q" | "quit" | "exit" => return Typed::End,
-                _ => {}
+                _ => say("Please answer with one letter: l, r or q.\n"),
             }
         }
     }
 
-    fn credentials(&mut self, purpose: Purpose, name: Option<String>) -> Typed {
+    fn credentials(&self, purpose: Purpose, name: Option<String>) -> Typed {
         let name = match name.map_or_else(|| self.question("Name: "), Ok) {
             Ok(name) => name.trim().to_owned(),
             Err(typed) => return typed,
@@ -164,22 +108,18 @@ impl Reader {
         }
     }
 
-    /// Asks a person something; the answer does not go into the history.
-    fn question(&mut self, question: &str) -> Result<String, Typed> {
+    /// Asks a person something.
+    fn question(&self, question: &str) -> Result<String, Typed> {
         self.screen.set_gate(Gate::Closed);
-        let typed = match &mut self.source {
-            Source::Editor(editor) => editor.question(question),
-            Source::Lines => {
-                say(question);
-                read_line(&mut io::stdin().lock())
-            }
-        };
-        match typed {
+        say(question);
+        match read_line(&mut io::stdin().lock()) {
             Typed::Line(line) => Ok(line),
             Typed::Unusable(_) => Err(Typed::Cancelled),
-            Typed::Credentials { .. } | Typed::Cancelled | Typed::Interrupt | Typed::End => {
-                Err(typed)
-            }
+            other @ (Typed::InWindow(..)
+            | Typed::Credentials { .. }
+            | Typed::Cancelled
+            | Typed::Interrupt
+            | Typed::End) => Err(other),
         }
     }
 }

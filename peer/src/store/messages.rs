@@ -46,9 +46,10 @@ fn insert_queued(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
         )?
         .execute(params![profile, to.as_str(), QUEUED, sequence, nonce, at.cast_signed(), body])?;
+    let line = connection.last_insert_rowid().cast_unsigned();
     let after = number_before(connection, profile, &to, sequence)?;
     let id = MessageId { to, sequence: sequence.cast_unsigned() };
-    Ok(Outgoing { id, after, nonce, at, body })
+    Ok(Outgoing { id, line, after, nonce, at, body })
 }
 
 /// The message reached the other side. Also when it had been given up: it did.
@@ -130,14 +131,14 @@ fn insert_incoming(
             incoming.at.cast_signed(),
             incoming.body
         ])?;
-    Ok(Receipt::Fresh { gap })
+    Ok(Receipt::Fresh { gap, line: connection.last_insert_rowid().cast_unsigned() })
 }
 
 /// Everything neither delivered nor given up, by receiver and number.
 pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Outgoing>> {
     let mut messages: Vec<Outgoing> = connection
         .prepare_cached(
-            "SELECT peer, sequence, nonce, at, body FROM messages
+            "SELECT peer, sequence, nonce, at, body, id FROM messages
              WHERE profile = ?1 AND state = 0 ORDER BY peer, sequence",
         )?
         .query_map([profile], |row| {
@@ -145,6 +146,7 @@ pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<
                 MessageId { to: name(row, 0)?, sequence: row.get::<_, i64>(1)?.cast_unsigned() };
             Ok(Outgoing {
                 id,
+                line: row.get::<_, i64>(5)?.cast_unsigned(),
                 after: 0,
                 nonce: row.get(2)?,
                 at: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -165,12 +167,15 @@ pub(super) fn history(
     profile: i64,
     with: Option<&Name>,
     limit: u32,
+    before: Option<u64>,
 ) -> Answer {
-    let sql = "SELECT peer, state, why, at, body FROM messages
-               WHERE profile = ?1 AND (?2 IS NULL OR peer = ?2) ORDER BY id DESC LIMIT ?3";
+    let sql = "SELECT peer, state, why, at, body, id, sequence FROM messages
+               WHERE profile = ?1 AND (?2 IS NULL OR peer = ?2) AND id < ?4
+               ORDER BY id DESC LIMIT ?3";
+    let before = before.map_or(i64::MAX, |line| i64::try_from(line).unwrap_or(i64::MAX));
     let newest = connection.prepare_cached(sql).and_then(|mut select| {
         select
-            .query_map(params![profile, with.map(Name::as_str), limit], line)?
+            .query_map(params![profile, with.map(Name::as_str), limit, before], line)?
             .collect::<rusqlite::Result<Vec<_>>>()
     });
     oldest_first(newest)
@@ -187,7 +192,7 @@ pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u
     if words.is_empty() {
         return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
     }
-    let sql = "SELECT peer, state, why, at, messages.body
+    let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence
                FROM words JOIN messages ON messages.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 ORDER BY words.rowid DESC LIMIT ?3";
     let newest = connection.prepare_cached(sql).and_then(|mut select| {
@@ -211,9 +216,11 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         FAILED => MessageState::Failed(row.get::<_, Option<String>>(2)?.unwrap_or_default()),
         _ => MessageState::Incoming,
     };
+    let own = state != MessageState::Incoming;
     Ok(Line {
+        line: row.get::<_, i64>(5)?.cast_unsigned(),
         with: name(row, 0)?,
-        own: state != MessageState::Incoming,
+        own: own.then_some(row.get::<_, i64>(6)?.cast_unsigned()),
         at: row.get::<_, i64>(3)?.cast_unsigned(),
         body: row.get(4)?,
         state,

@@ -183,8 +183,8 @@ fn answer(
             let row = row(open.as_ref())?;
             unkept.in_order(&incoming, || messages::receive(connection, row, &incoming))
         }
-        StoreRequest::History { with, limit } => {
-            messages::history(connection, row(open.as_ref())?, with.as_ref(), limit)
+        StoreRequest::History { with, limit, before } => {
+            messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)
         }
         StoreRequest::Search { text, limit } => {
             messages::search(connection, row(open.as_ref())?, &text, limit)

@@ -93,6 +93,14 @@ fn incoming(sequence: u64, after: u64, body: &str) -> Incoming {
     }
 }
 
+/// Whether messages before a fresh one are missing.
+const fn gap_of(receipt: Receipt) -> Option<bool> {
+    match receipt {
+        Receipt::Fresh { gap, .. } => Some(gap),
+        Receipt::Duplicate | Receipt::Conflict => None,
+    }
+}
+
 fn receive(database: &mut Database, message: Incoming) -> Receipt {
     match one(database, StoreRequest::Receive(message)) {
         Ok(StoreReply::Received(receipt)) => receipt,
@@ -178,7 +186,7 @@ fn accounts_do_not_see_each_other() {
     queue(&mut database, "bob", "from alice");
     done(&mut database, StoreRequest::SaveTransfer(transfer(1, TransferState::Running)));
     log_in(&mut database, "carol", 2);
-    let history = StoreRequest::History { with: None, limit: 10 };
+    let history = StoreRequest::History { with: None, limit: 10, before: None };
     assert!(lines(&mut database, history).is_empty());
     assert_eq!(queue(&mut database, "bob", "from carol").id.sequence, 1);
     assert!(load(&mut database, Some(account_id("carol"))).transfers.is_empty());
@@ -336,25 +344,43 @@ fn the_outbox_is_linked_past_what_was_given_up() {
     );
     let outbox = load(&mut database, None).outbox;
     assert_eq!(outbox.iter().map(|out| (out.id.sequence, out.after)).collect::<Vec<_>>(), [(3, 2)]);
-    let reply = one(&mut database, StoreRequest::History { with: None, limit: 9 });
+    let reply = one(&mut database, StoreRequest::History { with: None, limit: 9, before: None });
     let Ok(StoreReply::Lines(lines)) = reply else { panic!() };
     let states: Vec<_> = lines.into_iter().map(|line| line.state).collect();
     assert_eq!(states, [MessageState::Delivered, MessageState::Delivered, MessageState::Queued]);
 }
 
 #[test]
+fn history_is_turned_back_page_by_page() {
+    let mut database = fresh();
+    for number in 1..=5 {
+        receive(&mut database, incoming(number, number - 1, &number.to_string()));
+    }
+    let mut page = |before| {
+        let request = StoreRequest::History { with: Some(name("bob")), limit: 2, before };
+        let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
+        lines.into_iter().map(|line| (line.line, line.body)).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None), [(4, "4".to_owned()), (5, "5".to_owned())]);
+    assert_eq!(page(Some(4)), [(2, "2".to_owned()), (3, "3".to_owned())]);
+    assert_eq!(page(Some(2)), [(1, "1".to_owned())]);
+    assert!(page(Some(1)).is_empty());
+    assert_eq!(page(Some(u64::MAX)).len(), 2);
+}
+
+#[test]
 fn a_message_is_fresh_once() {
     let mut database = fresh();
-    let fresh = |gap| Receipt::Fresh { gap };
-    assert_eq!(receive(&mut database, incoming(1, 0, "a")), fresh(false));
+    let fresh = |gap, line| Receipt::Fresh { gap, line };
+    assert_eq!(receive(&mut database, incoming(1, 0, "a")), fresh(false, 1));
     assert_eq!(receive(&mut database, incoming(1, 0, "a")), Receipt::Duplicate);
-    assert_eq!(receive(&mut database, incoming(2, 1, "b")), fresh(false));
-    assert_eq!(receive(&mut database, incoming(5, 4, "c")), fresh(true), "3 and 4 are missing");
-    assert_eq!(receive(&mut database, incoming(7, 5, "d")), fresh(false), "6 was given up");
-    assert_eq!(receive(&mut database, incoming(u64::MAX, 7, "e")), fresh(false));
+    assert_eq!(receive(&mut database, incoming(2, 1, "b")), fresh(false, 2));
+    assert_eq!(receive(&mut database, incoming(5, 4, "c")), fresh(true, 3), "3 and 4 are missing");
+    assert_eq!(receive(&mut database, incoming(7, 5, "d")), fresh(false, 4), "6 was given up");
+    assert_eq!(receive(&mut database, incoming(u64::MAX, 7, "e")), fresh(false, 5));
     // Linked anew because another was given up meanwhile: still the same message.
     assert_eq!(receive(&mut database, incoming(7, 2, "d")), Receipt::Duplicate);
-    let history = StoreRequest::History { with: Some(name("bob")), limit: 100 };
+    let history = StoreRequest::History { with: Some(name("bob")), limit: 100, before: None };
     assert_eq!(lines(&mut database, history), ["a", "b", "c", "d", "e"]);
 }
 
@@ -367,8 +393,8 @@ fn equivocation_is_a_conflict() {
     let other_nonce = Incoming { nonce: [6; 16], ..incoming(1, 0, "yes") };
     assert_eq!(receive(&mut database, other_nonce), Receipt::Conflict);
     let other_device = Incoming { device: PublicKey([5; 32]), ..incoming(1, 0, "no") };
-    assert_eq!(receive(&mut database, other_device), Receipt::Fresh { gap: false });
-    let history = StoreRequest::History { with: None, limit: 100 };
+    assert_eq!(gap_of(receive(&mut database, other_device)), Some(false));
+    let history = StoreRequest::History { with: None, limit: 100, before: None };
     assert_eq!(lines(&mut database, history), ["yes", "no"]);
 }
 
@@ -377,7 +403,7 @@ fn equivocation_is_a_conflict() {
 #[test]
 fn no_message_overtakes_one_that_could_not_be_kept() {
     let mut database = fresh();
-    assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Fresh { gap: false });
+    assert_eq!(gap_of(receive(&mut database, incoming(1, 0, "one"))), Some(false));
     let full = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN new.body = 'two'
                 BEGIN SELECT raise(ABORT, 'no room'); END";
     database.connection.execute_batch(full).unwrap();
@@ -387,18 +413,18 @@ fn no_message_overtakes_one_that_could_not_be_kept() {
     assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Duplicate);
     let mut other = incoming(9, 8, "of another device");
     other.device = PublicKey([7; 32]);
-    assert_eq!(receive(&mut database, other), Receipt::Fresh { gap: true });
+    assert_eq!(gap_of(receive(&mut database, other)), Some(true));
 
     database.connection.execute_batch("DROP TRIGGER full").unwrap();
     for (sequence, body) in [(2, "two"), (3, "three"), (4, "four")] {
         let receipt = receive(&mut database, incoming(sequence, sequence - 1, body));
-        assert_eq!(receipt, Receipt::Fresh { gap: false });
+        assert_eq!(gap_of(receipt), Some(false));
     }
     database.connection.execute_batch(full).unwrap();
     assert!(one(&mut database, StoreRequest::Receive(incoming(5, 4, "two"))).is_err());
     let behind = receive(&mut database, incoming(6, 4, "six"));
-    assert_eq!(behind, Receipt::Fresh { gap: false }, "five was given up");
-    assert_eq!(receive(&mut database, incoming(7, 6, "seven")), Receipt::Fresh { gap: false });
+    assert_eq!(gap_of(behind), Some(false), "five was given up");
+    assert_eq!(gap_of(receive(&mut database, incoming(7, 6, "seven"))), Some(false));
 }
 
 /// The same when it is the whole transaction that fails.
@@ -411,8 +437,8 @@ fn no_message_overtakes_a_batch_that_could_not_be_kept() {
     assert!(one(&mut database, StoreRequest::Receive(incoming(1, 0, "one"))).is_err());
     database.connection.execute_batch("PRAGMA query_only = OFF").unwrap();
     assert!(one(&mut database, StoreRequest::Receive(incoming(2, 1, "two"))).is_err());
-    assert_eq!(receive(&mut database, incoming(1, 0, "one")), Receipt::Fresh { gap: false });
-    assert_eq!(receive(&mut database, incoming(2, 1, "two")), Receipt::Fresh { gap: false });
+    assert_eq!(gap_of(receive(&mut database, incoming(1, 0, "one"))), Some(false));
+    assert_eq!(gap_of(receive(&mut database, incoming(2, 1, "two"))), Some(false));
 }
 
 #[test]
@@ -422,9 +448,9 @@ fn history_gives_the_newest_lines_oldest_first() {
         queue(&mut database, "bob", body);
     }
     queue(&mut database, "carol", "4");
-    let bob = StoreRequest::History { with: Some(name("bob")), limit: 2 };
+    let bob = StoreRequest::History { with: Some(name("bob")), limit: 2, before: None };
     assert_eq!(lines(&mut database, bob), ["2", "3"]);
-    let all = StoreRequest::History { with: None, limit: 2 };
+    let all = StoreRequest::History { with: None, limit: 2, before: None };
     assert_eq!(lines(&mut database, all), ["3", "4"]);
 }
 
@@ -484,7 +510,7 @@ fn one_bad_request_spoils_no_other() {
     let outcomes: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(outcomes, [true, false, true]);
     assert!(load(&mut database, None).account.is_some(), "the failed one changed nothing");
-    let history = StoreRequest::History { with: None, limit: 10 };
+    let history = StoreRequest::History { with: None, limit: 10, before: None };
     assert_eq!(lines(&mut database, history), ["before", "after"]);
 }
 
@@ -512,9 +538,9 @@ fn a_crash_loses_only_what_was_not_answered() {
     }
     let mut database = Database::open(crashed.path()).unwrap();
     load(&mut database, None);
-    let history = StoreRequest::History { with: None, limit: 10 };
+    let history = StoreRequest::History { with: None, limit: 10, before: None };
     assert_eq!(lines(&mut database, history), ["answered"]);
-    assert_eq!(receive(&mut database, incoming(2, 1, "torn")), Receipt::Fresh { gap: false });
+    assert_eq!(gap_of(receive(&mut database, incoming(2, 1, "torn"))), Some(false));
 }
 
 #[test]
@@ -611,12 +637,12 @@ proptest! {
         for sequence in sequences {
             let message = incoming(sequence, sequence - 1, &sequence.to_string());
             let gap = sequence > 1 && !seen.contains(&(sequence - 1));
-            let expected = if seen.insert(sequence) {
-                Receipt::Fresh { gap }
+            let receipt = receive(&mut database, message);
+            if seen.insert(sequence) {
+                prop_assert_eq!(gap_of(receipt), Some(gap));
             } else {
-                Receipt::Duplicate
-            };
-            prop_assert_eq!(receive(&mut database, message), expected);
+                prop_assert_eq!(receipt, Receipt::Duplicate);
+            }
         }
     }
 }
@@ -642,7 +668,7 @@ fn a_database_that_was_damaged_is_found_out_after_a_crash() {
     };
     let mut whole = Database::open(&copy("whole")).unwrap();
     load(&mut whole, Some(account_id("alice")));
-    let history = StoreRequest::History { with: None, limit: 1 };
+    let history = StoreRequest::History { with: None, limit: 1, before: None };
     assert_eq!(lines(&mut whole, history), ["the last"]);
 
     let damaged = copy("damaged");

@@ -388,7 +388,7 @@ impl Swarm {
         for (from, to) in self.pairs() {
             let lines = self.history(from, to);
             let (sender, receiver) = (&self.users[from], &self.users[to]);
-            let kept = lines.iter().filter(|line| line.own).count();
+            let kept = lines.iter().filter(|line| line.own.is_some()).count();
             if sender.keeps_everything() && kept < self.messages.count(sender, receiver) {
                 return Some(format!("{} has messages to {} unkept", sender.label, receiver.name));
             }

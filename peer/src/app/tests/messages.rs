@@ -95,11 +95,14 @@ fn who_is_away_gets_it_later() {
     world.line(0, "@bob second");
     world.run_ms(100);
     let seen = world.seen(0);
-    let Some(Output::MessageState { state: "queued", reason: Some(reason), .. }) = seen.first()
+    let [
+        Output::Kept { text, id: 2, line: 2, .. },
+        Output::MessageState { state: "queued", reason: Some(reason), .. },
+    ] = &seen[..]
     else {
         panic!("{seen:?}");
     };
-    assert_eq!(reason, "bob is not online");
+    assert_eq!((text.as_str(), reason.as_str()), ("second", "bob is not online"));
     // The sender restarts, too.
     world.kill(0);
     world.run_ms(1000);
@@ -164,6 +167,7 @@ fn what_cannot_be_sent_is_told() {
             matches!(
                 seen[..],
                 [
+                    Output::Kept { .. },
                     Output::MessageState { state: "queued", .. },
                     Output::MessageState { state: "failed", reason: Some(_), .. },
                 ]
@@ -264,6 +268,14 @@ fn presence_is_told_and_listed() {
     world.run_ms(100);
     let seen = world.seen(0);
     assert!(seen.contains(&Output::Presence { user: "bob".into(), online: false }), "{seen:?}");
+    world.start(1);
+    world.run_ms(2000);
+    let who = |output: &&Output| matches!(output, Output::Users { query, users } if query == "online" && users[0].user == "alice");
+    let seen = world.seen(1);
+    assert_eq!(seen.iter().filter(who).count(), 1, "who is there is told at the login: {seen:?}");
+    world.kill(1);
+    world.run_ms(60_000);
+    world.seen(0);
     world.line(0, "/seen bob");
     world.run_ms(100);
     assert!(matches!(&world.seen(0)[..], [Output::Users { query, .. }] if query == "seen bob"));

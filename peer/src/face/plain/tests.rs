@@ -65,6 +65,8 @@ fn every_kind_has_its_stable_line() {
         "* bob at 192.0.2.7:6000: 23 ms, 8.10 MB/s, 1.20 MB sent, 24.0 kB again, 21 of 1000 datagrams \
          lost, of 1472 bytes at most, window 64.0 kB"
             .to_owned(),
+        // Whoever typed it sees it already.
+        String::new(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -108,15 +110,22 @@ fn no_text_of_others_begins_a_row() {
 #[test]
 fn a_long_text_is_broken_before_the_edge_of_the_screen() {
     let pad = format!("hello{}* bob is online", " ".repeat(33));
-    let output = Output::Message { from: "eve".into(), text: pad, sent: 0, at: 0, gap: false };
+    let output =
+        Output::Message { from: "eve".into(), text: pad, sent: 0, at: 0, gap: false, line: 1 };
     let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
     let text = lines(&mut face, 0, &output).join("\n");
     let rows: Vec<&str> = text.lines().collect();
     assert!(rows.len() > 1 && rows[1..].iter().all(|row| row.starts_with(GUTTER)), "{rows:?}");
-    let cells = |row: &&str| row.chars().filter_map(char::width).sum::<usize>() < 40;
+    let cells = |row: &&str| crate::face::wrap::cells(row) < 40;
     assert!(rows.iter().all(cells), "{rows:?}");
-    let wide =
-        Output::Message { from: "eve".into(), text: "界".repeat(500), sent: 0, at: 0, gap: false };
+    let wide = Output::Message {
+        from: "eve".into(),
+        text: "界".repeat(500),
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+    };
     assert!(lines(&mut face, 0, &wide).join("\n").lines().all(|row| cells(&row)));
 }
 
@@ -131,8 +140,14 @@ fn a_file_name_cannot_close_its_quotes() {
 #[test]
 fn colour_is_ours_and_covers_no_message() {
     let mut face = Plain::new(Style { colour: Colour::On, ..style(Reader::Person) });
-    let message =
-        Output::Message { from: "bob".into(), text: "hi".into(), sent: 0, at: 0, gap: false };
+    let message = Output::Message {
+        from: "bob".into(),
+        text: "hi".into(),
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+    };
     assert_eq!(lines(&mut face, 0, &message), ["\u{1b}[1;32m<bob>\u{1b}[0m hi"]);
     let error = Output::Error { text: "no".into() };
     assert_eq!(lines(&mut face, 0, &error), ["\u{1b}[31m! no\u{1b}[0m"]);
@@ -196,6 +211,7 @@ fn a_late_message_and_a_gap_are_marked() {
         sent: 1000,
         at: 1000 + LATE,
         gap: true,
+        line: 1,
     };
     let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
     assert_eq!(shown(&output), expected);

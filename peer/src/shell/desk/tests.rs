@@ -30,6 +30,8 @@ fn deeds(todo: Vec<Do>) -> Vec<String> {
         Do::Ask(ask) => Some(format!("ask {ask:?}")),
         Do::Write(..) => None,
         Do::Quit(exit) => Some(format!("quit {exit:?}")),
+        Do::Show(_) => None,
+        Do::Window(window) => Some(format!("window {window:?}")),
     };
     todo.into_iter().filter_map(deed).collect()
 }
@@ -276,4 +278,40 @@ fn a_person_is_told_what_leaving_interrupts() {
     assert_eq!(type_line(&mut desk, "/who"), ["Who { filter: None }", ASK]);
     assert_eq!(deeds(desk.on_typed(ZERO, Typed::End)), [ASK], "told again");
     assert_eq!(type_line(&mut desk, "/quit"), ["quit Done"]);
+}
+
+#[test]
+fn the_full_screen_says_in_which_window_a_line_was_typed() {
+    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, Duration::from_secs(30));
+    tell(&mut desk, &ready(Some("alice")));
+    assert_eq!(tell(&mut desk, &logged_in()), [ASK]);
+    let mut typed = |window: Option<&str>, line: &str| {
+        deeds(desk.on_typed(ZERO, Typed::InWindow(window.map(str::to_owned), line.to_owned())))
+    };
+    let message = |to: &str| format!("Message {{ to: \"{to}\", text: \"hi\" }}");
+    assert_eq!(typed(Some("bob"), "hi"), [message("bob"), ASK.replace("> ", "bob> ")]);
+    assert_eq!(typed(Some("carol"), "hi")[0], message("carol"));
+    assert_eq!(typed(None, "hi"), [ASK], "to nobody: an error is shown");
+    assert_eq!(typed(None, "/msg bob")[0], "window Open(\"bob\")");
+    assert_eq!(typed(Some("bob"), "/close")[0], "window Close");
+}
+
+/// A session can end while a line is being typed.
+#[test]
+fn the_full_screen_asks_for_a_login_at_once() {
+    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, Duration::from_secs(30));
+    tell(&mut desk, &ready(Some("alice")));
+    assert_eq!(tell(&mut desk, &logged_in()), [ASK]);
+    assert_eq!(tell(&mut desk, &needed(Some("taken over"))), ["ask Menu"]);
+}
+
+#[test]
+fn without_windows_a_chat_is_left_and_changed() {
+    let mut desk = desk(Giver::Person, None);
+    tell(&mut desk, &ready(Some("alice")));
+    tell(&mut desk, &logged_in());
+    assert_eq!(type_line(&mut desk, "/buffer bob"), ["ask Line(\"bob> \")"]);
+    assert_eq!(type_line(&mut desk, "/buffer 2"), ["ask Line(\"bob> \")"], "an error is shown");
+    assert_eq!(type_line(&mut desk, "/clear"), ["ask Line(\"bob> \")"]);
+    assert_eq!(type_line(&mut desk, "/close"), [ASK]);
 }

@@ -25,7 +25,7 @@ pub(super) struct Messages {
 
 /// Whether this line is a message of ours that waits.
 pub(super) fn is_waiting(line: &Line) -> bool {
-    line.own && line.state == MessageState::Queued
+    line.own.is_some() && line.state == MessageState::Queued
 }
 
 impl Messages {
@@ -57,7 +57,7 @@ impl Swarm {
     /// All lines of a user with another, from the database.
     pub(super) fn history(&mut self, of: usize, with: usize) -> Vec<Line> {
         let with = Name::new(&self.users[with].name).expect("names of the simulator are names");
-        let request = StoreRequest::History { with: Some(with), limit: 100_000 };
+        let request = StoreRequest::History { with: Some(with), limit: 100_000, before: None };
         if !self.users[of].was_here {
             return Vec::new();
         }
@@ -71,7 +71,8 @@ impl Swarm {
     /// Holds the databases and the screens against each other: what went from one machine to a
     /// user, at one machine or the other.
     pub(super) fn check_conversation(&mut self, from: usize, to: usize) {
-        let sent: Vec<Line> = self.history(from, to).into_iter().filter(|line| line.own).collect();
+        let sent: Vec<Line> =
+            self.history(from, to).into_iter().filter(|line| line.own.is_some()).collect();
         let name = self.users[to].name.clone();
         let machines: Vec<usize> =
             (0..self.users.len()).filter(|index| self.users[*index].name == name).collect();
@@ -93,7 +94,7 @@ impl Swarm {
 
     fn arrival(&mut self, from: usize, to: usize) -> Arrival {
         let mark = format!(" from {} to ", self.users[from].label);
-        let lines = self.history(to, from).into_iter().filter(|line| !line.own);
+        let lines = self.history(to, from).into_iter().filter(|line| line.own.is_none());
         let stored = lines.map(|line| line.body).filter(|body| body.contains(&mark)).collect();
         let (sender, receiver) = (&self.users[from], &self.users[to]);
         // Nobody waited for those who perhaps cannot meet: something may be on its way.

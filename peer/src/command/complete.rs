@@ -1,0 +1,60 @@
+//! What Tab completes.
+
+use super::help::names as commands;
+
+/// What the last word before the cursor may become.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Candidates {
+    /// From this byte on, one of these.
+    Words(usize, Vec<String>),
+    /// A path.
+    Files,
+}
+
+/// What the last word of `line` may become: a command, a user, or a file behind `/send user`.
+pub(crate) fn candidates(line: &str, users: &[String]) -> Candidates {
+    let start = line.rfind(' ').map_or(0, |at| at + 1);
+    let (before, word) = line.split_at(start);
+    let words = |prefix: &str, all: &mut dyn Iterator<Item = &str>, mark: &str| {
+        let prefix = prefix.to_lowercase();
+        let fitting = all.filter(|name| name.starts_with(&prefix));
+        Candidates::Words(start, fitting.map(|name| format!("{mark}{name} ")).collect())
+    };
+    let mut users = users.iter().map(String::as_str);
+    match (before.split_whitespace().count(), word.strip_prefix('/'), word.strip_prefix('@')) {
+        (0, Some(prefix), _) => words(prefix, &mut commands(), "/"),
+        (0, None, Some(prefix)) => words(prefix, &mut users, "@"),
+        (0, None, None) => Candidates::Words(start, Vec::new()),
+        (count, ..) if before.starts_with('/') => match count {
+            1 if is_help(before) => words(word, &mut commands(), ""),
+            1 => words(word, &mut users, ""),
+            _ => Candidates::Files,
+        },
+        _ => Candidates::Words(start, Vec::new()),
+    }
+}
+
+fn is_help(before: &str) -> bool {
+    matches!(before.trim(), "/help" | "/h" | "/?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tab_completes_commands_users_and_files() {
+        let names = ["bob".to_owned(), "boris".to_owned(), "carol".to_owned()];
+        let complete = |line: &str| candidates(line, &names);
+        let words = |start, list: &[&str]| {
+            Candidates::Words(start, list.iter().map(|word| (*word).to_owned()).collect())
+        };
+        assert_eq!(complete("/outb"), words(0, &["/outbox "]));
+        assert_eq!(complete("@BO"), words(0, &["@bob ", "@boris "]));
+        assert_eq!(complete("/msg ca"), words(5, &["carol "]));
+        assert_eq!(complete("/help outb"), words(6, &["outbox "]));
+        assert_eq!(complete("/send bob ~/cl"), Candidates::Files);
+        assert_eq!(complete("hello bo"), words(6, &[]));
+        assert_eq!(complete(""), words(0, &[]));
+    }
+}

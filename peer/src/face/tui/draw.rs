@@ -1,0 +1,340 @@
+//! The screen: the list of windows at the left where there is room, a title, the window, the bar
+//! of what goes on, and the line being typed.
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::style::Style;
+use ratatui_core::terminal::Frame;
+use ratatui_core::text::{Line, Span};
+use wire::app::text;
+
+use super::Tui;
+use super::paint::Painter;
+use super::theme::Look;
+use super::window::{Activity, Window};
+use crate::face::units;
+use crate::face::wrap::{cells, cut, rows};
+use crate::output::FileLine;
+use crate::work::Direction;
+
+/// From this width on the list of windows is shown, with so many cells.
+const WIDTH_WITH_LIST: u16 = 72;
+const LIST: u16 = 18;
+/// Less than this is no screen.
+const MIN_WIDTH: u16 = 20;
+const MIN_HEIGHT: u16 = 4;
+/// Most transfers shown in their pane.
+const MAX_FILES: usize = 8;
+/// Most names shown by the switcher.
+const MAX_NAMES: usize = 8;
+
+impl Tui {
+    /// Draws everything.
+    pub fn draw(&mut self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+            frame.buffer_mut().set_stringn(
+                area.x,
+                area.y,
+                "too small",
+                area.width.into(),
+                Style::new(),
+            );
+            return;
+        }
+        let input = self.input_lines(area);
+        let input_height = height_of(input.lines.len());
+        let bar = area.bottom() - input_height - 1;
+        let overlay = self.overlay(area);
+        let overlay_height = height_of(overlay.len()).min(bar - area.y - 1);
+        let list = if area.width >= WIDTH_WITH_LIST { LIST } else { 0 };
+        let title = Rect { height: 1, ..area };
+        let body = Rect {
+            x: area.x + list,
+            y: area.y + 1,
+            width: area.width - list,
+            height: bar - overlay_height - area.y - 1,
+        };
+        self.page = (usize::from(body.height), usize::from(body.width));
+        self.fit_view();
+
+        let buffer = frame.buffer_mut();
+        self.draw_title(buffer, title);
+        if list > 0 {
+            self.draw_list(buffer, Rect { x: area.x, width: list, ..body });
+        }
+        self.draw_window(buffer, body);
+        for (line, y) in overlay.iter().zip(body.bottom()..bar) {
+            buffer.set_line(area.x, y, line, area.width);
+        }
+        self.draw_bar(buffer, Rect { y: bar, height: 1, ..area });
+        for (line, y) in input.lines.iter().zip(bar + 1..) {
+            buffer.set_line(area.x, y, line, area.width);
+        }
+        frame.set_cursor_position(Position {
+            x: area.x + height_of(input.cursor.0).min(area.width - 1),
+            y: bar + 1 + height_of(input.cursor.1),
+        });
+    }
+
+    /// The terminal may have become lower: a view that was scrolled must not show a gap.
+    fn fit_view(&mut self) {
+        if !self.windows.current().is_at_bottom() {
+            let view = self.rows().up(0, self.page.0);
+            self.windows.current_mut().log.view = view;
+        }
+    }
+
+    fn draw_title(&self, buffer: &mut Buffer, area: Rect) {
+        buffer.set_style(area, Look::bar());
+        let window = self.windows.current();
+        let text = match &window.user {
+            None => format!(" Tincan {}", text::excerpt(&self.status.server, 60)),
+            Some(user) => {
+                let state = match self.status.links.get(user) {
+                    Some((state, Some(rtt))) => format!("{state}, {rtt} ms"),
+                    Some((state, None)) => (*state).to_owned(),
+                    None if !self.status.is_connected => "no server".to_owned(),
+                    None if self.is_online(user) => "online".to_owned(),
+                    None => "offline: what you write waits here".to_owned(),
+                };
+                format!(" {} ({state})", text::excerpt(user, 40))
+            }
+        };
+        let width = usize::from(area.width);
+        buffer.set_stringn(area.x, area.y, cut(&text, width), width, Look::bar());
+    }
+
+    fn draw_list(&self, buffer: &mut Buffer, area: Rect) {
+        let width = usize::from(area.width) - 2;
+        let current = self.windows.iter().position(|(.., is_current)| is_current).unwrap_or(0);
+        // The one that is shown stays in view.
+        let height = usize::from(area.height);
+        let skip = (current + 1).saturating_sub(height);
+        for ((number, window, is_current), y) in
+            self.windows.iter().skip(skip).zip(area.y..area.bottom())
+        {
+            let name = window.user.as_deref().unwrap_or("server");
+            let sign = match window.activity {
+                Some(Activity::Mention) => "!",
+                Some(Activity::Message) => "*",
+                None => " ",
+            };
+            let style = match (is_current, window.activity) {
+                (true, _) => Look::bar(),
+                (false, Some(_)) => Look::bold(),
+                (false, None) if self.is_away(window) => Look::dim(),
+                (false, None) => Look::plain(),
+            };
+            let row = cut(&format!("{sign}{number} {}", text::excerpt(name, 40)), width);
+            let padding = " ".repeat(width.saturating_sub(cells(&row)));
+            buffer.set_stringn(area.x, y, format!("{row}{padding}"), width, style);
+        }
+        for y in area.y..area.bottom() {
+            let edge = self.look.sign("│", "|");
+            buffer.set_stringn(area.right() - 2, y, edge, 1, Look::dim());
+        }
+    }
+
+    fn is_away(&self, window: &Window) -> bool {
+        window.user.as_ref().is_some_and(|user| !self.is_online(user))
+    }
+
+    fn draw_window(&self, buffer: &mut Buffer, area: Rect) {
+        let lines = self.rows().visible(usize::from(area.height));
+        // The newest stands at the bottom, however few there are.
+        let top = area.bottom() - height_of(lines.len());
+        for (line, y) in lines.iter().zip(top..area.bottom()) {
+            buffer.set_line(area.x, y, line, area.width);
+        }
+    }
+
+    fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
+        buffer.set_style(area, Look::bar());
+        let time = (self.local_time)(self.moment.unix_ms);
+        let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
+        let mut parts = vec![format!("[{clock}]")];
+        let user = self
+            .status
+            .user
+            .as_deref()
+            .map_or("not logged in".to_owned(), |user| text::excerpt(user, 24));
+        parts.push(format!("[{user}]"));
+        if !self.status.server_state.is_empty() {
+            parts.push(format!("[{}]", self.status.server_state));
+        }
+        let below = self.rows().below();
+        if below > 0 {
+            // First, because it must not be cut off.
+            parts.insert(0, format!("-MORE({below})-"));
+        }
+        parts.extend(self.moving_files());
+        let active: Vec<String> = self.windows.iter().filter_map(activity).collect();
+        if !active.is_empty() {
+            parts.push(format!("[act {}]", active.join(",")));
+        }
+        let width = usize::from(area.width);
+        buffer.set_stringn(area.x, area.y, cut(&parts.join(" "), width), width, Look::bar());
+    }
+
+    /// The transfers that move, in short: `[↓3 61% 8.1 MB/s 1m20]`.
+    fn moving_files(&self) -> Option<String> {
+        let short = |file: &FileLine| {
+            let way = match file.direction {
+                Direction::Sending => self.look.sign("↑", "^"),
+                Direction::Receiving => self.look.sign("↓", "v"),
+            };
+            let mut text = format!("{way}{} {}%", file.id, units::percent(file.done, file.size));
+            if file.rate > 0 {
+                text.push_str(&format!(" {}/s", units::bytes(file.rate)));
+            }
+            if let Some(eta) = file.eta {
+                text.push_str(&format!(" {}", units::seconds(eta)));
+            }
+            text
+        };
+        let moving = self.files.values().filter(|file| is_moving(file));
+        let parts: Vec<String> = moving.map(short).collect();
+        match parts.len() {
+            0 => None,
+            1 => Some(format!("[{}]", parts[0])),
+            count => Some(format!("[{} +{}]", parts[0], count - 1)),
+        }
+    }
+
+    /// What stands between the window and the bar: transfers, a list to choose from, a hint.
+    fn overlay(&self, area: Rect) -> Vec<Line<'static>> {
+        let width = usize::from(area.width);
+        let mut lines = Vec::new();
+        if self.shows_files {
+            lines.push(self.painter(width).rule("transfers (F2 closes)"));
+            let newest: Vec<&FileLine> = self.files.values().rev().take(MAX_FILES).collect();
+            if newest.is_empty() {
+                lines.push(Line::raw("none: /send NAME FILE offers one"));
+            }
+            for file in newest.into_iter().rev() {
+                let text = cut(&self.painter(width).file(file), width);
+                lines.push(Line::styled(text, self.look.file()));
+            }
+        }
+        if let Some(switcher) = &self.switcher {
+            lines.push(self.painter(width).rule("go to (Enter opens, Esc leaves)"));
+            let names = self.names();
+            let fitting = switcher.fitting(&names);
+            if fitting.is_empty() {
+                lines.push(Line::raw("nobody fits"));
+            }
+            let skip = (switcher.chosen + 1).saturating_sub(MAX_NAMES);
+            for (index, name) in fitting.iter().enumerate().skip(skip).take(MAX_NAMES) {
+                let style = if index == switcher.chosen { Look::bar() } else { Look::plain() };
+                lines.push(Line::styled(
+                    cut(&format!(" {} ", text::excerpt(name, 60)), width),
+                    style,
+                ));
+            }
+        }
+        let hint = match (&self.form, &self.input.hint) {
+            (_, Some(hint)) => Some(hint.as_str()),
+            (Some(form), None) => Some(form.hint()),
+            (None, None) => None,
+        };
+        if let Some(hint) = hint {
+            for row in rows(hint, width) {
+                lines.push(Line::styled(row.to_owned(), self.look.rule()));
+            }
+        }
+        // The window keeps some rows.
+        let most = usize::from(area.height / 2).max(1);
+        lines.split_off(lines.len().saturating_sub(most))
+    }
+
+    fn painter(&self, width: usize) -> Painter<'_> {
+        Painter { look: self.look, width, local_time: self.local_time, files: &self.files }
+    }
+
+    /// The line being typed, as rows, and where the cursor stands in them.
+    fn input_lines(&self, area: Rect) -> InputLines {
+        let width = usize::from(area.width).saturating_sub(1).max(1);
+        let most = usize::from(area.height / 3).max(1);
+        if let Some(form) = &self.form
+            && form.is_hidden()
+        {
+            let stars = "*".repeat(form.hidden_len().min(width));
+            return lay_out(&form.prompt(), &stars, stars.len(), width, most);
+        }
+        if let Some(switcher) = &self.switcher {
+            return lay_out("Go to: ", &switcher.query, switcher.query.len(), width, most);
+        }
+        let (text, cursor) = (self.input.editor.text(), self.input.editor.cursor());
+        let prompt = match (&self.form, &self.input.search, &self.windows.current().user) {
+            (Some(form), ..) => form.prompt(),
+            (None, Some(search), _) => {
+                format!("(typed before: {}) ", text::one_line(&search.query))
+            }
+            (None, None, Some(user)) => format!("{}> ", text::excerpt(user, 24)),
+            (None, None, None) => "> ".to_owned(),
+        };
+        lay_out(&prompt, text, cursor, width, most)
+    }
+}
+
+struct InputLines {
+    lines: Vec<Line<'static>>,
+    /// Cells from the left, rows from the top.
+    cursor: (usize, usize),
+}
+
+/// Breaks the text into rows of `width` cells, and keeps the `most` rows around the cursor.
+fn lay_out(prompt: &str, typed: &str, cursor: usize, width: usize, most: usize) -> InputLines {
+    let prompt = cut(prompt, width * 3 / 4);
+    // The part before the cursor is filtered by itself, so that its end is where the cursor is.
+    let before = text::lines(&typed[..cursor]);
+    let whole = before.clone() + &text::lines(&typed[cursor..]);
+    let mut lines = Vec::new();
+    let mut cursor = (0, 0);
+    let mut at = 0;
+    for (number, line) in whole.split('\n').enumerate() {
+        let head = if number == 0 { prompt.as_str() } else { "" };
+        let mut room = width - cells(head);
+        let mut rest = line;
+        let mut head = Some(head);
+        loop {
+            let row = rows(rest, room)[0];
+            let head = head.take().unwrap_or_default();
+            if (at..=at + row.len()).contains(&before.len()) {
+                cursor = (cells(head) + cells(&row[..before.len() - at]), lines.len());
+            }
+            lines.push(Line::from(vec![
+                Span::styled(head.to_owned(), Look::bold()),
+                Span::raw(row.to_owned()),
+            ]));
+            at += row.len();
+            rest = &rest[row.len()..];
+            room = width;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        // The line break.
+        at += 1;
+    }
+    let first = (cursor.1 + 1).saturating_sub(most);
+    let lines: Vec<Line<'static>> = lines.into_iter().skip(first).take(most).collect();
+    InputLines { lines, cursor: (cursor.0, cursor.1 - first) }
+}
+
+fn activity((number, window, is_current): (usize, &Window, bool)) -> Option<String> {
+    let activity = window.activity.filter(|_| !is_current)?;
+    let mark = if activity == Activity::Mention { "!" } else { "" };
+    let name = window.user.as_deref().unwrap_or("server");
+    Some(format!("{number}:{}({}{mark})", text::excerpt(name, 16), window.unread))
+}
+
+fn is_moving(file: &FileLine) -> bool {
+    matches!(file.state, "running" | "hashing" | "checking")
+}
+
+/// Rows or cells of a screen: there are never so many that they do not fit.
+fn height_of(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,327 @@
+//! What stands in one window: lines of talk, notices and files, in the order in which they were
+//! told, and which part of them is in view.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// Entries kept in memory for each window; older lines of talk come from the history again.
+pub(super) const MAX_ENTRIES: usize = 2000;
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A line of talk.
+    Said(Said),
+    /// Something that the program says: kept only here.
+    Notice {
+        /// Milliseconds since 1970.
+        at: u64,
+        /// Whether it is a warning.
+        is_warning: bool,
+        /// Filtered.
+        text: String,
+    },
+    /// A transfer, drawn from its present state.
+    File {
+        /// Milliseconds since 1970.
+        at: u64,
+        /// Its number.
+        id: u64,
+    },
+    /// Who came and went since the entry before: one line, however often.
+    Moves {
+        /// Milliseconds since 1970, of the last.
+        at: u64,
+        /// The last that is known of each: online or not.
+        users: BTreeMap<String, bool>,
+    },
+}
+
+/// A line of talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    /// Its place in the history.
+    pub(super) line: u64,
+    /// Milliseconds since 1970.
+    pub(super) at: u64,
+    /// Who said it.
+    pub(super) from: String,
+    /// Its number, when it is ours.
+    pub(super) own: Option<u64>,
+    /// As it came.
+    pub(super) text: String,
+}
+
+/// What became of a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// On its way.
+    Sending,
+    /// It waits: why.
+    Waiting(String),
+    /// The other side has it.
+    Delivered,
+    /// It will not arrive: why.
+    Failed(String),
+}
+
+/// Which part is in view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// The newest lines, and those that come.
+    Bottom,
+    /// The last row in view is this row of this entry: it stays, whatever comes.
+    At {
+        /// The entry's number.
+        entry: u64,
+        /// Counted from its first.
+        row: usize,
+    },
+}
+
+/// How much of the history is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// Never asked for.
+    Unknown,
+    /// Asked for; so many lines were.
+    Asked(u32),
+    /// There may be more.
+    More,
+    /// All of it.
+    Whole,
+}
+
+/// The entries of one window, numbered without end.
+#[derive(Debug)]
+pub(super) struct Log {
+    entries: VecDeque<Entry>,
+    /// The number of the first of them.
+    first: u64,
+    pub(super) marks: BTreeMap<u64, Mark>,
+    pub(super) view: View,
+    pub(super) past: Past,
+}
+
+impl Log {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            // Older lines are put in before it.
+            first: 1 << 32,
+            marks: BTreeMap::new(),
+            view: View::Bottom,
+            past: Past::Unknown,
+        }
+    }
+
+    /// The number of the entry that comes next.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Entry> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.entries.get(index)
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.entries.push_back(entry);
+        if self.entries.len() > MAX_ENTRIES && self.view == View::Bottom {
+            self.trim();
+        }
+    }
+
+    /// Somebody came or went: told in the last entry where that is about such things already.
+    pub(super) fn push_move(&mut self, at: u64, user: &str, online: bool) {
+        if let Some(Entry::Moves { at: last, users }) = self.entries.back_mut() {
+            *last = at;
+            // Only the last is worth telling; bounded by the users that there are.
+            users.insert(user.to_owned(), online);
+            return;
+        }
+        let users = BTreeMap::from([(user.to_owned(), online)]);
+        self.push(Entry::Moves { at, users });
+    }
+
+    /// The transfer has an entry, unless it was too long ago.
+    pub(super) fn has_file(&self, file: u64) -> bool {
+        self.entries
+            .iter()
+            .rev()
+            .any(|entry| matches!(entry, Entry::File { id, .. } if *id == file))
+    }
+
+    /// Takes in lines of the history, oldest first: those that are here already are left out.
+    pub(super) fn merge(&mut self, lines: Vec<(Said, Option<Mark>)>) {
+        for (said, mark) in lines {
+            if let (Some(id), Some(mark)) = (said.own, mark) {
+                // What was told meanwhile is newer than what the database knew.
+                self.marks.entry(id).or_insert(mark);
+            }
+            let (index, is_here) = self.place_of(&said);
+            if is_here {
+                continue;
+            }
+            self.entries.insert(index, Entry::Said(said));
+            // Numbers of what is newer stay.
+            self.first -= 1;
+            self.shift(index);
+        }
+    }
+
+    /// Where a line of the history belongs: behind the last line that is older.
+    fn place_of(&self, said: &Said) -> (usize, bool) {
+        for (index, entry) in self.entries.iter().enumerate().rev() {
+            let Entry::Said(here) = entry else { continue };
+            if here.line == said.line {
+                return (index, true);
+            }
+            if here.line < said.line {
+                return (index + 1, false);
+            }
+        }
+        let first = self.entries.iter().position(|entry| matches!(entry, Entry::Said(_)));
+        let before_notices = self
+            .entries
+            .iter()
+            .position(|entry| entry.at() > said.at)
+            .unwrap_or(self.entries.len());
+        (first.unwrap_or(self.entries.len()).min(before_notices), false)
+    }
+
+    /// An entry was put in at `index`, and all numbers from there down became one less: what is
+    /// in view is the same as before.
+    const fn shift(&mut self, index: usize) {
+        if let View::At { entry, .. } = &mut self.view
+            && *entry < self.first + 1 + index as u64
+        {
+            *entry -= 1;
+        }
+    }
+
+    /// The oldest line of talk that is here.
+    pub(super) fn oldest_line(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Said(said) => Some(said.line),
+            Entry::Notice { .. } | Entry::File { .. } | Entry::Moves { .. } => None,
+        })
+    }
+
+    /// Lets go of what is too much, the oldest first.
+    pub(super) fn trim(&mut self) {
+        while self.entries.len() > MAX_ENTRIES {
+            let Some(gone) = self.entries.pop_front() else { break };
+            self.first += 1;
+            if let Entry::Said(said) = gone {
+                self.past = Past::More;
+                if let Some(id) = said.own {
+                    self.marks.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// Takes everything off the screen; it stays in the history.
+    pub(super) fn clear(&mut self) {
+        self.first = self.end();
+        self.entries.clear();
+        self.view = View::Bottom;
+        self.past = Past::More;
+    }
+}
+
+impl Entry {
+    pub(super) const fn at(&self) -> u64 {
+        match self {
+            Self::Said(said) => said.at,
+            Self::Notice { at, .. } | Self::File { at, .. } | Self::Moves { at, .. } => *at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: u64) -> Said {
+        Said { line, at: line, from: "bob".to_owned(), own: None, text: format!("text {line}") }
+    }
+
+    fn lines(log: &Log) -> Vec<u64> {
+        let line = |entry: &Entry| {
+            let Entry::Said(said) = entry else { return None };
+            Some(said.line)
+        };
+        log.entries.iter().filter_map(line).collect()
+    }
+
+    fn history(range: std::ops::Range<u64>) -> Vec<(Said, Option<Mark>)> {
+        range.map(|line| (said(line), None)).collect()
+    }
+
+    #[test]
+    fn history_and_what_came_meanwhile_are_one_and_in_order() {
+        let mut log = Log::new();
+        log.push(Entry::Said(said(7)));
+        log.push(Entry::Notice { at: 7, is_warning: false, text: "!".to_owned() });
+        log.push(Entry::Said(said(8)));
+        let number_of_8 = log.end() - 1;
+        log.merge(history(4..8));
+        assert_eq!(lines(&log), [4, 5, 6, 7, 8]);
+        log.merge(history(1..6));
+        assert_eq!(lines(&log), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(log.get(number_of_8), Some(&Entry::Said(said(8))));
+        assert_eq!(log.oldest_line(), Some(1));
+    }
+
+    #[test]
+    fn what_is_in_view_stays_when_older_lines_come() {
+        let mut log = Log::new();
+        for line in 10..20 {
+            log.push(Entry::Said(said(line)));
+        }
+        let entry = log.end() - 5;
+        log.view = View::At { entry, row: 0 };
+        let before = log.get(entry).cloned();
+        log.merge(history(1..10));
+        let View::At { entry, .. } = log.view else { panic!("the view moved") };
+        assert_eq!(log.get(entry).cloned(), before);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_goes_can_come_again() {
+        let mut log = Log::new();
+        log.past = Past::Whole;
+        for line in 0..3 * MAX_ENTRIES as u64 {
+            log.push(Entry::Said(said(line)));
+        }
+        assert_eq!(log.entries.len(), MAX_ENTRIES);
+        assert_eq!(log.past, Past::More);
+        assert_eq!(log.get(log.end() - 1), Some(&Entry::Said(said(3 * MAX_ENTRIES as u64 - 1))));
+    }
+
+    #[test]
+    fn a_mark_never_goes_back_to_what_the_database_knew_before() {
+        let mut log = Log::new();
+        log.marks.insert(3, Mark::Delivered);
+        let own = Said { own: Some(3), ..said(1) };
+        log.merge(vec![(own, Some(Mark::Sending))]);
+        assert_eq!(log.marks[&3], Mark::Delivered);
+    }
+
+    #[test]
+    fn coming_and_going_is_one_line() {
+        let mut log = Log::new();
+        log.push_move(1, "bob", true);
+        log.push_move(2, "carol", true);
+        log.push_move(3, "bob", false);
+        assert_eq!(log.entries.len(), 1);
+        log.push(Entry::Said(said(1)));
+        log.push_move(4, "bob", true);
+        assert_eq!(log.entries.len(), 3);
+    }
+}

@@ -1,0 +1,611 @@
+//! The face for a person at a terminal: the whole screen, a window for each user.
+//!
+//! [`Tui`] is told what the core tells ([`Tui::tell`]) and which keys are pressed, draws itself
+//! into a frame, and gives what is to be done ([`Tui::poll_act`]). It reads no terminal and no
+//! clock.
+
+mod draw;
+mod editor;
+mod form;
+mod input;
+mod keys;
+mod log;
+mod paint;
+mod switcher;
+mod theme;
+mod typed;
+mod view;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wire::app::name::Name;
+use wire::app::text;
+use wire::time::Instant;
+
+use self::form::Form;
+use self::input::Input;
+use self::log::{Entry, Mark, Past, Said, View};
+use self::switcher::Switcher;
+pub use self::theme::Look;
+use self::window::{Activity, Windows};
+use super::Line;
+use super::asking::{Ask, Typed};
+use super::plain::{Colour, GUTTER, Plain, Reader, Style};
+use crate::command::{Command, Window};
+use crate::output::{ConnectionLine, FileLine, HistoryLine, Output, ServerState};
+use crate::work::Direction;
+
+/// Lines of history that a window begins with, and gets when its top is reached.
+const PAGE: u32 = 200;
+
+/// Gives, for a line up to the cursor, where the path at its end begins and what it may become.
+pub type Paths = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
+
+/// The time, in both ways that a face needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// For what goes on.
+    pub now: Instant,
+    /// Milliseconds since 1970, for what is shown.
+    pub unix_ms: u64,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Act {
+    /// This was typed.
+    Typed(Typed),
+    /// The core is to do this; nothing was typed.
+    Command(Command),
+    /// This line was typed in the window of this user, and is to be remembered.
+    Remember(Option<String>, String),
+    /// A message came that is not in view.
+    Notify(Notice),
+    /// Everything is to be drawn again.
+    Redraw,
+    /// The program is to be stopped until it is called to the foreground again.
+    Suspend,
+}
+
+/// A message that is not in view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// From whom; filtered.
+    pub title: String,
+    /// Its beginning; filtered, one line.
+    pub text: String,
+}
+
+/// What stands in the bars.
+#[derive(Debug, Default)]
+struct Status {
+    user: Option<String>,
+    server: String,
+    /// Why the server is not there, or that it is.
+    server_state: String,
+    is_connected: bool,
+    /// State and round trip in milliseconds of each link.
+    links: BTreeMap<String, (&'static str, Option<u64>)>,
+}
+
+/// See the module.
+pub struct Tui {
+    look: Look,
+    local_time: fn(u64) -> String,
+    paths: Paths,
+    plain: Plain,
+    windows: Windows,
+    files: BTreeMap<u64, FileLine>,
+    status: Status,
+    /// The users that are known, and whether they are online.
+    users: BTreeMap<String, bool>,
+    input: Input,
+    form: Option<Form>,
+    switcher: Option<Switcher>,
+    shows_files: bool,
+    /// The terminal has the focus, as far as it says.
+    is_focused: bool,
+    /// The core can take a line.
+    wants_line: bool,
+    /// Lines typed before it could.
+    waiting: VecDeque<Typed>,
+    /// Queries for history that nobody typed, and whether the account is still the same.
+    asked: VecDeque<(String, bool)>,
+    /// Rows and cells of the part in which a window is shown, when it was drawn last.
+    page: (usize, usize),
+    moment: Moment,
+    acts: VecDeque<Act>,
+}
+
+impl Tui {
+    /// A screen that looks like this.
+    #[must_use]
+    pub fn new(look: Look, local_time: fn(u64) -> String, paths: Paths, moment: Moment) -> Self {
+        let style = Style { reader: Reader::Person, colour: Colour::Off, width: None, local_time };
+        Self {
+            look,
+            local_time,
+            paths,
+            plain: Plain::new(style),
+            windows: Windows::new(),
+            files: BTreeMap::new(),
+            status: Status::default(),
+            users: BTreeMap::new(),
+            input: Input::new(),
+            form: None,
+            switcher: None,
+            shows_files: false,
+            is_focused: true,
+            wants_line: false,
+            waiting: VecDeque::new(),
+            asked: VecDeque::new(),
+            page: (20, 80),
+            moment,
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// Lines typed in earlier runs, oldest first, each with its window.
+    pub fn load_typed(&mut self, lines: Vec<(Option<String>, String)>) {
+        self.input.typed.load(lines);
+    }
+
+    /// The next thing to do.
+    pub fn poll_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    /// The terminal got or lost the focus.
+    pub fn set_focus(&mut self, is_focused: bool) {
+        self.is_focused = is_focused;
+        if is_focused {
+            self.windows.current_mut().seen();
+        } else {
+            self.windows.current_mut().rule = None;
+        }
+    }
+
+    /// The present figures of the connections, for the bars.
+    pub fn set_connections(&mut self, connections: &[ConnectionLine]) {
+        for line in connections {
+            if let Some(link) = line.user.as_ref().and_then(|user| self.status.links.get_mut(user))
+            {
+                link.1 = line.rtt_ms;
+            }
+        }
+    }
+
+    /// The core waits for this to be answered or typed.
+    pub fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Line(_) => {
+                self.form = None;
+                self.wants_line = true;
+                self.send_waiting();
+            }
+            Ask::Menu => self.form = Some(Form::menu()),
+            Ask::Credentials(purpose, name) => self.form = Some(Form::credentials(purpose, name)),
+        }
+    }
+
+    /// The users that are known, and whether they are online.
+    pub fn set_users(&mut self, users: Vec<(String, bool)>) {
+        self.users = users.into_iter().collect();
+    }
+
+    /// What a line typed means for the windows.
+    pub fn window(&mut self, moment: Moment, window: Window) {
+        self.moment = moment;
+        match window {
+            Window::Open(user) => match Name::new(&user) {
+                Ok(name) => self.open(name.as_str()),
+                Err(error) => self.complain(&format!("'{user}' is no user name: {error}.")),
+            },
+            Window::Close => self.close(),
+            Window::Clear => self.windows.current_mut().log.clear(),
+            Window::Switch(which) => self.switch_to(&which),
+        }
+    }
+
+    /// The core tells something.
+    pub fn tell(&mut self, moment: Moment, output: &Output) {
+        self.moment = moment;
+        match output {
+            Output::Ready { server, .. } => {
+                self.status.server.clone_from(server);
+                self.show_at(None, output);
+            }
+            Output::Server { state } => self.on_server(state, output),
+            Output::LoggedIn { user, .. } => self.on_logged_in(user, output),
+            Output::LoggedOut { .. } => self.on_logged_out(output),
+            Output::Presence { user, online } => self.on_presence(user, *online),
+            Output::Message { from, text, at, line, gap, .. } => {
+                if *gap {
+                    let text = "messages before the next one are missing".to_owned();
+                    self.notice(Some(from), true, text);
+                }
+                let said = Said {
+                    line: *line,
+                    at: *at,
+                    from: from.clone(),
+                    own: None,
+                    text: text.clone(),
+                };
+                self.on_message(said);
+            }
+            Output::Kept { to, id, line, text, at } => {
+                let from = self.status.user.clone().unwrap_or_default();
+                let said = Said { line: *line, at: *at, from, own: Some(*id), text: text.clone() };
+                let window = self.windows.of(to);
+                window.log.marks.entry(*id).or_insert(Mark::Sending);
+                window.log.push(Entry::Said(said));
+            }
+            Output::MessageState { to, id, state, reason } => {
+                self.on_message_state(to, *id, state, reason.clone());
+            }
+            Output::Link { user, state, rtt_ms, .. } => {
+                if matches!(*state, "closed" | "lost" | "unreachable") {
+                    self.status.links.remove(user);
+                } else {
+                    self.status.links.insert(user.clone(), (state, *rtt_ms));
+                }
+            }
+            Output::FileOffer { id, from, name, size, .. } => self.on_offer(*id, from, name, *size),
+            Output::File { file } => self.on_file(file),
+            Output::Files { files } => {
+                self.files = files.iter().map(|file| (file.id, file.clone())).collect();
+                self.shows_files = !files.is_empty();
+                if files.is_empty() {
+                    self.show(output);
+                }
+            }
+            Output::History { query, lines } => self.on_history(query, lines, output),
+            Output::IdentityChanged { user, .. } => {
+                self.show_at(Some(user), output);
+                self.windows.raise(user, Activity::Mention);
+            }
+            Output::LoginNeeded { .. } | Output::ServerFingerprint { .. } => {
+                self.show_at(None, output);
+            }
+            Output::Users { query, .. } if query == "online" => self.show_at(None, output),
+            Output::Users { .. }
+            | Output::Blocked { .. }
+            | Output::NotSent { .. }
+            | Output::Outbox { .. }
+            | Output::Net { .. }
+            | Output::Fingerprint { .. }
+            | Output::Help { .. }
+            | Output::Info { .. }
+            | Output::Error { .. } => self.show(output),
+        }
+    }
+
+    fn on_server(&mut self, state: &ServerState, output: &Output) {
+        self.status.is_connected = matches!(state, ServerState::Connected);
+        self.status.server_state = match state {
+            ServerState::Connecting => "connecting".to_owned(),
+            ServerState::Connected => String::new(),
+            ServerState::Waiting { seconds, .. } => format!("no server, next try in {seconds} s"),
+        };
+        self.show_at(None, output);
+    }
+
+    fn on_logged_in(&mut self, user: &str, output: &Output) {
+        let before = self.status.user.replace(user.to_owned());
+        if before.as_ref().is_some_and(|before| before != user) {
+            self.forget();
+        }
+        if before.as_deref() != Some(user) {
+            self.ask_history(None, None);
+            self.show_at(None, output);
+            let text = "Alt-K finds a user or a window, /msg NAME opens one, F1 helps.".to_owned();
+            self.notice(None, false, text);
+        } else {
+            self.show_at(None, output);
+        }
+    }
+
+    /// The next account must not see what this one said.
+    fn on_logged_out(&mut self, output: &Output) {
+        self.status.user = None;
+        self.forget();
+        self.show_at(None, output);
+    }
+
+    fn forget(&mut self) {
+        self.windows = Windows::new();
+        self.files.clear();
+        self.users.clear();
+        self.status.links.clear();
+        for (_, is_valid) in &mut self.asked {
+            *is_valid = false;
+        }
+        self.shows_files = false;
+        self.input.editor.set("");
+    }
+
+    fn on_presence(&mut self, user: &str, online: bool) {
+        let at = self.moment.unix_ms;
+        self.windows.home_mut().log.push_move(at, user, online);
+        if let Some(window) = self.windows.find_mut(user) {
+            window.log.push_move(at, user, online);
+        }
+    }
+
+    fn on_message(&mut self, said: Said) {
+        let from = said.from.clone();
+        let excerpt = text::excerpt(&said.text, 100);
+        self.begin(&from);
+        self.arrived(&from, Entry::Said(said), Activity::Message);
+        if !self.is_in_view(&from) {
+            let title = text::excerpt(&from, 40);
+            self.acts.push_back(Act::Notify(Notice { title, text: excerpt }));
+        }
+    }
+
+    fn on_message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<String>) {
+        let mark = match (state, reason) {
+            ("delivered", _) => Mark::Delivered,
+            ("failed", reason) => Mark::Failed(reason.unwrap_or_default()),
+            (_, Some(reason)) if reason != "connecting" => Mark::Waiting(reason),
+            _ => Mark::Sending,
+        };
+        let has_failed = matches!(mark, Mark::Failed(_));
+        let window = self.windows.of(to);
+        window.log.marks.insert(id, mark);
+        if has_failed && !self.is_in_view(to) {
+            self.windows.raise(to, Activity::Mention);
+        }
+    }
+
+    fn on_offer(&mut self, id: u64, from: &str, name: &str, size: u64) {
+        self.on_file(&FileLine {
+            id,
+            direction: Direction::Receiving,
+            with: from.to_owned(),
+            name: name.to_owned(),
+            size,
+            done: 0,
+            rate: 0,
+            eta: None,
+            state: "offered",
+            paused_by: None,
+            path: None,
+            reason: None,
+        });
+        if !self.is_in_view(from) {
+            let title = text::excerpt(from, 40);
+            let text = format!("offers a file: {}", text::excerpt(name, 80));
+            self.acts.push_back(Act::Notify(Notice { title, text }));
+        }
+    }
+
+    fn on_file(&mut self, file: &FileLine) {
+        let before = self.files.insert(file.id, file.clone());
+        let is_news = before.is_none_or(|before| before.state != file.state);
+        self.begin(&file.with);
+        if !self.windows.of(&file.with).log.has_file(file.id) {
+            let entry = Entry::File { at: self.moment.unix_ms, id: file.id };
+            self.arrived(&file.with, entry, Activity::Message);
+        } else if is_news && matches!(file.state, "complete" | "failed" | "cancelled" | "declined")
+        {
+            self.raise_unseen(&file.with, Activity::Message);
+        }
+    }
+
+    /// Lines of the history: those that a window asked for go there; those that a person asked for
+    /// open it.
+    fn on_history(&mut self, query: &str, lines: &[HistoryLine], output: &Output) {
+        let asked = self.asked.pop_front_if(|(asked, _)| asked == query);
+        if matches!(asked, Some((_, false))) {
+            return;
+        }
+        let is_own = asked.is_some();
+        let whom = query.strip_prefix("history ").filter(|whom| *whom != "all");
+        if !is_own && whom.is_none() {
+            return self.show(output);
+        }
+        let mut by_window: BTreeMap<&str, Vec<(Said, Option<Mark>)>> = BTreeMap::new();
+        for line in lines {
+            by_window.entry(&line.with).or_default().push(said_of(line));
+        }
+        for (user, lines) in by_window {
+            self.windows.of(user).log.merge(lines);
+        }
+        if let Some(user) = whom {
+            let log = &mut self.windows.of(user).log;
+            if let Past::Asked(count) = log.past {
+                let is_whole = lines.len() < usize::try_from(count).unwrap_or(usize::MAX);
+                log.past = if is_whole { Past::Whole } else { Past::More };
+            }
+            if !is_own {
+                self.open(user);
+            }
+        }
+    }
+
+    /// Shows an answer in the window in which it was asked for.
+    fn show(&mut self, output: &Output) {
+        let window = self.windows.current().user.clone();
+        self.show_at(window.as_deref(), output);
+    }
+
+    /// Shows something in the words of the plain face.
+    fn show_at(&mut self, user: Option<&str>, output: &Output) {
+        for line in self.plain.show(self.moment.now, output) {
+            let Line::Text(line) = line else { continue };
+            let is_warning = line.starts_with('!');
+            let line = line.strip_prefix(['!', '*']).map_or(line.as_str(), str::trim_start);
+            let rows: Vec<&str> =
+                line.split('\n').map(|row| row.strip_prefix(GUTTER).unwrap_or(row)).collect();
+            self.notice(user, is_warning, rows.join("\n"));
+        }
+    }
+
+    fn complain(&mut self, text: &str) {
+        let user = self.windows.current().user.clone();
+        self.notice(user.as_deref(), true, text::one_line(text));
+    }
+
+    fn notice(&mut self, user: Option<&str>, is_warning: bool, text: String) {
+        let entry = Entry::Notice { at: self.moment.unix_ms, is_warning, text };
+        match user {
+            Some(user) => self.windows.of(user).log.push(entry),
+            None => self.windows.home_mut().log.push(entry),
+        }
+    }
+
+    /// An entry that is worth being seen.
+    fn arrived(&mut self, user: &str, entry: Entry, activity: Activity) {
+        let is_in_view = self.is_in_view(user);
+        let window = self.windows.of(user);
+        if !is_in_view && window.rule.is_none() {
+            window.rule = Some(window.log.end());
+        }
+        window.log.push(entry);
+        self.raise_unseen(user, activity);
+    }
+
+    fn raise_unseen(&mut self, user: &str, activity: Activity) {
+        if !self.is_in_view(user) {
+            self.windows.raise(user, activity);
+        }
+    }
+
+    fn is_in_view(&self, user: &str) -> bool {
+        self.is_focused && self.windows.current().user.as_deref() == Some(user)
+    }
+
+    /// The first time that something is about a user: his window gets its history.
+    fn begin(&mut self, user: &str) {
+        if self.windows.of(user).log.past == Past::Unknown {
+            self.ask_history(Some(user), None);
+        }
+    }
+
+    fn ask_history(&mut self, with: Option<&str>, before: Option<u64>) {
+        if let Some(user) = with {
+            self.windows.of(user).log.past = Past::Asked(PAGE);
+        }
+        self.asked.push_back((format!("history {}", with.unwrap_or("all")), true));
+        let with = with.map(str::to_owned);
+        self.acts.push_back(Act::Command(Command::History { with, limit: PAGE, before }));
+    }
+
+    /// Shows the window of a user.
+    fn open(&mut self, user: &str) {
+        self.leave_window();
+        self.windows.go_to(user);
+        self.enter_window();
+    }
+
+    fn close(&mut self) {
+        self.leave_window();
+        if !self.windows.close() {
+            let text = "This window stays: it tells of the server. /quit leaves.".to_owned();
+            self.notice(None, false, text);
+        }
+        self.enter_window();
+    }
+
+    fn switch_to(&mut self, which: &str) {
+        let number = which.parse::<usize>().ok();
+        let is_there = number.is_some_and(|number| self.windows.has(number));
+        if let (Some(number), true) = (number, is_there) {
+            self.go(|windows| windows.go(number));
+        } else if self.windows.find_mut(which).is_some() {
+            self.open(which);
+        } else {
+            self.complain(&format!(
+                "There is no window {which}: Alt-K lists them, /msg NAME opens one."
+            ));
+        }
+    }
+
+    /// Goes to another window.
+    fn go(&mut self, change: impl FnOnce(&mut Windows)) {
+        self.leave_window();
+        change(&mut self.windows);
+        self.enter_window();
+    }
+
+    fn leave_window(&mut self) {
+        let window = self.windows.current_mut();
+        window.draft = (self.input.editor.text().to_owned(), self.input.editor.cursor());
+        window.rule = None;
+        self.input.leave();
+    }
+
+    fn enter_window(&mut self) {
+        let window = self.windows.current_mut();
+        let (text, cursor) = std::mem::take(&mut window.draft);
+        window.seen();
+        let user = window.user.clone();
+        self.input.editor.replace(&text, cursor);
+        if let Some(user) = user {
+            self.begin(&user);
+        }
+    }
+
+    /// Older lines, when the top of those that are here is in view.
+    fn load_past(&mut self) {
+        let window = self.windows.current();
+        let is_full = window.log.end() - window.log.first() >= 10 * log::MAX_ENTRIES as u64;
+        if let (Some(user), Past::More, false) = (window.user.clone(), window.log.past, is_full) {
+            let before = window.log.oldest_line();
+            self.ask_history(Some(&user), before);
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        if self.wants_line
+            && let Some(typed) = self.waiting.pop_front()
+        {
+            self.wants_line = false;
+            self.acts.push_back(Act::Typed(typed));
+        }
+    }
+
+    /// Names that can be completed and found: those with a window first.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.windows.users().map(str::to_owned).collect();
+        let others = self.users.keys().filter(|user| !names.contains(user));
+        let others: Vec<String> = others.cloned().collect();
+        names.extend(others);
+        names
+    }
+
+    fn is_online(&self, user: &str) -> bool {
+        self.users.get(user).copied().unwrap_or(false)
+    }
+
+    fn set_view(&mut self, view: View) {
+        let log = &mut self.windows.current_mut().log;
+        log.view = view;
+        if view == View::Bottom {
+            log.trim();
+        }
+    }
+}
+
+fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
+    let mark = match line.state {
+        "queued" => Some(Mark::Sending),
+        "delivered" => Some(Mark::Delivered),
+        "failed" => Some(Mark::Failed(line.reason.clone().unwrap_or_default())),
+        _ => None,
+    };
+    let own = mark.is_some().then_some(line.id).flatten();
+    let said = Said {
+        line: line.line,
+        at: line.at,
+        from: line.from.clone(),
+        own,
+        text: line.text.clone(),
+    };
+    (said, mark)
+}

@@ -1,0 +1,207 @@
+//! Entries of a window as rows of the screen. Text of others never stands at the beginning of a
+//! row, and is filtered here, at the last step.
+
+use std::collections::BTreeMap;
+
+use ratatui_core::style::Style;
+use ratatui_core::text::{Line, Span};
+use wire::app::text;
+
+use super::log::{Entry, Log, Mark, Said};
+use super::theme::Look;
+use crate::face::units;
+use crate::face::wrap::{cells, rows};
+use crate::output::FileLine;
+use crate::work::Direction;
+
+/// Longest file name shown, in characters.
+const MAX_NAME: usize = 80;
+/// Cells of a bar of progress.
+const BAR: u64 = 12;
+/// Before the rows that belong to the one above.
+const INDENT: usize = 6;
+
+/// What entries are drawn with.
+pub(super) struct Painter<'a> {
+    pub(super) look: Look,
+    pub(super) width: usize,
+    /// Milliseconds since 1970 as `2026-01-31 17:05`.
+    pub(super) local_time: fn(u64) -> String,
+    pub(super) files: &'a BTreeMap<u64, FileLine>,
+}
+
+impl Painter<'_> {
+    /// The rows of one entry.
+    pub(super) fn entry(&self, log: &Log, entry: &Entry) -> Vec<Line<'static>> {
+        match entry {
+            Entry::Said(said) => self.said(log, said),
+            Entry::Notice { at, is_warning, text } => {
+                let (mark, style) =
+                    if *is_warning { ("! ", self.look.warning()) } else { ("* ", Look::dim()) };
+                self.block(*at, &[Span::styled(mark, style)], text, style)
+            }
+            Entry::File { at, id } => match self.files.get(id) {
+                Some(file) => {
+                    let style = self.look.file();
+                    self.block(*at, &[Span::styled("# ", style)], &self.file(file), style)
+                }
+                None => Vec::new(),
+            },
+            Entry::Moves { at, users } => {
+                let text = moves(users);
+                self.block(*at, &[Span::styled("* ", Look::dim())], &text, Look::dim())
+            }
+        }
+    }
+
+    /// The rule above the first new line.
+    pub(super) fn rule(&self, word: &str) -> Line<'static> {
+        let line = self.look.sign("─", "-");
+        let word = format!("{line}{line} {word} ");
+        let rest = self.width.saturating_sub(cells(&word));
+        Line::styled(format!("{word}{}", line.repeat(rest)), self.look.rule())
+    }
+
+    /// `2026-01-31` of an entry.
+    pub(super) fn day(&self, entry: &Entry) -> String {
+        let time = (self.local_time)(entry.at());
+        time.split_once(' ').map_or(String::new(), |(day, _)| day.to_owned())
+    }
+
+    fn said(&self, log: &Log, said: &Said) -> Vec<Line<'static>> {
+        let mark = said.own.and_then(|id| log.marks.get(&id));
+        let sign = match mark {
+            None => " ",
+            Some(Mark::Sending | Mark::Waiting(_)) => self.look.sign("…", "~"),
+            Some(Mark::Delivered) => self.look.sign("✓", "+"),
+            Some(Mark::Failed(_)) => self.look.sign("✗", "x"),
+        };
+        let from = text::excerpt(&said.from, 40);
+        let style = self.look.name(&from, said.own.is_some());
+        let sign_style =
+            if matches!(mark, Some(Mark::Failed(_))) { self.look.warning() } else { Look::dim() };
+        let head = [Span::styled(sign, sign_style), Span::styled(format!("{from}: "), style)];
+        let mut lines = self.block(said.at, &head, &text::lines(&said.text), Look::plain());
+        if let Some(Mark::Failed(why) | Mark::Waiting(why)) = mark {
+            let why = text::excerpt(why, 200);
+            let what =
+                if matches!(mark, Some(Mark::Failed(_))) { "not delivered" } else { "waits" };
+            for row in rows(&format!("({what}: {why})"), self.room()) {
+                lines.push(indented(row, sign_style));
+            }
+        }
+        lines
+    }
+
+    /// A time, what stands before a text, and the text, which is filtered already.
+    fn block(
+        &self,
+        at: u64,
+        head: &[Span<'static>],
+        text: &str,
+        style: Style,
+    ) -> Vec<Line<'static>> {
+        let time = (self.local_time)(at);
+        let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
+        let mut first = vec![Span::styled(format!("{clock} "), Look::dim())];
+        first.extend_from_slice(head);
+        let taken: usize = first.iter().map(|span| cells(&span.content)).sum();
+        let mut lines = Vec::new();
+        for (number, line) in text.split('\n').enumerate() {
+            let mut line = line;
+            if number == 0 {
+                // The first row has less room, and a name may leave none.
+                let room = self.width.saturating_sub(taken).max(8);
+                let row = rows(line, room)[0];
+                let mut spans = std::mem::take(&mut first);
+                spans.push(Span::styled(row.to_owned(), style));
+                lines.push(Line::from(spans));
+                line = &line[row.len()..];
+                if line.is_empty() {
+                    continue;
+                }
+            }
+            lines.extend(rows(line, self.room()).into_iter().map(|row| indented(row, style)));
+        }
+        lines
+    }
+
+    fn room(&self) -> usize {
+        self.width.saturating_sub(INDENT).max(8)
+    }
+
+    /// One transfer on one line: `#3 from bob: "clip.mp4" 45 % of 12 MB ...`.
+    pub(super) fn file(&self, file: &FileLine) -> String {
+        let way = match file.direction {
+            Direction::Sending => "to",
+            Direction::Receiving => "from",
+        };
+        let name = text::excerpt(&file.name, MAX_NAME);
+        let size = units::bytes(file.size);
+        let mut line =
+            format!("{} {way} {}: {name} ({size}) ", file.id, text::excerpt(&file.with, 40));
+        match file.state {
+            "running" | "hashing" | "checking" | "paused" | "waiting" if file.size > 0 => {
+                let percent = units::percent(file.done, file.size);
+                line.push_str(&format!("{} {percent} % {}", self.bar(percent), file.state));
+            }
+            state => line.push_str(state),
+        }
+        if file.state == "running" && file.rate > 0 {
+            line.push_str(&format!(" {}/s", units::bytes(file.rate)));
+            if let Some(eta) = file.eta {
+                line.push_str(&format!(", {} left", units::seconds(eta)));
+            }
+        }
+        if let Some(by) = file.paused_by {
+            line.push_str(&format!(" by {by}"));
+        }
+        match (file.direction, file.state, &file.path) {
+            (Direction::Receiving, "offered", _) => {
+                line.push_str(&format!("; /accept {id} or /decline {id}", id = file.id));
+            }
+            (Direction::Receiving, "complete", Some(path)) => {
+                line.push_str(&format!(": {}", text::one_line(path)));
+            }
+            _ => {}
+        }
+        if let Some(reason) = &file.reason {
+            line.push_str(&format!(": {}", text::excerpt(reason, 200)));
+        }
+        line
+    }
+
+    fn bar(&self, percent: u64) -> String {
+        let full = usize::try_from(percent * BAR / 100).unwrap_or(0);
+        let rest = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
+        let (on, off) = (self.look.sign("█", "#"), self.look.sign("░", "."));
+        format!("{}{}", on.repeat(full), off.repeat(rest))
+    }
+}
+
+fn indented(row: &str, style: Style) -> Line<'static> {
+    Line::from(vec![Span::raw(" ".repeat(INDENT)), Span::styled(row.to_owned(), style)])
+}
+
+/// `bob, carol are online; dave is offline`.
+fn moves(users: &BTreeMap<String, bool>) -> String {
+    let part = |is_online: bool, word: &str| {
+        let names: Vec<String> = users
+            .iter()
+            .filter(|(_, online)| **online == is_online)
+            .map(|(name, _)| text::excerpt(name, 40))
+            .collect();
+        match names.len() {
+            0 => None,
+            1 => Some(format!("{} is {word}", names[0])),
+            count @ 2..=5 => Some(format!(
+                "{} and {} are {word}",
+                names[..count - 1].join(", "),
+                names[count - 1]
+            )),
+            count => Some(format!("{} and {} others are {word}", names[0], count - 1)),
+        }
+    };
+    let parts = [part(true, "online"), part(false, "offline")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,381 @@
+//! The full screen on a real terminal: a thread that keeps and draws it, one that reads keys, and
+//! one that writes, so that a terminal which does not read stops neither of the others.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use ratatui_core::layout::Rect;
+use ratatui_core::terminal::{Terminal, TerminalOptions, Viewport};
+use ratatui_crossterm::CrosstermBackend;
+use ratatui_crossterm::crossterm::event::{self, Event as TerminalEvent};
+use ratatui_crossterm::crossterm::terminal as screen;
+use rustyline::completion::FilenameCompleter;
+use wire::net::Clock;
+use wire::time::{Duration, Instant};
+
+use super::typed_lines::TypedLines;
+use super::workers::Mailbox;
+use super::{Wake, terminal};
+use crate::command::Window;
+use crate::face::asking::Ask;
+use crate::face::tui::{Act, Look, Moment, Notice, Tui};
+use crate::output::{ConnectionLine, Output};
+
+/// Between two drawings, unless a key was pressed.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the figures of connections are asked for while something is drawn anyway.
+const FIGURES: Duration = Duration::from_secs(2);
+
+/// Something for the thread that keeps the screen.
+enum Item {
+    Output(Box<Output>),
+    Ask(Ask),
+    Window(Window),
+    Users(Vec<(String, bool)>),
+    Connections(Vec<ConnectionLine>),
+    Terminal(TerminalEvent),
+    /// What was drawn last is written.
+    Written,
+    /// The program was stopped, and goes on.
+    Continued,
+    /// Stop the program until it is called to the foreground again.
+    Suspend,
+    End,
+}
+
+/// The full screen.
+pub(super) struct FullScreen {
+    items: Sender<Item>,
+    /// Closed when the terminal is given back.
+    gone: Receiver<()>,
+}
+
+/// What it begins with.
+pub(super) struct Setting {
+    pub(super) clock: Clock,
+    pub(super) look: Look,
+    pub(super) local_time: fn(u64) -> String,
+    pub(super) typed: TypedLines,
+}
+
+impl FullScreen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// When the terminal or the operating system refuses.
+    pub(super) fn start(setting: Setting, mailbox: Mailbox) -> io::Result<Self> {
+        let (items, received) = mpsc::channel();
+        let (width, height) = screen::size()?;
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let backend = CrosstermBackend::new(Shared(frames.clone()));
+        let area = Rect::new(0, 0, width, height);
+        let viewport = Viewport::Fixed(area);
+        let canvas = Terminal::with_options(backend, TerminalOptions { viewport })?;
+        terminal::enter_full_screen()?;
+        let keys = items.clone();
+        // It ends with the program: nothing can end the reading of a key.
+        thread::Builder::new().name("keys".to_owned()).spawn(move || read_keys(&keys))?;
+        let (frame, to_write) = mpsc::channel();
+        let written = items.clone();
+        thread::Builder::new()
+            .name("terminal".to_owned())
+            .spawn(move || write_frames(&to_write, &written))?;
+        let Setting { clock, look, local_time, mut typed } = setting;
+        let files = FilenameCompleter::new();
+        let paths = Box::new(move |line: &str| match files.complete_path(line, line.len()) {
+            Ok((start, found)) => (start, found.into_iter().map(|pair| pair.replacement).collect()),
+            Err(_) => (line.len(), Vec::new()),
+        });
+        let moment = moment(&clock);
+        let mut tui = Tui::new(look, local_time, paths, moment);
+        tui.load_typed(typed.take());
+        let mut keeper = Keeper {
+            tui,
+            clock,
+            canvas,
+            area,
+            frames,
+            frame,
+            is_writing: false,
+            is_stale: true,
+            is_urgent: true,
+            drawn: None,
+            figures: None,
+            typed,
+            mailbox,
+        };
+        let (going, gone) = mpsc::channel();
+        thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            let _going: Sender<()> = going;
+            keeper.run(&received);
+        })?;
+        Ok(Self { items, gone })
+    }
+
+    pub(super) fn show(&self, output: Output) {
+        self.put(Item::Output(Box::new(output)));
+    }
+
+    pub(super) fn ask(&self, ask: Ask) {
+        self.put(Item::Ask(ask));
+    }
+
+    pub(super) fn window(&self, window: Window) {
+        self.put(Item::Window(window));
+    }
+
+    pub(super) fn set_users(&self, users: Vec<(String, bool)>) {
+        self.put(Item::Users(users));
+    }
+
+    pub(super) fn set_connections(&self, connections: Vec<ConnectionLine>) {
+        self.put(Item::Connections(connections));
+    }
+
+    pub(super) fn continued(&self) {
+        self.put(Item::Continued);
+    }
+
+    pub(super) fn suspend(&self) {
+        self.put(Item::Suspend);
+    }
+
+    /// Gives the terminal back as it was, but waits for one that does not read no longer than
+    /// `limit`.
+    pub(super) fn end(&mut self, limit: Duration) {
+        self.put(Item::End);
+        let _ = self.gone.recv_timeout(limit);
+    }
+
+    fn put(&self, item: Item) {
+        // Only after its end nobody takes it.
+        let _ = self.items.send(item);
+    }
+}
+
+/// Bytes drawn and not yet given to the writer.
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn moment(clock: &Clock) -> Moment {
+    Moment { now: clock.now(), unix_ms: clock.unix_ms() }
+}
+
+fn read_keys(items: &Sender<Item>) {
+    while let Ok(event) = event::read() {
+        if items.send(Item::Terminal(event)).is_err() {
+            return;
+        }
+    }
+    // Without a terminal there is SIGHUP too, which ends the program.
+}
+
+fn write_frames(frames: &Receiver<Vec<u8>>, written: &Sender<Item>) {
+    while let Ok(frame) = frames.recv() {
+        let mut out = io::stdout().lock();
+        // A terminal that is gone is told by SIGHUP.
+        let _ = out.write_all(&frame).and_then(|()| out.flush());
+        if written.send(Item::Written).is_err() {
+            return;
+        }
+    }
+}
+
+/// Keeps the screen.
+struct Keeper {
+    tui: Tui,
+    clock: Clock,
+    canvas: Terminal<CrosstermBackend<Shared>>,
+    area: Rect,
+    frames: Arc<Mutex<Vec<u8>>>,
+    frame: Sender<Vec<u8>>,
+    /// A frame is being written.
+    is_writing: bool,
+    /// Something changed since it was drawn.
+    is_stale: bool,
+    /// By a key: draw at once.
+    is_urgent: bool,
+    drawn: Option<Instant>,
+    /// When the figures were asked for.
+    figures: Option<Instant>,
+    typed: TypedLines,
+    mailbox: Mailbox,
+}
+
+impl Keeper {
+    fn run(&mut self, items: &Receiver<Item>) {
+        while self.turn(items) {
+            self.act();
+            self.draw();
+        }
+        terminal::leave_full_screen();
+    }
+
+    /// Takes what is there, or waits for something; `false` at the end.
+    fn turn(&mut self, items: &Receiver<Item>) -> bool {
+        let first = match self.wait() {
+            Some(limit) => items.recv_timeout(limit),
+            None => items.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match first {
+            Ok(item) => {
+                if !self.take(item) {
+                    return false;
+                }
+            }
+            // The clock in the bar, or a frame that was put off.
+            Err(RecvTimeoutError::Timeout) => self.is_stale = true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        // All of what is there is one frame.
+        while let Ok(item) = items.try_recv() {
+            if !self.take(item) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// How long nothing has to be done by itself.
+    fn wait(&self) -> Option<Duration> {
+        match self.drawn {
+            _ if self.is_writing => None,
+            Some(at) if self.is_stale => Some(FRAME.saturating_sub(self.clock.now() - at)),
+            _ => Some(to_next_minute(self.clock.unix_ms())),
+        }
+    }
+
+    /// Takes one item; `false` at the end.
+    fn take(&mut self, item: Item) -> bool {
+        let moment = moment(&self.clock);
+        self.is_stale |= !matches!(item, Item::Written);
+        match item {
+            Item::Output(output) => self.tui.tell(moment, &output),
+            Item::Ask(ask) => self.tui.ask(ask),
+            Item::Window(window) => self.tui.window(moment, window),
+            Item::Users(users) => self.tui.set_users(users),
+            Item::Connections(connections) => self.tui.set_connections(&connections),
+            Item::Terminal(event) => self.on_terminal(moment, &event),
+            Item::Written => self.is_writing = false,
+            Item::Continued => {
+                // Whoever had the terminal meanwhile may have left it in any state.
+                terminal::leave_full_screen();
+                self.take_terminal();
+            }
+            Item::Suspend => self.suspend(),
+            Item::End => return false,
+        }
+        true
+    }
+
+    fn on_terminal(&mut self, moment: Moment, event: &TerminalEvent) {
+        self.is_urgent = true;
+        match event {
+            TerminalEvent::Key(key) => self.tui.key(moment, *key),
+            TerminalEvent::Paste(text) => self.tui.paste(moment, text),
+            TerminalEvent::FocusGained => self.tui.set_focus(true),
+            TerminalEvent::FocusLost => self.tui.set_focus(false),
+            TerminalEvent::Resize(width, height) => {
+                self.area = Rect::new(0, 0, *width, *height);
+                self.start_anew();
+            }
+            TerminalEvent::Mouse(_) => {}
+        }
+    }
+
+    fn act(&mut self) {
+        while let Some(act) = self.tui.poll_act() {
+            match act {
+                Act::Typed(typed) => self.mailbox.put(Wake::Typed(typed)),
+                Act::Command(command) => self.mailbox.put(Wake::Command(command)),
+                Act::Remember(window, line) => self.typed.append(window, line),
+                Act::Notify(notice) => self.write(&call_for(&notice)),
+                Act::Redraw => self.start_anew(),
+                Act::Suspend => self.suspend(),
+            }
+        }
+    }
+
+    fn draw(&mut self) {
+        let is_early =
+            self.drawn.is_some_and(|at| (self.clock.now() - at) < FRAME) && !self.is_urgent;
+        if self.is_writing || !self.is_stale || is_early {
+            return;
+        }
+        // Drawn into memory: nothing can fail.
+        let _ = self.canvas.draw(|frame| self.tui.draw(frame));
+        let now = self.clock.now();
+        self.drawn = Some(now);
+        self.is_stale = false;
+        self.is_urgent = false;
+        let bytes =
+            std::mem::take(&mut *self.frames.lock().unwrap_or_else(PoisonError::into_inner));
+        self.is_writing = !bytes.is_empty() && self.frame.send(bytes).is_ok();
+        if self.figures.is_none_or(|at| now - at >= FIGURES) {
+            self.figures = Some(now);
+            self.mailbox.put(Wake::Figures);
+        }
+    }
+
+    /// Puts bytes before those of the next frame.
+    fn write(&self, bytes: &str) {
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        frames.extend_from_slice(bytes.as_bytes());
+    }
+
+    /// Whatever stands on the terminal, all of it is drawn.
+    fn start_anew(&mut self) {
+        // Not `clear`: that asks the terminal where its cursor is, whose answer is a key to the
+        // thread that reads them. Drawn into memory, this cannot fail.
+        let _ = self.canvas.resize(self.area);
+        self.is_stale = true;
+        self.is_urgent = true;
+    }
+
+    /// Stops the whole program, as a shell expects of Ctrl-Z.
+    fn suspend(&mut self) {
+        terminal::leave_full_screen();
+        // It goes on here when it is called to the foreground again.
+        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
+        self.take_terminal();
+    }
+
+    fn take_terminal(&mut self) {
+        // A terminal that is gone is told by SIGHUP.
+        let _ = terminal::enter_full_screen();
+        if let Ok((width, height)) = screen::size() {
+            self.area = Rect::new(0, 0, width, height);
+        }
+        self.start_anew();
+    }
+}
+
+/// A bell, and a notice where the terminal knows how to show one (OSC 9, OSC 777).
+fn call_for(notice: &Notice) -> String {
+    let Notice { title, text } = notice;
+    if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
+        return "\u{7}".to_owned();
+    }
+    let plain = |text: &str| text.replace(';', ",");
+    format!(
+        "\u{7}\u{1b}]9;{title}: {text}\u{7}\u{1b}]777;notify;{};{}\u{7}",
+        plain(title),
+        plain(text)
+    )
+}
+
+const fn to_next_minute(unix_ms: u64) -> Duration {
+    Duration::from_millis(60_000 - unix_ms % 60_000)
+}
