@@ -23,6 +23,8 @@ pub mod network;
 #[cfg(feature = "net")]
 pub mod programs;
 pub mod swarm;
+#[cfg(feature = "net")]
+pub mod terminal;
 pub mod tincan;
 pub mod trace;
 pub mod traffic;

@@ -12,8 +12,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rand_core::RngCore;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid,
+};
 use serde_json::Value;
 use wire::Seed;
 
@@ -38,6 +41,20 @@ pub fn program(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(path.exists(), "{} is missing: run `cargo build --workspace`", path.display());
     path
+}
+
+/// Waits for the end of a program that is no child of ours.
+///
+/// # Panics
+/// When it does not end in [`PATIENCE`].
+pub fn await_end_of(pid: Pid) {
+    let end = pidfd_open(pid, PidfdFlags::empty());
+    // Gone already.
+    let Ok(end) = end else { return };
+    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    let mut ends = [PollFd::new(&end, PollFlags::IN)];
+    let ended = retry_on_intr(|| poll(&mut ends, Some(&patience))).expect("a descriptor of ours");
+    assert_eq!(ended, 1, "it does not end");
 }
 
 /// A child and the lines it prints, killed when dropped.

@@ -102,6 +102,8 @@ impl FullScreen {
             is_stale: true,
             is_urgent: true,
             drawn: None,
+            frames_drawn: 0,
+            longest: Duration::ZERO,
             figures: None,
             typed,
             mailbox,
@@ -208,6 +210,9 @@ struct Keeper {
     /// By a key: draw at once.
     is_urgent: bool,
     drawn: Option<Instant>,
+    /// How many frames there were, and what the longest took, for the log.
+    frames_drawn: u64,
+    longest: Duration,
     /// When the figures were asked for.
     figures: Option<Instant>,
     typed: TypedLines,
@@ -221,6 +226,8 @@ impl Keeper {
             self.draw();
         }
         terminal::leave_full_screen();
+        let longest_ms = self.longest.as_millis();
+        tracing::info!(frames = self.frames_drawn, longest_ms, "the screen is given back");
     }
 
     /// Takes what is there, or waits for something; `false` at the end.
@@ -314,9 +321,12 @@ impl Keeper {
         if self.is_writing || !self.is_stale || is_early {
             return;
         }
+        let begun = self.clock.now();
         // Drawn into memory: nothing can fail.
         let _ = self.canvas.draw(|frame| self.tui.draw(frame));
         let now = self.clock.now();
+        self.frames_drawn += 1;
+        self.longest = self.longest.max(now - begun);
         self.drawn = Some(now);
         self.is_stale = false;
         self.is_urgent = false;

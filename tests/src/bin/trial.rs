@@ -11,6 +11,7 @@ use serde_json::Value;
 use sim::Dice;
 use sim::barrage::Barrage;
 use sim::programs::{Process, Scene, hash_file, prefix, write_noise};
+use sim::terminal::Terminal;
 use wire::Seed;
 use wire::net::Clock;
 
@@ -57,6 +58,15 @@ enum Trial {
         #[arg(long, default_value_t = 1)]
         seed: u8,
     },
+    /// Very many messages to somebody who looks at the full screen, and then silence.
+    Soak {
+        /// So many.
+        #[arg(long, default_value_t = 100_000)]
+        count: u64,
+        /// Seconds of silence.
+        #[arg(long, default_value_t = 60)]
+        silence: u64,
+    },
     /// One row of the matrix: a file and a chat beside it.
     Row {
         /// Name of the row.
@@ -79,6 +89,7 @@ fn main() -> io::Result<()> {
         Trial::Locked => trial.locked(),
         Trial::Blocked => trial.blocked(),
         Trial::Barrage { count, seed } => trial.barrage(count, seed)?,
+        Trial::Soak { count, silence } => trial.soak(count, silence)?,
         Trial::Row { name, size, rate } => trial.row(&name, size << 10, rate)?,
     }
     Ok(())
@@ -315,6 +326,59 @@ impl Place {
         Ok(())
     }
 
+    fn soak(&self, count: u64, silence: u64) -> io::Result<()> {
+        let (_server, address) = self.server(&[]);
+        let log = self.folder.join("log");
+        let password = self.folder.join("password");
+        std::fs::write(&password, "correct horse alice\n")?;
+        let more = format!(
+            "--log-file {} --user alice --register --password-file {}",
+            log.display(),
+            password.display()
+        );
+        let alice = Terminal::start(&self.folder, address, &more);
+        let mut alice = alice.expect("`script` of util-linux makes the terminal");
+        alice.await_text("logged in as alice");
+        let mut bob = self.bob(address);
+        alice.type_line("/msg bob");
+        alice.await_prompt("bob> ");
+        alice.type_text("half a line");
+        let clock = Clock::start();
+        let work_before = work_of(&alice)?;
+        for number in 1..=count {
+            bob.type_line(&format!("/msg alice message {number} of {count}"));
+            // Not more of them on their way than may wait.
+            if number > 1000 {
+                bob.await_event("message-state", |event| event["state"] == "delivered");
+            }
+        }
+        alice.await_text(&format!("message {count} of {count}"));
+        alice.await_prompt("bob> half a line");
+        let took = seconds(&clock);
+        let (cpu, _) = work_of(&alice)?;
+        println!(
+            "{count} messages in {took:.1} s, {:.0} a second; {:.1} ms of work for a thousand",
+            count as f64 / took,
+            (cpu - work_before.0) * 1e6 / count as f64
+        );
+        let before = work_of(&alice)?;
+        sim::programs::pause(std::time::Duration::from_secs(silence));
+        let after = work_of(&alice)?;
+        let minutes = silence as f64 / 60.0;
+        println!(
+            "in silence, a minute: {:.0} wake-ups of all threads, {:.1} ms of work",
+            (after.1 - before.1) as f64 / minutes,
+            (after.0 - before.0) * 1000.0 / minutes
+        );
+        alice.type_text("\u{15}");
+        alice.type_line("/quit");
+        alice.await_end(0);
+        let log = std::fs::read_to_string(log)?;
+        let last = log.lines().find(|line| line.contains("the screen is given back"));
+        println!("{}", last.expect("the log tells of the frames"));
+        Ok(())
+    }
+
     fn row(&self, name: &str, size: u64, rate: Option<f64>) -> io::Result<()> {
         let source = self.folder.join("video.mp4");
         write_noise(&source, size)?;
@@ -407,6 +471,21 @@ fn device_bytes(side: &str) -> io::Result<u64> {
         })
         .collect();
     Ok(devices.values().sum())
+}
+
+/// Seconds of work so far, and how often a thread went to sleep (proc_pid_status(5)).
+fn work_of(program: &Terminal) -> io::Result<(f64, u64)> {
+    let process = PathBuf::from(format!("/proc/{}", program.pid().as_raw_nonzero()));
+    let stat = std::fs::read_to_string(process.join("stat"))?;
+    let figures: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks: u64 = figures[11..13].iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let mut sleeps = 0;
+    for task in std::fs::read_dir(process.join("task"))? {
+        let status = std::fs::read_to_string(task?.path().join("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sleeps += line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok((ticks as f64 / rustix::param::clock_ticks_per_second() as f64, sleeps))
 }
 
 fn seconds(clock: &Clock) -> f64 {
