@@ -4,6 +4,7 @@
 //! like a command is ever sent as chat: an unknown `/word` and a line with blanks before its `/`
 //! are errors.
 
+pub mod aliases;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 mod help;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use wire::Secret;
 
+use aliases::Aliases;
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
 use words::{Words, expand_home};
@@ -176,6 +178,21 @@ pub struct Context {
     pub offers: usize,
     /// What `~` in a path stands for.
     pub home: Option<PathBuf>,
+    /// Words of the user's own.
+    pub aliases: Aliases,
+    /// How commands are written.
+    pub style: Style,
+}
+
+/// How commands are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// With a slash before them; everything else is talk.
+    #[default]
+    Slash,
+    /// As course assignments have it, too: a line that begins with the whole word of a command,
+    /// in upper or lower case, is one (`message bob hi`, `OUT`), and `/quit` leaves an open chat.
+    Classroom,
 }
 
 /// What a line means.
@@ -252,7 +269,16 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
     if let Some(answer) = answer(trimmed.trim_end(), context) {
         return answer;
     }
+    let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
+    if context.style == Style::Classroom && is_command(&word) {
+        return slash(line, context);
+    }
     plain(line, context)
+}
+
+/// Whether this is the whole name of a command, or another name for it.
+pub(crate) fn is_command(word: &str) -> bool {
+    ENTRIES.iter().any(|entry| entry.name == word || entry.aliases.contains(&word))
 }
 
 fn error(text: impl Into<String>) -> ParsedLine {
@@ -307,6 +333,13 @@ fn answer(line: &str, context: &Context) -> Option<ParsedLine> {
 /// A command without its slash.
 fn slash(rest: &str, context: &Context) -> ParsedLine {
     let (word, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if let Some(line) = context.aliases.expand(word, arguments) {
+        // An alias of an alias would have no end.
+        return parse(&line, &Context { aliases: Aliases::default(), ..context.clone() });
+    }
+    if context.style == Style::Classroom && context.chat.is_some() && rest.trim() == "quit" {
+        return ParsedLine::Window(Window::Close);
+    }
     let entry = match find(word) {
         Ok(entry) => entry,
         Err(text) => return error(text),

@@ -146,7 +146,17 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         verb: Verb::Message,
         name: "msg",
-        aliases: &["msgto", "message", "m", "private", "whisper", "w", "query", "chat"],
+        aliases: &[
+            "msgto",
+            "message",
+            "m",
+            "private",
+            "startprivate",
+            "whisper",
+            "w",
+            "query",
+            "chat",
+        ],
         arguments: "NAME [TEXT]",
         summary: "Send a message; without text, open a chat",
         example: "/msg bob see you at five",

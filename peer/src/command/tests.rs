@@ -67,6 +67,49 @@ fn windows_are_opened_closed_cleared_and_switched() {
 }
 
 #[test]
+fn words_of_ones_own_stand_for_lines() {
+    let mut aliases = Aliases::default();
+    aliases.add("greet", "/msg bob hi").unwrap();
+    aliases.add("wave", "\u{1f44b}").unwrap();
+    aliases.add("loop", "/greet").unwrap();
+    let context = Context { aliases, chat: Some("carol".into()), ..Context::default() };
+    assert_eq!(parse("/greet there", &context), msg("bob", "hi there"));
+    assert_eq!(parse("/wave", &context), msg("carol", "\u{1f44b}"));
+    assert!(matches!(parse("/loop", &context), ParsedLine::Error(_)), "no alias of an alias");
+}
+
+/// Features part 1: the commands of the assignments from which this grew.
+#[test]
+fn a_classroom_writes_commands_without_a_slash() {
+    let class = |chat: Option<&str>, line: &str| {
+        let chat = chat.map(str::to_owned);
+        parse(line, &Context { style: Style::Classroom, chat, ..Context::default() })
+    };
+    for (line, expected) in [
+        ("message bob hi there", msg("bob", "hi there")),
+        ("MSG bob hi", msg("bob", "hi")),
+        ("private bob hi", msg("bob", "hi")),
+        ("startprivate bob", ParsedLine::Window(Window::Open("bob".into()))),
+        ("stopprivate", ParsedLine::Window(Window::Close)),
+        ("whoelse", ParsedLine::Command(Command::Who { filter: None })),
+        ("ATU", ParsedLine::Command(Command::Who { filter: None })),
+        ("whoelsesince 90", ParsedLine::Command(Command::SeenSince { seconds: 90 })),
+        ("block bob", ParsedLine::Command(Command::Block { user: "bob".into() })),
+        ("OUT", ParsedLine::Command(Command::Logout)),
+        ("xit", ParsedLine::Command(Command::Quit)),
+        ("/activeuser", ParsedLine::Command(Command::Who { filter: None })),
+    ] {
+        assert_eq!(class(None, line), expected, "{line}");
+    }
+    let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
+    assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));
+    assert_eq!(class(Some("bob"), "/quit"), ParsedLine::Window(Window::Close));
+    assert_eq!(class(None, "/quit"), ParsedLine::Command(Command::Quit));
+    assert_eq!(class(Some("bob"), "mess bob"), msg("bob", "mess bob"), "only whole words");
+    assert_eq!(chatting("message bob hi"), msg("carol", "message bob hi"), "only when asked for");
+}
+
+#[test]
 fn names_of_commands_by_unique_beginning_and_in_any_case() {
     assert_eq!(bare("/OUTB"), ParsedLine::Command(Command::Outbox));
     assert_eq!(bare("/block x"), ParsedLine::Command(Command::Block { user: "x".into() }));

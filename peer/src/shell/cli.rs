@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::config::Config;
+use crate::command::aliases::Aliases;
 use crate::face::units;
 
 /// The port of a server whose address names none.
@@ -52,7 +54,7 @@ pub(super) struct Options {
     pub password_file: Option<PathBuf>,
     /// Make the account of --user, with the password of --password-file; without that file it is
     /// asked for on a terminal.
-    #[arg(long, global = true, requires = "user")]
+    #[arg(long, global = true)]
     pub register: bool,
     /// Folder for files that arrive.
     #[arg(long, global = true, env = "TINCAN_DOWNLOAD_DIR", value_name = "DIR")]
@@ -71,6 +73,16 @@ pub(super) struct Options {
     /// nothing moves any more.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub linger: u64,
+    /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
+    #[arg(long, global = true)]
+    pub classroom: bool,
+    /// Configuration file, TOML: its keys are these options ([aliases] are words of your own);
+    /// peer.toml in tincan's folder of your configurations when absent.
+    #[arg(long, global = true, env = "TINCAN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print all settings and where each comes from, as such a file, and do nothing else.
+    #[arg(long, global = true)]
+    pub print_config: bool,
     /// Append a log to this file; it never tells passwords or texts.
     #[arg(long, global = true, env = "TINCAN_LOG_FILE", value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -138,20 +150,40 @@ pub(super) enum Stop {
 ///
 /// # Errors
 /// [`Stop`] with the text to print.
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
-    let cli = Cli::try_parse_from(arguments).map_err(|error| {
-        let text = error.render();
-        if error.use_stderr() {
-            Stop::Wrong(one_line(&text.to_string()))
-        } else {
-            Stop::Asked(text.ansi().to_string())
-        }
-    })?;
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Aliases), Stop> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // First by itself: it says where the configuration is.
+    let matches = matches(Cli::command(), &arguments)?;
+    let named = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
+    let config = Config::read(named, &Cli::command()).map_err(Stop::Wrong)?;
+    let command = config.beneath(Cli::command());
+    let matches = self::matches(command.clone(), &arguments)?;
+    if matches.get_flag("print_config") {
+        return Err(Stop::Asked(config.print(&command, &matches)));
+    }
+    let cli = Cli::from_arg_matches(&matches).map_err(stop)?;
     match &cli.command {
         Some(OneShot::Msg { text, .. }) if text.is_empty() => {
             Err(Stop::Wrong("an empty message cannot be sent".to_owned()))
         }
-        _ => Ok(cli),
+        _ if cli.options.register && cli.options.user.is_none() => {
+            let text = "--register needs a name: --user NAME (see peer --help)";
+            Err(Stop::Wrong(text.to_owned()))
+        }
+        _ => Ok((cli, config.aliases)),
+    }
+}
+
+fn matches(command: Command, arguments: &[OsString]) -> Result<ArgMatches, Stop> {
+    command.try_get_matches_from(arguments).map_err(stop)
+}
+
+fn stop(error: clap::Error) -> Stop {
+    let text = error.render();
+    if error.use_stderr() {
+        Stop::Wrong(one_line(&text.to_string()))
+    } else {
+        Stop::Asked(text.ansi().to_string())
     }
 }
 
@@ -204,7 +236,9 @@ mod tests {
     use super::*;
 
     fn run(line: &str) -> Result<Cli, Stop> {
-        parse(std::iter::once("peer").chain(line.split_whitespace()).map(OsString::from))
+        // Not the configuration of whoever runs the tests.
+        let words = ["peer", "--config", "/dev/null"].into_iter().chain(line.split_whitespace());
+        parse(words.map(OsString::from)).map(|(cli, _)| cli)
     }
 
     fn complaint(line: &str) -> String {
@@ -274,12 +308,49 @@ mod tests {
     /// Security acceptance D12: there is no option and no variable that holds a password.
     #[test]
     fn no_argument_takes_a_password() {
-        use clap::CommandFactory;
         let command = Cli::command();
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
             assert!(!id.contains("password") || id == "password_file");
         }
+    }
+
+    /// The command line goes before the environment (tests/os has that), and both before the file.
+    #[test]
+    fn the_configuration_is_beneath_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("peer.toml");
+        std::fs::write(
+            &file,
+            "udp = 6000\nplain = true\nuser = \"alice\"\n[aliases]\nhi = \"hello\"\n",
+        )
+        .unwrap();
+        let run = |more: &[&str]| {
+            let words = ["peer", "--config", file.to_str().unwrap()];
+            parse(words.iter().chain(more).map(OsString::from))
+        };
+        let (cli, aliases) = run(&[]).unwrap();
+        assert_eq!((cli.options.udp, cli.options.plain), (6000, true));
+        assert_eq!(cli.options.user.as_deref(), Some("alice"));
+        assert!(aliases.as_toml().contains("hi = \"hello\""));
+        assert_eq!(run(&["--udp", "7"]).unwrap().0.options.udp, 7);
+        let Err(Stop::Asked(text)) = run(&["--print-config", "--udp", "7"]) else { panic!() };
+        for line in [
+            "udp = \"7\"  # command line",
+            "user = \"alice\"  # configuration file",
+            "linger = \"30\"  # default",
+            "plain = true  # configuration file",
+            "# data =",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        // What is printed can be read again.
+        let printed = folder.path().join("printed.toml");
+        std::fs::write(&printed, &text).unwrap();
+        let words = ["peer", "--config", printed.to_str().unwrap()].map(OsString::from);
+        assert_eq!(parse(words).unwrap().0.options.udp, 7);
+        std::fs::write(&file, "udp = 70000\n").unwrap();
+        assert!(matches!(run(&[]), Err(Stop::Wrong(text)) if text.contains("70000")));
     }
 
     #[test]

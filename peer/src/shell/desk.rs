@@ -8,6 +8,7 @@ use wire::app::name::Name;
 use wire::time::{Duration, Instant};
 
 use super::screen::Stream;
+use crate::command::aliases::Aliases;
 use crate::command::{self, Command, Context, ParsedLine, Purpose, Window};
 use crate::face::asking::{Ask, Typed};
 use crate::face::exit::Exit;
@@ -76,6 +77,8 @@ pub(super) struct Desk {
     giver: Giver,
     credentials: Option<Credentials>,
     home: Option<PathBuf>,
+    aliases: Aliases,
+    style: command::Style,
     /// With whom plain lines are exchanged.
     chat: Option<String>,
     /// Offers without an answer.
@@ -148,6 +151,8 @@ impl Desk {
             giver,
             credentials,
             home,
+            aliases: Aliases::default(),
+            style: command::Style::Slash,
             chat: None,
             offers: BTreeSet::new(),
             login: Login::Unknown,
@@ -159,6 +164,11 @@ impl Desk {
             was_warned: false,
             exit: None,
         }
+    }
+
+    /// The same desk, with the user's own words and way to write commands.
+    pub(super) fn with_words(self, aliases: Aliases, style: command::Style) -> Self {
+        Self { aliases, style, ..self }
     }
 
     /// The plain face's screen has this width now.
@@ -405,8 +415,13 @@ impl Desk {
                 return;
             }
         }
-        let context =
-            Context { chat: self.chat.clone(), offers: self.offers.len(), home: self.home.clone() };
+        let context = Context {
+            chat: self.chat.clone(),
+            offers: self.offers.len(),
+            home: self.home.clone(),
+            aliases: self.aliases.clone(),
+            style: self.style,
+        };
         match command::parse(line, &context) {
             ParsedLine::Command(command) => self.give(now, command, todo),
             ParsedLine::Window(window) => self.on_window(now, window, todo),

@@ -3,6 +3,7 @@
 //! ([`crate::face`]).
 
 mod cli;
+mod config;
 mod desk;
 mod folders;
 mod front;
@@ -47,7 +48,7 @@ enum Wake {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = match cli::parse(std::env::args_os()) {
-        Ok(cli) => start::run(cli),
+        Ok((cli, aliases)) => start::run(cli, aliases),
         Err(cli::Stop::Asked(text)) => {
             // Nobody reads: nothing can be said about it either.
             let _ = io::stdout().write_all(text.as_bytes());

@@ -22,7 +22,8 @@ use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{complain, folders, terminal, typing};
 use crate::app::Settings;
-use crate::command::Purpose;
+use crate::command::aliases::Aliases;
+use crate::command::{self, Purpose};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
 use crate::face::plain::{Colour, Plain, Reader, Style};
@@ -31,12 +32,12 @@ use crate::files::FileWorker;
 use crate::store::Database;
 
 /// Runs what the command line asks for.
-pub(super) fn run(cli: Cli) -> Exit {
+pub(super) fn run(cli: Cli, aliases: Aliases) -> Exit {
     // A crash must not leave keys and passwords in a file. Where it is not allowed to say so,
     // nothing is lost but that.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     terminal::keep();
-    let exit = match prepare(cli) {
+    let exit = match prepare(cli, aliases) {
         Ok(mut session) => session.run(),
         Err((exit, text)) => complain(exit, &text),
     };
@@ -50,7 +51,7 @@ fn failure(text: impl ToString) -> Failure {
     (Exit::Failure, text.to_string())
 }
 
-fn prepare(cli: Cli) -> Result<Session, Failure> {
+fn prepare(cli: Cli, aliases: Aliases) -> Result<Session, Failure> {
     let Cli { options, command } = cli;
     let clock = Clock::start();
     start_log(&options)?;
@@ -81,7 +82,9 @@ fn prepare(cli: Cli) -> Result<Session, Failure> {
         file: options.password_file.clone(),
     });
     let linger = Duration::from_secs(options.linger);
-    let desk = Desk::new(face, giver, credentials, folders::home(), linger);
+    let style = if options.classroom { command::Style::Classroom } else { command::Style::Slash };
+    let desk =
+        Desk::new(face, giver, credentials, folders::home(), linger).with_words(aliases, style);
     let parts = Parts { clock, socket, database, files, settings, desk, full };
     Session::new(parts, &seed()?).map_err(failure)
 }
