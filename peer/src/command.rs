@@ -13,6 +13,7 @@ mod words;
 use std::path::PathBuf;
 
 use wire::Secret;
+use wire::app::server::{Availability, Status};
 
 use aliases::Aliases;
 use help::{ENTRIES, Entry, Verb};
@@ -124,6 +125,11 @@ pub enum Command {
     Search {
         /// Words.
         text: String,
+    },
+    /// What others are told about one's being there.
+    Status {
+        /// It.
+        status: Status,
     },
     /// Messages that wait.
     Outbox,
@@ -415,6 +421,10 @@ fn arguments_of(
         Verb::Net => words.none(Command::Net)?,
         Verb::Reconnect => words.none(Command::Reconnect)?,
         Verb::Quit => words.none(Command::Quit)?,
+        Verb::Away => status(Availability::Away, words),
+        Verb::Busy => status(Availability::Busy, words),
+        Verb::Status => status(Availability::Here, words),
+        Verb::Back => words.none(Command::Status { status: Status::default() })?,
         Verb::Close => return words.none(ParsedLine::Window(Window::Close)),
         Verb::Clear => return words.none(ParsedLine::Window(Window::Clear)),
         Verb::Buffer => return Ok(ParsedLine::Window(Window::Switch(user(words.only()?)))),
@@ -445,6 +455,11 @@ fn credentials(purpose: Purpose, mut words: Words<'_>) -> Result<ParsedLine, Usa
         ));
     }
     Ok(ParsedLine::NeedPassword { purpose, name })
+}
+
+fn status(availability: Availability, words: Words<'_>) -> Command {
+    let text = words.rest().trim().to_owned();
+    Command::Status { status: Status { availability, text } }
 }
 
 fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {

@@ -4,6 +4,7 @@
 //! Texts from others stand here as they came; faces filter them (`wire::app::text`).
 
 use serde::Serialize;
+use wire::app::server::Availability;
 
 use crate::work::Direction;
 
@@ -54,12 +55,16 @@ pub enum Output {
         /// Why.
         reason: String,
     },
-    /// Somebody came or left.
+    /// Somebody came or left, or says something else about being there.
     Presence {
         /// Who.
         user: String,
         /// Online now.
         online: bool,
+        /// What he says about being there; `here` when not online.
+        status: Availability,
+        /// The same in his own words: foreign text.
+        text: String,
     },
     /// Answer to `/who`, `/seen`.
     Users {
@@ -235,6 +240,10 @@ pub struct UserLine {
     pub online: bool,
     /// Seconds since 1970: came, or was last seen.
     pub since: u64,
+    /// What he says about being there; `here` when not online.
+    pub status: Availability,
+    /// The same in his own words: foreign text.
+    pub text: String,
 }
 
 /// One transfer.

@@ -91,7 +91,8 @@ impl Server {
                 | Request::Block(_)
                 | Request::Unblock(_)
                 | Request::Blocked
-                | Request::Directory(_),
+                | Request::Directory(_)
+                | Request::SetStatus(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -354,7 +355,7 @@ impl Server {
         self.blocks.load(&name, blocks);
         let unix = self.clock.unix(now);
         if self.presence.came(&name, unix) == Change::Announce {
-            self.announce(&Presence { name: name.clone(), online: true, since: unix });
+            self.announce_online(&name);
         }
         self.counters.sessions_begun += 1;
         let from = self.policy.address_log.show(observed.ip());
@@ -415,7 +416,7 @@ impl Server {
         tracing::info!(%name, ?leave, "session ended");
         self.store.background(StoreRequest::Left { name: name.clone(), at });
         if self.presence.went(now, name, leave, at) == Change::Announce {
-            self.announce(&Presence { name: name.clone(), online: false, since: at });
+            self.announce(&Presence::gone(name.clone(), at));
             self.blocks.forget(name);
         }
     }

@@ -44,6 +44,8 @@ pub struct Policy {
     pub registrations: Rate,
     /// How many requests one connection may make.
     pub requests: Rate,
+    /// How often one session may change what it says about being there.
+    pub statuses: Rate,
     /// How many introductions one user may ask for.
     pub introductions: Rate,
 }
@@ -61,6 +63,7 @@ impl Default for Policy {
             address_log: AddressLog::Full,
             registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },
+            statuses: Rate { burst: 5, interval: Duration::from_secs(5) },
             introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
         }
     }

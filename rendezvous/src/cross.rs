@@ -47,6 +47,13 @@ impl Server {
         }
     }
 
+    /// Tells everybody who may know that a user is here, and what he says.
+    pub(crate) fn announce_online(&mut self, name: &Name) {
+        if let Some(presence) = self.presence.of(name) {
+            self.announce(&presence);
+        }
+    }
+
     /// Introduces two users to each other.
     pub(crate) fn introduce(
         &mut self,
@@ -101,8 +108,7 @@ impl Server {
             let mut visible = self
                 .presence
                 .after(after.as_ref())
-                .filter(|(name, _)| **name != own && !self.blocks.hidden(name, &own))
-                .map(|(name, since)| Presence { name: name.clone(), online: true, since });
+                .filter(|user| user.name != own && !self.blocks.hidden(&user.name, &own));
             let users: Vec<Presence> = visible.by_ref().take(MAX_PRESENCE).collect();
             let last = visible.next().is_none();
             drop(visible);

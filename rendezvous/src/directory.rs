@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 
 use wire::ConnectionHandle;
 use wire::app::name::Name;
-use wire::app::server::{MAX_BLOCKED, MAX_PRESENCE, Presence, Refusal, Request, Response};
+use wire::app::server::{
+    MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
+};
 use wire::time::Instant;
 
 use crate::account::unexpected;
 use crate::cross::ToUser;
 use crate::introduce::acceptable;
 use crate::limits::whole_seconds;
-use crate::presence::Leave;
+use crate::presence::{Change, Leave};
 use crate::server::{Answer, Continuation, Server};
 use crate::session::State;
 use crate::store::{LastSeen, StoreOutcome, StoreRequest};
@@ -65,11 +67,36 @@ impl Server {
                 Answer::Ask(request, Continuation::Unblock { by: own, target: name })
             }
             Request::Blocked => Answer::Now(Response::Blocked(self.blocks.list(&own))),
+            Request::SetStatus(status) => self.on_status(now, handle, &own, status),
             Request::Directory(name) => Answer::Ask(
                 StoreRequest::Directory { name: name.clone() },
                 Continuation::Directory { name },
             ),
         }
+    }
+
+    /// Each change is told to everybody, so there are not many in a short time.
+    fn on_status(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        own: &Name,
+        status: Status,
+    ) -> Answer {
+        if status.text.len() > MAX_STATUS {
+            return Answer::refuse(Refusal::Malformed);
+        }
+        let rate = self.policy.statuses;
+        let Some(session) = self.sessions.get_mut(&handle) else {
+            return Answer::refuse(Refusal::NotLoggedIn);
+        };
+        if let Err(wait) = session.statuses.take(now, rate) {
+            return Answer::refuse(Refusal::TooManyRequests { seconds: whole_seconds(wait) });
+        }
+        if self.presence.set_status(own, status) == Change::Announce {
+            self.announce_online(own);
+        }
+        Answer::Now(Response::Done)
     }
 
     fn on_logout(&mut self, now: Instant, handle: ConnectionHandle, own: &Name) -> Answer {
@@ -117,7 +144,7 @@ impl Server {
             return Answer::refuse(Refusal::Yourself);
         }
         let hidden = self.blocks.hidden(&own, &name);
-        let seen_online = |user: &&Name| !hidden && self.presence.since(user).is_some();
+        let seen_online = |user: &&Name| !hidden && self.presence.of(user).is_some();
         let online = [&own, &name].into_iter().filter(seen_online).cloned().collect();
         let now = self.clock.unix(now);
         let request = StoreRequest::Block { by: own.clone(), target: name.clone(), online, now };
@@ -144,9 +171,8 @@ impl Server {
         self.blocks.block(by, target);
         if !hidden_before {
             for (about, to) in [(by, target), (target, by)] {
-                if self.presence.since(about).is_some() {
-                    let gone = Presence { name: about.clone(), online: false, since: at };
-                    self.tell(to, ToUser::Presence(gone));
+                if self.presence.of(about).is_some() {
+                    self.tell(to, ToUser::Presence(Presence::gone(about.clone(), at)));
                 }
             }
         }
@@ -169,8 +195,7 @@ impl Server {
         self.blocks.unblock(by, target);
         if hidden_before && !self.blocks.hidden(by, target) {
             for (about, to) in [(by, target), (target, by)] {
-                if let Some(since) = self.presence.since(about) {
-                    let here = Presence { name: about.clone(), online: true, since };
+                if let Some(here) = self.presence.of(about) {
                     self.tell(to, ToUser::Presence(here));
                 }
             }
@@ -193,11 +218,7 @@ impl Server {
             if users.len() >= MAX_PRESENCE {
                 break;
             }
-            users.entry(name).or_insert_with_key(|name| Presence {
-                name: name.clone(),
-                online: false,
-                since: at,
-            });
+            users.entry(name).or_insert_with_key(|name| Presence::gone(name.clone(), at));
         }
         Response::Users(users.into_values().collect())
     }
@@ -206,7 +227,7 @@ impl Server {
     pub(crate) fn on_last_seen(outcome: StoreOutcome) -> Response {
         match outcome {
             StoreOutcome::Seen(list) => {
-                let offline = |LastSeen { name, at }| Presence { name, online: false, since: at };
+                let offline = |LastSeen { name, at }| Presence::gone(name, at);
                 Response::Users(list.into_iter().map(offline).collect())
             }
             StoreOutcome::NotFound => Response::Refused(Refusal::UnknownUser),
@@ -239,14 +260,11 @@ impl Server {
     fn visible_to<'a>(&'a self, own: &'a Name) -> impl Iterator<Item = Presence> + 'a {
         self.presence
             .after(None)
-            .filter(move |(name, _)| *name != own && !self.blocks.hidden(name, own))
-            .map(|(name, since)| Presence { name: name.clone(), online: true, since })
+            .filter(move |user| user.name != *own && !self.blocks.hidden(&user.name, own))
     }
 
     /// `name`, when here and not hidden from `own`.
     fn visible(&self, own: &Name, name: &Name) -> Option<Presence> {
-        let since = self.presence.since(name)?;
-        let hidden = self.blocks.hidden(own, name);
-        (!hidden).then(|| Presence { name: name.clone(), online: true, since })
+        self.presence.of(name).filter(|_| !self.blocks.hidden(own, name))
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wire::app::name::Name;
+use wire::app::server::{Presence as Online, Status};
 use wire::time::{Duration, Instant};
 
 /// Whether somebody who goes may be expected back at once.
@@ -32,11 +33,20 @@ enum Standing {
     Held { until: Instant, seen: u64 },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     standing: Standing,
     /// Seconds since 1970.
     since: u64,
+    /// What the user says; it outlives a blip.
+    status: Status,
+}
+
+impl Entry {
+    fn of(&self, name: &Name) -> Online {
+        let status = self.status.clone();
+        Online { name: name.clone(), online: true, since: self.since, status }
+    }
 }
 
 /// Everyone who counts as online.
@@ -54,13 +64,28 @@ impl Presence {
 
     /// A user's session began.
     pub(crate) fn came(&mut self, name: &Name, unix: u64) -> Change {
-        let before = self.entries.get(name).copied();
-        let since = before.map_or(unix, |entry| entry.since);
-        if let Some(Entry { standing: Standing::Held { until, .. }, .. }) = before {
+        let Some(entry) = self.entries.get_mut(name) else {
+            let status = Status::default();
+            let entry = Entry { standing: Standing::Here, since: unix, status };
+            self.entries.insert(name.clone(), entry);
+            return Change::Announce;
+        };
+        if let Standing::Held { until, .. } = entry.standing {
             self.held.remove(&(until, name.clone()));
         }
-        self.entries.insert(name.clone(), Entry { standing: Standing::Here, since });
-        if before.is_some() { Change::Silent } else { Change::Announce }
+        entry.standing = Standing::Here;
+        Change::Silent
+    }
+
+    /// What a user who is online says about being there.
+    pub(crate) fn set_status(&mut self, name: &Name, status: Status) -> Change {
+        match self.entries.get_mut(name) {
+            Some(entry) if entry.status != status => {
+                entry.status = status;
+                Change::Announce
+            }
+            Some(_) | None => Change::Silent,
+        }
     }
 
     /// A user's session ended.
@@ -102,16 +127,16 @@ impl Presence {
         self.held.first().map(|(until, _)| *until)
     }
 
-    /// Since when a user is online.
-    pub(crate) fn since(&self, name: &Name) -> Option<u64> {
-        self.entries.get(name).map(|entry| entry.since)
+    /// A user who is online.
+    pub(crate) fn of(&self, name: &Name) -> Option<Online> {
+        self.entries.get(name).map(|entry| entry.of(name))
     }
 
-    /// Everyone after `after` in the order of names, and since when.
-    pub(crate) fn after(&self, after: Option<&Name>) -> impl Iterator<Item = (&Name, u64)> {
+    /// Everyone after `after` in the order of names.
+    pub(crate) fn after(&self, after: Option<&Name>) -> impl Iterator<Item = Online> {
         use core::ops::Bound::{Excluded, Unbounded};
         let start = after.map_or(Unbounded, Excluded);
-        self.entries.range::<Name, _>((start, Unbounded)).map(|(name, entry)| (name, entry.since))
+        self.entries.range::<Name, _>((start, Unbounded)).map(|(name, entry)| entry.of(name))
     }
 }
 
@@ -132,10 +157,20 @@ mod tests {
         assert_eq!(presence.came(&alice, 100), Change::Announce);
         assert_eq!(presence.went(at(10), &alice, Leave::Lost, 110), Change::Silent);
         assert_eq!(presence.poll_gone(at(17)), None);
-        assert_eq!(presence.since(&alice), Some(100), "still counts as online");
+        let since = |presence: &Presence| presence.of(&alice).map(|online| online.since);
+        assert_eq!(since(&presence), Some(100), "still counts as online");
+        let away =
+            Status { availability: wire::app::server::Availability::Away, ..Status::default() };
+        assert_eq!(presence.set_status(&alice, away.clone()), Change::Announce);
+        assert_eq!(presence.set_status(&alice, away.clone()), Change::Silent);
         assert_eq!(presence.came(&alice, 117), Change::Silent);
         assert_eq!(presence.poll_gone(at(60)), None);
-        assert_eq!(presence.since(&alice), Some(100));
+        assert_eq!(since(&presence), Some(100));
+        assert_eq!(
+            presence.of(&alice).map(|online| online.status),
+            Some(away),
+            "also after a blip"
+        );
     }
 
     #[test]

@@ -470,7 +470,7 @@ impl Server {
             self.set_anonymous(handle, Anonymous::Fresh);
         }
         while let Some((name, at)) = self.presence.poll_gone(now) {
-            self.announce(&Presence { name: name.clone(), online: false, since: at });
+            self.announce(&Presence::gone(name.clone(), at));
             self.blocks.forget(&name);
         }
         while let Some((_, handle)) =

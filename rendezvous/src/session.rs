@@ -74,6 +74,7 @@ pub(crate) struct Session {
     /// The request that waits for the store. The next is read when it is answered.
     pub(crate) waiting: Option<u64>,
     pub(crate) requests: Bucket,
+    pub(crate) statuses: Bucket,
     pub(crate) snapshot: Snapshot,
     stream: Option<StreamId>,
     readable: bool,
@@ -100,6 +101,7 @@ impl Session {
             login_deadline,
             waiting: None,
             requests: Bucket::new(now),
+            statuses: Bucket::new(now),
             snapshot: Snapshot::Complete,
             stream: None,
             readable: false,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wire::app::name::Name;
-use wire::app::server::Request;
+use wire::app::server::{Availability, MAX_STATUS, Request, Status};
 use wire::time::Instant;
 use wire::{Class, Endpoint};
 use wire::{OpenError, Read, ReadError, StreamId, WriteError};
@@ -66,6 +66,7 @@ impl App {
             }
             Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text } => self.search(text),
+            Command::Status { status } => self.set_status(now, status),
             Command::Outbox => self.show_outbox(),
             Command::Send { to, paths } => self.send_files(now, &to, paths),
             Command::Accept { id } => self.transfer(now, |t, cx| t.accept(cx, id)),
@@ -168,8 +169,43 @@ impl App {
             .iter()
             .filter(|(name, _)| Some(*name) != own.as_ref() && !self.is_blocked(name))
             .filter(|(name, _)| name.as_str().contains(part))
-            .map(|(name, since)| UserLine { user: name.to_string(), online: true, since })
+            .map(|(name, here)| UserLine {
+                user: name.to_string(),
+                online: true,
+                since: here.since,
+                status: here.status.availability,
+                text: here.status.text.clone(),
+            })
             .collect()
+    }
+
+    /// `/away`, `/busy`, `/status`, `/back`.
+    fn set_status(&mut self, now: Instant, status: Status) {
+        if status.text.len() > MAX_STATUS {
+            return self.error(&format!(
+                "Not done: that has {} bytes, and at most {MAX_STATUS} are shown to others.",
+                status.text.len()
+            ));
+        }
+        self.status = status;
+        if self.server.is_logged_in() {
+            self.send_status(now);
+        }
+        let Status { availability, text } = &self.status;
+        let word = match availability {
+            Availability::Here => "here",
+            Availability::Away => "away",
+            Availability::Busy => "busy",
+        };
+        let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+        let when = if self.server.is_logged_in() { "" } else { " as soon as the server is there" };
+        self.info(&format!("Others see you as {word}{text}{when}."));
+    }
+
+    pub(super) fn send_status(&mut self, now: Instant) {
+        let request = Request::SetStatus(self.status.clone());
+        // When it cannot be asked, the next login tells it.
+        let _ = self.ask(now, Asked::Status, request);
     }
 
     fn history(&mut self, with: Option<String>, limit: u32, before: Option<u64>) {

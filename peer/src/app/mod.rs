@@ -30,6 +30,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 use wire::app::login::Stretch;
 use wire::app::name::Name;
+use wire::app::server::Status;
 use wire::time::{Duration, Instant};
 use wire::{
     ConnectionHandle, Deadline, Endpoint, Event, Node, Seed, Source, Transmit, TransportConfig,
@@ -126,6 +127,8 @@ pub struct App {
     profile: Option<OpenProfile>,
     server: Server,
     roster: Roster,
+    /// What others are told about this user's being there.
+    status: Status,
     links: Links,
     chat: Chat,
     transfers: Transfers,
@@ -164,6 +167,7 @@ impl App {
             profile: None,
             server: Server::new(settings.server_addresses.clone()),
             roster: Roster::default(),
+            status: Status::default(),
             links: Links::default(),
             chat: Chat::default(),
             transfers: Transfers::new(policy, &seed.derive("transfers")),
@@ -258,14 +262,17 @@ impl App {
         self.settle(now);
     }
 
-    /// Users with whom something was exchanged or who are online, sorted by name, and whether
-    /// they are online: for faces that show them or complete their names.
+    /// Users with whom something was exchanged or who are online, sorted by name, and what those
+    /// who are online say about being there: for faces that show them or complete their names.
     #[must_use]
-    pub fn known_users(&self) -> Vec<(String, bool)> {
+    pub fn known_users(&self) -> Vec<(String, Option<Status>)> {
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.keys());
         let all = contacts.chain(self.roster.iter().map(|(name, _)| name));
         let names: BTreeSet<&Name> = all.collect();
-        names.into_iter().map(|name| (name.to_string(), self.roster.is_online(name))).collect()
+        names
+            .into_iter()
+            .map(|name| (name.to_string(), self.roster.status(name).cloned()))
+            .collect()
     }
 
     /// How many bytes this side holds for its connections, for tests of its limits.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::Deadline;
 use wire::app::name::Name;
-use wire::app::server::Presence;
+use wire::app::server::{Presence, Status};
 use wire::time::{Duration, Instant};
 
 /// Most users kept: a server that names more is not believed to the end.
@@ -13,12 +13,20 @@ const MAX_USERS: usize = 100_000;
 /// server itself was away, others may only be slower to come back.
 const HOLD: Duration = Duration::from_secs(10);
 
-/// Users that are online and may be seen, and since when.
+/// Somebody who is online.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Here {
+    /// Seconds since 1970.
+    pub(super) since: u64,
+    pub(super) status: Status,
+}
+
+/// Users that are online and may be seen.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    online: BTreeMap<Name, u64>,
+    online: BTreeMap<Name, Here>,
     /// A snapshot that is still arriving.
-    arriving: Option<BTreeMap<Name, u64>>,
+    arriving: Option<BTreeMap<Name, Here>>,
     /// The last name of its last piece.
     upto: Option<Name>,
     /// Who was online before this session and has not come back, and when that becomes news.
@@ -27,6 +35,13 @@ pub(super) struct Roster {
     due: BTreeSet<(Instant, Name)>,
     /// Whether a snapshot was ever complete: before that, everyone is news to nobody.
     complete: bool,
+}
+
+impl Here {
+    /// A server is not believed to keep to the length of a text.
+    fn of(since: u64, status: Status) -> Self {
+        Self { since, status: status.shortened() }
+    }
 }
 
 impl Roster {
@@ -47,7 +62,7 @@ impl Roster {
         self.upto = if last { None } else { users.last().map(|user| user.name.clone()) };
         for user in users.into_iter().filter(|user| user.online) {
             if arriving.len() < MAX_USERS {
-                arriving.insert(user.name, user.since);
+                arriving.insert(user.name, Here::of(user.since, user.status));
             }
         }
         if !last {
@@ -64,10 +79,11 @@ impl Roster {
                 self.due.insert((now + HOLD, name.clone()));
             }
         }
-        let came = self.online.keys().filter(|name| !before.contains_key(*name));
-        let mut came: Vec<Name> = came.cloned().collect();
-        came.retain(|name| !self.misses_no_longer(name));
-        came
+        let is_news =
+            |name: &&Name| before.get(*name).map(|here| &here.status) != self.status(name);
+        let mut news: Vec<Name> = self.online.keys().filter(is_news).cloned().collect();
+        news.retain(|name| before.contains_key(name) || !self.misses_no_longer(name));
+        news
     }
 
     /// Whether this user was missing.
@@ -92,12 +108,13 @@ impl Roster {
 
     /// One user came or left; says whether that is news.
     pub(super) fn change(&mut self, user: Presence) -> bool {
-        let Presence { name, online, since } = user;
+        let Presence { name, online, since, status } = user;
+        let here = Here::of(since, status);
         if let Some(arriving) = &mut self.arriving {
             if !online {
                 arriving.remove(&name);
             } else if arriving.len() < MAX_USERS {
-                arriving.insert(name, since);
+                arriving.insert(name, here);
             }
             return false;
         }
@@ -106,7 +123,13 @@ impl Roster {
             return self.online.remove(&name).is_some() || was_missing;
         }
         let room = self.online.len() < MAX_USERS || self.online.contains_key(&name);
-        room && self.online.insert(name, since).is_none() && !was_missing
+        if !room {
+            return false;
+        }
+        match self.online.insert(name, here.clone()) {
+            Some(before) => before.status != here.status,
+            None => !was_missing,
+        }
     }
 
     /// Whether a snapshot was ever complete.
@@ -119,14 +142,21 @@ impl Roster {
         self.online.contains_key(user)
     }
 
+    /// What this user, who is online, says about being there.
+    pub(super) fn status(&self, user: &Name) -> Option<&Status> {
+        self.online.get(user).map(|here| &here.status)
+    }
+
     /// Everyone online, by name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, u64)> {
-        self.online.iter().map(|(name, since)| (name, *since))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Here)> {
+        self.online.iter()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wire::app::server::{Availability, MAX_STATUS};
+
     use super::*;
 
     fn at(seconds: u64) -> Instant {
@@ -134,7 +164,7 @@ mod tests {
     }
 
     fn user(name: &str, online: bool) -> Presence {
-        Presence { name: Name::new(name).unwrap(), online, since: 7 }
+        Presence { name: Name::new(name).unwrap(), online, since: 7, status: Status::default() }
     }
 
     #[test]
@@ -159,6 +189,27 @@ mod tests {
         assert_eq!(roster.deadline().map(|deadline| deadline.at), Some(at(15)));
         assert_eq!(roster.poll_gone(at(15)), Some(name("bob")));
         assert_eq!((roster.poll_gone(at(99)), roster.deadline()), (None, None));
+    }
+
+    #[test]
+    fn what_somebody_says_is_news_when_it_changes() {
+        let mut roster = Roster::default();
+        let says = |text: &str| {
+            let status = Status { availability: Availability::Away, text: text.to_owned() };
+            Presence { status, ..user("bob", true) }
+        };
+        roster.begin();
+        roster.snapshot(at(0), vec![user("bob", true)], true);
+        assert!(roster.change(says("lunch")));
+        assert!(!roster.change(says("lunch")));
+        roster.begin();
+        assert!(roster.snapshot(at(1), vec![says("lunch")], true).is_empty());
+        roster.begin();
+        assert_eq!(roster.snapshot(at(2), vec![says("dinner")], true).len(), 1);
+        let long = "é".repeat(1000);
+        roster.change(says(&long));
+        let kept = roster.status(&Name::new("bob").unwrap()).unwrap();
+        assert_eq!(kept.text.len(), MAX_STATUS);
     }
 
     /// The server was started anew, and everybody comes back to it one after the other.

@@ -6,6 +6,7 @@ use wire::app::login::Suite;
 use wire::app::name::Name;
 use wire::app::server::{
     ClientMessage, MAX_CANDIDATES, Notice, Presence, Refusal, Request, Response, ServerMessage,
+    Status,
 };
 use wire::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub(super) enum Asked {
     Addressee(Name),
     /// `/fingerprint`.
     Fingerprint(Name),
+    /// `/away` and the like, and the same after a login.
+    Status,
 }
 
 impl core::fmt::Debug for Asked {
@@ -73,6 +76,7 @@ impl core::fmt::Debug for Asked {
             Self::BlockedSync => "BlockedSync",
             Self::Addressee(_) => "Addressee",
             Self::Fingerprint(_) => "Fingerprint",
+            Self::Status => "Status",
         })
     }
 }
@@ -125,7 +129,7 @@ impl App {
                 }
                 Asked::Introduce(user) => self.links.not_introduced(&user),
                 // The local half is done; the next login does the rest.
-                Asked::Block(_) | Asked::BlockAgain(_) | Asked::BlockedSync => {}
+                Asked::Block(_) | Asked::BlockAgain(_) | Asked::BlockedSync | Asked::Status => {}
                 Asked::RegisterStart(_)
                 | Asked::RegisterFinish(_)
                 | Asked::LoginStart(_)
@@ -168,7 +172,7 @@ impl App {
                 Response::Welcome(welcome),
             ) => self.on_welcome(now, welcome, Some(*account)),
             (Asked::Resume, Response::Welcome(welcome)) => self.on_welcome(now, welcome, None),
-            (Asked::Candidates, Response::Done) => {}
+            (Asked::Candidates | Asked::Status, Response::Done) => {}
             (Asked::BlockAgain(user), Response::Done) => self.info(&format!(
                 "The server did not know that you block {user}, as this machine does: told it. \
                  '/unblock {user}' ends it."
@@ -244,7 +248,9 @@ impl App {
             }
             Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
             Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
-            Asked::Blocked => self.error(&format!("The server refused: {refusal}.")),
+            Asked::Blocked | Asked::Status => {
+                self.error(&format!("The server refused: {refusal}."));
+            }
             Asked::BlockAgain(user) => tracing::debug!(%user, %refusal, "block not repeated"),
             Asked::BlockedSync | Asked::Candidates => tracing::debug!(%refusal, "refused"),
         }
@@ -291,17 +297,28 @@ impl App {
     fn tell_presence(&mut self, name: &Name, online: bool) {
         let own = self.account().is_some_and(|account| account.name == *name);
         if !own && !self.is_blocked(name) {
-            self.tell(Output::Presence { user: name.to_string(), online });
+            let status = self.roster.status(name).filter(|_| online).cloned().unwrap_or_default();
+            self.tell(Output::Presence {
+                user: name.to_string(),
+                online,
+                status: status.availability,
+                text: status.text,
+            });
         }
     }
 
     fn tell_users(&mut self, query: String, users: &[Presence]) {
         let users = users
             .iter()
-            .map(|user| UserLine {
-                user: user.name.to_string(),
-                online: user.online,
-                since: user.since,
+            .map(|user| {
+                let Status { availability, text } = user.status.clone().shortened();
+                UserLine {
+                    user: user.name.to_string(),
+                    online: user.online,
+                    since: user.since,
+                    status: availability,
+                    text,
+                }
             })
             .collect();
         self.tell(Output::Users { query, users });

@@ -5,7 +5,7 @@ use opaque_ke::{ClientLogin, ClientRegistration};
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::login::{Stretch, Suite, password};
 use wire::app::name::Name;
-use wire::app::server::{Refusal, Request, Welcome, close};
+use wire::app::server::{Refusal, Request, Status, Welcome, close};
 use wire::time::{Duration, Instant};
 use wire::{ConnectionHandle, Secret, Seed};
 
@@ -289,6 +289,9 @@ impl App {
             new_account,
         });
         self.send_candidates(now);
+        if self.status != Status::default() {
+            self.send_status(now);
+        }
         // When it cannot be asked, the next login does it.
         let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use wire::Secret;
+use wire::app::server::{Availability, Status};
 use wire::app::text;
 
 use crate::command::{Command, DEFAULT_HISTORY};
@@ -60,6 +61,7 @@ enum Request {
     Cancel { id: u64 },
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String },
+    Status { availability: Availability, text: Option<String> },
     Outbox {},
     Net {},
     Fingerprint { user: Option<String> },
@@ -112,6 +114,10 @@ fn command(request: Request) -> Command {
             Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
         }
         Request::Search { text } => Command::Search { text },
+        Request::Status { availability, text } => {
+            let text = text.unwrap_or_default();
+            Command::Status { status: Status { availability, text } }
+        }
         Request::Outbox {} => Command::Outbox,
         Request::Net {} => Command::Net,
         Request::Fingerprint { user } => Command::Fingerprint { user },

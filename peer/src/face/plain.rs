@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use wire::app::server::Availability;
 use wire::app::text;
 use wire::time::Instant;
 
@@ -111,8 +112,8 @@ impl Plain {
                 self.user = None;
                 vec![format!("* logged out: {}", short(reason))]
             }
-            Output::Presence { user, online } => {
-                vec![format!("* {} is {}", short(user), if *online { "online" } else { "offline" })]
+            Output::Presence { user, online, status, text } => {
+                vec![format!("* {} is {}", short(user), standing(*online, *status, text))]
             }
             Output::Users { users, .. } => self.users(users),
             Output::Blocked { users } => vec![match users.as_slice() {
@@ -232,7 +233,8 @@ impl Plain {
             match (user.online, user.since) {
                 (true, 0) => format!("* {name}: online"),
                 (true, since) => {
-                    format!("* {name}: online since {}", self.time(since.saturating_mul(1000)))
+                    let standing = standing(true, user.status, &user.text);
+                    format!("* {name}: {standing} since {}", self.time(since.saturating_mul(1000)))
                 }
                 (false, 0) => format!("* {name}: offline"),
                 (false, since) => {
@@ -342,6 +344,17 @@ impl Plain {
     fn time(&self, ms: u64) -> String {
         (self.style.local_time)(ms)
     }
+}
+
+/// `online`, `offline`, `away (back at two)`.
+pub(super) fn standing(online: bool, status: Availability, text: &str) -> String {
+    let word = match (online, status) {
+        (false, _) => "offline",
+        (true, Availability::Here) => "online",
+        (true, Availability::Away) => "away",
+        (true, Availability::Busy) => "busy",
+    };
+    if text.is_empty() { word.to_owned() } else { format!("{word} ({})", text::excerpt(text, 160)) }
 }
 
 /// The connections: where to, how far, and what the link costs.

@@ -1,5 +1,7 @@
 //! One of every [`Output`], for the tests of the faces and of their documentation.
 
+use wire::app::server::Availability;
+
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
 };
@@ -46,10 +48,16 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             new_account: false,
         },
         Output::LoggedOut { reason: text() },
-        Output::Presence { user: bob(), online: true },
+        Output::Presence { user: bob(), online: true, status: Availability::Away, text: text() },
         Output::Users {
             query: "who".to_owned(),
-            users: vec![UserLine { user: bob(), online: true, since: 1_767_225_600 }],
+            users: vec![UserLine {
+                user: bob(),
+                online: true,
+                since: 1_767_225_600,
+                status: Availability::Here,
+                text: String::new(),
+            }],
         },
         Output::Blocked { users: vec!["mallory".to_owned()] },
         Output::Message {

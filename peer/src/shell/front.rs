@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use wire::app::server::Status;
+
 use super::fullscreen::{FullScreen, Setting};
 use super::screen::{Screen, Stream};
 use super::typing::Keyboard;
@@ -81,8 +83,8 @@ impl Front {
         matches!(self, Self::Full(..))
     }
 
-    /// The users that are known, and whether they are online.
-    pub(super) fn set_users(&self, users: Vec<(String, bool)>) {
+    /// The users that are known, and what those who are online say about being there.
+    pub(super) fn set_users(&self, users: Vec<(String, Option<Status>)>) {
         if let Self::Full(screen, _) = self {
             screen.set_users(users);
         }

@@ -12,6 +12,7 @@ use ratatui_crossterm::CrosstermBackend;
 use ratatui_crossterm::crossterm::event::{self, Event as TerminalEvent};
 use ratatui_crossterm::crossterm::terminal as screen;
 use rustyline::completion::FilenameCompleter;
+use wire::app::server::Status;
 use wire::net::Clock;
 use wire::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ enum Item {
     Output(Box<Output>),
     Ask(Ask),
     Window(Window),
-    Users(Vec<(String, bool)>),
+    Users(Vec<(String, Option<Status>)>),
     Connections(Vec<ConnectionLine>),
     Terminal(TerminalEvent),
     /// What was drawn last is written.
@@ -128,7 +129,7 @@ impl FullScreen {
         self.put(Item::Window(window));
     }
 
-    pub(super) fn set_users(&self, users: Vec<(String, bool)>) {
+    pub(super) fn set_users(&self, users: Vec<(String, Option<Status>)>) {
         self.put(Item::Users(users));
     }
 

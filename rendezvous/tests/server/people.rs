@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rendezvous::{NewAccount, Policy, Rate, StoreOutcome, StoreRequest};
 use wire::app::name::{MAX_CHARS, Name};
 use wire::app::server::{
-    Introduction, MAX_BLOCKED, MAX_PRESENCE, Notice, Presence, Refusal, Request, Response, close,
+    Availability, Introduction, MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Notice, Presence, Refusal,
+    Request, Response, Status, close,
 };
 use wire::time::Duration;
 use wire::{CloseReason, ConnectionError, Identify};
@@ -89,6 +90,71 @@ fn people_see_each_other_come_and_go() {
     let seen = seen(&mut world, alice, "bob");
     assert!(!seen.online && seen.since >= EPOCH);
     assert_eq!(world.refused(alice, Request::Seen(name("nobody"))), Refusal::UnknownUser);
+}
+
+/// Who was told what somebody says about being there, since it was last asked.
+fn statuses(world: &mut World, client: usize) -> Vec<String> {
+    world.pass(Duration::from_millis(100));
+    let mut texts = Vec::new();
+    world.at(client).notices.retain(|notice| {
+        if let Notice::PresenceChanged(presence) = notice {
+            texts.push(presence.status.text.clone());
+        }
+        !matches!(notice, Notice::PresenceChanged(_))
+    });
+    texts
+}
+
+fn says(text: &str) -> Request {
+    Request::SetStatus(Status { availability: Availability::Away, text: text.to_owned() })
+}
+
+#[test]
+fn what_somebody_says_is_told_to_those_who_may_see_him() {
+    let mut world = World::new(Policy::default());
+    let alice = world.registered(1, "alice");
+    let bob = world.registered(2, "bob");
+    let mallory = world.registered(3, "mallory");
+    assert_eq!(world.ask(bob, Request::Block(name("mallory"))), Response::Done);
+    for client in [alice, mallory] {
+        statuses(&mut world, client);
+    }
+    assert_eq!(world.ask(bob, says("lunch")), Response::Done);
+    assert_eq!(statuses(&mut world, alice), ["lunch"]);
+    assert!(statuses(&mut world, mallory).is_empty(), "blocked: he learns nothing");
+    assert_eq!(world.ask(bob, says("lunch")), Response::Done);
+    assert!(statuses(&mut world, alice).is_empty(), "no news");
+    assert_eq!(seen(&mut world, alice, "bob").status.text, "lunch");
+    // Whoever comes later is told with the rest, and a blip does not end it.
+    world.resume(bob, "bob");
+    let carol = world.registered(4, "carol");
+    snapshot(&mut world, carol);
+    let told = world.at(carol).notices.iter().any(|notice| {
+        matches!(notice, Notice::PresenceSnapshot { users, .. }
+            if users.iter().any(|user| user.status.text == "lunch"))
+    });
+    assert!(told);
+    world.ask(bob, Request::Logout);
+    world.resume(bob, "bob");
+    assert_eq!(
+        seen(&mut world, alice, "bob").status,
+        Status::default(),
+        "a new session says nothing"
+    );
+}
+
+/// Each change is told to everybody.
+#[test]
+fn what_somebody_says_is_short_and_does_not_change_all_the_time() {
+    let mut world = World::new(Policy::default());
+    let bob = world.registered(2, "bob");
+    assert_eq!(world.refused(bob, says(&"x".repeat(MAX_STATUS + 1))), Refusal::Malformed);
+    for number in 0..5 {
+        assert_eq!(world.ask(bob, says(&number.to_string())), Response::Done);
+    }
+    assert!(matches!(world.refused(bob, says("6")), Refusal::TooManyRequests { seconds: 1..=5 }));
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.ask(bob, says("6")), Response::Done);
 }
 
 #[test]

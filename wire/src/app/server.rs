@@ -26,6 +26,9 @@ pub const MAX_BLOCKED: usize = 1024;
 /// Longest sealed identity that the server keeps.
 pub const MAX_SEALED: usize = 512;
 
+/// Longest text of a [`Status`], in bytes.
+pub const MAX_STATUS: usize = 160;
+
 /// Close codes of client-server connections.
 pub mod close {
     /// The client logged out or quit.
@@ -134,6 +137,8 @@ pub enum Request {
     Blocked,
     /// Who is this user. Answered by [`Response::User`].
     Directory(Name),
+    /// What others are told about my being there, until the session ends for good.
+    SetStatus(Status),
 }
 
 /// What the server says.
@@ -284,7 +289,6 @@ pub enum Refusal {
 
 /// News that nobody asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "lives only from the stream to its handler")]
 pub enum Notice {
     /// Everyone the client may see who is online, in pieces; begins anew with each session, and
     /// with a piece whose first name does not follow the last of the piece before.
@@ -311,6 +315,48 @@ pub struct Presence {
     pub online: bool,
     /// Seconds since 1970: when he came, if online; when he was last seen, if not.
     pub since: u64,
+    /// What he says about being there, if online.
+    pub status: Status,
+}
+
+impl Presence {
+    /// Of a user who is not there, last seen at that time.
+    #[must_use]
+    pub const fn gone(name: Name, since: u64) -> Self {
+        let status = Status { availability: Availability::Here, text: String::new() };
+        Self { name, online: false, since, status }
+    }
+}
+
+/// What a user says about being there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// In one word.
+    pub availability: Availability,
+    /// In his own words; at most [`MAX_STATUS`] bytes: foreign text.
+    pub text: String,
+}
+
+/// Whether a user who is online is to be expected to answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Availability {
+    /// He says nothing else.
+    #[default]
+    Here,
+    /// Not at the machine.
+    Away,
+    /// At the machine, but not to be disturbed.
+    Busy,
+}
+
+impl Status {
+    /// With no more text than may be said.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        self.text.truncate(self.text.floor_char_boundary(MAX_STATUS));
+        self
+    }
 }
 
 /// What two peers need to reach each other.
@@ -356,7 +402,8 @@ mod tests {
     fn the_longest_lists_fit() {
         let name = Name::new(&"\u{20000}".repeat(MAX_CHARS)).unwrap();
         assert_eq!(name.as_str().len(), 4 * MAX_CHARS);
-        let presence = Presence { name: name.clone(), online: true, since: u64::MAX };
+        let status = Status { availability: Availability::Busy, text: "x".repeat(MAX_STATUS) };
+        let presence = Presence { name: name.clone(), online: true, since: u64::MAX, status };
         let users = vec![presence; MAX_PRESENCE];
         let response = |response| ServerMessage::Response { id: u64::MAX, response };
         for message in [

@@ -3,6 +3,7 @@
 use super::world::{World, server_address};
 use crate::output::Output;
 use wire::app::name::Name;
+use wire::app::server::Availability;
 
 fn states(outputs: &[Output]) -> Vec<(u64, &str)> {
     let states = outputs.iter().filter_map(|output| match output {
@@ -250,6 +251,37 @@ fn a_blocked_user_is_out_at_once() {
     assert_eq!(world.texts(1), ["two"]);
 }
 
+/// Features B, presence: what a user says of himself is told to others, and again after the
+/// server was away.
+#[test]
+fn what_one_says_about_being_there_is_told_to_others() {
+    let mut world = World::logged_in(2);
+    world.seen(0);
+    world.line(1, "/away back at two");
+    world.run_ms(100);
+    let seen = world.seen(0);
+    let away = |output: &Output| {
+        matches!(output, Output::Presence { user, online: true, status: Availability::Away, text }
+            if user == "bob" && text == "back at two")
+    };
+    assert!(seen.iter().any(away), "{seen:?}");
+    world.line(0, "/who");
+    let seen = world.seen(0);
+    let listed = |output: &Output| matches!(output, Output::Users { users, .. } if users[0].status == Availability::Away);
+    assert!(seen.iter().any(listed), "{seen:?}");
+    world.server.end_session(world.now, "bob", 1);
+    world.run_ms(30_000);
+    let seen = world.seen(0);
+    assert!(seen.iter().any(away), "told again after the next login: {seen:?}");
+    world.line(1, &format!("/busy {}", "x".repeat(161)));
+    assert!(world.errors(1).contains("161 bytes"));
+    world.line(1, "/back");
+    world.run_ms(100);
+    let seen = world.seen(0);
+    let back = |output: &Output| matches!(output, Output::Presence { status: Availability::Here, text, .. } if text.is_empty());
+    assert!(seen.iter().any(back), "{seen:?}");
+}
+
 #[test]
 fn presence_is_told_and_listed() {
     let mut world = World::logged_in(2);
@@ -267,7 +299,8 @@ fn presence_is_told_and_listed() {
     world.line(1, "/quit");
     world.run_ms(100);
     let seen = world.seen(0);
-    assert!(seen.contains(&Output::Presence { user: "bob".into(), online: false }), "{seen:?}");
+    let left = |output: &Output| matches!(output, Output::Presence { user, online: false, .. } if user == "bob");
+    assert!(seen.iter().any(left), "{seen:?}");
     world.start(1);
     world.run_ms(2000);
     let who = |output: &&Output| matches!(output, Output::Users { query, users } if query == "online" && users[0].user == "alice");

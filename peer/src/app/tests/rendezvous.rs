@@ -14,7 +14,7 @@ use wire::app::login::{Stretch, Suite, context, identifiers};
 use wire::app::name::Name;
 use wire::app::server::{
     ClientMessage, Introduction, LABEL, Notice, Presence, Refusal, Request, Response,
-    ServerMessage, Welcome, close,
+    ServerMessage, Status, Welcome, close,
 };
 use wire::time::Instant;
 use wire::{
@@ -66,6 +66,7 @@ struct Session {
     login: Option<(Name, ServerLogin<Suite>)>,
     proven: Option<Name>,
     user: Option<Name>,
+    status: Status,
     candidates: Vec<SocketAddr>,
 }
 
@@ -140,6 +141,7 @@ impl Rendezvous {
                         login: None,
                         proven: None,
                         user: None,
+                        status: Status::default(),
                         candidates: Vec::new(),
                     };
                     self.sessions.insert(handle, session);
@@ -166,7 +168,9 @@ impl Rendezvous {
     fn announce(&mut self, user: &Name, online: bool) {
         for other in self.online() {
             if other != *user && !self.hidden(user, &other) {
-                let presence = Presence { name: user.clone(), online, since: 1 };
+                let session = self.sessions.values().find(|s| s.user.as_ref() == Some(user));
+                let status = session.map(|session| session.status.clone()).unwrap_or_default();
+                let presence = Presence { name: user.clone(), online, since: 1, status };
                 self.notify(&other, Notice::PresenceChanged(presence));
             }
         }
@@ -297,6 +301,11 @@ impl Rendezvous {
                 self.sessions.get_mut(&handle).unwrap().candidates = candidates;
                 Response::Done
             }
+            Request::SetStatus(status) => {
+                self.sessions.get_mut(&handle).unwrap().status = status;
+                self.announce(user, true);
+                Response::Done
+            }
             Request::Introduce(to) => self.introduce(user, &to),
             Request::Block(name) => {
                 blocked.push(name);
@@ -314,9 +323,7 @@ impl Rendezvous {
                 Some(account) => Response::User { name, identity: account.identity.unwrap() },
                 None => Response::Refused(Refusal::UnknownUser),
             },
-            Request::Seen(name) => {
-                Response::Users(vec![Presence { name, online: false, since: 5 }])
-            }
+            Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
             request => panic!("{request:?}"),
         }
     }
@@ -383,8 +390,10 @@ impl Rendezvous {
         let mut users: Vec<Name> = self.online();
         users.sort();
         users.retain(|other| !self.hidden(&name, other));
-        let users =
-            users.into_iter().map(|name| Presence { name, online: true, since: 1 }).collect();
+        let users = users
+            .into_iter()
+            .map(|name| Presence { online: true, ..Presence::gone(name, 1) })
+            .collect();
         let session = self.sessions.get_mut(&handle).unwrap();
         session.user = Some(name.clone());
         let welcome = Welcome {

@@ -39,7 +39,7 @@ fn every_kind_has_its_stable_line() {
          session elsewhere was ended by this one\n* greeting of the server:\n  | hi"
             .to_owned(),
         "* logged out: hi".to_owned(),
-        "* bob is online".to_owned(),
+        "* bob is away (hi)".to_owned(),
         "* bob: online since T1767225600000".to_owned(),
         "* you block mallory".to_owned(),
         "<bob> hi".to_owned(),
@@ -221,7 +221,8 @@ fn a_late_message_and_a_gap_are_marked() {
 #[test]
 fn any_time_of_a_server_can_be_shown() {
     for online in [true, false] {
-        let users = vec![UserLine { user: "bob".into(), online, since: u64::MAX }];
+        let (status, text) = (Availability::Here, String::new());
+        let users = vec![UserLine { user: "bob".into(), online, since: u64::MAX, status, text }];
         let output = Output::Users { query: "who".into(), users };
         assert!(shown(&output).ends_with(&format!(" T{}", u64::MAX)));
     }

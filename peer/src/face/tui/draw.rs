@@ -6,14 +6,15 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
 use ratatui_core::terminal::Frame;
 use ratatui_core::text::{Line, Span};
+use wire::app::server::{Availability, Status};
 use wire::app::text;
 
 use super::Tui;
 use super::paint::Painter;
 use super::theme::Look;
 use super::window::{Activity, Window};
-use crate::face::units;
 use crate::face::wrap::{cells, cut, rows};
+use crate::face::{plain, units};
 use crate::output::FileLine;
 use crate::work::Direction;
 
@@ -89,16 +90,22 @@ impl Tui {
         buffer.set_style(area, Look::bar());
         let window = self.windows.current();
         let text = match &window.user {
-            None => format!(" Tincan {}", text::excerpt(&self.status.server, 60)),
+            None => format!(" Tincan {}", text::excerpt(&self.bars.server, 60)),
             Some(user) => {
-                let state = match self.status.links.get(user) {
-                    Some((state, Some(rtt))) => format!("{state}, {rtt} ms"),
-                    Some((state, None)) => (*state).to_owned(),
-                    None if !self.status.is_connected => "no server".to_owned(),
-                    None if self.is_online(user) => "online".to_owned(),
-                    None => "offline: what you write waits here".to_owned(),
+                let state = match (self.bars.links.get(user), self.status_of(user)) {
+                    (Some((state, Some(rtt))), _) => format!("{state}, {rtt} ms"),
+                    (Some((state, None)), _) => (*state).to_owned(),
+                    (None, _) if !self.bars.is_connected => "no server".to_owned(),
+                    (None, Some(_)) => "online".to_owned(),
+                    (None, None) => "offline: what you write waits here".to_owned(),
                 };
-                format!(" {} ({state})", text::excerpt(user, 40))
+                let says = match self.status_of(user) {
+                    Some(status) if *status != Status::default() => {
+                        format!(" {}", plain::standing(true, status.availability, &status.text))
+                    }
+                    Some(_) | None => String::new(),
+                };
+                format!(" {} ({state}){says}", text::excerpt(user, 40))
             }
         };
         let width = usize::from(area.width);
@@ -137,7 +144,11 @@ impl Tui {
     }
 
     fn is_away(&self, window: &Window) -> bool {
-        window.user.as_ref().is_some_and(|user| !self.is_online(user))
+        let here = Some(Availability::Here);
+        window
+            .user
+            .as_ref()
+            .is_some_and(|user| self.status_of(user).map(|status| status.availability) != here)
     }
 
     fn draw_window(&self, buffer: &mut Buffer, area: Rect) {
@@ -155,13 +166,13 @@ impl Tui {
         let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
         let mut parts = vec![format!("[{clock}]")];
         let user = self
-            .status
+            .bars
             .user
             .as_deref()
             .map_or("not logged in".to_owned(), |user| text::excerpt(user, 24));
         parts.push(format!("[{user}]"));
-        if !self.status.server_state.is_empty() {
-            parts.push(format!("[{}]", self.status.server_state));
+        if !self.bars.server_state.is_empty() {
+            parts.push(format!("[{}]", self.bars.server_state));
         }
         let below = self.rows().below();
         if below > 0 {

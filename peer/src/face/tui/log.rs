@@ -31,8 +31,8 @@ pub(super) enum Entry {
     Moves {
         /// Milliseconds since 1970, of the last.
         at: u64,
-        /// The last that is known of each: online or not.
-        users: BTreeMap<String, bool>,
+        /// The last that is known of each: `online`, `offline`, `away`.
+        users: BTreeMap<String, String>,
     },
 }
 
@@ -136,14 +136,14 @@ impl Log {
     }
 
     /// Somebody came or went: told in the last entry where that is about such things already.
-    pub(super) fn push_move(&mut self, at: u64, user: &str, online: bool) {
+    pub(super) fn push_move(&mut self, at: u64, user: &str, standing: String) {
         if let Some(Entry::Moves { at: last, users }) = self.entries.back_mut() {
             *last = at;
             // Only the last is worth telling; bounded by the users that there are.
-            users.insert(user.to_owned(), online);
+            users.insert(user.to_owned(), standing);
             return;
         }
-        let users = BTreeMap::from([(user.to_owned(), online)]);
+        let users = BTreeMap::from([(user.to_owned(), standing)]);
         self.push(Entry::Moves { at, users });
     }
 
@@ -316,12 +316,13 @@ mod tests {
     #[test]
     fn coming_and_going_is_one_line() {
         let mut log = Log::new();
-        log.push_move(1, "bob", true);
-        log.push_move(2, "carol", true);
-        log.push_move(3, "bob", false);
+        let online = || "online".to_owned();
+        log.push_move(1, "bob", online());
+        log.push_move(2, "carol", online());
+        log.push_move(3, "bob", "offline".to_owned());
         assert_eq!(log.entries.len(), 1);
         log.push(Entry::Said(said(1)));
-        log.push_move(4, "bob", true);
+        log.push_move(4, "bob", online());
         assert_eq!(log.entries.len(), 3);
     }
 }

@@ -23,6 +23,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use wire::app::name::Name;
+use wire::app::server::Status;
 use wire::app::text;
 use wire::time::Instant;
 
@@ -34,7 +35,7 @@ pub use self::theme::Look;
 use self::window::{Activity, Windows};
 use super::Line;
 use super::asking::{Ask, Typed};
-use super::plain::{Colour, GUTTER, Plain, Reader, Style};
+use super::plain::{self, Colour, GUTTER, Plain, Reader, Style};
 use crate::command::{Command, Window};
 use crate::output::{ConnectionLine, FileLine, HistoryLine, Output, ServerState};
 use crate::work::Direction;
@@ -82,7 +83,7 @@ pub struct Notice {
 
 /// What stands in the bars.
 #[derive(Debug, Default)]
-struct Status {
+struct Bars {
     user: Option<String>,
     server: String,
     /// Why the server is not there, or that it is.
@@ -100,9 +101,9 @@ pub struct Tui {
     plain: Plain,
     windows: Windows,
     files: BTreeMap<u64, FileLine>,
-    status: Status,
-    /// The users that are known, and whether they are online.
-    users: BTreeMap<String, bool>,
+    bars: Bars,
+    /// The users that are known, and what those who are online say about being there.
+    users: BTreeMap<String, Option<Status>>,
     input: Input,
     form: Option<Form>,
     switcher: Option<Switcher>,
@@ -133,7 +134,7 @@ impl Tui {
             plain: Plain::new(style),
             windows: Windows::new(),
             files: BTreeMap::new(),
-            status: Status::default(),
+            bars: Bars::default(),
             users: BTreeMap::new(),
             input: Input::new(),
             form: None,
@@ -172,8 +173,7 @@ impl Tui {
     /// The present figures of the connections, for the bars.
     pub fn set_connections(&mut self, connections: &[ConnectionLine]) {
         for line in connections {
-            if let Some(link) = line.user.as_ref().and_then(|user| self.status.links.get_mut(user))
-            {
+            if let Some(link) = line.user.as_ref().and_then(|user| self.bars.links.get_mut(user)) {
                 link.1 = line.rtt_ms;
             }
         }
@@ -192,8 +192,8 @@ impl Tui {
         }
     }
 
-    /// The users that are known, and whether they are online.
-    pub fn set_users(&mut self, users: Vec<(String, bool)>) {
+    /// The users that are known, and what those who are online say about being there.
+    pub fn set_users(&mut self, users: Vec<(String, Option<Status>)>) {
         self.users = users.into_iter().collect();
     }
 
@@ -216,29 +216,21 @@ impl Tui {
         self.moment = moment;
         match output {
             Output::Ready { server, .. } => {
-                self.status.server.clone_from(server);
+                self.bars.server.clone_from(server);
                 self.show_at(None, output);
             }
             Output::Server { state } => self.on_server(state, output),
             Output::LoggedIn { user, .. } => self.on_logged_in(user, output),
             Output::LoggedOut { .. } => self.on_logged_out(output),
-            Output::Presence { user, online } => self.on_presence(user, *online),
+            Output::Presence { user, online, status, text } => {
+                self.on_presence(user, plain::standing(*online, *status, text));
+            }
             Output::Message { from, text, at, line, gap, .. } => {
-                if *gap {
-                    let text = "messages before the next one are missing".to_owned();
-                    self.notice(Some(from), true, text);
-                }
-                let said = Said {
-                    line: *line,
-                    at: *at,
-                    from: from.clone(),
-                    own: None,
-                    text: text.clone(),
-                };
-                self.on_message(said);
+                let (line, at, from, text) = (*line, *at, from.clone(), text.clone());
+                self.on_message(Said { line, at, from, own: None, text }, *gap);
             }
             Output::Kept { to, id, line, text, at } => {
-                let from = self.status.user.clone().unwrap_or_default();
+                let from = self.bars.user.clone().unwrap_or_default();
                 let said = Said { line: *line, at: *at, from, own: Some(*id), text: text.clone() };
                 let window = self.windows.of(to);
                 window.log.marks.entry(*id).or_insert(Mark::Sending);
@@ -249,9 +241,9 @@ impl Tui {
             }
             Output::Link { user, state, rtt_ms, .. } => {
                 if matches!(*state, "closed" | "lost" | "unreachable") {
-                    self.status.links.remove(user);
+                    self.bars.links.remove(user);
                 } else {
-                    self.status.links.insert(user.clone(), (state, *rtt_ms));
+                    self.bars.links.insert(user.clone(), (state, *rtt_ms));
                 }
             }
             Output::FileOffer { id, from, name, size, .. } => self.on_offer(*id, from, name, *size),
@@ -285,8 +277,8 @@ impl Tui {
     }
 
     fn on_server(&mut self, state: &ServerState, output: &Output) {
-        self.status.is_connected = matches!(state, ServerState::Connected);
-        self.status.server_state = match state {
+        self.bars.is_connected = matches!(state, ServerState::Connected);
+        self.bars.server_state = match state {
             ServerState::Connecting => "connecting".to_owned(),
             ServerState::Connected => String::new(),
             ServerState::Waiting { seconds, .. } => format!("no server, next try in {seconds} s"),
@@ -295,7 +287,7 @@ impl Tui {
     }
 
     fn on_logged_in(&mut self, user: &str, output: &Output) {
-        let before = self.status.user.replace(user.to_owned());
+        let before = self.bars.user.replace(user.to_owned());
         if before.as_ref().is_some_and(|before| before != user) {
             self.forget();
         }
@@ -311,7 +303,7 @@ impl Tui {
 
     /// The next account must not see what this one said.
     fn on_logged_out(&mut self, output: &Output) {
-        self.status.user = None;
+        self.bars.user = None;
         self.forget();
         self.show_at(None, output);
     }
@@ -320,7 +312,7 @@ impl Tui {
         self.windows = Windows::new();
         self.files.clear();
         self.users.clear();
-        self.status.links.clear();
+        self.bars.links.clear();
         for (_, is_valid) in &mut self.asked {
             *is_valid = false;
         }
@@ -328,16 +320,20 @@ impl Tui {
         self.input.editor.set("");
     }
 
-    fn on_presence(&mut self, user: &str, online: bool) {
+    fn on_presence(&mut self, user: &str, standing: String) {
         let at = self.moment.unix_ms;
-        self.windows.home_mut().log.push_move(at, user, online);
+        self.windows.home_mut().log.push_move(at, user, standing.clone());
         if let Some(window) = self.windows.find_mut(user) {
-            window.log.push_move(at, user, online);
+            window.log.push_move(at, user, standing);
         }
     }
 
-    fn on_message(&mut self, said: Said) {
+    fn on_message(&mut self, said: Said, gap: bool) {
         let from = said.from.clone();
+        if gap {
+            let text = "messages before the next one are missing".to_owned();
+            self.notice(Some(&from), true, text);
+        }
         let excerpt = text::excerpt(&said.text, 100);
         self.begin(&from);
         self.arrived(&from, Entry::Said(said), Activity::Message);
@@ -579,8 +575,9 @@ impl Tui {
         names
     }
 
-    fn is_online(&self, user: &str) -> bool {
-        self.users.get(user).copied().unwrap_or(false)
+    /// What this user, if he is online, says about being there.
+    fn status_of(&self, user: &str) -> Option<&Status> {
+        self.users.get(user)?.as_ref()
     }
 
     fn set_view(&mut self, view: View) {

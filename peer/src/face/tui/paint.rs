@@ -183,25 +183,19 @@ fn indented(row: &str, style: Style) -> Line<'static> {
     Line::from(vec![Span::raw(" ".repeat(INDENT)), Span::styled(row.to_owned(), style)])
 }
 
-/// `bob, carol are online; dave is offline`.
-fn moves(users: &BTreeMap<String, bool>) -> String {
-    let part = |is_online: bool, word: &str| {
-        let names: Vec<String> = users
-            .iter()
-            .filter(|(_, online)| **online == is_online)
-            .map(|(name, _)| text::excerpt(name, 40))
-            .collect();
-        match names.len() {
-            0 => None,
-            1 => Some(format!("{} is {word}", names[0])),
-            count @ 2..=5 => Some(format!(
-                "{} and {} are {word}",
-                names[..count - 1].join(", "),
-                names[count - 1]
-            )),
-            count => Some(format!("{} and {} others are {word}", names[0], count - 1)),
+/// `bob and carol are online; dave is away (lunch)`.
+fn moves(users: &BTreeMap<String, String>) -> String {
+    let mut by_standing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (user, standing) in users {
+        by_standing.entry(standing).or_default().push(text::excerpt(user, 40));
+    }
+    let part = |(standing, names): (&str, Vec<String>)| match names.as_slice() {
+        [name] => format!("{name} is {standing}"),
+        [first @ .., last] if first.len() < 5 => {
+            format!("{} and {last} are {standing}", first.join(", "))
         }
+        all => format!("{} and {} others are {standing}", all[0], all.len() - 1),
     };
-    let parts = [part(true, "online"), part(false, "offline")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    // Whoever came stands before those who went.
+    by_standing.into_iter().rev().map(part).collect::<Vec<_>>().join("; ")
 }

@@ -9,6 +9,7 @@ use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 use crate::face::samples::{file_line, outputs};
+use wire::app::server::Availability;
 
 /// 2026-01-01 00:00 in the tests' own time zone, which has no offset.
 const START: u64 = 1_767_225_600_000;
@@ -72,10 +73,12 @@ impl Scene {
         });
         self.tui.ask(Ask::Line(String::new()));
         for user in ["bob", "carol"] {
-            self.tell(Output::Presence { user: user.to_owned(), online: true });
+            self.presence(user, true);
         }
         let users = [("bob", true), ("carol", true), ("dave", false)];
-        self.tui.set_users(users.map(|(user, online)| (user.to_owned(), online)).to_vec());
+        let status = |online: bool| online.then(Status::default);
+        let users = users.map(|(user, online)| (user.to_owned(), status(online)));
+        self.tui.set_users(users.to_vec());
         self.answer_history(&[]);
     }
 
@@ -85,6 +88,11 @@ impl Scene {
 
     fn tell(&mut self, output: Output) {
         self.tui.tell(self.moment(), &output);
+    }
+
+    fn presence(&mut self, user: &str, online: bool) {
+        let (user, text) = (user.to_owned(), String::new());
+        self.tell(Output::Presence { user, online, status: Availability::Here, text });
     }
 
     /// A message of `from`, a minute later.
@@ -289,7 +297,7 @@ fn lines_that_arrive_do_not_disturb_the_line_being_typed() {
     for number in 0..100 {
         scene.message("bob", &format!("line {number}"));
         scene.message("carol", "other");
-        scene.tell(Output::Presence { user: "dave".to_owned(), online: number % 2 == 0 });
+        scene.presence("dave", number % 2 == 0);
     }
     assert_eq!(scene.rows().last().cloned(), before);
     scene.type_text("ne");
@@ -520,6 +528,19 @@ fn only_ascii_where_the_terminal_shows_no_more() {
     scene.tell(Output::File { file: file_line() });
     let shown = scene.text().replace('▏', "");
     assert!(shown.is_ascii(), "{shown}");
+}
+
+#[test]
+fn what_somebody_says_about_being_there_stands_in_the_title() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    let status = Status { availability: Availability::Away, text: "back at two".to_owned() };
+    scene.tui.set_users(vec![("bob".to_owned(), Some(status))]);
+    let (user, text) = ("bob".to_owned(), "back at two".to_owned());
+    scene.tell(Output::Presence { user, online: true, status: Availability::Away, text });
+    let shown = scene.text();
+    assert!(shown.starts_with(" bob (online) away (back at two)\n"), "{shown}");
+    assert!(shown.contains("bob is away (back at two)"), "{shown}");
 }
 
 /// A line typed while the core cannot take one waits, and none is lost.

@@ -32,7 +32,7 @@ pub(super) struct View {
 impl View {
     /// The program says something.
     pub(super) fn read(&mut self, output: &Output) {
-        if let Output::Presence { user, online } = output {
+        if let Output::Presence { user, online, .. } = output {
             self.news.insert(user.clone(), *online);
         } else if let Output::Users { query, users } = output
             && query == "who"
