@@ -1,6 +1,6 @@
 //! Messages: those that wait to go out, those that came, and the words in all of them.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use wire::app::name::Name;
 
 use super::profile::name;
@@ -8,6 +8,31 @@ use super::{Answer, failed};
 use crate::work::{
     Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError, StoreReply,
 };
+
+// Each of these finds its row by an index, however many there are: what is said twice in a condition
+// is what the index is made for (SQLite proves no more than that; its documentation, "Partial
+// Indexes", section 3).
+
+pub(super) const MARK_DELIVERED: &str = "
+    UPDATE messages SET state = ?4, why = NULL, delivered_at = ?5
+    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state <> 3 AND state IN (0, 2)";
+pub(super) const MARK_FAILED: &str = "
+    UPDATE messages SET state = ?4, why = ?5
+    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state <> 3 AND state = 0";
+pub(super) const NUMBER_BEFORE: &str = "
+    SELECT sequence FROM messages
+    WHERE profile = ?1 AND peer = ?2 AND sequence < ?3 AND state <> 3 AND state <> 2
+    ORDER BY sequence DESC LIMIT 1";
+pub(super) const KEPT: &str = "
+    SELECT nonce, body FROM messages
+    WHERE profile = ?1 AND identity = ?2 AND device = ?3 AND sequence = ?4 AND state = 3";
+
+pub(super) const LINES_OF_ONE: &str = "
+    SELECT peer, state, why, at, body, id, sequence FROM messages
+    WHERE profile = ?1 AND peer = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+const LINES_OF_ALL: &str = "
+    SELECT peer, state, why, at, body, id, sequence FROM messages
+    WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 const QUEUED: i64 = 0;
 const DELIVERED: i64 = 1;
@@ -55,10 +80,7 @@ fn insert_queued(
 /// The message reached the other side. Also when it had been given up: it did.
 pub(super) fn delivered(connection: &Connection, profile: i64, id: &MessageId, at: u64) -> Answer {
     connection
-        .prepare_cached(
-            "UPDATE messages SET state = ?4, why = NULL, delivered_at = ?5
-             WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state IN (0, 2)",
-        )
+        .prepare_cached(MARK_DELIVERED)
         .and_then(|mut update| {
             update.execute(params![
                 profile,
@@ -75,10 +97,7 @@ pub(super) fn delivered(connection: &Connection, profile: i64, id: &MessageId, a
 /// The message is given up.
 pub(super) fn gave_up(connection: &Connection, profile: i64, id: &MessageId, why: &str) -> Answer {
     connection
-        .prepare_cached(
-            "UPDATE messages SET state = ?4, why = ?5
-             WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state = 0",
-        )
+        .prepare_cached(MARK_FAILED)
         .and_then(|mut update| {
             update.execute(params![profile, id.to.as_str(), id.sequence.cast_signed(), FAILED, why])
         })
@@ -98,10 +117,7 @@ fn insert_incoming(
 ) -> rusqlite::Result<Receipt> {
     let kept = |sequence: u64| {
         connection
-            .prepare_cached(
-                "SELECT nonce, body FROM messages WHERE profile = ?1 AND identity = ?2
-                 AND device = ?3 AND sequence = ?4 AND state = 3",
-            )?
+            .prepare_cached(KEPT)?
             .query_row(
                 params![profile, incoming.identity.0, incoming.device.0, sequence.cast_signed()],
                 |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
@@ -169,16 +185,22 @@ pub(super) fn history(
     limit: u32,
     before: Option<u64>,
 ) -> Answer {
-    let sql = "SELECT peer, state, why, at, body, id, sequence FROM messages
-               WHERE profile = ?1 AND (?2 IS NULL OR peer = ?2) AND id < ?4
-               ORDER BY id DESC LIMIT ?3";
     let before = before.map_or(i64::MAX, |line| i64::try_from(line).unwrap_or(i64::MAX));
-    let newest = connection.prepare_cached(sql).and_then(|mut select| {
-        select
-            .query_map(params![profile, with.map(Name::as_str), limit, before], line)?
-            .collect::<rusqlite::Result<Vec<_>>>()
-    });
+    let newest = match with {
+        Some(name) => {
+            newest_lines(connection, LINES_OF_ONE, params![profile, before, limit, name.as_str()])
+        }
+        None => newest_lines(connection, LINES_OF_ALL, params![profile, before, limit]),
+    };
     oldest_first(newest)
+}
+
+fn newest_lines(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<Line>> {
+    connection.prepare_cached(sql)?.query_map(params, line)?.collect()
 }
 
 /// The newest lines with all words of `text`, oldest first.
@@ -195,12 +217,7 @@ pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u
     let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence
                FROM words JOIN messages ON messages.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 ORDER BY words.rowid DESC LIMIT ?3";
-    let newest = connection.prepare_cached(sql).and_then(|mut select| {
-        select
-            .query_map(params![profile, words.join(" "), limit], line)?
-            .collect::<rusqlite::Result<Vec<_>>>()
-    });
-    oldest_first(newest)
+    oldest_first(newest_lines(connection, sql, params![profile, words.join(" "), limit]))
 }
 
 fn oldest_first(newest_first: rusqlite::Result<Vec<Line>>) -> Answer {
@@ -235,10 +252,7 @@ fn number_before(
     sequence: i64,
 ) -> rusqlite::Result<u64> {
     connection
-        .prepare_cached(
-            "SELECT sequence FROM messages WHERE profile = ?1 AND peer = ?2 AND sequence < ?3
-             AND state <> 3 AND state <> 2 ORDER BY sequence DESC LIMIT 1",
-        )?
+        .prepare_cached(NUMBER_BEFORE)?
         .query_row(params![profile, to.as_str(), sequence], |row| row.get::<_, i64>(0))
         .optional()
         .map(|before| before.unwrap_or(0).cast_unsigned())

@@ -350,6 +350,26 @@ fn the_outbox_is_linked_past_what_was_given_up() {
     assert_eq!(states, [MessageState::Delivered, MessageState::Delivered, MessageState::Queued]);
 }
 
+/// What is done for each message must not take longer the more there are: a sender of a hundred
+/// thousand once looked through all of them for each receipt.
+#[test]
+fn no_message_is_looked_for_among_all_others() {
+    let database = fresh();
+    for (sql, by) in [
+        (messages::MARK_DELIVERED, "outgoing (profile=? AND peer=? AND sequence=?)"),
+        (messages::MARK_FAILED, "(profile=? AND peer=? AND sequence=?)"),
+        (messages::NUMBER_BEFORE, "outgoing (profile=? AND peer=? AND sequence<?)"),
+        (messages::KEPT, "incoming (profile=? AND identity=? AND device=? AND sequence=?)"),
+        (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id<?)"),
+    ] {
+        let mut explain =
+            database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = explain.raw_query();
+        let plan: String = rows.next().unwrap().expect("one step at least").get("detail").unwrap();
+        assert!(plan.contains("USING INDEX") && plan.contains(by), "{sql}\n{plan}");
+    }
+}
+
 #[test]
 fn history_is_turned_back_page_by_page() {
     let mut database = fresh();
