@@ -166,7 +166,7 @@ impl Tui {
             Action::Submit => {
                 let text = self.input.editor.take();
                 if let Next::Done(typed) = form.answer(&text) {
-                    self.form = None;
+                    self.end_form();
                     self.acts.push_back(Act::Typed(typed));
                 }
             }
@@ -174,6 +174,7 @@ impl Tui {
                 self.input.editor.set("");
                 let back = self.form.take().and_then(super::Form::back);
                 if back.is_none() {
+                    self.enter_window();
                     let end = if action == Action::Interrupt {
                         Typed::Interrupt
                     } else {
@@ -184,7 +185,7 @@ impl Tui {
                 self.form = back;
             }
             Action::EndOrDelete => {
-                self.form = None;
+                self.end_form();
                 self.acts.push_back(Act::Typed(Typed::End));
             }
             Action::Help => self.input.hint = Some(form.hint().to_owned()),

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// Entries kept in memory for each window; older lines of talk come from the history again.
 pub(super) const MAX_ENTRIES: usize = 2000;
 
+/// Users named in one entry about who came and went.
+const MAX_MOVES: usize = 50;
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -139,8 +142,11 @@ impl Log {
     pub(super) fn push_move(&mut self, at: u64, user: &str, standing: String) {
         if let Some(Entry::Moves { at: last, users }) = self.entries.back_mut() {
             *last = at;
-            // Only the last is worth telling; bounded by the users that there are.
+            // Only the last of each is worth telling.
             users.insert(user.to_owned(), standing);
+            if users.len() > MAX_MOVES {
+                users.pop_first();
+            }
             return;
         }
         let users = BTreeMap::from([(user.to_owned(), standing)]);

@@ -43,6 +43,9 @@ use crate::work::Direction;
 /// Lines of history that a window begins with, and gets when its top is reached.
 const PAGE: u32 = 200;
 
+/// Transfers that are remembered.
+const MAX_FILES: usize = 500;
+
 /// Gives, for a line up to the cursor, where the path at its end begins and what it may become.
 pub type Paths = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
@@ -183,12 +186,29 @@ impl Tui {
     pub fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Line(_) => {
-                self.form = None;
+                self.end_form();
                 self.wants_line = true;
                 self.send_waiting();
             }
-            Ask::Menu => self.form = Some(Form::menu()),
-            Ask::Credentials(purpose, name) => self.form = Some(Form::credentials(purpose, name)),
+            Ask::Menu => self.begin_form(Form::menu()),
+            Ask::Credentials(purpose, name) => self.begin_form(Form::credentials(purpose, name)),
+        }
+    }
+
+    /// What was being typed waits until the questions are over.
+    fn begin_form(&mut self, form: Form) {
+        if self.form.is_none() {
+            self.leave_window();
+            self.input.editor.set("");
+            self.switcher = None;
+        }
+        self.wants_line = false;
+        self.form = Some(form);
+    }
+
+    fn end_form(&mut self) {
+        if self.form.take().is_some() {
+            self.enter_window();
         }
     }
 
@@ -351,10 +371,12 @@ impl Tui {
             _ => Mark::Sending,
         };
         let has_failed = matches!(mark, Mark::Failed(_));
-        let window = self.windows.of(to);
-        window.log.marks.insert(id, mark);
-        if has_failed && !self.is_in_view(to) {
-            self.windows.raise(to, Activity::Mention);
+        // A window that was closed does not open for a mark.
+        if let Some(window) = self.windows.find_mut(to) {
+            window.log.marks.insert(id, mark);
+            if has_failed && !self.is_in_view(to) {
+                self.windows.raise(to, Activity::Mention);
+            }
         }
     }
 
@@ -382,13 +404,19 @@ impl Tui {
 
     fn on_file(&mut self, file: &FileLine) {
         let before = self.files.insert(file.id, file.clone());
+        if self.files.len() > MAX_FILES {
+            let is_over = |(_, file): &(&u64, &FileLine)| is_over(file);
+            let oldest = self.files.iter().find(is_over).or_else(|| self.files.iter().next());
+            if let Some(id) = oldest.map(|(id, _)| *id) {
+                self.files.remove(&id);
+            }
+        }
         let is_news = before.is_none_or(|before| before.state != file.state);
         self.begin(&file.with);
         if !self.windows.of(&file.with).log.has_file(file.id) {
             let entry = Entry::File { at: self.moment.unix_ms, id: file.id };
             self.arrived(&file.with, entry, Activity::Message);
-        } else if is_news && matches!(file.state, "complete" | "failed" | "cancelled" | "declined")
-        {
+        } else if is_news && is_over(file) {
             self.raise_unseen(&file.with, Activity::Message);
         }
     }
@@ -404,6 +432,10 @@ impl Tui {
         let whom = query.strip_prefix("history ").filter(|whom| *whom != "all");
         if !is_own && whom.is_none() {
             return self.show(output);
+        }
+        if is_own && whom.is_some_and(|user| self.windows.find_mut(user).is_none()) {
+            // Closed meanwhile.
+            return;
         }
         let mut by_window: BTreeMap<&str, Vec<(Said, Option<Mark>)>> = BTreeMap::new();
         for line in lines {
@@ -587,6 +619,10 @@ impl Tui {
             log.trim();
         }
     }
+}
+
+fn is_over(file: &FileLine) -> bool {
+    matches!(file.state, "complete" | "failed" | "cancelled" | "declined")
 }
 
 fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {

@@ -563,6 +563,45 @@ fn lines_typed_too_early_wait() {
     assert_eq!(sent, ["one", "two", "three"]);
 }
 
+/// The session ends elsewhere while a line is being typed: it is no answer, and not lost.
+#[test]
+fn a_question_does_not_take_what_was_being_typed() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.type_text("half a line");
+    scene.tui.ask(Ask::Menu);
+    assert!(scene.text().contains("[q]uit? ▏"), "{}", scene.text());
+    scene.type_text("l");
+    scene.key(KeyCode::Enter);
+    assert!(scene.text().contains("Name: ▏"));
+    scene.tui.ask(Ask::Line(String::new()));
+    assert!(scene.text().contains("bob> half a line▏"), "{}", scene.text());
+}
+
+#[test]
+fn what_others_cause_is_bounded() {
+    let mut scene = Scene::logged_in(80, 12);
+    for id in 0..2 * MAX_FILES as u64 {
+        scene.tell(Output::File { file: FileLine { id, state: "declined", ..file_line() } });
+        scene.presence(&format!("user{id}"), true);
+    }
+    assert_eq!(scene.tui.files.len(), MAX_FILES);
+    assert!(scene.text().contains("others are online"));
+}
+
+#[test]
+fn a_closed_window_stays_closed_until_there_is_something_to_read() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.kept("bob", 1, "hi");
+    scene.tui.window(scene.moment(), Window::Close);
+    scene.state("bob", 1, "delivered", None);
+    scene.answer_history(&[(1, "alice", "hi")]);
+    assert!(!scene.text().contains("2 bob"), "{}", scene.text());
+    scene.message("bob", "hello");
+    assert!(scene.text().contains("*2 bob"), "{}", scene.text());
+}
+
 #[test]
 fn another_account_sees_nothing_of_this_one() {
     let mut scene = Scene::logged_in(80, 12);

@@ -2,6 +2,9 @@
 
 use super::log::{Log, View};
 
+/// Most windows: anybody who writes gets one.
+const MAX_WINDOWS: usize = 500;
+
 /// How much a window deserves to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Activity {
@@ -146,9 +149,26 @@ impl Windows {
     fn index_of(&mut self, user: &str) -> usize {
         let found = self.windows.iter().position(|window| window.user.as_deref() == Some(user));
         found.unwrap_or_else(|| {
+            if self.windows.len() >= MAX_WINDOWS {
+                self.make_room();
+            }
             self.windows.push(Window::new(Some(user.to_owned())));
             self.windows.len() - 1
         })
+    }
+
+    /// Closes the oldest window in which nothing is unread and nothing is being typed, or else
+    /// the oldest; it opens again by itself.
+    fn make_room(&mut self) {
+        let others = || (1..self.windows.len()).filter(|index| *index != self.current);
+        let is_idle = |index: &usize| {
+            let window = &self.windows[*index];
+            window.activity.is_none() && window.draft.0.is_empty()
+        };
+        if let Some(index) = others().find(is_idle).or_else(|| others().next()) {
+            self.windows.remove(index);
+            self.current -= usize::from(index < self.current);
+        }
     }
 }
 
@@ -179,6 +199,19 @@ mod tests {
             visited.push(windows.current().user.clone().unwrap());
         }
         assert_eq!(visited, ["dave", "bob", "carol", "carol"]);
+    }
+
+    #[test]
+    fn there_are_not_more_windows_than_may_be() {
+        let mut windows = Windows::new();
+        windows.go_to("bob");
+        windows.raise("carol", Activity::Message);
+        for number in 0..2 * MAX_WINDOWS {
+            windows.of(&format!("u{number}"));
+        }
+        assert_eq!(windows.windows.len(), MAX_WINDOWS);
+        assert_eq!(windows.current().user.as_deref(), Some("bob"));
+        assert!(windows.find_mut("carol").is_some(), "unread");
     }
 
     #[test]
