@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use sim::programs::{Scene, hash_file, program, write_noise};
+use sim::programs::{PATIENCE, Scene, hash_file, program, write_noise};
 
 use crate::{account, options, text};
 
@@ -134,4 +135,42 @@ fn one_folder_has_one_program() {
     let output = crate::peer(&arguments);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("use"), "{}", text(&output.stderr));
+}
+
+/// Issue 4: programs are told of messages and files by arguments; nothing of it is obeyed.
+#[test]
+fn programs_are_told_of_messages_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let pipe = folder.path().join("told");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let program = folder.path().join("hook");
+    let script = format!("#!/bin/sh\nprintf '%s|%s\\n' \"$1\" \"$2\" > {}\n", pipe.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let program = program.to_str().unwrap();
+    let more = ["--on-message", program, "--on-file", program, "--auto-accept", "1M"];
+    let mut alice = scene.peer(&[], "alice", address, &more);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Each call opens the pipe and closes it again.
+        while let Ok(text) = fs::read_to_string(&pipe) {
+            if sender.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    let text = "-x $(touch /tmp/obeyed) `id`; 'quoted' \"twice\"";
+    bob.type_line(
+        &serde_json::json!({"command": "message", "to": "alice", "text": text}).to_string(),
+    );
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), format!("bob|{text}\n"));
+    let file = folder.path().join("clip.mp4");
+    write_noise(&file, 5000).unwrap();
+    bob.type_line(&format!("/send alice {}", file.display()));
+    let done = alice.await_event("file", |event| event["state"] == "complete");
+    let path = done["path"].as_str().unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), format!("bob|{path}\n"));
 }

@@ -73,6 +73,12 @@ pub(super) struct Options {
     /// nothing moves any more.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub linger: u64,
+    /// Program that is called for each message, as PROGRAM FROM TEXT.
+    #[arg(long, global = true, env = "TINCAN_ON_MESSAGE", value_name = "PROGRAM")]
+    pub on_message: Option<PathBuf>,
+    /// Program that is called for each file that has arrived, as PROGRAM FROM PATH.
+    #[arg(long, global = true, env = "TINCAN_ON_FILE", value_name = "PROGRAM")]
+    pub on_file: Option<PathBuf>,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
     pub classroom: bool,

@@ -8,6 +8,7 @@ mod desk;
 mod folders;
 mod front;
 mod fullscreen;
+mod hooks;
 mod names;
 mod screen;
 mod session;

@@ -13,6 +13,7 @@ use wire::{Node, Seed};
 use super::desk::{Desk, Do};
 use super::front::Front;
 use super::fullscreen::Setting;
+use super::hooks::{Hooks, Programs};
 use super::names::{self, Resolver};
 use super::screen::Stream;
 use super::typing;
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) desk: Desk,
     /// With what the full screen begins, where there is one.
     pub(super) full: Option<Setting>,
+    pub(super) programs: Programs,
 }
 
 /// A running program.
@@ -60,6 +62,7 @@ pub(super) struct Session {
     is_resolving: bool,
     desk: Desk,
     front: Front,
+    hooks: Hooks,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -71,7 +74,7 @@ impl Session {
     /// # Errors
     /// When the operating system gives no thread or no descriptor.
     pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
-        let Parts { clock, mut socket, database, files, settings, desk, full } = parts;
+        let Parts { clock, mut socket, database, files, settings, desk, full, programs } = parts;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
@@ -98,6 +101,7 @@ impl Session {
             is_resolving: false,
             desk,
             front: Front::start(full, mailbox)?,
+            hooks: Hooks::start(programs)?,
             has_new_names: false,
         })
     }
@@ -242,7 +246,12 @@ impl Session {
             self.perform(now, todo)?;
         }
         let todo = self.desk.on_output(now, output);
-        self.perform(now, todo)
+        self.perform(now, todo)?;
+        if let Some(complaint) = self.hooks.on_output(output) {
+            let todo = self.desk.complain(now, complaint);
+            self.perform(now, todo)?;
+        }
+        Ok(())
     }
 
     fn perform(&mut self, now: Instant, todo: Vec<Do>) -> io::Result<()> {

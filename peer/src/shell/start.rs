@@ -18,6 +18,7 @@ use wire::time::Duration;
 use super::cli::{Cli, OneShot as Asked, Options};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
+use super::hooks::Programs;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{complain, folders, terminal, typing};
@@ -85,7 +86,9 @@ fn prepare(cli: Cli, aliases: Aliases) -> Result<Session, Failure> {
     let style = if options.classroom { command::Style::Classroom } else { command::Style::Slash };
     let desk =
         Desk::new(face, giver, credentials, folders::home(), linger).with_words(aliases, style);
-    let parts = Parts { clock, socket, database, files, settings, desk, full };
+    let programs =
+        Programs { on_message: options.on_message.clone(), on_file: options.on_file.clone() };
+    let parts = Parts { clock, socket, database, files, settings, desk, full, programs };
     Session::new(parts, &seed()?).map_err(failure)
 }
 

@@ -1,0 +1,86 @@
+//! Programs of the user's own that are told of messages and files. They get what is told as
+//! arguments, never as a line for a shell, so that no text of others is ever obeyed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::{io, thread};
+
+use crate::output::Output;
+use crate::work::Direction;
+
+/// Most calls that wait for the one before to end.
+const MAX_WAITING: usize = 256;
+
+/// Which programs are called.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Programs {
+    /// For each message: `PROGRAM FROM TEXT`.
+    pub(super) on_message: Option<PathBuf>,
+    /// For each file that is there: `PROGRAM FROM PATH`.
+    pub(super) on_file: Option<PathBuf>,
+}
+
+/// Calls them, one after the other, on a thread of its own.
+pub(super) struct Hooks {
+    programs: Programs,
+    calls: Option<SyncSender<Vec<OsString>>>,
+}
+
+impl Hooks {
+    /// Ready to call.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub(super) fn start(programs: Programs) -> io::Result<Self> {
+        if programs.on_message.is_none() && programs.on_file.is_none() {
+            return Ok(Self { programs, calls: None });
+        }
+        let (calls, called) = mpsc::sync_channel::<Vec<OsString>>(MAX_WAITING);
+        thread::Builder::new().name("hooks".to_owned()).spawn(move || {
+            while let Ok(words) = called.recv() {
+                run(&words);
+            }
+        })?;
+        Ok(Self { programs, calls: Some(calls) })
+    }
+
+    /// The core told something. Gives back a complaint when a program is too slow to be called
+    /// for this.
+    pub(super) fn on_output(&self, output: &Output) -> Option<&'static str> {
+        let words = if let Output::Message { from, text, .. } = output {
+            // No argument can hold a NUL.
+            words(self.programs.on_message.as_ref(), from, text.replace('\0', "\u{fffd}").into())?
+        } else if let Output::File { file } = output
+            && file.direction == Direction::Receiving
+            && file.state == "complete"
+        {
+            let path = file.path.clone().unwrap_or_default();
+            words(self.programs.on_file.as_ref(), &file.with, path.into())?
+        } else {
+            return None;
+        };
+        match self.calls.as_ref()?.try_send(words) {
+            Err(TrySendError::Full(_)) => {
+                Some("a program of --on-message or --on-file is too slow: it was not told of this.")
+            }
+            Ok(()) | Err(TrySendError::Disconnected(_)) => None,
+        }
+    }
+}
+
+fn words(program: Option<&PathBuf>, from: &str, what: OsString) -> Option<Vec<OsString>> {
+    Some(vec![program?.into(), from.into(), what])
+}
+
+fn run(words: &[OsString]) {
+    let Some((program, arguments)) = words.split_first() else { return };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => tracing::warn!(?program, %status, "a program that was called failed"),
+        Err(error) => tracing::warn!(?program, %error, "a program cannot be called"),
+    }
+}
