@@ -82,7 +82,7 @@ pub(super) struct Options {
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
     pub classroom: bool,
-    /// Configuration file, TOML: its keys are these options ([aliases] are words of your own);
+    /// Configuration file, TOML: its keys are these options, its table "aliases" words of your own;
     /// peer.toml in tincan's folder of your configurations when absent.
     #[arg(long, global = true, env = "TINCAN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
