@@ -456,10 +456,16 @@ impl Tui {
         }
     }
 
-    /// Shows an answer in the window in which it was asked for.
+    /// Shows an answer in the window in which it was asked for: one that is longer than the
+    /// window, from its beginning on.
     fn show(&mut self, output: &Output) {
-        let window = self.windows.current().user.clone();
-        self.show_at(window.as_deref(), output);
+        let window = self.windows.current();
+        let (user, first, view) = (window.user.clone(), window.log.end(), window.log.view);
+        self.show_at(user.as_deref(), output);
+        if view == View::Bottom {
+            let view = self.rows().with_top(first, self.page.0);
+            self.set_view(view);
+        }
     }
 
     /// Shows something in the words of the plain face.

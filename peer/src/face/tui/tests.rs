@@ -590,6 +590,24 @@ fn what_others_cause_is_bounded() {
 }
 
 #[test]
+fn a_long_answer_is_read_from_its_beginning() {
+    let mut scene = Scene::logged_in(60, 12);
+    scene.text();
+    scene.tell(Output::Help { text: crate::command::overview() });
+    let shown = scene.text();
+    assert!(shown.contains("Commands (any unique beginning") && shown.contains("-MORE"), "{shown}");
+    scene.press(KeyCode::End, KeyModifiers::ALT);
+    assert!(scene.text().contains("/help keys"));
+    scene.tell(Output::Info { text: "short".to_owned() });
+    let shown = scene.text();
+    assert!(shown.contains("* short") && !shown.contains("-MORE"), "{shown}");
+    scene.press(KeyCode::PageUp, KeyModifiers::NONE);
+    let before = scene.rows();
+    scene.tell(Output::Info { text: "another".to_owned() });
+    assert_eq!(scene.rows()[1..9], before[1..9], "what was scrolled stays");
+}
+
+#[test]
 fn a_closed_window_stays_closed_until_there_is_something_to_read() {
     let mut scene = Scene::logged_in(80, 12);
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));

@@ -48,11 +48,14 @@ impl Rows<'_> {
         lines.split_off(lines.len().saturating_sub(height))
     }
 
-    /// Entries below what is in view.
+    /// Entries that are below what is in view, or go on below.
     pub(super) fn below(&self) -> u64 {
         match self.log.view {
             View::Bottom => 0,
-            View::At { entry, .. } => self.log.end().saturating_sub(entry + 1),
+            View::At { entry, row } => {
+                let goes_on = row + 1 < self.of(entry).len();
+                self.log.end().saturating_sub(entry + 1) + u64::from(goes_on)
+            }
         }
     }
 
