@@ -24,6 +24,8 @@ pub(super) const GUTTER: &str = "  | ";
 const MAX_NAME: usize = 120;
 /// Longest address, reason or other short text shown, in characters.
 const MAX_SHORT: usize = 400;
+/// Longest text shown of what somebody says about being there, in characters.
+const MAX_SAYING: usize = 160;
 /// A message that was typed so much earlier than it arrived (milliseconds) is marked.
 const LATE: u64 = 5 * 60 * 1000;
 
@@ -233,8 +235,16 @@ impl Plain {
             match (user.online, user.since) {
                 (true, 0) => format!("* {name}: online"),
                 (true, since) => {
-                    let standing = standing(true, user.status, &user.text);
-                    format!("* {name}: {standing} since {}", self.time(since.saturating_mul(1000)))
+                    // The time is when he came, not since when he is away.
+                    let since = self.time(since.saturating_mul(1000));
+                    let says = match (user.status, user.text.is_empty()) {
+                        (Availability::Here, true) => String::new(),
+                        (Availability::Here, false) => {
+                            format!(" ({})", text::excerpt(&user.text, MAX_SAYING))
+                        }
+                        (status, _) => format!(", {}", standing(true, status, &user.text)),
+                    };
+                    format!("* {name}: online since {since}{says}")
                 }
                 (false, 0) => format!("* {name}: offline"),
                 (false, since) => {
@@ -354,7 +364,11 @@ pub(super) fn standing(online: bool, status: Availability, text: &str) -> String
         (true, Availability::Away) => "away",
         (true, Availability::Busy) => "busy",
     };
-    if text.is_empty() { word.to_owned() } else { format!("{word} ({})", text::excerpt(text, 160)) }
+    if text.is_empty() {
+        word.to_owned()
+    } else {
+        format!("{word} ({})", text::excerpt(text, MAX_SAYING))
+    }
 }
 
 /// The connections: where to, how far, and what the link costs.

@@ -217,6 +217,21 @@ fn a_late_message_and_a_gap_are_marked() {
     assert_eq!(shown(&output), expected);
 }
 
+/// Since when somebody is away is not known: the time is that of his coming.
+#[test]
+fn a_list_tells_when_somebody_came_and_then_what_he_says() {
+    for (status, text, expected) in [
+        (Availability::Here, "", "* bob: online since T7000"),
+        (Availability::Here, "cutting", "* bob: online since T7000 (cutting)"),
+        (Availability::Away, "", "* bob: online since T7000, away"),
+        (Availability::Busy, "phone", "* bob: online since T7000, busy (phone)"),
+    ] {
+        let text = text.to_owned();
+        let users = vec![UserLine { user: "bob".into(), online: true, since: 7, status, text }];
+        assert_eq!(shown(&Output::Users { query: "who".into(), users }), expected);
+    }
+}
+
 /// Security acceptance J08: what a server says of times is no reason to end.
 #[test]
 fn any_time_of_a_server_can_be_shown() {
