@@ -6,5 +6,7 @@ pub mod identity;
 pub mod login;
 pub mod name;
 pub mod peer;
+pub mod post;
+pub mod room;
 pub mod server;
 pub mod text;

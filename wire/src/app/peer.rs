@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
+use super::post::{Holdings, MAX_FEEDS, MAX_RANGES, Post, Taken};
 
 /// Longest text of one message in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -132,12 +133,23 @@ pub enum Chat {
         /// Its random part.
         nonce: [u8; 16],
     },
+    /// What this side holds of a room in which both are: the other sends what is missing there.
+    /// Said when a link comes up, and again when more is held that came from somebody else than
+    /// its author.
+    Holdings(Holdings),
+    /// Something that was said in a room.
+    Post(Box<Post>),
+    /// The answer to each post.
+    Taken(Taken),
 }
 
 impl Message for Chat {
-    const KINDS: u32 = 3;
-    const MAX_LEN: usize = MAX_TEXT + 256;
+    const KINDS: u32 = 6;
+    /// The longest holdings are the longest: `the_longest_fit` in this module's tests.
+    const MAX_LEN: usize = MAX_FEEDS * (64 + 1 + MAX_RANGES * 20) + 64;
 }
+
+const _: () = assert!(Chat::MAX_LEN >= MAX_TEXT + 512, "a post with the longest text");
 
 /// One message. Identified by the sender's identity and device, its number and its random part:
 /// shown once however often it arrives.
@@ -154,4 +166,42 @@ pub struct Text {
     pub sent: u64,
     /// The text, at most [`MAX_TEXT`] bytes: foreign text.
     pub body: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::framing::{Deframer, encode};
+    use crate::app::identity::{Identity, IdentityKey};
+    use crate::app::name::{MAX_CHARS, Name};
+    use crate::app::post::{Content, Feed, Held};
+    use crate::app::room::RoomId;
+    use crate::crypto::static_key::PublicKey;
+
+    /// Whatever the limits allow can be said: `encode` refuses by a panic.
+    #[test]
+    fn the_longest_fit() {
+        let identity = Identity::from_secret(&[1; 32]);
+        let feed = Feed { author: IdentityKey([9; 32]), device: PublicKey([9; 32]) };
+        let held = Held { feed, runs: vec![(u64::MAX, u64::MAX); MAX_RANGES] };
+        let content = Content {
+            room: RoomId([9; 16]),
+            author: Name::new(&"\u{20000}".repeat(MAX_CHARS)).unwrap(),
+            feed,
+            number: u64::MAX,
+            previous: [9; 32],
+            version: u64::MAX,
+            sent: u64::MAX,
+            body: "x".repeat(MAX_TEXT),
+        };
+        let room = RoomId([9; 16]);
+        for message in [
+            Chat::Holdings(Holdings { room, complete: true, feeds: vec![held; MAX_FEEDS] }),
+            Chat::Post(Box::new(Post::sign(&identity, content))),
+        ] {
+            let mut deframer = Deframer::default();
+            deframer.buffer().extend(encode(&message));
+            assert_eq!(deframer.next(), Ok(Some(message)));
+        }
+    }
 }

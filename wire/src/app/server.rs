@@ -9,6 +9,7 @@ use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
+use super::room::{Change, Room, RoomId, RoomRefusal, RoomRequest, RoomSummary};
 use crate::crypto::secret::Secret;
 use crate::endpoint::CallTag;
 
@@ -139,6 +140,8 @@ pub enum Request {
     Directory(Name),
     /// What others are told about my being there, until the session ends for good.
     SetStatus(Status),
+    /// About rooms.
+    Room(RoomRequest),
 }
 
 /// What the server says.
@@ -203,6 +206,11 @@ pub enum Response {
         /// The identity.
         identity: IdentityKey,
     },
+    /// All of a room.
+    Room(Box<Room>),
+    /// Rooms: those of the asker first, then the open ones, at most
+    /// [`MAX_LISTED`](super::room::MAX_LISTED).
+    Rooms(Vec<RoomSummary>),
 }
 
 /// The start of a session.
@@ -285,6 +293,9 @@ pub enum Refusal {
         /// Of the newest device.
         generation: u64,
     },
+    /// About rooms.
+    #[error(transparent)]
+    Room(#[from] RoomRefusal),
 }
 
 /// News that nobody asked for.
@@ -304,6 +315,20 @@ pub enum Notice {
     Introduction(Introduction),
     /// The server is about to stop.
     ShuttingDown,
+    /// Something happened in a room that the client's user is in, or was until this.
+    RoomChanged {
+        /// Which.
+        room: RoomId,
+        /// Its version from now on.
+        version: u64,
+        /// What.
+        change: Change,
+    },
+    /// The user may come into a room.
+    Invited {
+        /// Which.
+        room: RoomSummary,
+    },
 }
 
 /// A user and when he was last seen.
