@@ -6,7 +6,7 @@
 //! Each post names the hash of the one before it, so that an author who says different things to
 //! different members is found out by whoever gets both.
 
-use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, IdentityKey};

@@ -10,11 +10,12 @@ use super::name::{Name, NameError};
 
 /// Most members of one room.
 pub const MAX_MEMBERS: usize = 256;
-/// Most former members that a room remembers; the longest gone are forgotten first.
+/// Most former members that a room remembers; the longest gone are forgotten first, and those who
+/// may come back only when invited last.
 pub const MAX_FORMER: usize = 256;
 /// Most invitations of one room that nobody has followed yet.
 pub const MAX_INVITED: usize = 256;
-/// Most rooms that one user can be in or be invited to.
+/// Most rooms that one user can be in; whoever is in or invited to so many is invited to no more.
 pub const MAX_ROOMS_OF_ONE: usize = 64;
 /// Most rooms in one answer to [`RoomRequest::List`].
 pub const MAX_LISTED: usize = 256;
@@ -134,14 +135,16 @@ pub enum Standing {
     In {
         /// What he may do.
         role: Role,
-        /// The room's version when he was muted: what he has posted since is not taken.
+        /// The room's version when he was muted: what he has posted since is not taken. Nor does
+        /// he invite or set the topic.
         muted: Option<u64>,
     },
     /// He was.
     Out {
         /// The room's version since then.
         at: u64,
-        /// Whether he may come back only when invited, even into an open room.
+        /// Whether he may come back only when invited, even into an open room: he was kicked, or
+        /// left while he was muted.
         kicked: bool,
     },
 }
@@ -320,24 +323,20 @@ impl Room {
     }
 
     /// Makes a change with the number `version`: what the server and each client do in the same
-    /// way.
+    /// way. No change makes a room larger than the limits above allow.
     ///
     /// # Errors
-    /// When changes before it are missing, or it changes somebody who is not there: the whole room
-    /// is to be asked for.
+    /// When changes before it are missing, or it changes somebody who is not there, or makes the
+    /// room too large: the whole room is to be asked for.
     pub fn apply(&mut self, version: u64, change: &Change) -> Result<(), DoesNotFollow> {
-        if version != self.version + 1 {
+        if self.version.checked_add(1) != Some(version) {
             return Err(DoesNotFollow);
         }
         match change {
-            Change::Joined(member) => self.come(member.clone()),
+            Change::Joined(member) => self.come(member.clone())?,
             Change::Left(name) => self.go(name, version, false)?,
             Change::Kicked { name, .. } => self.go(name, version, true)?,
-            Change::Invited(invitation) => {
-                self.uninvite(&invitation.name);
-                self.invited.push(invitation.clone());
-                self.invited.sort_by(|one, other| one.name.cmp(&other.name));
-            }
+            Change::Invited(invitation) => self.invite(invitation.clone())?,
             Change::NotInvited { name, .. } => self.uninvite(name),
             Change::Role { name, role: new, .. } => match self.standing_mut(name)? {
                 Standing::In { role, .. } => *role = *new,
@@ -347,6 +346,7 @@ impl Room {
                 Standing::In { muted, .. } => *muted = now.then_some(version),
                 Standing::Out { .. } => return Err(DoesNotFollow),
             },
+            Change::Topic { topic, .. } if topic.len() > MAX_TOPIC => return Err(DoesNotFollow),
             Change::Topic { topic, .. } => self.topic.clone_from(topic),
             Change::Renamed { name, .. } => self.name = name.clone(),
         }
@@ -354,24 +354,44 @@ impl Room {
         Ok(())
     }
 
-    fn come(&mut self, member: Member) {
+    fn come(&mut self, member: Member) -> Result<(), DoesNotFollow> {
+        let is_news = member.role().is_some() && self.role(&member.name).is_none();
+        if !is_news || self.present().count() >= MAX_MEMBERS {
+            return Err(DoesNotFollow);
+        }
         self.uninvite(&member.name);
         match self.members.binary_search_by(|known| known.name.cmp(&member.name)) {
             Ok(at) => self.members[at] = member,
             Err(at) => self.members.insert(at, member),
         }
+        Ok(())
     }
 
     fn go(&mut self, name: &Name, at: u64, kicked: bool) -> Result<(), DoesNotFollow> {
-        *self.standing_mut(name)? = Standing::Out { at, kicked };
+        let standing = self.standing_mut(name)?;
+        let kicked = match standing {
+            Standing::In { muted, .. } => kicked || muted.is_some(),
+            Standing::Out { .. } => return Err(DoesNotFollow),
+        };
+        *standing = Standing::Out { at, kicked };
         let former = |member: &Member| match member.standing {
-            Standing::Out { at, .. } => Some(at),
+            Standing::Out { at, kicked } => Some((kicked, at)),
             Standing::In { .. } => None,
         };
         if self.members.iter().filter_map(former).count() > MAX_FORMER {
-            let longest = self.members.iter().filter_map(former).min();
-            self.members.retain(|member| former(member).is_none() || former(member) != longest);
+            let first = self.members.iter().filter_map(former).min();
+            self.members.retain(|member| former(member).is_none() || former(member) != first);
         }
+        Ok(())
+    }
+
+    fn invite(&mut self, invitation: Invitation) -> Result<(), DoesNotFollow> {
+        if self.invitation(&invitation.name).is_none() && self.invited.len() >= MAX_INVITED {
+            return Err(DoesNotFollow);
+        }
+        self.uninvite(&invitation.name);
+        self.invited.push(invitation);
+        self.invited.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(())
     }
 
@@ -495,4 +515,10 @@ pub enum RoomRefusal {
     /// The asker, or the invited user, is in as many as one can be.
     #[error("one user can be in {MAX_ROOMS_OF_ONE} rooms and no more")]
     TooManyRooms,
+    /// The only owner wants to be one no longer.
+    #[error("you are its only owner: make somebody else an owner first")]
+    LastOwner,
 }
+
+#[cfg(test)]
+mod tests;

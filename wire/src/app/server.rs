@@ -9,7 +9,10 @@ use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
-use super::room::{Change, Room, RoomId, RoomRefusal, RoomRequest, RoomSummary};
+use super::room::{
+    Change, MAX_FORMER, MAX_INVITED, MAX_MEMBERS, Room, RoomId, RoomRefusal, RoomRequest,
+    RoomSummary,
+};
 use crate::crypto::secret::Secret;
 use crate::endpoint::CallTag;
 
@@ -160,9 +163,14 @@ pub enum ServerMessage {
 
 impl Message for ServerMessage {
     const KINDS: u32 = 2;
-    /// A full block list of the longest names, each after its length, is the longest.
-    const MAX_LEN: usize = MAX_BLOCKED * (2 + 4 * MAX_CHARS) + 64;
+    /// A full room of the longest names, each after its length, is the longest: of each user in it
+    /// also his identity, the version since when, and where he stands.
+    const MAX_LEN: usize =
+        (MAX_MEMBERS + MAX_FORMER) * (MAX_NAME + 55) + MAX_INVITED * 2 * MAX_NAME + 1024;
 }
+
+/// Most bytes of a name after its length.
+const MAX_NAME: usize = 2 + 4 * MAX_CHARS;
 
 /// Answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,7 +323,10 @@ pub enum Notice {
     Introduction(Introduction),
     /// The server is about to stop.
     ShuttingDown,
-    /// Something happened in a room that the client's user is in, or was until this.
+    /// Something happened in a room that the client's user is in, or was until this. What follows
+    /// from his own request comes before its answer, unless this answer is the room itself. One
+    /// that is not newer than what the client has of the room is to be passed over; of several
+    /// that come while the client does not read, only the last is told.
     RoomChanged {
         /// Which.
         room: RoomId,
@@ -324,7 +335,7 @@ pub enum Notice {
         /// What.
         change: Change,
     },
-    /// The user may come into a room.
+    /// The user may come into a room, which he is not in.
     Invited {
         /// Which.
         room: RoomSummary,
@@ -421,12 +432,27 @@ impl Introduction {
 mod tests {
     use super::*;
     use crate::app::framing::{Deframer, encode};
+    use crate::app::room::{
+        Access, Backlog, Invitation, MAX_INVITED_AT_ONCE, MAX_LISTED, MAX_TOPIC, Member, Relation,
+        Role, RoomName, Standing,
+    };
 
-    /// Whatever the limits above allow can be said: `encode` refuses by a panic.
-    #[test]
-    fn the_longest_lists_fit() {
+    fn long_name() -> Name {
         let name = Name::new(&"\u{20000}".repeat(MAX_CHARS)).unwrap();
         assert_eq!(name.as_str().len(), 4 * MAX_CHARS);
+        name
+    }
+
+    /// Whatever the limits above allow can be said: `encode` refuses by a panic.
+    fn fits<M: Message + PartialEq + core::fmt::Debug>(message: M) {
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(encode(&message));
+        assert_eq!(deframer.next(), Ok(Some(message)));
+    }
+
+    #[test]
+    fn the_longest_lists_fit() {
+        let name = long_name();
         let status = Status { availability: Availability::Busy, text: "x".repeat(MAX_STATUS) };
         let presence = Presence { name: name.clone(), online: true, since: u64::MAX, status };
         let users = vec![presence; MAX_PRESENCE];
@@ -436,9 +462,70 @@ mod tests {
             response(Response::Users(users.clone())),
             ServerMessage::Notice(Notice::PresenceSnapshot { users, last: true }),
         ] {
-            let mut deframer = Deframer::default();
-            deframer.buffer().extend(encode(&message));
-            assert_eq!(deframer.next(), Ok(Some(message)));
+            fits(message);
+        }
+    }
+
+    #[test]
+    fn the_largest_rooms_fit() {
+        let name = long_name();
+        let room_name = RoomName::new(name.as_str()).unwrap();
+        let topic = "x".repeat(MAX_TOPIC);
+        let standing = Standing::In { role: Role::Owner, muted: Some(u64::MAX) };
+        let identity = IdentityKey([255; 32]);
+        let member = Member { name: name.clone(), identity, joined: u64::MAX, standing };
+        let invitation = Invitation { name: name.clone(), by: name.clone() };
+        let room = Room {
+            id: RoomId([255; 16]),
+            name: room_name.clone(),
+            topic: topic.clone(),
+            access: Access::Open,
+            backlog: Backlog::Shared,
+            version: u64::MAX,
+            members: vec![member.clone(); MAX_MEMBERS + MAX_FORMER],
+            invited: vec![invitation.clone(); MAX_INVITED],
+        };
+        let summary = RoomSummary {
+            id: room.id,
+            name: room_name.clone(),
+            topic: topic.clone(),
+            access: Access::Open,
+            version: u64::MAX,
+            members: u32::MAX,
+            relation: Relation::Invited(name.clone()),
+        };
+        let response = |response| ServerMessage::Response { id: u64::MAX, response };
+        fits(response(Response::Rooms(vec![summary.clone(); MAX_LISTED])));
+        fits(ServerMessage::Notice(Notice::Invited { room: summary }));
+        for change in [
+            Change::Joined(member),
+            Change::Invited(invitation),
+            Change::Topic { topic, by: name.clone() },
+            Change::Renamed { name: room_name, by: name },
+        ] {
+            let (room, version) = (room.id, u64::MAX);
+            fits(ServerMessage::Notice(Notice::RoomChanged { room, version, change }));
+        }
+        fits(response(Response::Room(Box::new(room))));
+    }
+
+    #[test]
+    fn the_longest_requests_about_rooms_fit() {
+        let name = RoomName::new(long_name().as_str()).unwrap();
+        let id = RoomId([255; 16]);
+        let invite = vec![long_name(); MAX_INVITED_AT_ONCE];
+        for request in [
+            RoomRequest::Create {
+                id,
+                name: name.clone(),
+                access: Access::Open,
+                backlog: Backlog::Shared,
+                invite,
+            },
+            RoomRequest::Rename(id, name),
+            RoomRequest::SetTopic(id, "x".repeat(MAX_TOPIC)),
+        ] {
+            fits(ClientMessage::Request { id: u64::MAX, request: Request::Room(request) });
         }
     }
 }
