@@ -92,7 +92,8 @@ impl Server {
                 | Request::Unblock(_)
                 | Request::Blocked
                 | Request::Directory(_)
-                | Request::SetStatus(_),
+                | Request::SetStatus(_)
+                | Request::Room(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -357,6 +358,7 @@ impl Server {
         if self.presence.came(&name, unix) == Change::Announce {
             self.announce_online(&name);
         }
+        self.enter_lobby(&name);
         self.counters.sessions_begun += 1;
         let from = self.policy.address_log.show(observed.ip());
         tracing::info!(%name, connection = %handle, %from, took_over, "session began");

@@ -9,6 +9,7 @@ use wire::{Accept, PublicKey, StaticKey, TransportConfig};
 
 use crate::limits::Rate;
 use crate::lockout::LockoutPolicy;
+use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
 /// Whether strangers may make accounts.
@@ -48,6 +49,12 @@ pub struct Policy {
     pub statuses: Rate,
     /// How many introductions one user may ask for.
     pub introductions: Rate,
+    /// Whether there is a room for everybody.
+    pub lobby: Lobby,
+    /// How many rooms one user may make.
+    pub creations: Rate,
+    /// How many other changes to rooms one session may make; each is told to all who are in one.
+    pub room_changes: Rate,
 }
 
 impl Default for Policy {
@@ -65,6 +72,9 @@ impl Default for Policy {
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },
             statuses: Rate { burst: 5, interval: Duration::from_secs(5) },
             introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
+            lobby: Lobby::Shut,
+            creations: Rate { burst: 10, interval: Duration::from_secs(360) },
+            room_changes: Rate { burst: 32, interval: Duration::from_secs(1) },
         }
     }
 }

@@ -3,6 +3,7 @@
 //! the message is delivered on the spot.
 
 use wire::app::name::Name;
+use wire::app::room::{RoomId, RoomSummary};
 use wire::app::server::{Introduction, MAX_PRESENCE, Notice, Presence, Refusal};
 use wire::time::Instant;
 use wire::{CloseReason, ConnectionHandle};
@@ -10,6 +11,7 @@ use wire::{CloseReason, ConnectionHandle};
 use crate::introduce::Party;
 use crate::server::Server;
 use crate::session::Snapshot;
+use crate::store::RoomNews;
 
 /// A message to a user.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub(crate) enum ToUser {
     Presence(Presence),
     /// Somebody is to be called or awaited.
     Introduction(Box<Introduction>),
+    /// Something about this room.
+    Room(RoomId, Notice),
 }
 
 impl Server {
@@ -33,6 +37,7 @@ impl Server {
             ToUser::Introduction(introduction) => {
                 session.notify(Notice::Introduction(*introduction));
             }
+            ToUser::Room(room, notice) => session.notify_of_room(room, notice),
         }
         self.touched.insert(handle);
     }
@@ -51,6 +56,25 @@ impl Server {
     pub(crate) fn announce_online(&mut self, name: &Name) {
         if let Some(presence) = self.presence.of(name) {
             self.announce(&presence);
+        }
+    }
+
+    /// Tells what happened in rooms to whom it concerns.
+    pub(crate) fn tell_rooms(&mut self, news: &[RoomNews]) {
+        for RoomNews { room, version, change, to } in news {
+            for user in to {
+                let (room, version, change) = (*room, *version, change.clone());
+                let notice = Notice::RoomChanged { room, version, change };
+                self.tell(user, ToUser::Room(room, notice));
+            }
+        }
+    }
+
+    /// Tells users that they are invited.
+    pub(crate) fn tell_invited(&mut self, invited: &[(Name, RoomSummary)]) {
+        for (user, room) in invited {
+            let notice = Notice::Invited { room: room.clone() };
+            self.tell(user, ToUser::Room(room.id, notice));
         }
     }
 

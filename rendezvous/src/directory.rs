@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use rand_core::RngCore;
 use wire::ConnectionHandle;
 use wire::app::name::Name;
+use wire::app::room::{RoomId, RoomRequest};
 use wire::app::server::{
     MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
 };
@@ -18,6 +20,7 @@ use crate::cross::ToUser;
 use crate::introduce::acceptable;
 use crate::limits::whole_seconds;
 use crate::presence::{Change, Leave};
+use crate::rooms::Lobby;
 use crate::server::{Answer, Continuation, Server};
 use crate::session::State;
 use crate::store::{LastSeen, StoreOutcome, StoreRequest};
@@ -72,6 +75,56 @@ impl Server {
                 StoreRequest::Directory { name: name.clone() },
                 Continuation::Directory { name },
             ),
+            Request::Room(request) => self.on_room(now, handle, own, request),
+        }
+    }
+
+    /// Each change is told to everybody in the room, so there are not many in a short time.
+    fn on_room(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        own: Name,
+        request: RoomRequest,
+    ) -> Answer {
+        let rate = self.policy.room_changes;
+        let Some(session) = self.sessions.get_mut(&handle) else {
+            return Answer::refuse(Refusal::NotLoggedIn);
+        };
+        let allowed = match &request {
+            RoomRequest::List | RoomRequest::Get(_) => Ok(()),
+            RoomRequest::Create { .. } => self.creations.take(now, &own),
+            RoomRequest::Join(_)
+            | RoomRequest::Leave(_)
+            | RoomRequest::Invite(..)
+            | RoomRequest::Kick(..)
+            | RoomRequest::SetRole(..)
+            | RoomRequest::Mute(..)
+            | RoomRequest::SetTopic(..)
+            | RoomRequest::Rename(..) => session.room_changes.take(now, rate),
+        };
+        if let Err(wait) = allowed {
+            return Answer::refuse(Refusal::TooManyRequests { seconds: whole_seconds(wait) });
+        }
+        let request = StoreRequest::Room { by: own, request, lobby: self.policy.lobby };
+        Answer::Ask(request, Continuation::Room)
+    }
+
+    /// A request about rooms is judged, and what came of it is stored and told.
+    pub(crate) fn on_room_done(outcome: StoreOutcome) -> Response {
+        match outcome {
+            StoreOutcome::Room(outcome) => outcome.response,
+            other => unexpected(&other),
+        }
+    }
+
+    /// Whoever logs in for the first time is in the lobby, if there is one.
+    pub(crate) fn enter_lobby(&mut self, name: &Name) {
+        if self.policy.lobby == Lobby::Open {
+            let mut id = [0; 16];
+            self.rng.fill_bytes(&mut id);
+            let (name, id) = (name.clone(), RoomId(id));
+            self.store.background(StoreRequest::EnterLobby { name, id });
         }
     }
 

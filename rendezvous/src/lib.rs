@@ -7,8 +7,9 @@
 //! durable. With the feature `sqlite`, [`sqlite::SqliteStore`] answers these requests.
 //!
 //! Reading order: `store` (what is remembered), `session` (one client), `login` and `account`
-//! (how a client becomes a user), `directory` (what a user can ask), `presence`, `blocks`,
-//! `introduce` (the parts that hold state), `cross` (what one user's doing means to another),
+//! (how a client becomes a user), `directory` (what a user can ask), `rooms` (who may do what in
+//! a room), `presence`, `blocks`, `introduce` (the parts that hold state), `cross` (what one
+//! user's doing means to another),
 //! `server` (the machine that joins them).
 
 mod account;
@@ -21,6 +22,8 @@ mod limits;
 mod lockout;
 mod login;
 mod presence;
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "it is the stores that judge"))]
+mod rooms;
 mod server;
 mod session;
 #[cfg(feature = "shell")]
@@ -33,9 +36,10 @@ mod store;
 pub use config::{Config, Policy, Registration, Secrets, SecretsError};
 pub use limits::Rate;
 pub use lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
+pub use rooms::Lobby;
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{
-    LastSeen, LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount, StoreOutcome,
-    StoreRequest, StoreTicket,
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, Revocation, RoomNews, RoomOutcome,
+    SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
 };

@@ -21,7 +21,7 @@ use crate::login::{Anonymous, Opaque, PendingLogin, PendingLogins};
 use crate::presence::{Leave, Presence as Registry};
 use crate::session::{Session, State};
 use crate::source::SourcePrefix;
-use crate::store::{Revocation, StoreOutcome, StoreRequest, StoreTicket};
+use crate::store::{Meanwhile, StoreOutcome, StoreRequest, StoreTicket};
 
 /// A client that has logged out is given this long to receive the answer.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 /// Most sources whose registrations are counted.
 const MAX_SOURCES: usize = 65_536;
+/// Most users whose creations of rooms are counted.
+const MAX_FOUNDERS: usize = 65_536;
 /// Most requests that may wait for the store.
 const MAX_JOBS: usize = 16_384;
 
@@ -101,6 +103,8 @@ pub(crate) enum Continuation {
     SeenSince { asker: Name },
     /// An identity.
     Directory { name: Name },
+    /// What follows about rooms.
+    Room,
 }
 
 struct Job {
@@ -179,6 +183,8 @@ pub struct Server {
     pub(crate) blocks: Blocks,
     pub(crate) introductions: Introductions,
     pub(crate) registrations: Limiter<SourcePrefix>,
+    /// Of rooms, by their founders. Of rooms themselves nothing is kept here.
+    pub(crate) creations: Limiter<Name>,
     pub(crate) logins: PendingLogins,
     pub(crate) login_deadlines: BTreeSet<(Instant, ConnectionHandle)>,
     /// Sessions with something to read, to answer or to send.
@@ -204,6 +210,7 @@ impl Server {
             blocks: Blocks::default(),
             introductions: Introductions::new(policy.introductions),
             registrations: Limiter::new(policy.registrations, MAX_SOURCES),
+            creations: Limiter::new(policy.creations, MAX_FOUNDERS),
             logins: PendingLogins::default(),
             login_deadlines: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -229,17 +236,24 @@ impl Server {
         if outcome == StoreOutcome::Failed {
             self.counters.store_failures += 1;
         }
+        // What concerns others happens whoever waits for it, and before the asker is answered.
+        if let StoreOutcome::Room(outcome) = &outcome {
+            self.tell_rooms(&outcome.news);
+            self.tell_invited(&outcome.invited);
+        }
         if let Some(Some(job)) = self.store.jobs.remove(&ticket) {
             self.finish_job(now, job, outcome);
         }
         self.pump(now);
     }
 
-    /// Devices were taken away from their accounts outside of the server: their sessions end.
-    pub fn handle_revoked(&mut self, now: Instant, revoked: &[Revocation]) {
-        for revocation in revoked {
+    /// The operator has taken devices away from their accounts, outside of the server: their
+    /// sessions end, and rooms hear of it.
+    pub fn handle_meanwhile(&mut self, now: Instant, meanwhile: &Meanwhile) {
+        for revocation in &meanwhile.revoked {
             self.revoke(now, revocation);
         }
+        self.tell_rooms(&meanwhile.rooms);
         self.pump(now);
     }
 
@@ -397,6 +411,7 @@ impl Server {
         }
         self.continue_snapshot(handle);
         let Some(session) = self.sessions.get_mut(&handle) else { return };
+        session.catch_up();
         session.flush(&mut self.endpoint, handle);
         if matches!(session.state, State::Leaving) && session.is_drained() {
             session.finish(&mut self.endpoint, handle);
@@ -456,6 +471,7 @@ impl Server {
             Continuation::LastSeen => Self::on_last_seen(outcome),
             Continuation::SeenSince { asker } => self.on_seen_since(&asker, outcome),
             Continuation::Directory { name } => Self::on_directory(name, &outcome),
+            Continuation::Room => Self::on_room_done(outcome),
         };
         if let Some(session) = self.sessions.get_mut(&handle).filter(|_| is_here) {
             session.waiting = None;

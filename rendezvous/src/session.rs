@@ -7,11 +7,13 @@
 //!
 //! Password messages exist only in `Anonymous`, whose handshake needs an address token.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use wire::app::framing::{Deframer, FramingError, encode};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
+use wire::app::room::{MAX_ROOMS_OF_ONE, RoomId};
 use wire::app::server::{ClientMessage, Notice, Response, ServerMessage};
 use wire::time::Instant;
 use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
@@ -22,6 +24,9 @@ use crate::login::{Anonymous, Proven};
 /// Requests are not read while more than this waits to be sent, and news is dropped, to be
 /// replaced by a new snapshot. Nobody is introduced to somebody for whom twice this waits.
 const HIGH_WATER: usize = 64 << 10;
+/// Most rooms of which news waits until there is room for it: those that a user is in, and as many
+/// that he was put out of or is invited to meanwhile.
+const MAX_LATE: usize = 2 * MAX_ROOMS_OF_ONE;
 /// Bytes taken from the stream at a time.
 const READ_CHUNK: usize = 8 << 10;
 
@@ -75,7 +80,11 @@ pub(crate) struct Session {
     pub(crate) waiting: Option<u64>,
     pub(crate) requests: Bucket,
     pub(crate) statuses: Bucket,
+    pub(crate) room_changes: Bucket,
     pub(crate) snapshot: Snapshot,
+    /// The last news of each room that came while too much waited to be sent, encoded. Its version
+    /// tells the client that news before it is missing, and that it has to ask for the whole room.
+    late: BTreeMap<RoomId, Vec<u8>>,
     stream: Option<StreamId>,
     readable: bool,
     incoming: Deframer,
@@ -102,7 +111,9 @@ impl Session {
             waiting: None,
             requests: Bucket::new(now),
             statuses: Bucket::new(now),
+            room_changes: Bucket::new(now),
             snapshot: Snapshot::Complete,
+            late: BTreeMap::new(),
             stream: None,
             readable: false,
             incoming: Deframer::default(),
@@ -150,6 +161,25 @@ impl Session {
         self.outgoing.extend(encode(&ServerMessage::Notice(notice)));
     }
 
+    /// The same with news of a room, of which only the last waits for a client that does not read.
+    pub(crate) fn notify_of_room(&mut self, room: RoomId, notice: Notice) {
+        let has_late = self.late.contains_key(&room);
+        if !self.is_backed_up() && !has_late {
+            self.notify(notice);
+        } else if has_late || self.late.len() < MAX_LATE {
+            self.late.insert(room, encode(&ServerMessage::Notice(notice)));
+        }
+    }
+
+    /// Puts late news into the queue as far as there is room for it.
+    pub(crate) fn catch_up(&mut self) {
+        while !self.is_backed_up()
+            && let Some((_, notice)) = self.late.pop_first()
+        {
+            self.outgoing.extend(notice);
+        }
+    }
+
     /// Whether so much waits to be sent that news should not be added.
     pub(crate) fn is_backed_up(&self) -> bool {
         self.outgoing.len() > HIGH_WATER
@@ -161,8 +191,8 @@ impl Session {
     }
 
     /// Bytes that wait to be handed to the transport.
-    pub(crate) const fn backlog(&self) -> usize {
-        self.outgoing.len()
+    pub(crate) fn backlog(&self) -> usize {
+        self.outgoing.len() + self.late.values().map(Vec::len).sum::<usize>()
     }
 
     /// Whether nothing waits to be handed to the transport.

@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod attempts;
 mod blocks;
+mod rooms;
 mod schema;
 
 use std::path::Path;
@@ -119,6 +120,8 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         }
         StoreRequest::Directory { name } => accounts::directory(db, name),
         StoreRequest::Left { name, at } => accounts::left(db, name, *at),
+        StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
+        StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
     }
 }
 

@@ -5,8 +5,11 @@ use wire::PublicKey;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
+use wire::app::room::{Change, RoomId, RoomRequest, RoomSummary};
+use wire::app::server::Response;
 
 use crate::lockout::LockoutPolicy;
+use crate::rooms::Lobby;
 use crate::source::SourcePrefix;
 
 /// Names one request until its outcome is handed back.
@@ -152,6 +155,23 @@ pub enum StoreRequest {
         /// When.
         at: u64,
     },
+    /// Something about rooms. Answered by `Room`.
+    Room {
+        /// Who asks.
+        by: Name,
+        /// What.
+        request: RoomRequest,
+        /// Whether there is one for everybody.
+        lobby: Lobby,
+    },
+    /// Take a user into the lobby, unless it is full or he was ever in it; make it when there is
+    /// none. Answered by `Room`.
+    EnterLobby {
+        /// Who.
+        name: Name,
+        /// Random: what will identify the lobby if it is made now.
+        id: RoomId,
+    },
 }
 
 /// What an account needs for a password login.
@@ -202,6 +222,47 @@ pub struct Revocation {
     pub device: PublicKey,
 }
 
+/// Something that happened in a room, and who is to be told of it if connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomNews {
+    /// Where.
+    pub room: RoomId,
+    /// The room's version from then on.
+    pub version: u64,
+    /// What.
+    pub change: Change,
+    /// Whom it concerns.
+    pub to: Vec<Name>,
+}
+
+/// What a request about rooms came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomOutcome {
+    /// The answer to the asker.
+    pub response: Response,
+    /// What is to be told, in order.
+    pub news: Vec<RoomNews>,
+    /// Who is to be told that he is invited, and to what.
+    pub invited: Vec<(Name, RoomSummary)>,
+}
+
+impl RoomOutcome {
+    /// An answer that means nothing to others.
+    #[must_use]
+    pub const fn answer(response: Response) -> Self {
+        Self { response, news: Vec::new(), invited: Vec::new() }
+    }
+}
+
+/// What an operator has done outside of the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meanwhile {
+    /// The devices that he took away.
+    pub revoked: Vec<Revocation>,
+    /// What that means to rooms.
+    pub rooms: Vec<RoomNews>,
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOutcome {
@@ -233,6 +294,8 @@ pub enum StoreOutcome {
     Seen(Vec<LastSeen>),
     /// A user's identity; `None` while an imported account has none.
     Identity(Option<IdentityKey>),
+    /// What follows for the asker and for others.
+    Room(Box<RoomOutcome>),
     /// The store failed: nothing of the request is stored. Later requests may succeed.
     Failed,
 }

@@ -144,6 +144,9 @@ fn a_server_starts_is_seen_and_ends_cleanly() {
     let report = status(&folder);
     assert_eq!(report["running"], true);
     assert_eq!(report["accounts"], 0);
+    assert_eq!(report["rooms"], 0);
+    let shown = text(&folder.run(&["status"]).stdout);
+    assert!(shown.contains(", rooms 0, "), "{shown}");
 
     // Security acceptance J05: a second server on the same data.
     let second = folder.run(&["--bind", "127.0.0.1:0"]);

@@ -248,6 +248,7 @@ impl App {
                 self.give_up(message.id, why);
                 self.pump(user);
             }
+            peer::Chat::Holdings(_) | peer::Chat::Post(_) | peer::Chat::Taken(_) => {}
         }
     }
 

@@ -252,7 +252,8 @@ impl App {
             | Refusal::UnknownDevice
             | Refusal::Malformed
             | Refusal::StorageFailed
-            | Refusal::NewerDevice { .. } => self.retry_link(now, user),
+            | Refusal::NewerDevice { .. }
+            | Refusal::Room(_) => self.retry_link(now, user),
         }
     }
 

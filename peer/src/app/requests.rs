@@ -236,7 +236,8 @@ impl App {
                 | Refusal::UnknownDevice
                 | Refusal::Malformed
                 | Refusal::StorageFailed
-                | Refusal::NewerDevice { .. }) => self.error(&format!(
+                | Refusal::NewerDevice { .. }
+                | Refusal::Room(_)) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),
             },
@@ -284,6 +285,7 @@ impl App {
             }
             Notice::Introduction(introduction) => self.on_introduction(now, introduction),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
+            Notice::RoomChanged { .. } | Notice::Invited { .. } => {}
         }
     }
 

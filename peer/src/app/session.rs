@@ -330,7 +330,8 @@ impl App {
             | Refusal::BlockListFull
             | Refusal::Malformed
             | Refusal::StorageFailed
-            | Refusal::NewerDevice { .. } => self.server_failed(now, &refusal.to_string()),
+            | Refusal::NewerDevice { .. }
+            | Refusal::Room(_) => self.server_failed(now, &refusal.to_string()),
         }
     }
 

@@ -75,13 +75,14 @@ pub(super) fn status(cli: &Cli, as_json: bool) -> Result<(), Failure> {
     let running = data.running() == Running::Yes;
     let now = Clock::start().unix_ms() / 1000;
     let totals = data.open_store()?.totals(now).map_err(Failure::new)?;
-    let Totals { accounts, devices, blocks, locks } = totals;
+    let Totals { accounts, devices, blocks, rooms, locks } = totals;
     let mut report = json!({
         "running": running,
         "data": data.path().display().to_string(),
         "accounts": accounts,
         "devices": devices,
         "blocks": blocks,
+        "rooms": rooms,
         "locks": locks,
     });
     // What a server that no longer runs said about itself is past.
@@ -94,7 +95,9 @@ pub(super) fn status(cli: &Cli, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     say(format_args!("{} in {}", if running { "running" } else { "not running" }, report["data"]));
-    say(format_args!("accounts {accounts}, devices {devices}, blocks {blocks}, locks {locks}"));
+    say(format_args!(
+        "accounts {accounts}, devices {devices}, blocks {blocks}, rooms {rooms}, locks {locks}"
+    ));
     if let Some(server) = report.get("server") {
         say(format_args!(
             "listening on {}, up {} s, online {}, connections {}, introductions {}",

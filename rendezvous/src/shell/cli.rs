@@ -6,13 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Policy, Registration};
 use crate::lockout::LockoutPolicy;
+use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
 /// Port of a server that is not told another.
 pub(super) const DEFAULT_PORT: u16 = 5000;
 
-/// The server that introduces Tincan peers to each other. It learns who is online and who asks
-/// for whom, and never sees a password, a message or a file.
+/// The server that introduces Tincan peers to each other. It learns who is online, who asks for
+/// whom and who is in which room, and never sees a password, a message or a file.
 #[derive(Debug, Parser)]
 #[command(name = "rendezvous", version, args_conflicts_with_subcommands = false)]
 pub(super) struct Cli {
@@ -55,6 +56,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "yes|no", default_value = "yes")]
     open_registration: Choice,
 
+    /// Have a room "lobby", in which everybody is from the first login on; without this it is shut
+    #[arg(long)]
+    lobby: bool,
+
     /// What to log: error, warn, info, debug, trace, or a filter of tracing
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "TINCAN_LOG")]
     pub(super) log: String,
@@ -83,6 +88,7 @@ impl Serve {
             },
             lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
             motd: self.motd.clone(),
+            lobby: if self.lobby { Lobby::Open } else { Lobby::Shut },
             address_log: if self.mask_addresses { AddressLog::Masked } else { AddressLog::Full },
             ..Policy::default()
         }
@@ -159,6 +165,13 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(arguments[1]), "{error}");
         }
+    }
+
+    #[test]
+    fn a_lobby_is_there_when_asked_for() {
+        let policy = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap().serve.policy();
+        assert_eq!(policy(&["rendezvous"]).lobby, Lobby::Shut);
+        assert_eq!(policy(&["rendezvous", "--lobby"]).lobby, Lobby::Open);
     }
 
     #[test]

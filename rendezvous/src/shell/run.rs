@@ -206,7 +206,7 @@ impl Shell {
         while let Some(news) = self.storage.poll().map_err(Failure::new)? {
             match news {
                 News::Outcome(ticket, outcome) => server.handle_stored(now, ticket, outcome),
-                News::Revoked(revoked) => server.handle_revoked(now, &revoked),
+                News::Meanwhile(meanwhile) => server.handle_meanwhile(now, &meanwhile),
             }
         }
         if server.poll_timeout().is_some_and(|deadline| deadline.at <= now) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::Waker;
 
 use crate::sqlite::SqliteStore;
-use crate::store::{Revocation, StoreOutcome, StoreRequest, StoreTicket};
+use crate::store::{Meanwhile, StoreOutcome, StoreRequest, StoreTicket};
 
 /// Most requests of one commit.
 const MAX_BATCH: usize = 512;
@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) enum News {
     /// What became of a request.
     Outcome(StoreTicket, StoreOutcome),
-    /// These devices were taken away. Told after the outcomes of all requests that came first.
-    Revoked(Vec<Revocation>),
+    /// What the operator has done. Told after the outcomes of all requests that came first.
+    Meanwhile(Meanwhile),
 }
 
 /// The thread has ended before it was told to: it has panicked, and nothing is stored any more.
@@ -151,12 +151,12 @@ fn execute(
     outcomes.map(|(ticket, outcome)| News::Outcome(ticket, outcome)).collect()
 }
 
-/// What the operator has taken away meanwhile.
+/// What the operator has done meanwhile.
 fn look(store: &mut SqliteStore) -> Option<News> {
-    match store.take_revoked() {
-        Ok(revoked) => (!revoked.is_empty()).then_some(News::Revoked(revoked)),
+    match store.take_meanwhile() {
+        Ok(meanwhile) => (meanwhile != Meanwhile::default()).then_some(News::Meanwhile(meanwhile)),
         Err(error) => {
-            tracing::error!(%error, "cannot read which devices were taken away");
+            tracing::error!(%error, "cannot read what the operator has done");
             None
         }
     }

@@ -1,11 +1,11 @@
 //! What the operator's commands ask, beside a running server or without one.
 
-use rusqlite::{OptionalExtension, TransactionBehavior};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 use wire::PublicKey;
 use wire::app::name::Name;
 
-use super::{Result, SqliteStore, accounts, attempts, from_sql};
-use crate::store::Revocation;
+use super::{Result, SqliteStore, accounts, attempts, from_sql, rooms};
+use crate::store::{Meanwhile, Revocation};
 
 /// One account, for a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Totals {
     pub devices: u64,
     /// Blocks.
     pub blocks: u64,
+    /// Rooms.
+    pub rooms: u64,
     /// Locks in force at the time asked for.
     pub locks: u64,
 }
@@ -66,7 +68,7 @@ impl SqliteStore {
     }
 
     /// Removes an account with everything that belongs to it; `false` when there is none. A
-    /// server that runs on this database hears of it by [`SqliteStore::take_revoked`].
+    /// server that runs on this database hears of it by [`SqliteStore::take_meanwhile`].
     ///
     /// # Errors
     /// When the database fails.
@@ -77,32 +79,30 @@ impl SqliteStore {
              SELECT name, device FROM accounts JOIN devices ON account = id WHERE name = ?1",
             [name.as_str()],
         )?;
+        rooms::leave_all(&change, name)?;
         let removed = change.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()])?;
         change.commit()?;
         Ok(removed > 0)
     }
 
-    /// The devices that another program has taken away since this was last asked. Costs next to
-    /// nothing while no other program has changed the database.
+    /// What another program has done since this was last asked. Costs next to nothing while no
+    /// other program has changed the database.
     ///
     /// # Errors
-    /// When the database fails; the same devices come the next time.
-    pub fn take_revoked(&mut self) -> Result<Vec<Revocation>> {
+    /// When the database fails; the same comes the next time.
+    pub fn take_meanwhile(&mut self) -> Result<Meanwhile> {
         let version =
             self.connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0))?;
         if self.looked_at == Some(version) {
-            return Ok(Vec::new());
+            return Ok(Meanwhile::default());
         }
-        let mut statement =
-            self.connection.prepare_cached("DELETE FROM revoked RETURNING name, device")?;
-        let mut rows = statement.query([])?;
-        let mut revoked = Vec::new();
-        while let Some(row) = rows.next()? {
-            let name = accounts::read_name(&row.get::<_, String>(0)?)?;
-            revoked.push(Revocation { name, device: PublicKey(row.get(1)?) });
-        }
+        // Together: what is taken is told.
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let revoked = take_revoked(&change)?;
+        let rooms = rooms::take_untold(&change)?;
+        change.commit()?;
         self.looked_at = Some(version);
-        Ok(revoked)
+        Ok(Meanwhile { revoked, rooms })
     }
 
     /// Removes every lock of an account; `false` when there is no such account.
@@ -134,6 +134,7 @@ impl SqliteStore {
             accounts: count("SELECT count(*) FROM accounts")?,
             devices: count("SELECT count(*) FROM devices")?,
             blocks: count("SELECT count(*) FROM blocks")?,
+            rooms: count("SELECT count(*) FROM rooms")?,
             locks: self
                 .connection
                 .query_row(
@@ -144,4 +145,15 @@ impl SqliteStore {
                 .map(from_sql)?,
         })
     }
+}
+
+fn take_revoked(change: &Transaction<'_>) -> Result<Vec<Revocation>> {
+    let mut statement = change.prepare_cached("DELETE FROM revoked RETURNING name, device")?;
+    let mut rows = statement.query([])?;
+    let mut revoked = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = accounts::read_name(&row.get::<_, String>(0)?)?;
+        revoked.push(Revocation { name, device: PublicKey(row.get(1)?) });
+    }
+    Ok(revoked)
 }

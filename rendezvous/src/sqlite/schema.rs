@@ -3,9 +3,11 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// "TINC": marks the file as ours.
-const APPLICATION_ID: i32 = 0x5449_4e43;
-/// Version of the tables below.
-const VERSION: i32 = 2;
+pub(super) const APPLICATION_ID: i32 = 0x5449_4e43;
+/// Version of the first tables.
+const FIRST: i32 = 2;
+/// Version of the tables with all steps.
+const VERSION: i32 = FIRST + STEPS.len() as i32;
 
 /// Times are seconds since 1970. `accounts.identity` is NULL for an imported account that nobody
 /// has used yet. `familiar` lists the sources from which somebody has logged in to an account.
@@ -14,7 +16,7 @@ const VERSION: i32 = 2;
 /// `unknown` counts failed attempts for names without an account, so that they cost the same.
 /// `revoked` lists devices that the operator took away and the running server has not heard of.
 /// In `blocks`, the two last-seen times are what the other side is told from then on.
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -69,6 +71,55 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_last ON attempts (last);
 ";
 
+/// What was added to them since, one version each. Steps that were released never change.
+///
+/// 3: rooms. Whoever is in a room has an account; of those who were, and of inviters, only the names
+/// (and identities) are known. `accounts.entered` says who has ever been in the lobby. In `rooms`,
+/// `founder` is the identity of whoever made it, NULL in the lobby's, and `present` counts who is
+/// in it. In `members`, `role` is NULL for whoever is in it no longer. `untold` lists what the
+/// operator's doing meant to rooms and the running server has not heard of.
+const STEPS: [&str; 1] = ["
+ALTER TABLE accounts ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE rooms (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    skeleton TEXT NOT NULL UNIQUE,
+    topic TEXT NOT NULL,
+    access INTEGER NOT NULL,
+    backlog INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    present INTEGER NOT NULL,
+    founder BLOB
+) STRICT;
+CREATE INDEX open_rooms ON rooms (name) WHERE access = 1;
+CREATE TABLE members (
+    room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    joined INTEGER NOT NULL,
+    role INTEGER,
+    muted INTEGER,
+    gone INTEGER,
+    kicked INTEGER,
+    PRIMARY KEY (room, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_by_name ON members (name) WHERE role IS NOT NULL;
+CREATE TABLE invitations (
+    room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    inviter TEXT NOT NULL,
+    PRIMARY KEY (room, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invitations_by_name ON invitations (name);
+CREATE TABLE untold (
+    room BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    change BLOB NOT NULL,
+    PRIMARY KEY (room, version)
+) STRICT, WITHOUT ROWID;
+"];
+
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -113,31 +164,31 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// Settings, checks, and the tables when the file is new.
+/// Settings, checks, and the tables that are missing.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
     connection.busy_timeout(core::time::Duration::from_secs(5))?;
     // Before anything is written: a foreign file must stay as it is. All of it in one transaction,
     // because another program may be making the tables.
     let look = connection.transaction()?;
-    let is_ours = check(&look)?;
+    let version = check(&look)?;
     drop(look);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    if !is_ours {
-        create(connection)?;
+    if version != Some(VERSION) {
+        complete(connection)?;
     }
     Ok(())
 }
 
-/// Whether the database is ours and whole; `false` for a new one.
-fn check(connection: &Connection) -> Result<bool, OpenError> {
+/// The version of a database that is ours and whole; `None` for a new one.
+fn check(connection: &Connection) -> Result<Option<i32>, OpenError> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application == 0 && version == 0 && tables == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     if application != APPLICATION_ID {
         return Err(OpenError::Foreign);
@@ -145,21 +196,25 @@ fn check(connection: &Connection) -> Result<bool, OpenError> {
     if version > VERSION {
         return Err(OpenError::Newer { found: version, known: VERSION });
     }
-    if version < VERSION {
+    if version < FIRST {
         return Err(OpenError::Older { found: version, known: VERSION });
     }
     let report: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if report == "ok" { Ok(true) } else { Err(OpenError::Damaged(report)) }
+    if report == "ok" { Ok(Some(version)) } else { Err(OpenError::Damaged(report)) }
 }
 
-/// Makes the tables, unless another program has done so by now.
-fn create(connection: &mut Connection) -> Result<(), OpenError> {
+/// Makes the tables that are missing, unless another program has done so by now.
+fn complete(connection: &mut Connection) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if check(&transaction)? {
-        return Ok(());
+    let version = check(&transaction)?;
+    if version.is_none() {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    transaction.execute_batch(TABLES)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let done = usize::try_from(version.unwrap_or(FIRST) - FIRST).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())

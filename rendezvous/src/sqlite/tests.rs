@@ -6,6 +6,7 @@ use wire::PublicKey;
 use wire::app::identity::Identity;
 use wire::app::login::Stretch;
 use wire::app::name::Name;
+use wire::app::room::RoomId;
 use wire::app::server::MAX_BLOCKED;
 
 use super::*;
@@ -125,18 +126,18 @@ fn the_server_hears_which_devices_the_operator_has_taken_away() {
     for user in ["alice", "bob"] {
         ask(&mut server, create(user));
     }
-    assert_eq!(server.take_revoked().unwrap(), []);
+    assert_eq!(server.take_meanwhile().unwrap().revoked, []);
     let mut operator = SqliteStore::open(&path).unwrap();
     assert!(operator.delete(&name("bob")).unwrap());
     assert!(!operator.delete(&name("nobody")).unwrap());
     let bob = Revocation { name: name("bob"), device: PublicKey([1; 32]) };
-    assert_eq!(server.take_revoked().unwrap(), [bob]);
-    assert_eq!(server.take_revoked().unwrap(), [], "told once");
+    assert_eq!(server.take_meanwhile().unwrap().revoked, [bob]);
+    assert_eq!(server.take_meanwhile().unwrap().revoked, [], "told once");
     // A server that was down meanwhile begins with what was left for it, and has no sessions.
     assert!(operator.delete(&name("alice")).unwrap());
     drop(server);
     let mut server = SqliteStore::open(&path).unwrap();
-    assert_eq!(server.take_revoked().unwrap().len(), 1);
+    assert_eq!(server.take_meanwhile().unwrap().revoked.len(), 1);
 }
 
 #[test]
@@ -425,6 +426,33 @@ fn what_was_not_committed_is_not_there_after_a_crash() {
     let outcome = ask(&mut after, begin_login("alice", HOME, 1));
     let StoreOutcome::Login(Some(record)) = outcome else { panic!("{outcome:?}") };
     assert_eq!(record.record, vec![7; 192]);
+}
+
+/// What was stored stays, and what was added since works.
+#[test]
+fn a_database_of_the_version_before_gets_what_was_added() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(schema::TABLES).unwrap();
+    old.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", 2).unwrap();
+    old.execute_batch(
+        "INSERT INTO accounts (name, skeleton, record, memory_kib, passes, lanes, identity, sealed,
+             created) VALUES ('alice', 'alice', x'07', 8, 1, 1, zeroblob(32), x'', 5)",
+    )
+    .unwrap();
+    drop(old);
+    for enters in [true, false] {
+        let mut store = SqliteStore::open(&path).unwrap();
+        let version = store.connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        assert_eq!(version, Ok(3));
+        assert_eq!(store.accounts().unwrap()[0].name, name("alice"));
+        let enter = StoreRequest::EnterLobby { name: name("alice"), id: RoomId([1; 16]) };
+        let StoreOutcome::Room(outcome) = ask(&mut store, enter) else { panic!() };
+        assert_eq!(outcome.news.len(), usize::from(enters), "once");
+        assert_eq!(store.totals(0).unwrap().rooms, 1);
+    }
 }
 
 /// Security acceptance J04.

@@ -1,6 +1,6 @@
 //! Registering, logging in, being locked out.
 
-use rendezvous::{LockoutPolicy, Policy, Rate, Registration, Revocation, StoreRequest};
+use rendezvous::{LockoutPolicy, Meanwhile, Policy, Rate, Registration, Revocation, StoreRequest};
 use wire::app::login::Stretch;
 use wire::app::server::{Notice, Refusal, Request, Response, close};
 use wire::time::Duration;
@@ -275,7 +275,8 @@ fn the_session_of_a_device_that_was_taken_away_ends_at_once() {
     let device = world.at(bob).device;
     let revoke = |world: &mut World, device| {
         let now = world.now;
-        world.server.handle_revoked(now, &[Revocation { name: name("bob"), device }]);
+        let revoked = vec![Revocation { name: name("bob"), device }];
+        world.server.handle_meanwhile(now, &Meanwhile { revoked, rooms: Vec::new() });
     };
     revoke(&mut world, PublicKey([9; 32]));
     assert!(matches!(world.ask(bob, Request::Who), Response::Users(_)), "another device");

@@ -6,6 +6,9 @@
 )]
 
 mod accounts;
+mod lobby;
 mod people;
 mod restart;
+mod room_limits;
+mod rooms;
 mod world;

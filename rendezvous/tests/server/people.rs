@@ -22,7 +22,11 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
             changes.push((name.to_string(), *online));
             false
         }
-        Notice::PresenceSnapshot { .. } | Notice::Introduction(_) | Notice::ShuttingDown => true,
+        Notice::PresenceSnapshot { .. }
+        | Notice::Introduction(_)
+        | Notice::ShuttingDown
+        | Notice::RoomChanged { .. }
+        | Notice::Invited { .. } => true,
     });
     changes
 }
@@ -48,7 +52,11 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
             list.push(introduction.clone());
             false
         }
-        Notice::PresenceSnapshot { .. } | Notice::PresenceChanged(_) | Notice::ShuttingDown => true,
+        Notice::PresenceSnapshot { .. }
+        | Notice::PresenceChanged(_)
+        | Notice::ShuttingDown
+        | Notice::RoomChanged { .. }
+        | Notice::Invited { .. } => true,
     });
     list
 }

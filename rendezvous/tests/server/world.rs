@@ -55,7 +55,7 @@ pub(crate) struct World {
     /// Every datagram that passed: to the server or from it, and its length.
     pub(crate) passed: Vec<(Toward, usize)>,
     pub(crate) secrets: Secrets,
-    policy: Policy,
+    pub(crate) policy: Policy,
     clients: Vec<Client>,
     /// Datagrams under way, by arrival and a counter.
     line: BTreeMap<(Instant, u64), Datagram>,
