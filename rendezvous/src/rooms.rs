@@ -185,10 +185,10 @@ impl View<'_> {
         Err(refusal.into())
     }
 
-    /// He lets somebody not speak, or lets him again.
+    /// He lets somebody not speak, or lets him again. Who has become an owner may end his own muting.
     pub(crate) fn mute(&self, name: &Name, muted: bool) -> Judged<Change> {
         let (own, _) = self.inside_own()?;
-        if *name == self.by.name {
+        if *name == self.by.name && muted {
             return Err(Refusal::Yourself);
         }
         let standing = self.room.member(name).map(|member| member.standing);

@@ -7,8 +7,8 @@ use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
 use wire::app::room::{
     Access, Backlog, Change, DoesNotFollow, Invitation, MAX_INVITED_AT_ONCE, MAX_LISTED,
-    MAX_ROOMS_OF_ONE, Relation, Role, Room, RoomId, RoomName, RoomRefusal, RoomRequest,
-    RoomSummary,
+    MAX_MEMBERS, MAX_ROOMS_OF_ONE, Relation, Role, Room, RoomId, RoomName, RoomRefusal,
+    RoomRequest, RoomSummary,
 };
 use wire::app::server::{Refusal, Response};
 
@@ -226,7 +226,7 @@ fn try_to_enter_lobby(db: &Connection, name: &Name, id: RoomId) -> Asked<RoomOut
             let news = change(db, kept, vec![joined])?.news;
             Ok(RoomOutcome { news, ..nothing })
         }
-        // Full, or he is in as many rooms as one can be: perhaps the next time.
+        // He is in as many rooms as one can be: perhaps the next time.
         Err(_) => Ok(nothing),
     }
 }
@@ -245,13 +245,18 @@ fn make_lobby(db: &Connection, id: RoomId) -> Result<Kept> {
     Ok(Kept { number: rows::insert(db, &room, None)?, founder: None, room })
 }
 
-/// A user who was never in the lobby.
+/// A user who was never in the lobby, when there is a place in it: a full one is not even read for
+/// each login.
 fn newcomer(db: &Connection, name: &Name) -> Result<Option<User>> {
-    let entered: Option<bool> = db
-        .prepare_cached("SELECT entered FROM accounts WHERE name = ?1")?
-        .query_row([name.as_str()], |row| row.get(0))
+    let may_enter: Option<bool> = db
+        .prepare_cached(
+            "SELECT entered = 0 AND NOT EXISTS
+                 (SELECT 1 FROM rooms WHERE name = 'lobby' AND present >= ?2)
+             FROM accounts WHERE name = ?1",
+        )?
+        .query_row(params![name.as_str(), to_sql(MAX_MEMBERS as u64)], |row| row.get(0))
         .optional()?;
-    if entered == Some(false) { user(db, name) } else { Ok(None) }
+    if may_enter == Some(true) { user(db, name) } else { Ok(None) }
 }
 
 fn mark_entered(db: &Connection, name: &Name) -> Result<()> {

@@ -6,13 +6,15 @@ use wire::PublicKey;
 use wire::app::identity::Identity;
 use wire::app::login::Stretch;
 use wire::app::name::Name;
-use wire::app::room::RoomId;
+use wire::app::room::{Change, RoomId};
 use wire::app::server::MAX_BLOCKED;
 
 use super::*;
 use crate::lockout::LockoutPolicy;
 use crate::source::SourcePrefix;
-use crate::store::{LastSeen, LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount};
+use crate::store::{
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, Revocation, RoomNews, SessionAccount,
+};
 
 const POLICY: LockoutPolicy = LockoutPolicy { max_failed: 5, lock_seconds: 10 };
 const HOME: SourcePrefix = SourcePrefix::V4([192, 0, 2, 1]);
@@ -138,6 +140,24 @@ fn the_server_hears_which_devices_the_operator_has_taken_away() {
     drop(server);
     let mut server = SqliteStore::open(&path).unwrap();
     assert_eq!(server.take_meanwhile().unwrap().revoked.len(), 1);
+}
+
+#[test]
+fn the_server_hears_which_rooms_a_removed_account_has_left() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("db");
+    let mut server = SqliteStore::open(&path).unwrap();
+    for user in ["alice", "bob"] {
+        ask(&mut server, create(user));
+        ask(&mut server, StoreRequest::EnterLobby { name: name(user), id: RoomId([1; 16]) });
+    }
+    assert_eq!(server.take_meanwhile().unwrap(), Meanwhile::default());
+    let mut operator = SqliteStore::open(&path).unwrap();
+    assert!(operator.delete(&name("bob")).unwrap());
+    let change = Change::Left(name("bob"));
+    let news = RoomNews { room: RoomId([1; 16]), version: 3, change, to: vec![name("alice")] };
+    assert_eq!(server.take_meanwhile().unwrap().rooms, [news]);
+    assert_eq!(server.take_meanwhile().unwrap(), Meanwhile::default(), "told once");
 }
 
 #[test]

@@ -492,7 +492,11 @@ fn whoever_is_muted_cannot_invite_nor_get_round_it() {
     assert_eq!(refused(&mut world, carol, topic("mice")), RoomRefusal::NotAllowed);
     done(&mut world, bob, RoomRequest::Leave(CATS));
     assert_eq!(refused(&mut world, bob, join("cats")), RoomRefusal::NotInvited);
-    done(&mut world, alice, mute("carol", false));
+    // Nor does an operator help himself, but whoever becomes an owner does.
+    assert_eq!(refused(&mut world, carol, mute("carol", false)), RoomRefusal::NotAllowed);
+    done(&mut world, alice, RoomRequest::Leave(CATS));
+    assert_eq!(refused(&mut world, carol, invite("erin")), RoomRefusal::NotAllowed);
+    done(&mut world, carol, mute("carol", false));
     done(&mut world, carol, invite("erin"));
 }
 
