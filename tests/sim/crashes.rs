@@ -8,7 +8,7 @@ use peer::store::Database;
 use peer::work::{AccountId, Incoming, Installation, StoreReply};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{
-    LockoutPolicy, NewAccount, NewIdentity, SourcePrefix, StoreOutcome, StoreRequest,
+    Lobby, LockoutPolicy, NewAccount, NewIdentity, SourcePrefix, StoreOutcome, StoreRequest,
 };
 use sim::Dice;
 use sim::crash::Files;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
+use wire::app::room::{Access, Backlog, RoomId, RoomName, RoomRequest};
 use wire::{PublicKey, Secret, StaticKey};
 
 /// Bytes between two states of the disk that are looked at: several in each page of a log.
@@ -93,7 +94,7 @@ fn certified(user: &str, device: u8) -> NewIdentity {
 fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
     let (user, other) = (*dice.pick(&USERS), name(USERS[dice.index(USERS.len())]));
     let (own, source) = (name(user), *dice.pick(&SOURCES));
-    match dice.below(8) {
+    match dice.below(12) {
         0 | 1 => StoreRequest::CreateAccount(Box::new(NewAccount {
             name: own,
             record: vec![7; 192],
@@ -112,7 +113,30 @@ fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
             }
         }
         6 => StoreRequest::Block { by: own, target: other, online: vec![], now },
-        _ => StoreRequest::Unblock { by: own, target: other },
+        7 => StoreRequest::Unblock { by: own, target: other },
+        _ => {
+            let request = room_request(dice, other);
+            StoreRequest::Room { by: own, request, lobby: Lobby::Shut }
+        }
+    }
+}
+
+const ROOM: RoomId = RoomId([7; 16]);
+
+fn room_request(dice: &mut Dice, other: Name) -> RoomRequest {
+    let called = RoomName::new("cats").unwrap();
+    match dice.below(6) {
+        0 => RoomRequest::Create {
+            id: ROOM,
+            name: called,
+            access: Access::Open,
+            backlog: Backlog::Shared,
+            invite: vec![],
+        },
+        1 | 2 => RoomRequest::Join(called),
+        3 => RoomRequest::Invite(ROOM, other),
+        4 => RoomRequest::SetTopic(ROOM, dice.below(1000).to_string()),
+        _ => RoomRequest::Leave(ROOM),
     }
 }
 
@@ -133,9 +157,12 @@ fn server_view(disk: &Path) -> String {
             policy: POLICY,
             now: 1_000_000,
         });
+        let [rooms, room] = [RoomRequest::List, RoomRequest::Get(ROOM)]
+            .map(|request| StoreRequest::Room { by: name(user), request, lobby: Lobby::Shut });
         // The locks first: a session clears the count of failures.
         let [here, there] = login;
-        view += &format!("\n{user}: {:?}", store.execute(&[here, there, resume]));
+        let told = store.execute(&[here, there, resume, rooms, room]);
+        view += &format!("\n{user}: {told:?}");
     }
     view
 }
