@@ -8,16 +8,19 @@ pub mod aliases;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 mod help;
+mod rooms;
 mod words;
 
 use std::path::PathBuf;
 
 use wire::Secret;
+use wire::app::room::Role;
 use wire::app::server::{Availability, Status};
 
 use aliases::Aliases;
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
+pub use rooms::{RoomCommand, chat_name};
 use words::{Words, expand_home};
 
 /// Lines of history when no number is given.
@@ -44,9 +47,9 @@ pub enum Command {
     },
     /// End the session; the program stays.
     Logout,
-    /// Send a text to a user.
+    /// Send a text to a user, or say it in a room.
     Message {
-        /// As typed.
+        /// As typed; a room has a `#` before it.
         to: String,
         /// The text.
         text: String,
@@ -131,6 +134,8 @@ pub enum Command {
         /// It.
         status: Status,
     },
+    /// Something about rooms.
+    Room(RoomCommand),
     /// Messages that wait.
     Outbox,
     /// `/net`
@@ -271,6 +276,9 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
     }
     if let Some(rest) = line.strip_prefix('@') {
         return at(rest);
+    }
+    if line.starts_with('#') {
+        return message(Words::new(line)).unwrap_or_else(|Usage| plain(line, context));
     }
     if let Some(answer) = answer(trimmed.trim_end(), context) {
         return answer;
@@ -425,6 +433,29 @@ fn arguments_of(
         Verb::Busy => status(Availability::Busy, words),
         Verb::Status => status(Availability::Here, words),
         Verb::Back => words.none(Command::Status { status: Status::default() })?,
+        Verb::All => return rooms::all(words),
+        Verb::Say => return rooms::say(words),
+        Verb::Rooms => words.none(Command::Room(RoomCommand::List))?,
+        Verb::Create => Command::Room(rooms::create(words)?),
+        Verb::Join => Command::Room(RoomCommand::Join { room: words.only()? }),
+        Verb::Leave => return rooms::leave(words, context),
+        Verb::Members => {
+            let (room, words) = rooms::room_of(words, context)?;
+            words.none(Command::Room(RoomCommand::Members { room }))?
+        }
+        Verb::Topic => rooms::topic(words, context)?,
+        Verb::Invite => {
+            rooms::member(words, context, |room, user| RoomCommand::Invite { room, user })?
+        }
+        Verb::Kick => rooms::member(words, context, |room, user| RoomCommand::Kick { room, user })?,
+        Verb::Mute => rooms::mute(words, context, true)?,
+        Verb::Unmute => rooms::mute(words, context, false)?,
+        Verb::Op => rooms::role(words, context, Role::Operator)?,
+        Verb::Deop => rooms::role(words, context, Role::Member)?,
+        Verb::Owner => rooms::role(words, context, Role::Owner)?,
+        Verb::Rename => {
+            rooms::member(words, context, |room, name| RoomCommand::Rename { room, name })?
+        }
         Verb::Close => return words.none(ParsedLine::Window(Window::Close)),
         Verb::Clear => return words.none(ParsedLine::Window(Window::Clear)),
         Verb::Buffer => return Ok(ParsedLine::Window(Window::Switch(user(words.only()?)))),

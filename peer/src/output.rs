@@ -82,6 +82,8 @@ pub enum Output {
     Message {
         /// From.
         from: String,
+        /// In which room it was said, `#` first; `None` when it is for this user alone.
+        room: Option<String>,
         /// Foreign text.
         text: String,
         /// When the sender says he typed it: milliseconds since 1970.
@@ -95,7 +97,7 @@ pub enum Output {
     },
     /// A message of ours is kept: from now on it is sent until it arrives.
     Kept {
-        /// To.
+        /// To a user, or to a room, `#` first.
         to: String,
         /// Its number.
         id: u64,
@@ -123,6 +125,46 @@ pub enum Output {
         to: String,
         /// Why, and what to do.
         reason: String,
+    },
+    /// The user may come into a room.
+    RoomInvited {
+        /// Which, `#` first.
+        room: String,
+        /// By whom.
+        by: String,
+        /// What it is about: foreign text.
+        topic: String,
+        /// How many are in it.
+        members: u32,
+    },
+    /// Something happened in a room.
+    RoomChanged {
+        /// In which, `#` first; by its new name, when that is what happened.
+        room: String,
+        /// `created` and `entered` by the user himself just now; `present`: he is in it, as the server
+        /// says; `joined`, `left`, `kicked`, `invited`,
+        /// `not-invited`, `role`, `muted`, `unmuted`, `topic`, `renamed`.
+        change: &'static str,
+        /// Whom it concerns.
+        user: Option<String>,
+        /// Who did it.
+        by: Option<String>,
+        /// The topic (foreign text), the role, or of a renamed room the name before.
+        text: Option<String>,
+    },
+    /// Answer to `/rooms`.
+    Rooms {
+        /// The user's own first.
+        rooms: Vec<RoomLine>,
+    },
+    /// Answer to `/members`.
+    Members {
+        /// Of which room, `#` first.
+        room: String,
+        /// What it is about: foreign text.
+        topic: String,
+        /// By name; who is invited last.
+        members: Vec<MemberLine>,
     },
     /// A peer connection came up or went.
     Link {
@@ -244,6 +286,38 @@ pub struct UserLine {
     pub status: Availability,
     /// The same in his own words: foreign text.
     pub text: String,
+}
+
+/// One room in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomLine {
+    /// `#` first.
+    pub room: String,
+    /// What it is about: foreign text.
+    pub topic: String,
+    /// Whether anybody may come in.
+    pub open: bool,
+    /// How many are in it.
+    pub members: u32,
+    /// What the user is to it: `owner`, `operator`, `member`, `invited`, `former` or `none`.
+    pub relation: &'static str,
+    /// Who invites.
+    pub by: Option<String>,
+}
+
+/// One member of a room, or somebody who is invited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemberLine {
+    /// The name.
+    pub user: String,
+    /// `owner`, `operator` or `member`; `None` of somebody who is invited.
+    pub role: Option<&'static str>,
+    /// May not speak.
+    pub muted: bool,
+    /// Online now.
+    pub online: bool,
+    /// By whom, of somebody who is invited.
+    pub invited_by: Option<String>,
 }
 
 /// One transfer.

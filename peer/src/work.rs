@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, TransferId};
+use wire::app::post::{Feed, Post};
+use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
 
 /// Names one job until its outcome comes back.
@@ -108,10 +110,54 @@ pub enum StoreRequest {
     },
     /// A message arrived. Reply: [`StoreReply::Received`], when it is durable.
     Receive(Incoming),
+    /// Keep a post of ours until everybody has it. Reply: [`StoreReply::Posted`].
+    Post {
+        /// Signed.
+        post: Box<Post>,
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// A post arrived. Reply: [`StoreReply::Received`], when it is durable.
+    ReceivePost {
+        /// Its signature is verified.
+        post: Box<Post>,
+        /// Whether this device has written it, and forgotten.
+        own: bool,
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// Posts of a feed that somebody lacks, ascending. Reply: [`StoreReply::Posts`].
+    Posts {
+        /// In which room.
+        room: RoomId,
+        /// Whose.
+        feed: Feed,
+        /// From this number...
+        from: u64,
+        /// ...to this one.
+        to: u64,
+        /// Only those written at this version of the room, or later...
+        since: u64,
+        /// ...or with this number, or a higher one.
+        shared_from: u64,
+        /// At most this many.
+        limit: u32,
+    },
+    /// Keep what the server says of a room.
+    SaveRoom(Box<Room>),
+    /// Keep how far members are with the own posts in a room.
+    SaveReached {
+        /// Which.
+        room: RoomId,
+        /// Who, and how far.
+        reached: Vec<(Name, Reached)>,
+        /// Up to this number everybody has them.
+        everybody: Option<u64>,
+    },
     /// Lines of a conversation, oldest first. Reply: [`StoreReply::Lines`].
     History {
         /// With whom; with everyone when `None`.
-        with: Option<Name>,
+        with: Option<Talk>,
         /// At most this many, the newest.
         limit: u32,
         /// Only lines before the one of this number.
@@ -139,6 +185,13 @@ pub enum StoreReply {
     Queued(Outgoing),
     /// A message that arrived is durable.
     Received(Receipt),
+    /// A post of ours is kept.
+    Posted {
+        /// Its place in the history.
+        line: u64,
+    },
+    /// Posts that somebody lacks.
+    Posts(Vec<Post>),
     /// Lines of a conversation.
     Lines(Vec<Line>),
     /// The accounts of a server are under its new key.
@@ -172,6 +225,44 @@ pub struct Profile {
     pub outbox: Vec<Outgoing>,
     /// Transfers that are not over, and the newest of those that are, oldest first.
     pub transfers: Vec<TransferRecord>,
+    /// Rooms that the user is in, or was.
+    pub rooms: Vec<RoomRecord>,
+}
+
+/// What the database holds of one room.
+#[derive(Debug)]
+pub struct RoomRecord {
+    /// As the server said last.
+    pub room: Room,
+    /// The numbers held of each feed: first and last of each run, ascending.
+    pub feeds: Vec<FeedRuns>,
+    /// The last post of this device.
+    pub last: Option<Post>,
+    /// Own posts that not everybody has, the newest: number, and the room's version in it.
+    pub pending: Vec<(u64, u64)>,
+    /// How far members are with the own posts.
+    pub reached: Vec<(Name, Reached)>,
+}
+
+/// A feed, and runs of its numbers: first and last of each, ascending.
+pub type FeedRuns = (Feed, Vec<(u64, u64)>);
+
+/// How far a member is with the posts of this device in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The room's version from which on he was in it.
+    pub joined: u64,
+    /// He needs nothing up to this number.
+    pub upto: u64,
+}
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    /// With a user.
+    User(Name),
+    /// In a room.
+    Room(RoomId),
 }
 
 /// The keys of one profile.
@@ -293,8 +384,10 @@ pub enum Receipt {
 pub struct Line {
     /// Its place in the history: lines are numbered as they are kept.
     pub line: u64,
-    /// With whom.
-    pub with: Name,
+    /// With whom, or where.
+    pub with: Talk,
+    /// Who wrote it, where it is a post of somebody else.
+    pub author: Option<Name>,
     /// Its number, where this side wrote it.
     pub own: Option<u64>,
     /// Milliseconds since 1970: when it was typed here or arrived here.

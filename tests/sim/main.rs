@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod paths;
 mod punching;
+mod rooms;
 mod support;
 mod swarm;
 mod transfer;

@@ -52,7 +52,13 @@ impl Pen {
     /// When it says that a message is delivered that no database has, or shows one that its own
     /// has not.
     pub fn told(&self, output: &Output) {
-        let journal = self.journal.borrow();
+        let mut journal = self.journal.borrow_mut();
+        if let Output::Kept { to, id, text, .. } = output
+            && to.starts_with('#')
+        {
+            // What is said in a room names the room here, and its id in the database.
+            journal.queued.insert((self.machine.clone(), to.clone(), *id), text.clone());
+        }
         if let Output::MessageState { to, id, state: "delivered", .. } = output {
             let key = (self.machine.clone(), to.clone(), *id);
             let durable =
@@ -118,7 +124,7 @@ mod tests {
     #[should_panic(expected = "bert shows a message of anna that is not durable")]
     fn shown_before_it_is_stored_is_noticed() {
         let (from, text) = ("anna".to_owned(), "hi".to_owned());
-        let shown = Output::Message { from, text, sent: 0, at: 0, gap: false, line: 0 };
+        let shown = Output::Message { from, room: None, text, sent: 0, at: 0, gap: false, line: 0 };
         anna_sends().of("bert").told(&shown);
     }
 }

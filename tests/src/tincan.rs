@@ -264,6 +264,8 @@ impl PeerProgram {
             Work::Store(request) => {
                 let received = if let StoreRequest::Receive(incoming) = &request {
                     Some(incoming.body.clone())
+                } else if let StoreRequest::ReceivePost { post, .. } = &request {
+                    Some(post.content.body.clone())
                 } else {
                     None
                 };

@@ -17,7 +17,7 @@ use super::streams::StreamError;
 use crate::output::{HistoryLine, NO_SUCH_USER, OutboxLine, Output};
 use crate::queue::Queue;
 use crate::work::{
-    Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest,
+    Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest, Talk,
 };
 
 /// Why nothing is sent when nobody is logged in.
@@ -40,6 +40,23 @@ pub(super) struct Chat {
 }
 
 impl Chat {
+    /// Something of this user is on its way into the database.
+    pub(super) fn begin_receiving(&mut self, user: &Name, bytes: usize) {
+        *self.receiving.entry(user.clone()).or_default() += 1;
+        self.receiving_bytes += bytes;
+    }
+
+    /// It is there, or is not taken.
+    pub(super) fn end_receiving(&mut self, user: &Name, bytes: usize) {
+        self.receiving_bytes = self.receiving_bytes.saturating_sub(bytes);
+        if let Some(count) = self.receiving.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                self.receiving.remove(user);
+            }
+        }
+    }
+
     /// How full its queues are.
     pub(super) fn queues(&self) -> [Queue; 4] {
         let queue = |name, held: usize, most: usize| Queue::new(name, held as u64, most as u64);
@@ -235,6 +252,9 @@ impl App {
     fn on_chat(&mut self, now: Instant, user: &Name, message: peer::Chat) {
         match message {
             peer::Chat::Text(text) => self.on_text(now, user, text),
+            peer::Chat::Holdings(holdings) => self.on_holdings(now, user, holdings),
+            peer::Chat::Post(post) => self.on_post(now, user, *post),
+            peer::Chat::Taken(taken) => self.on_taken(now, user, taken),
             peer::Chat::Received { sequence, nonce } => {
                 let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
                 let at = self.unix_ms;
@@ -248,7 +268,6 @@ impl App {
                 self.give_up(message.id, why);
                 self.pump(user);
             }
-            peer::Chat::Holdings(_) | peer::Chat::Post(_) | peer::Chat::Taken(_) => {}
         }
     }
 
@@ -277,8 +296,7 @@ impl App {
             at: self.unix_ms,
             text: text.body,
         };
-        *self.chat.receiving.entry(user.clone()).or_default() += 1;
-        self.chat.receiving_bytes += receiving.text.len();
+        self.chat.begin_receiving(user, receiving.text.len());
         self.jobs.store(Job::Receive(Box::new(receiving)), StoreRequest::Receive(incoming));
     }
 
@@ -289,13 +307,7 @@ impl App {
         message: Receiving,
         result: Result<StoreReply, StoreError>,
     ) {
-        self.chat.receiving_bytes = self.chat.receiving_bytes.saturating_sub(message.text.len());
-        if let Some(count) = self.chat.receiving.get_mut(&message.from) {
-            *count -= 1;
-            if *count == 0 {
-                self.chat.receiving.remove(&message.from);
-            }
-        }
+        self.chat.end_receiving(&message.from, message.text.len());
         match result {
             Ok(StoreReply::Received(receipt)) => self.on_receipt(message, receipt),
             Ok(_) => {}
@@ -307,6 +319,11 @@ impl App {
                 self.suspend_link(now, &from);
             }
         }
+        self.read_stalled(now);
+    }
+
+    /// The database has caught up with something: reads on.
+    pub(super) fn read_stalled(&mut self, now: Instant) {
         for user in core::mem::take(&mut self.chat.stalled) {
             self.read_chat(now, &user);
         }
@@ -320,6 +337,7 @@ impl App {
                 if !self.is_blocked(&from) {
                     self.tell(Output::Message {
                         from: from.to_string(),
+                        room: None,
                         text,
                         sent,
                         at,
@@ -378,13 +396,26 @@ impl App {
             Err(error) => return self.error(&format!("{query}: {error}")),
         };
         let own = self.account().map(|account| account.name.to_string()).unwrap_or_default();
-        let lines = lines.into_iter().map(|line| history_line(line, &own)).collect();
+        // Who blocks somebody does not want to read what he said in a room.
+        let is_shown =
+            |line: &Line| !line.author.as_ref().is_some_and(|name| self.is_blocked(name));
+        let lines = lines
+            .into_iter()
+            .filter(is_shown)
+            .map(|line| {
+                let with = match &line.with {
+                    Talk::User(name) => name.to_string(),
+                    Talk::Room(room) => self.rooms.title(*room),
+                };
+                history_line(line, with, &own)
+            })
+            .collect();
         self.tell(Output::History { query, lines });
     }
 }
 
-fn history_line(line: Line, own: &str) -> HistoryLine {
-    let with = line.with.to_string();
+fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
+    let other = line.author.map_or_else(|| with.clone(), |author| author.to_string());
     let (state, reason) = match line.state {
         MessageState::Queued => ("queued", None),
         MessageState::Delivered => ("delivered", None),
@@ -393,7 +424,7 @@ fn history_line(line: Line, own: &str) -> HistoryLine {
     };
     HistoryLine {
         line: line.line,
-        from: if line.own.is_some() { own.to_owned() } else { with.clone() },
+        from: if line.own.is_some() { own.to_owned() } else { other },
         with,
         id: line.own,
         at: line.at,

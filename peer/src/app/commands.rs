@@ -19,7 +19,7 @@ use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Transfers};
-use crate::work::StoreRequest;
+use crate::work::{StoreRequest, Talk};
 
 /// Most lines that `/search` gives.
 const SEARCH_LIMIT: u32 = 100;
@@ -67,6 +67,7 @@ impl App {
             Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text } => self.search(text),
             Command::Status { status } => self.set_status(now, status),
+            Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),
             Command::Send { to, paths } => self.send_files(now, &to, paths),
             Command::Accept { id } => self.transfer(now, |t, cx| t.accept(cx, id)),
@@ -90,6 +91,9 @@ impl App {
     }
 
     fn message(&mut self, now: Instant, to: &str, text: String) {
+        if to.starts_with('#') {
+            return self.post(to, text);
+        }
         match Name::new(to) {
             Ok(name) => self.send_message(now, name, text),
             Err(error) => self.not_sent(to, format!("that is no user name: {error}.")),
@@ -124,7 +128,7 @@ impl App {
     }
 
     /// Does something with a user named by a person.
-    fn with_name(&mut self, typed: &str, f: impl FnOnce(&mut Self, Name)) {
+    pub(super) fn with_name(&mut self, typed: &str, f: impl FnOnce(&mut Self, Name)) {
         match Name::new(typed) {
             Ok(name) => f(self, name),
             Err(error) => self.error(&format!("'{typed}' is no user name: {error}.")),
@@ -211,9 +215,15 @@ impl App {
     fn history(&mut self, with: Option<String>, limit: u32, before: Option<u64>) {
         let query = |with: &str| format!("history {with}");
         match with {
+            Some(with) if with.starts_with('#') => self.with_room(&with, |app, id, name| {
+                let job = Job::Lines { query: query(&format!("#{name}")) };
+                let with = Some(Talk::Room(id));
+                app.jobs.store(job, StoreRequest::History { with, limit, before });
+            }),
             Some(with) => self.with_name(&with, |app, with| {
                 let job = Job::Lines { query: query(with.as_str()) };
-                app.jobs.store(job, StoreRequest::History { with: Some(with), limit, before });
+                let with = Some(Talk::User(with));
+                app.jobs.store(job, StoreRequest::History { with, limit, before });
             }),
             None => {
                 let job = Job::Lines { query: query("all") };

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wire::app::name::Name;
+use wire::app::post::Post;
 use wire::{ConnectionHandle, PublicKey};
 
+use super::rooms::ReceivingPost;
 use crate::transfer;
 use crate::work::{FileReply, Outcome, StoreRequest, Work, WorkId};
 
@@ -23,6 +25,12 @@ pub(super) enum Job {
     Queue { to: Name, bytes: usize },
     /// A message from somebody is kept.
     Receive(Box<Receiving>),
+    /// A post of ours is kept.
+    Post(Box<Post>),
+    /// A post that arrived is kept.
+    ReceivePost(Box<ReceivingPost>),
+    /// Posts that this user lacks, up to this number, for this link.
+    Posts { user: Name, handle: ConnectionHandle, upto: u64 },
     /// Lines of history, for this question.
     Lines { query: String },
     /// A password is stretched, for the session over this connection.
@@ -91,6 +99,9 @@ impl Jobs {
                 | Job::Save
                 | Job::Queue { .. }
                 | Job::Receive(_)
+                | Job::Post(_)
+                | Job::ReceivePost(_)
+                | Job::Posts { .. }
                 | Job::Lines { .. }
                 | Job::Login(_) => None,
             };
@@ -106,6 +117,9 @@ impl Jobs {
             Job::LoadFirst | Job::LoadProfile | Job::MoveServer | Job::Save => true,
             Job::Queue { .. }
             | Job::Receive(_)
+            | Job::Post(_)
+            | Job::ReceivePost(_)
+            | Job::Posts { .. }
             | Job::Lines { .. }
             | Job::Login(_)
             | Job::Transfer(_) => false,

@@ -177,6 +177,7 @@ impl App {
         }
         let mut wanted: Vec<Name> = self.chat.outbox.users().cloned().collect();
         wanted.extend(self.transfers.wants_link());
+        wanted.extend(self.wanted_members());
         for user in wanted {
             self.want_link(now, &user);
             self.check_addressee(now, &user);
@@ -252,8 +253,8 @@ impl App {
             | Refusal::UnknownDevice
             | Refusal::Malformed
             | Refusal::StorageFailed
-            | Refusal::NewerDevice { .. }
-            | Refusal::Room(_) => self.retry_link(now, user),
+            | Refusal::Room(_)
+            | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }
     }
 
@@ -385,6 +386,7 @@ impl App {
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
         self.pump(user);
+        self.greet_in_rooms(user);
     }
 
     fn on_link_closed(
@@ -416,6 +418,7 @@ impl App {
     fn after_link_down(&mut self, now: Instant, user: &Name) {
         self.chat.outbox.rewind(user);
         self.chat.stalled.remove(user);
+        self.leave_in_rooms(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_down(cx, user));
     }
 
@@ -518,6 +521,7 @@ impl App {
         } else if up.chat.is(stream) {
             let _ = up.chat.flush(endpoint, up.handle);
             self.pump(user);
+            self.pump_posts(user);
             self.read_chat(now, user);
         }
     }

@@ -15,6 +15,7 @@ mod outbox;
 mod presence;
 mod profile;
 mod requests;
+mod rooms;
 mod server;
 mod session;
 mod streams;
@@ -41,6 +42,7 @@ use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::presence::Roster;
 use self::profile::OpenProfile;
+use self::rooms::Rooms;
 use self::server::Server;
 use crate::command::Command;
 use crate::output::Output;
@@ -131,6 +133,7 @@ pub struct App {
     status: Status,
     links: Links,
     chat: Chat,
+    rooms: Rooms,
     transfers: Transfers,
 }
 
@@ -170,6 +173,7 @@ impl App {
             status: Status::default(),
             links: Links::default(),
             chat: Chat::default(),
+            rooms: Rooms::default(),
             transfers: Transfers::new(policy, &seed.derive("transfers")),
             seed: seed.clone(),
             settings,
@@ -275,6 +279,12 @@ impl App {
             .collect()
     }
 
+    /// Rooms that the user is in, `#` first: for faces that complete their names.
+    #[must_use]
+    pub fn known_rooms(&self) -> Vec<String> {
+        self.account().map(|account| self.rooms.titles(&account.name)).unwrap_or_default()
+    }
+
     /// How many bytes this side holds for its connections, for tests of its limits.
     #[must_use]
     pub fn buffered_bytes(&self) -> u64 {
@@ -312,6 +322,13 @@ impl App {
             (Job::Receive(message), Outcome::Store(result)) => {
                 self.on_received(now, *message, result);
             }
+            (Job::Post(post), Outcome::Store(result)) => self.on_post_kept(&post, result),
+            (Job::ReceivePost(post), Outcome::Store(result)) => {
+                self.on_post_received(now, *post, result);
+            }
+            (Job::Posts { user, handle, upto }, Outcome::Store(result)) => {
+                self.on_posts(&user, handle, upto, result);
+            }
             (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
             (Job::Login(handle), Outcome::Login(outcome)) => {
                 self.on_stretched(now, handle, outcome);
@@ -329,6 +346,9 @@ impl App {
                 | Job::Save
                 | Job::Queue { .. }
                 | Job::Receive(_)
+                | Job::Post(_)
+                | Job::ReceivePost(_)
+                | Job::Posts { .. }
                 | Job::Lines { .. }
                 | Job::Login(_),
                 outcome,
@@ -404,6 +424,7 @@ impl App {
         let Stage::Quitting { close_at, gone_at } = self.stage else { return Parting::Nothing };
         let storing = self.jobs.is_storing();
         let sending = self.chat.outbox.is_in_flight()
+            || self.rooms.is_in_flight()
             || self.transfers.has_last_words()
             || (storing && self.links.is_any_up());
         match close_at {
@@ -461,6 +482,7 @@ impl Node for App {
         self.server_timeout(now);
         self.roster_timeout(now);
         self.links_timeout(now);
+        self.rooms_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -510,6 +532,7 @@ impl Node for App {
             self.server.deadline(),
             self.roster.deadline(),
             self.links.deadline(),
+            self.rooms.deadline(),
             self.transfers.poll_timeout(),
             quit,
         ]

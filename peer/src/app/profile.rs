@@ -11,6 +11,7 @@ use super::chat::Chat;
 use super::jobs::Job;
 use super::links::Links;
 use super::presence::Roster;
+use super::rooms::Rooms;
 use super::server::Goal;
 use super::{App, Contacts, Stage};
 use crate::output::Output;
@@ -115,6 +116,8 @@ impl App {
         self.links = Links::default();
         self.chat = Chat::default();
         self.chat.outbox.load(profile.outbox);
+        self.rooms = Rooms::default();
+        self.rooms.load(profile.rooms);
         self.jobs.forget_profile();
         let policy = Policy { auto_accept: self.settings.auto_accept };
         let label = format!("transfers {}", self.endpoints_made);
@@ -204,6 +207,8 @@ fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError>
         | StoreReply::Queued(_)
         | StoreReply::Received(_)
         | StoreReply::Lines(_)
+        | StoreReply::Posted { .. }
+        | StoreReply::Posts(_)
         | StoreReply::Moved { .. } => {
             Err(StoreError("the database gave another answer".to_owned()))
         }

@@ -11,6 +11,7 @@ use wire::app::server::{
 use wire::time::{Duration, Instant};
 
 use super::App;
+use super::rooms::RoomAsked;
 use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
 use crate::work::{Account, StoreRequest};
@@ -18,7 +19,7 @@ use crate::work::{Account, StoreRequest};
 /// A server that has not answered by then is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most requests that wait for their answers.
-const MAX_PENDING: usize = 64;
+const MAX_PENDING: usize = 128;
 /// A user is introduced again, when the introduction announced does not come, after this long.
 const INTRODUCTION_WITHIN: Duration = Duration::from_secs(5);
 
@@ -55,6 +56,8 @@ pub(super) enum Asked {
     Fingerprint(Name),
     /// `/away` and the like, and the same after a login.
     Status,
+    /// About rooms.
+    Room(RoomAsked),
 }
 
 impl core::fmt::Debug for Asked {
@@ -77,6 +80,7 @@ impl core::fmt::Debug for Asked {
             Self::Addressee(_) => "Addressee",
             Self::Fingerprint(_) => "Fingerprint",
             Self::Status => "Status",
+            Self::Room(_) => "Room",
         })
     }
 }
@@ -125,6 +129,10 @@ impl App {
         for (_, pending) in core::mem::take(&mut self.server.pending) {
             match pending.asked {
                 Asked::Users(_) | Asked::Unblock(_) | Asked::Blocked | Asked::Fingerprint(_) => {
+                    self.error("Not done: the server was lost before it answered. Try again.");
+                }
+                Asked::Room(RoomAsked::Sync | RoomAsked::Get(_)) => {}
+                Asked::Room(_) => {
                     self.error("Not done: the server was lost before it answered. Try again.");
                 }
                 Asked::Introduce(user) => self.links.not_introduced(&user),
@@ -192,6 +200,9 @@ impl App {
             }
             (Asked::BlockedSync, Response::Blocked(users)) => self.on_blocked_sync(now, &users),
             (Asked::Addressee(user), Response::User { name, .. }) if name == user => {}
+            (Asked::Room(asked), Response::Rooms(rooms)) => self.on_rooms(now, &asked, rooms),
+            (Asked::Room(asked), Response::Room(room)) => self.on_room(now, &asked, *room),
+            (Asked::Room(asked), Response::Done) => self.on_room_done(&asked),
             (Asked::Fingerprint(user), Response::User { name, identity }) if name == user => {
                 self.tell_fingerprint(&name, identity);
             }
@@ -236,8 +247,8 @@ impl App {
                 | Refusal::UnknownDevice
                 | Refusal::Malformed
                 | Refusal::StorageFailed
-                | Refusal::NewerDevice { .. }
-                | Refusal::Room(_)) => self.error(&format!(
+                | Refusal::Room(_)
+                | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),
             },
@@ -248,6 +259,7 @@ impl App {
                 self.error(&format!("{user} was not unblocked: {refusal}."));
             }
             Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
+            Asked::Room(asked) => self.on_room_refused(&asked, &refusal),
             Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
             Asked::Blocked | Asked::Status => {
                 self.error(&format!("The server refused: {refusal}."));
@@ -284,8 +296,11 @@ impl App {
                 }
             }
             Notice::Introduction(introduction) => self.on_introduction(now, introduction),
+            Notice::RoomChanged { room, version, change } => {
+                self.on_room_changed(now, room, version, &change);
+            }
+            Notice::Invited { room } => self.on_room_invitation(room),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
-            Notice::RoomChanged { .. } | Notice::Invited { .. } => {}
         }
     }
 

@@ -294,6 +294,7 @@ impl App {
         }
         // When it cannot be asked, the next login does it.
         let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
+        self.sync_rooms(now);
     }
 
     /// The server does not let this client in.
@@ -330,8 +331,8 @@ impl App {
             | Refusal::BlockListFull
             | Refusal::Malformed
             | Refusal::StorageFailed
-            | Refusal::NewerDevice { .. }
-            | Refusal::Room(_) => self.server_failed(now, &refusal.to_string()),
+            | Refusal::Room(_)
+            | Refusal::NewerDevice { .. } => self.server_failed(now, &refusal.to_string()),
         }
     }
 

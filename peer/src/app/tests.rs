@@ -7,6 +7,7 @@ mod rendezvous;
 mod world;
 
 mod hostile;
+mod hostile_members;
 mod identities;
 mod messages;
 mod sessions;

@@ -12,6 +12,7 @@ pub(crate) enum Candidates {
 }
 
 /// What the last word of `line` may become: a command, a user, or a file behind `/send user`.
+/// Rooms stand among the users, with `#` before their names.
 pub(crate) fn candidates(line: &str, users: &[String]) -> Candidates {
     let start = line.rfind(' ').map_or(0, |at| at + 1);
     let (before, word) = line.split_at(start);
@@ -20,10 +21,14 @@ pub(crate) fn candidates(line: &str, users: &[String]) -> Candidates {
         let fitting = all.filter(|name| name.starts_with(&prefix));
         Candidates::Words(start, fitting.map(|name| format!("{mark}{name} ")).collect())
     };
+    let is_room = |name: &&str| name.starts_with('#');
+    let mut rooms = users.iter().map(String::as_str).filter(is_room);
+    let mut named = users.iter().map(String::as_str).filter(|name| !is_room(name));
     let mut users = users.iter().map(String::as_str);
     match (before.split_whitespace().count(), word.strip_prefix('/'), word.strip_prefix('@')) {
         (0, Some(prefix), _) => words(prefix, &mut commands(), "/"),
-        (0, None, Some(prefix)) => words(prefix, &mut users, "@"),
+        (0, None, Some(prefix)) => words(prefix, &mut named, "@"),
+        (0, None, None) if word.starts_with('#') => words(word, &mut rooms, ""),
         (0, None, None) => Candidates::Words(start, Vec::new()),
         (count, ..) if before.starts_with('/') => match count {
             1 if is_help(before) => words(word, &mut commands(), ""),
@@ -44,13 +49,15 @@ mod tests {
 
     #[test]
     fn tab_completes_commands_users_and_files() {
-        let names = ["bob".to_owned(), "boris".to_owned(), "carol".to_owned()];
+        let names = ["bob", "boris", "carol", "#boat"].map(str::to_owned);
         let complete = |line: &str| candidates(line, &names);
         let words = |start, list: &[&str]| {
             Candidates::Words(start, list.iter().map(|word| (*word).to_owned()).collect())
         };
         assert_eq!(complete("/outb"), words(0, &["/outbox "]));
         assert_eq!(complete("@BO"), words(0, &["@bob ", "@boris "]));
+        assert_eq!(complete("#b"), words(0, &["#boat "]));
+        assert_eq!(complete("/leave #"), words(7, &["#boat "]));
         assert_eq!(complete("/msg ca"), words(5, &["carol "]));
         assert_eq!(complete("/help outb"), words(6, &["outbox "]));
         assert_eq!(complete("/send bob ~/cl"), Candidates::Files);

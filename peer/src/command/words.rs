@@ -54,6 +54,11 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
+    /// The next word as it stands, which stays the next.
+    pub(super) fn peek(&self) -> Option<&'a str> {
+        self.rest.split_whitespace().next()
+    }
+
     /// Everything that is left, without the blanks before it.
     pub(super) fn rest(self) -> &'a str {
         self.rest.trim_start_matches([' ', '\t'])

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use wire::Secret;
+use wire::app::room::{Access, Backlog, Role};
 use wire::app::server::{Availability, Status};
 use wire::app::text;
 
-use crate::command::{Command, DEFAULT_HISTORY};
+use crate::command::{Command, DEFAULT_HISTORY, RoomCommand};
 use crate::output::Output;
 
 /// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
@@ -62,6 +63,17 @@ enum Request {
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String },
     Status { availability: Availability, text: Option<String> },
+    Rooms {},
+    Create { room: String, access: Access, backlog: Option<Backlog>, invite: Option<Vec<String>> },
+    Join { room: String },
+    Leave { room: String },
+    Members { room: String },
+    Invite { room: String, user: String },
+    Kick { room: String, user: String },
+    Mute { room: String, user: String, muted: bool },
+    Role { room: String, user: String, role: Role },
+    Topic { room: String, topic: String },
+    Rename { room: String, name: String },
     Outbox {},
     Net {},
     Fingerprint { user: Option<String> },
@@ -118,6 +130,25 @@ fn command(request: Request) -> Command {
             let text = text.unwrap_or_default();
             Command::Status { status: Status { availability, text } }
         }
+        Request::Rooms {} => Command::Room(RoomCommand::List),
+        Request::Create { room, access, backlog, invite } => {
+            let backlog = backlog.unwrap_or(Backlog::Withheld);
+            let invite = invite.unwrap_or_default();
+            Command::Room(RoomCommand::Create { room, access, backlog, invite })
+        }
+        Request::Join { room } => Command::Room(RoomCommand::Join { room }),
+        Request::Leave { room } => Command::Room(RoomCommand::Leave { room }),
+        Request::Members { room } => Command::Room(RoomCommand::Members { room }),
+        Request::Invite { room, user } => Command::Room(RoomCommand::Invite { room, user }),
+        Request::Kick { room, user } => Command::Room(RoomCommand::Kick { room, user }),
+        Request::Mute { room, user, muted } => {
+            Command::Room(RoomCommand::Mute { room, user, muted })
+        }
+        Request::Role { room, user, role } => Command::Room(RoomCommand::Role { room, user, role }),
+        Request::Topic { room, topic } => {
+            Command::Room(RoomCommand::Topic { room, topic: Some(topic) })
+        }
+        Request::Rename { room, name } => Command::Room(RoomCommand::Rename { room, name }),
         Request::Outbox {} => Command::Outbox,
         Request::Net {} => Command::Net,
         Request::Fingerprint { user } => Command::Fingerprint { user },

@@ -183,6 +183,10 @@ impl OneShot {
             | Output::Message { .. }
             | Output::Kept { .. }
             | Output::NotSent { .. }
+            | Output::RoomInvited { .. }
+            | Output::RoomChanged { .. }
+            | Output::Rooms { .. }
+            | Output::Members { .. }
             | Output::Link { .. }
             | Output::History { .. }
             | Output::Outbox { .. }

@@ -12,7 +12,7 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, units};
+use super::{Line, rooms, units};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
 };
@@ -131,18 +131,12 @@ impl Plain {
             Output::NotSent { to, reason } => {
                 vec![format!("! not sent to {}: {}", short(to), short(reason))]
             }
+            Output::RoomInvited { .. }
+            | Output::RoomChanged { .. }
+            | Output::Rooms { .. }
+            | Output::Members { .. } => rooms::lines(output),
             Output::Link { .. } => self.link(output),
-            Output::FileOffer { id, from, name, size, media_type, blake3 } => {
-                let told = self.style.reader == Reader::Program;
-                let hash = if told { format!(" blake3 {blake3}") } else { String::new() };
-                vec![format!(
-                    "# file {id} from {}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
-                    short(from),
-                    quoted(name),
-                    units::bytes(*size),
-                    text::excerpt(media_type, 60),
-                )]
-            }
+            Output::FileOffer { .. } => self.offer(output),
             Output::File { file } => return self.file(now, file),
             Output::Files { files } => match files.as_slice() {
                 [] => vec!["# no transfers".to_owned()],
@@ -154,14 +148,7 @@ impl Plain {
             Output::Fingerprint { of, fingerprint } => {
                 vec![format!("* fingerprint of {}: {}", short(of), short(fingerprint))]
             }
-            Output::IdentityChanged { user, old, new } => vec![format!(
-                "! {user} shows another identity than before: {new} instead of {old}. Either {user} \
-                 made a new account, or somebody else poses as {user}. Nothing is sent until you \
-                 have compared the new fingerprint with {user} and typed /trust {user}.",
-                user = short(user),
-                old = short(old),
-                new = short(new),
-            )],
+            Output::IdentityChanged { user, old, new } => vec![identity_changed(user, old, new)],
             Output::Help { text } => vec![paragraph("* ", text)],
             Output::Info { text } => vec![paragraph("* ", text)],
             Output::Error { text } => vec![paragraph("! ", text)],
@@ -256,10 +243,11 @@ impl Plain {
     }
 
     fn message(&self, output: &Output) -> Vec<String> {
-        let Output::Message { from, text, sent, at, gap, .. } = output else {
+        let Output::Message { from, room, text, sent, at, gap, .. } = output else {
             return Vec::new();
         };
         let from = short(from);
+        let place = room.as_ref().map(|room| format!("{} ", short(room))).unwrap_or_default();
         let mut texts = Vec::new();
         if *gap {
             texts.push(format!("! messages from {from} before the next one are missing"));
@@ -267,7 +255,7 @@ impl Plain {
         if at.saturating_sub(*sent) >= LATE {
             texts.push(format!("* {from} wrote the next one at {}", self.time(*sent)));
         }
-        texts.push(paragraph(&format!("<{from}> "), text));
+        texts.push(paragraph(&format!("<{place}{from}> "), text));
         texts
     }
 
@@ -322,6 +310,21 @@ impl Plain {
         }
     }
 
+    fn offer(&self, output: &Output) -> Vec<String> {
+        let Output::FileOffer { id, from, name, size, media_type, blake3 } = output else {
+            return Vec::new();
+        };
+        let told = self.style.reader == Reader::Program;
+        let hash = if told { format!(" blake3 {blake3}") } else { String::new() };
+        vec![format!(
+            "# file {id} from {}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
+            short(from),
+            quoted(name),
+            units::bytes(*size),
+            text::excerpt(media_type, 60),
+        )]
+    }
+
     fn history(&self, lines: &[HistoryLine]) -> Vec<String> {
         if lines.is_empty() {
             return vec!["* nothing found".to_owned()];
@@ -331,7 +334,11 @@ impl Plain {
             let is_own = line.state != "received";
             let state =
                 if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
-            paragraph(&format!("[{time}{}] <{}> ", short(&state), short(&line.from)), &line.text)
+            // In a room, who wrote it and where are two things.
+            let is_post = !is_own && line.with.starts_with('#');
+            let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
+            let from = format!("{place}{}", short(&line.from));
+            paragraph(&format!("[{time}{}] <{from}> ", short(&state)), &line.text)
         };
         lines.iter().map(line).collect()
     }
@@ -354,6 +361,17 @@ impl Plain {
     fn time(&self, ms: u64) -> String {
         (self.style.local_time)(ms)
     }
+}
+
+fn identity_changed(user: &str, old: &str, new: &str) -> String {
+    format!(
+        "! {user} shows another identity than before: {new} instead of {old}. Either {user} made a new \
+         account, or somebody else poses as {user}. Nothing is sent until you have compared the new \
+         fingerprint with {user} and typed /trust {user}.",
+        user = short(user),
+        old = short(old),
+        new = short(new),
+    )
 }
 
 /// `online`, `offline`, `away (back at two)`.

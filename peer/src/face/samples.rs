@@ -3,7 +3,8 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
+    ConnectionLine, FileLine, HistoryLine, MemberLine, OutboxLine, Output, RoomLine, ServerState,
+    UserLine,
 };
 use crate::work::Direction;
 
@@ -62,6 +63,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
         Output::Blocked { users: vec!["mallory".to_owned()] },
         Output::Message {
             from: bob(),
+            room: None,
             text: text(),
             sent: 1_767_225_600_000,
             at: 1_767_225_600_250,
@@ -86,6 +88,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
         },
     ];
     outputs.extend(answers(foreign));
+    outputs.extend(rooms(foreign));
     outputs
 }
 
@@ -134,6 +137,42 @@ fn answers(foreign: &str) -> Vec<Output> {
     ]
 }
 
+fn rooms(foreign: &str) -> Vec<Output> {
+    let text = || foreign.to_owned();
+    let bob = || "bob".to_owned();
+    vec![
+        Output::RoomInvited { room: "#team".to_owned(), by: bob(), topic: text(), members: 3 },
+        Output::RoomChanged {
+            room: "#team".to_owned(),
+            change: "topic",
+            user: None,
+            by: Some(bob()),
+            text: Some(text()),
+        },
+        Output::Rooms {
+            rooms: vec![RoomLine {
+                room: "#team".to_owned(),
+                topic: text(),
+                open: false,
+                members: 3,
+                relation: "owner",
+                by: None,
+            }],
+        },
+        Output::Members {
+            room: "#team".to_owned(),
+            topic: text(),
+            members: vec![MemberLine {
+                user: bob(),
+                role: Some("member"),
+                muted: false,
+                online: true,
+                invited_by: None,
+            }],
+        },
+    ]
+}
+
 /// The place of a kind in the type. A new kind does not compile until it stands here, and then
 /// [`outputs`] must have it too.
 pub(crate) const fn index(output: &Output) -> usize {
@@ -163,6 +202,10 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Error { .. } => 22,
         Output::Net { .. } => 23,
         Output::Kept { .. } => 24,
+        Output::RoomInvited { .. } => 25,
+        Output::RoomChanged { .. } => 26,
+        Output::Rooms { .. } => 27,
+        Output::Members { .. } => 28,
     }
 }
 
@@ -171,5 +214,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 25);
+    assert_eq!(outputs("x").len(), 29);
 }

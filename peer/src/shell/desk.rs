@@ -228,6 +228,10 @@ impl Desk {
             | Output::MessageState { .. }
             | Output::Kept { .. }
             | Output::NotSent { .. }
+            | Output::RoomInvited { .. }
+            | Output::RoomChanged { .. }
+            | Output::Rooms { .. }
+            | Output::Members { .. }
             | Output::Link { .. }
             | Output::FileOffer { .. }
             | Output::File { .. }
@@ -531,6 +535,10 @@ impl Desk {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::Kept { .. }
+            | Output::RoomInvited { .. }
+            | Output::RoomChanged { .. }
+            | Output::Rooms { .. }
+            | Output::Members { .. }
             | Output::Link { .. }
             | Output::Files { .. }
             | Output::History { .. }

@@ -49,9 +49,12 @@ impl Hooks {
     /// The core told something. Gives back a complaint when a program is too slow to be called
     /// for this.
     pub(super) fn on_output(&self, output: &Output) -> Option<&'static str> {
-        let words = if let Output::Message { from, text, .. } = output {
+        let words = if let Output::Message { from, room, text, .. } = output {
             // No argument can hold a NUL.
-            words(self.programs.on_message.as_ref(), from, text.replace('\0', "\u{fffd}").into())?
+            let text = text.replace('\0', "\u{fffd}").into();
+            let mut words = words(self.programs.on_message.as_ref(), from, text)?;
+            words.extend(room.iter().map(OsString::from));
+            words
         } else if let Output::File { file } = output
             && file.direction == Direction::Receiving
             && file.state == "complete"

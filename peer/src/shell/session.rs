@@ -229,7 +229,9 @@ impl Session {
         }
         // Once for all of them: after the server was away, thousands may come and go at once.
         if std::mem::take(&mut self.has_new_names) && self.front.wants_users() {
-            self.front.set_users(self.app.known_users());
+            let rooms = self.app.known_rooms().into_iter().map(|room| (room, None));
+            let names = rooms.chain(self.app.known_users()).collect();
+            self.front.set_users(names);
         }
         Ok(())
     }
@@ -237,7 +239,10 @@ impl Session {
     fn on_output(&mut self, now: Instant, output: &Output) -> io::Result<()> {
         self.has_new_names |= matches!(
             output,
-            Output::Presence { .. } | Output::LoggedIn { .. } | Output::Users { .. }
+            Output::Presence { .. }
+                | Output::LoggedIn { .. }
+                | Output::Users { .. }
+                | Output::RoomChanged { .. }
         );
         self.desk.set_width(terminal::width());
         if let Some(lost) = self.front.take_lost() {

@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use wire::app::name::Name;
 
 use super::profile::name;
-use super::{Answer, failed};
+use super::{Answer, failed, posts};
 use crate::work::{
-    Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError, StoreReply,
+    Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError, StoreReply, Talk,
 };
 
 // Each of these finds its row by an index, however many there are: what is said twice in a condition
@@ -15,23 +15,27 @@ use crate::work::{
 
 pub(super) const MARK_DELIVERED: &str = "
     UPDATE messages SET state = ?4, why = NULL, delivered_at = ?5
-    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state <> 3 AND state IN (0, 2)";
+    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND author IS NULL AND state <> 3
+        AND state IN (0, 2)";
 pub(super) const MARK_FAILED: &str = "
     UPDATE messages SET state = ?4, why = ?5
-    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND state <> 3 AND state = 0";
+    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND author IS NULL AND state <> 3
+        AND state = 0";
 pub(super) const NUMBER_BEFORE: &str = "
     SELECT sequence FROM messages
-    WHERE profile = ?1 AND peer = ?2 AND sequence < ?3 AND state <> 3 AND state <> 2
+    WHERE profile = ?1 AND peer = ?2 AND sequence < ?3 AND author IS NULL AND state <> 3
+        AND state <> 2
     ORDER BY sequence DESC LIMIT 1";
 pub(super) const KEPT: &str = "
     SELECT nonce, body FROM messages
-    WHERE profile = ?1 AND identity = ?2 AND device = ?3 AND sequence = ?4 AND state = 3";
+    WHERE profile = ?1 AND identity = ?2 AND device = ?3 AND sequence = ?4
+        AND author IS NULL AND state = 3";
 
 pub(super) const LINES_OF_ONE: &str = "
-    SELECT peer, state, why, at, body, id, sequence FROM messages
+    SELECT peer, state, why, at, body, id, sequence, author FROM messages
     WHERE profile = ?1 AND peer = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 const LINES_OF_ALL: &str = "
-    SELECT peer, state, why, at, body, id, sequence FROM messages
+    SELECT peer, state, why, at, body, id, sequence, author FROM messages
     WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 const QUEUED: i64 = 0;
@@ -155,7 +159,7 @@ pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<
     let mut messages: Vec<Outgoing> = connection
         .prepare_cached(
             "SELECT peer, sequence, nonce, at, body, id FROM messages
-             WHERE profile = ?1 AND state = 0 ORDER BY peer, sequence",
+             WHERE profile = ?1 AND author IS NULL AND state = 0 ORDER BY peer, sequence",
         )?
         .query_map([profile], |row| {
             let id =
@@ -181,14 +185,14 @@ pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<
 pub(super) fn history(
     connection: &Connection,
     profile: i64,
-    with: Option<&Name>,
+    with: Option<&Talk>,
     limit: u32,
     before: Option<u64>,
 ) -> Answer {
     let before = before.map_or(i64::MAX, |line| i64::try_from(line).unwrap_or(i64::MAX));
     let newest = match with {
-        Some(name) => {
-            newest_lines(connection, LINES_OF_ONE, params![profile, before, limit, name.as_str()])
+        Some(talk) => {
+            newest_lines(connection, LINES_OF_ONE, params![profile, before, limit, key(talk)])
         }
         None => newest_lines(connection, LINES_OF_ALL, params![profile, before, limit]),
     };
@@ -214,10 +218,18 @@ pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u
     if words.is_empty() {
         return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
     }
-    let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence
+    let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence, author
                FROM words JOIN messages ON messages.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 ORDER BY words.rowid DESC LIMIT ?3";
     oldest_first(newest_lines(connection, sql, params![profile, words.join(" "), limit]))
+}
+
+/// What stands for a conversation in the column of the other side.
+fn key(talk: &Talk) -> String {
+    match talk {
+        Talk::User(name) => name.to_string(),
+        Talk::Room(room) => posts::key(*room),
+    }
 }
 
 fn oldest_first(newest_first: rusqlite::Result<Vec<Line>>) -> Answer {
@@ -234,9 +246,15 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         _ => MessageState::Incoming,
     };
     let own = state != MessageState::Incoming;
+    let room = row.get_ref(0)?.as_str().ok().and_then(posts::room_of);
+    let author = if room.is_some() && !own { Some(name(row, 7)?) } else { None };
     Ok(Line {
         line: row.get::<_, i64>(5)?.cast_unsigned(),
-        with: name(row, 0)?,
+        with: match room {
+            Some(room) => Talk::Room(room),
+            None => Talk::User(name(row, 0)?),
+        },
+        author,
         own: own.then_some(row.get::<_, i64>(6)?.cast_unsigned()),
         at: row.get::<_, i64>(3)?.cast_unsigned(),
         body: row.get(4)?,

@@ -1,6 +1,7 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
 mod messages;
+mod posts;
 mod profile;
 mod schema;
 mod transfers;
@@ -182,6 +183,17 @@ fn answer(
         StoreRequest::Receive(incoming) => {
             let row = row(open.as_ref())?;
             unkept.in_order(&incoming, || messages::receive(connection, row, &incoming))
+        }
+        StoreRequest::Post { post, at } => posts::keep(connection, row(open.as_ref())?, &post, at),
+        StoreRequest::ReceivePost { post, own, at } => {
+            posts::receive(connection, row(open.as_ref())?, &post, own, at)
+        }
+        request @ StoreRequest::Posts { .. } => {
+            posts::lacking(connection, row(open.as_ref())?, &request)
+        }
+        StoreRequest::SaveRoom(room) => posts::save_room(connection, row(open.as_ref())?, &room),
+        StoreRequest::SaveReached { room, reached, everybody } => {
+            posts::save_reached(connection, row(open.as_ref())?, room, &reached, everybody)
         }
         StoreRequest::History { with, limit, before } => {
             messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)

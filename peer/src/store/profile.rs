@@ -6,7 +6,7 @@ use wire::app::name::Name;
 use wire::{PublicKey, Secret, StaticKey};
 use zeroize::Zeroizing;
 
-use super::{Answer, Open, failed, messages, transfers};
+use super::{Answer, Open, failed, messages, posts, transfers};
 use crate::work::{
     Account, AccountId, Contact, Installation, Profile, ServerRecord, StoreError, StoreReply,
 };
@@ -25,6 +25,8 @@ pub(super) fn load(
     let mut loaded = Profile { servers, ..Profile::default() };
     if let Some(Open { account, row: Some(row) }) = open {
         let (installation, secrets) = keys(connection, *row).map_err(failed)?;
+        loaded.rooms =
+            posts::load(connection, *row, installation.device.public()).map_err(failed)?;
         loaded.installation = Some(installation);
         loaded.account = secrets.map(|secrets| secrets.account(account)).transpose()?;
         loaded.contacts = contacts(connection, *row).map_err(failed)?;

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -116,6 +116,44 @@ pub(super) const STEPS: [&str; 2] = [
         FROM profiles JOIN servers ON address = server ORDER BY id;
     DROP TABLE profiles;
     ALTER TABLE keyed RENAME TO profiles;
+",
+    "
+    -- What is said in rooms: `peer` is the room then (`#` and its id), `sequence` counts per author's
+    -- device, whose own posts have `identity` and `device` too.
+    ALTER TABLE messages ADD COLUMN author TEXT;
+    ALTER TABLE messages ADD COLUMN epoch INTEGER;
+    ALTER TABLE messages ADD COLUMN previous BLOB;
+    ALTER TABLE messages ADD COLUMN signature BLOB;
+    DROP INDEX outgoing;
+    DROP INDEX incoming;
+    DROP INDEX queued;
+    CREATE UNIQUE INDEX outgoing ON messages (profile, peer, sequence)
+        WHERE author IS NULL AND state <> 3;
+    CREATE UNIQUE INDEX incoming ON messages (profile, identity, device, sequence)
+        WHERE author IS NULL AND state = 3;
+    CREATE INDEX queued ON messages (profile, peer, sequence) WHERE author IS NULL AND state = 0;
+    CREATE UNIQUE INDEX posts ON messages (profile, peer, identity, device, sequence)
+        WHERE author IS NOT NULL;
+    CREATE INDEX pending ON messages (profile, peer, sequence)
+        WHERE author IS NOT NULL AND state = 0;
+
+    -- A room as the server said last, as JSON.
+    CREATE TABLE rooms (
+        profile INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (profile, id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- How far each member is with the own posts in a room.
+    CREATE TABLE reached (
+        profile INTEGER NOT NULL,
+        room BLOB NOT NULL,
+        member TEXT NOT NULL,
+        joined INTEGER NOT NULL,
+        upto INTEGER NOT NULL,
+        PRIMARY KEY (profile, room, member)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

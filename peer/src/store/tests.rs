@@ -12,15 +12,18 @@ use crate::work::*;
 
 const SERVER: PublicKey = PublicKey([6; 32]);
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn account_id(text: &str) -> AccountId {
+pub(super) fn account_id(text: &str) -> AccountId {
     AccountId { server: SERVER, name: name(text) }
 }
 
-fn one(database: &mut Database, request: StoreRequest) -> Result<StoreReply, StoreError> {
+pub(super) fn one(
+    database: &mut Database,
+    request: StoreRequest,
+) -> Result<StoreReply, StoreError> {
     let mut answers = database.run(vec![request]);
     assert_eq!(answers.len(), 1);
     answers.remove(0)
@@ -37,7 +40,7 @@ fn move_server(database: &mut Database, from: PublicKey, to: PublicKey) -> Vec<N
     }
 }
 
-fn load(database: &mut Database, account: Option<AccountId>) -> Profile {
+pub(super) fn load(database: &mut Database, account: Option<AccountId>) -> Profile {
     match one(database, StoreRequest::Load(account)) {
         Ok(StoreReply::Loaded(profile)) => *profile,
         other => panic!("{other:?}"),
@@ -64,7 +67,7 @@ fn log_in(database: &mut Database, who: &str, byte: u8) {
     done(database, StoreRequest::SaveAccount(Some(account)));
 }
 
-fn fresh() -> Database {
+pub(super) fn fresh() -> Database {
     let mut database = Database::open_in_memory().unwrap();
     log_in(&mut database, "alice", 1);
     database
@@ -377,7 +380,8 @@ fn history_is_turned_back_page_by_page() {
         receive(&mut database, incoming(number, number - 1, &number.to_string()));
     }
     let mut page = |before| {
-        let request = StoreRequest::History { with: Some(name("bob")), limit: 2, before };
+        let request =
+            StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before };
         let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
         lines.into_iter().map(|line| (line.line, line.body)).collect::<Vec<_>>()
     };
@@ -400,7 +404,8 @@ fn a_message_is_fresh_once() {
     assert_eq!(receive(&mut database, incoming(u64::MAX, 7, "e")), fresh(false, 5));
     // Linked anew because another was given up meanwhile: still the same message.
     assert_eq!(receive(&mut database, incoming(7, 2, "d")), Receipt::Duplicate);
-    let history = StoreRequest::History { with: Some(name("bob")), limit: 100, before: None };
+    let history =
+        StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 100, before: None };
     assert_eq!(lines(&mut database, history), ["a", "b", "c", "d", "e"]);
 }
 
@@ -468,7 +473,7 @@ fn history_gives_the_newest_lines_oldest_first() {
         queue(&mut database, "bob", body);
     }
     queue(&mut database, "carol", "4");
-    let bob = StoreRequest::History { with: Some(name("bob")), limit: 2, before: None };
+    let bob = StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before: None };
     assert_eq!(lines(&mut database, bob), ["2", "3"]);
     let all = StoreRequest::History { with: None, limit: 2, before: None };
     assert_eq!(lines(&mut database, all), ["3", "4"]);

@@ -16,15 +16,15 @@ use wire::{
 use super::world::{Stranger, World};
 use crate::output::Output;
 
-struct Attack {
-    world: World,
+pub(super) struct Attack {
+    pub(super) world: World,
     handle: ConnectionHandle,
     calls: u8,
 }
 
 impl Attack {
     /// Alice, and Mallory with a link to her.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::logged_in(1);
         let static_key = StaticKey::from_private([66; 32]);
         let config = Config {
@@ -74,12 +74,12 @@ impl Attack {
         &mut self.world.stranger.as_mut().unwrap().endpoint
     }
 
-    fn open(&mut self, class: Class) -> StreamId {
+    pub(super) fn open(&mut self, class: Class) -> StreamId {
         let handle = self.handle;
         self.endpoint().open(handle, class).unwrap()
     }
 
-    fn write(&mut self, stream: StreamId, bytes: &[u8]) {
+    pub(super) fn write(&mut self, stream: StreamId, bytes: &[u8]) {
         let handle = self.handle;
         // The other side may have ended it by now.
         let _ = self.endpoint().write(handle, stream, bytes);
@@ -87,7 +87,7 @@ impl Attack {
     }
 
     /// Whether the link is closed; then calls again.
-    fn is_out(&mut self) -> bool {
+    pub(super) fn is_out(&mut self) -> bool {
         let closed = core::iter::from_fn(|| self.endpoint().poll_event())
             .any(|(_, event)| matches!(event, Event::Closed(_)));
         if closed {

@@ -12,6 +12,7 @@ use wire::app::framing::{Deframer, encode};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::login::{Stretch, Suite, context, identifiers};
 use wire::app::name::Name;
+use wire::app::room::{Room, RoomRefusal, RoomRequest};
 use wire::app::server::{
     ClientMessage, Introduction, LABEL, Notice, Presence, Refusal, Request, Response,
     ServerMessage, Status, Welcome, close,
@@ -43,6 +44,8 @@ pub(super) struct Rendezvous {
     pub(super) refuse_introductions: Option<Refusal>,
     /// Changes introductions before they are told.
     pub(super) corrupt: Option<fn(&mut Introduction)>,
+    /// What is told of rooms.
+    pub(super) rooms: Vec<Room>,
     /// Names of requests, as they came.
     pub(super) log: Vec<String>,
 }
@@ -87,6 +90,7 @@ impl Rendezvous {
             refuse: Vec::new(),
             refuse_introductions: None,
             corrupt: None,
+            rooms: Vec::new(),
             log: Vec::new(),
         }
     }
@@ -324,6 +328,19 @@ impl Rendezvous {
                 None => Response::Refused(Refusal::UnknownUser),
             },
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
+            // It has no rooms but those of a test, and changes none: for what happens in rooms, the
+            // simulator has the real server.
+            Request::Room(RoomRequest::List) => Response::Rooms(Vec::new()),
+            Request::Room(RoomRequest::Join(name)) => {
+                let room = self.rooms.iter().find(|room| room.name == name).cloned();
+                room.map_or(Response::Refused(RoomRefusal::UnknownRoom.into()), |room| {
+                    Response::Room(Box::new(room))
+                })
+            }
+            Request::Room(RoomRequest::Get(id)) => {
+                let room = self.rooms.iter().find(|room| room.id == id).cloned();
+                Response::Room(Box::new(room.expect("a room of the test")))
+            }
             request => panic!("{request:?}"),
         }
     }

@@ -67,6 +67,10 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         // Whoever typed it sees it already.
         String::new(),
+        "* bob invites you to #team (3 in it): hi; /join #team or /leave #team".to_owned(),
+        "* #team: bob says it is about: hi".to_owned(),
+        "* #team (3 members; you are its owner): hi".to_owned(),
+        "* #team: it is about: hi\n* bob: online".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -110,8 +114,15 @@ fn no_text_of_others_begins_a_row() {
 #[test]
 fn a_long_text_is_broken_before_the_edge_of_the_screen() {
     let pad = format!("hello{}* bob is online", " ".repeat(33));
-    let output =
-        Output::Message { from: "eve".into(), text: pad, sent: 0, at: 0, gap: false, line: 1 };
+    let output = Output::Message {
+        from: "eve".into(),
+        room: None,
+        text: pad,
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+    };
     let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
     let text = lines(&mut face, 0, &output).join("\n");
     let rows: Vec<&str> = text.lines().collect();
@@ -120,6 +131,7 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
     assert!(rows.iter().all(cells), "{rows:?}");
     let wide = Output::Message {
         from: "eve".into(),
+        room: None,
         text: "界".repeat(500),
         sent: 0,
         at: 0,
@@ -142,6 +154,7 @@ fn colour_is_ours_and_covers_no_message() {
     let mut face = Plain::new(Style { colour: Colour::On, ..style(Reader::Person) });
     let message = Output::Message {
         from: "bob".into(),
+        room: None,
         text: "hi".into(),
         sent: 0,
         at: 0,
@@ -207,6 +220,7 @@ fn the_progress_of_a_file_is_drawn_for_a_person_and_told_to_a_program() {
 fn a_late_message_and_a_gap_are_marked() {
     let output = Output::Message {
         from: "bob".into(),
+        room: None,
         text: "hi".into(),
         sent: 1000,
         at: 1000 + LATE,

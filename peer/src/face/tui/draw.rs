@@ -91,6 +91,13 @@ impl Tui {
         let window = self.windows.current();
         let text = match &window.user {
             None => format!(" Tincan {}", text::excerpt(&self.bars.server, 60)),
+            Some(room) if room.starts_with('#') => {
+                let topic = self.bars.topics.get(room).map_or("", String::as_str);
+                let topic = text::excerpt(topic, 200);
+                let away = if self.bars.is_connected { "" } else { " (no server)" };
+                let sign = if topic.is_empty() { "" } else { ": " };
+                format!(" {}{away}{sign}{topic}", text::excerpt(room, 40))
+            }
             Some(user) => {
                 let state = match (self.bars.links.get(user), self.status_of(user)) {
                     (Some((state, Some(rtt))), _) => format!("{state}, {rtt} ms"),

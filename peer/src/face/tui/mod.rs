@@ -11,6 +11,7 @@ mod input;
 mod keys;
 mod log;
 mod paint;
+mod rooms;
 mod switcher;
 mod theme;
 mod typed;
@@ -22,7 +23,6 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use wire::app::name::Name;
 use wire::app::server::Status;
 use wire::app::text;
 use wire::time::Instant;
@@ -36,7 +36,7 @@ use self::window::{Activity, Windows};
 use super::Line;
 use super::asking::{Ask, Typed};
 use super::plain::{self, Colour, GUTTER, Plain, Reader, Style};
-use crate::command::{Command, Window};
+use crate::command::{Command, Window, chat_name};
 use crate::output::{ConnectionLine, FileLine, HistoryLine, Output, ServerState};
 use crate::work::Direction;
 
@@ -94,6 +94,8 @@ struct Bars {
     is_connected: bool,
     /// State and round trip in milliseconds of each link.
     links: BTreeMap<String, (&'static str, Option<u64>)>,
+    /// What each room is about.
+    topics: BTreeMap<String, String>,
 }
 
 /// See the module.
@@ -221,9 +223,9 @@ impl Tui {
     pub fn window(&mut self, moment: Moment, window: Window) {
         self.moment = moment;
         match window {
-            Window::Open(user) => match Name::new(&user) {
-                Ok(name) => self.open(name.as_str()),
-                Err(error) => self.complain(&format!("'{user}' is no user name: {error}.")),
+            Window::Open(typed) => match chat_name(&typed) {
+                Ok(name) => self.open(&name),
+                Err(error) => self.complain(&error),
             },
             Window::Close => self.close(),
             Window::Clear => self.windows.current_mut().log.clear(),
@@ -245,17 +247,19 @@ impl Tui {
             Output::Presence { user, online, status, text } => {
                 self.on_presence(user, plain::standing(*online, *status, text));
             }
-            Output::Message { from, text, at, line, gap, .. } => {
+            Output::Message { from, room, text, at, line, gap, .. } => {
                 let (line, at, from, text) = (*line, *at, from.clone(), text.clone());
-                self.on_message(Said { line, at, from, own: None, text }, *gap);
+                let said = Said { line, at, from, own: None, text };
+                match room {
+                    Some(room) => self.on_post(room, said, *gap),
+                    None => self.on_message(said, *gap),
+                }
             }
-            Output::Kept { to, id, line, text, at } => {
-                let from = self.bars.user.clone().unwrap_or_default();
-                let said = Said { line: *line, at: *at, from, own: Some(*id), text: text.clone() };
-                let window = self.windows.of(to);
-                window.log.marks.entry(*id).or_insert(Mark::Sending);
-                window.log.push(Entry::Said(said));
+            Output::RoomChanged { room, change, user, text, .. } => {
+                self.on_room_changed(room, change, user.as_deref(), text.as_deref(), output);
             }
+            Output::RoomInvited { room, by, .. } => self.on_room_invitation(room, by, output),
+            Output::Kept { .. } => self.on_kept(output),
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.clone());
             }
@@ -286,6 +290,8 @@ impl Tui {
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
             Output::Users { .. }
             | Output::Blocked { .. }
+            | Output::Rooms { .. }
+            | Output::Members { .. }
             | Output::NotSent { .. }
             | Output::Outbox { .. }
             | Output::Net { .. }
@@ -333,6 +339,7 @@ impl Tui {
         self.files.clear();
         self.users.clear();
         self.bars.links.clear();
+        self.bars.topics.clear();
         for (_, is_valid) in &mut self.asked {
             *is_valid = false;
         }
@@ -361,6 +368,15 @@ impl Tui {
             let title = text::excerpt(&from, 40);
             self.acts.push_back(Act::Notify(Notice { title, text: excerpt }));
         }
+    }
+
+    fn on_kept(&mut self, output: &Output) {
+        let Output::Kept { to, id, line, text, at } = output else { return };
+        let from = self.bars.user.clone().unwrap_or_default();
+        let said = Said { line: *line, at: *at, from, own: Some(*id), text: text.clone() };
+        let window = self.windows.of(to);
+        window.log.marks.entry(*id).or_insert(Mark::Sending);
+        window.log.push(Entry::Said(said));
     }
 
     fn on_message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<String>) {

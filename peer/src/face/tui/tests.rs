@@ -101,7 +101,15 @@ impl Scene {
         self.lines += 1;
         let at = self.moment().unix_ms;
         let (from, text) = (from.to_owned(), text.to_owned());
-        self.tell(Output::Message { from, text, sent: at, at, gap: false, line: self.lines });
+        self.tell(Output::Message {
+            from,
+            room: None,
+            text,
+            sent: at,
+            at,
+            gap: false,
+            line: self.lines,
+        });
     }
 
     /// A message of ours is kept.
@@ -643,4 +651,67 @@ fn a_window_with_very_many_lines_is_drawn_by_what_is_seen() {
     assert!(shown.contains("message 99999") && shown.contains("message 99980"));
     let log = &scene.tui.windows.current().log;
     assert!(log.end() - log.first() <= log::MAX_ENTRIES as u64);
+}
+
+/// What is told of a room.
+fn room_news(
+    change: &'static str,
+    user: Option<&str>,
+    by: Option<&str>,
+    text: Option<&str>,
+) -> Output {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let (user, by, text) = (owned(user), owned(by), owned(text));
+    Output::RoomChanged { room: "#team".to_owned(), change, user, by, text }
+}
+
+impl Scene {
+    fn post(&mut self, from: &str, text: &str) {
+        self.minutes += 1;
+        self.lines += 1;
+        let (at, line) = (self.moment().unix_ms, self.lines);
+        let (from, text, room) = (from.to_owned(), text.to_owned(), Some("#team".to_owned()));
+        self.tell(Output::Message { from, room, text, sent: at, at, gap: false, line });
+    }
+}
+
+#[test]
+fn a_room_has_a_window_of_its_own() {
+    let mut scene = Scene::logged_in(80, 18);
+    scene.tell(room_news("created", None, None, None));
+    scene.answer_history(&[]);
+    scene.tell(room_news("joined", Some("bob"), None, None));
+    scene.tell(room_news("joined", Some("carol"), None, None));
+    scene.tell(room_news("topic", None, Some("alice"), Some("the holiday film")));
+    scene.post("bob", "is it cut?");
+    scene.kept("#team", 1, "nearly");
+    scene.state("#team", 1, "queued", Some("1 of 2 have it"));
+    scene.tell(room_news("role", Some("carol"), Some("alice"), Some("operator")));
+    scene.post("carol", "Alice, you said that yesterday");
+    scene.check("room");
+}
+
+#[test]
+fn a_room_calls_only_whom_it_names() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.acts();
+    scene.post("bob", "nobody in particular");
+    let calls = |acts: Vec<Act>| acts.iter().filter(|act| matches!(act, Act::Notify(_))).count();
+    assert_eq!(calls(scene.acts()), 0);
+    scene.post("bob", "alice?");
+    assert_eq!(calls(scene.acts()), 1);
+}
+
+#[test]
+fn a_room_that_is_called_otherwise_keeps_its_window() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tell(room_news("entered", None, None, Some("the film")));
+    scene.answer_history(&[]);
+    scene.post("bob", "hello");
+    let (room, change) = ("#crew".to_owned(), "renamed");
+    let (by, text) = (Some("bob".to_owned()), Some("#team".to_owned()));
+    scene.tell(Output::RoomChanged { room, change, user: None, by, text });
+    let names: Vec<&str> = scene.tui.windows.users().collect();
+    assert_eq!(names, ["#crew"]);
+    assert!(scene.rows()[0].contains("#crew: the film"), "{:?}", scene.rows());
 }

@@ -1,4 +1,5 @@
-//! The windows: one that belongs to no user, and one for each user with whom there was something.
+//! The windows: one that belongs to no user, and one for each user with whom there was something,
+//! and for each room (`#` before its name).
 
 use super::log::{Log, View};
 
@@ -17,7 +18,7 @@ pub(super) enum Activity {
 /// One window.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// With whom; `None` is the window of the server and of everything that is nobody's.
+    /// With whom, or in which room; `None` is the window of the server and of everything that is nobody's.
     pub(super) user: Option<String>,
     pub(super) log: Log,
     /// The first entry that was not seen.
@@ -81,6 +82,15 @@ impl Windows {
     pub(super) fn of(&mut self, user: &str) -> &mut Window {
         let index = self.index_of(user);
         &mut self.windows[index]
+    }
+
+    /// The window of `before` is `after`'s from now on.
+    pub(super) fn rename(&mut self, before: &str, after: &str) {
+        if self.find_mut(after).is_none()
+            && let Some(window) = self.find_mut(before)
+        {
+            window.user = Some(after.to_owned());
+        }
     }
 
     /// Each with its number and whether it is shown.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use peer::output::Output;
-use peer::work::{Line, MessageState, StoreReply, StoreRequest};
+use peer::work::{Line, MessageState, StoreReply, StoreRequest, Talk};
 use wire::app::name::Name;
 
 use super::Swarm;
@@ -57,7 +57,8 @@ impl Swarm {
     /// All lines of a user with another, from the database.
     pub(super) fn history(&mut self, of: usize, with: usize) -> Vec<Line> {
         let with = Name::new(&self.users[with].name).expect("names of the simulator are names");
-        let request = StoreRequest::History { with: Some(with), limit: 100_000, before: None };
+        let request =
+            StoreRequest::History { with: Some(Talk::User(with)), limit: 100_000, before: None };
         if !self.users[of].was_here {
             return Vec::new();
         }

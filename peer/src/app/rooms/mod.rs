@@ -1,0 +1,204 @@
+//! Rooms on the client's side. Who is in a room the server says (`membership`); what is said goes
+//! from each author to each member, and what somebody missed to him from whoever has it (`posts`,
+//! `sync`).
+
+mod membership;
+mod partner;
+mod posts;
+mod runs;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wire::Deadline;
+use wire::app::name::Name;
+use wire::app::post::{BACKLOG_POSTS, Feed};
+use wire::app::room::{Backlog, Room, RoomId, RoomName, RoomSummary};
+use wire::time::{Duration, Instant};
+
+use self::partner::Partner;
+use self::runs::Runs;
+use crate::work::{Reached, RoomRecord};
+
+pub(super) use self::membership::RoomAsked;
+pub(super) use self::posts::ReceivingPost;
+
+/// What is news for linked members, and what is to be kept of how far they are, waits for this long
+/// and goes together.
+const TICK: Duration = Duration::from_secs(1);
+/// Most own posts of one room whose marks are followed: of older ones that somebody lacks, the mark
+/// stays as it was.
+const MAX_PENDING: usize = 1000;
+
+/// All rooms of this account.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    known: BTreeMap<RoomId, Known>,
+    invited: BTreeMap<RoomId, RoomSummary>,
+    partners: BTreeMap<Name, Partner>,
+    tick_at: Option<Instant>,
+    /// Authors whose posts were refused, and why, so that it is told once.
+    told: BTreeSet<(RoomId, Name)>,
+}
+
+/// A room that this user is in, or was.
+#[derive(Debug)]
+struct Known {
+    room: Room,
+    feeds: BTreeMap<Feed, Runs>,
+    own: Own,
+    /// How far each member is with the own posts.
+    reached: BTreeMap<Name, Reached>,
+    /// Those of them that are not kept yet.
+    unsaved: BTreeSet<Name>,
+    /// Feeds of which more is held than linked members know, and from whom it came.
+    news: BTreeMap<Feed, Name>,
+    /// A change was missed: the whole is asked for.
+    is_stale: bool,
+}
+
+/// What this device says in a room.
+#[derive(Debug, Default)]
+struct Own {
+    /// The number of the last post that is kept; 0 before the first.
+    number: u64,
+    /// Its hash.
+    hash: [u8; 32],
+    /// Texts on their way to become posts: one after the other, as each names the one before it.
+    drafts: VecDeque<Draft>,
+    is_keeping: bool,
+    /// Posts that not everybody has.
+    pending: BTreeMap<u64, Pending>,
+}
+
+#[derive(Debug)]
+struct Draft {
+    text: String,
+    /// Milliseconds since 1970.
+    at: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// The room's version in it.
+    version: u64,
+    /// How many had it when that was told.
+    told: usize,
+}
+
+impl Rooms {
+    /// What was kept when the program ended.
+    pub(super) fn load(&mut self, records: Vec<RoomRecord>) {
+        for record in records {
+            let id = record.room.id;
+            self.known.insert(id, Known::of(record));
+        }
+    }
+
+    /// What this room is called, `#` first; of one that is not known any more, its id's beginning.
+    pub(super) fn title(&self, id: RoomId) -> String {
+        match self.known.get(&id) {
+            Some(known) => known.title(),
+            None => {
+                let digits: String = id.0[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("#{digits}")
+            }
+        }
+    }
+
+    /// The room of this name: one that the user is in, before one that he was in.
+    pub(super) fn find(&self, name: &RoomName, own: &Name) -> Option<RoomId> {
+        let named = || self.known.iter().filter(|(_, known)| known.room.name == *name);
+        let is_in = |known: &Known| known.room.role(own).is_some();
+        named().find(|(_, known)| is_in(known)).or_else(|| named().next()).map(|(id, _)| *id)
+    }
+
+    /// Names of the rooms that the user is in, for completion.
+    pub(super) fn titles(&self, own: &Name) -> Vec<String> {
+        let mine = self.known.values().filter(|known| known.room.role(own).is_some());
+        mine.map(Known::title).collect()
+    }
+
+    /// Whether own posts are on their way to somebody.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.partners.values().any(Partner::is_sending)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.tick_at.map(|at| Deadline { at, timer: "rooms" })
+    }
+
+    fn want_tick(&mut self, now: Instant) {
+        self.tick_at.get_or_insert(now + TICK);
+    }
+}
+
+impl Known {
+    fn of(record: RoomRecord) -> Self {
+        let feeds = record.feeds.into_iter();
+        let feeds = feeds.filter_map(|(feed, runs)| Some((feed, Runs::new(&runs)?))).collect();
+        let last = record.last.as_ref().map(|post| &post.content);
+        let pending = record.pending.into_iter();
+        let own = Own {
+            number: last.map_or(0, |content| content.number),
+            hash: last.map_or([0; 32], |content| content.hash()),
+            pending: pending.map(|(n, version)| (n, Pending { version, told: 0 })).collect(),
+            ..Own::default()
+        };
+        let reached = record.reached.into_iter().collect();
+        Self { feeds, own, reached, ..Self::new(record.room) }
+    }
+
+    fn new(room: Room) -> Self {
+        Self {
+            room,
+            feeds: BTreeMap::new(),
+            own: Own::default(),
+            reached: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
+            news: BTreeMap::new(),
+            is_stale: false,
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("#{}", self.room.name)
+    }
+
+    /// Whoever is new in the room begins where he has a right to.
+    fn place_members(&mut self, own: &Name) {
+        let begin = match self.room.backlog {
+            Backlog::Withheld => self.own.number,
+            Backlog::Shared => self.own.number.saturating_sub(BACKLOG_POSTS),
+        };
+        for member in self.room.present().filter(|member| member.name != *own) {
+            let known = self.reached.get(&member.name);
+            if known.is_none_or(|reached| reached.joined != member.joined) {
+                let reached = Reached { joined: member.joined, upto: begin };
+                self.reached.insert(member.name.clone(), reached);
+                self.unsaved.insert(member.name.clone());
+            }
+        }
+    }
+
+    /// Members, the user apart, who are to have an own post of this version: how many have it, of
+    /// how many.
+    fn coverage(&self, own: &Name, number: u64, version: u64) -> (usize, usize) {
+        let shared = self.room.backlog == Backlog::Shared;
+        let mut counts = (0, 0);
+        for member in self.room.present().filter(|member| member.name != *own) {
+            let Some(reached) = self.reached.get(&member.name) else { continue };
+            if shared || member.joined <= version {
+                counts.1 += 1;
+                counts.0 += usize::from(reached.upto >= number);
+            }
+        }
+        counts
+    }
+
+    /// The highest number up to which everybody has the own posts.
+    fn everybody_has(&self, own: &Name) -> Option<u64> {
+        let members = self.room.present().filter(|member| member.name != *own);
+        members.filter_map(|member| self.reached.get(&member.name)).map(|r| r.upto).min()
+    }
+}

@@ -1,0 +1,383 @@
+//! What is said in rooms: kept before it is sent, signed by its author, shown once.
+
+use wire::app::identity::Identity;
+use wire::app::name::Name;
+use wire::app::peer;
+use wire::app::peer::MAX_TEXT;
+use wire::app::post::{Content, Feed, Post, Taken};
+use wire::app::room::{RoomId, RoomName, Standing};
+use wire::time::Instant;
+
+use super::{Draft, Known, MAX_PENDING, Pending};
+use crate::app::App;
+use crate::app::chat::LOG_IN_FIRST;
+use crate::app::jobs::Job;
+use crate::output::Output;
+use crate::work::{Receipt, StoreError, StoreReply, StoreRequest};
+
+/// Most devices of one author in a room of which posts are taken: else one could have more feeds
+/// than members tell each other of.
+const MAX_DEVICES: usize = 16;
+
+/// A post on its way into the database.
+#[derive(Debug)]
+pub(in crate::app) struct ReceivingPost {
+    /// From whose link.
+    pub(super) from: Name,
+    pub(super) post: Post,
+    pub(super) at: u64,
+    /// Something before it is missing.
+    pub(super) gap: bool,
+}
+
+/// What becomes of a post that arrived.
+enum Verdict {
+    Keep,
+    /// It is here already.
+    Known,
+    /// Not wanted now: because of this, where a person is to be told.
+    Refuse(Option<String>),
+    /// It tells of a change of the room that is not known here yet.
+    Early,
+}
+
+impl App {
+    /// `/msg #room`, and plain lines in a room.
+    pub(in crate::app) fn post(&mut self, to: &str, text: String) {
+        let room = match self.may_post(to, &text) {
+            Ok(room) => room,
+            Err(why) => return self.not_sent(to, why),
+        };
+        self.chat.outbox.reserve(text.len());
+        let at = self.unix_ms;
+        if let Some(known) = self.rooms.known.get_mut(&room) {
+            known.own.drafts.push_back(Draft { text, at });
+        }
+        self.keep_draft(room);
+    }
+
+    fn may_post(&self, to: &str, text: &str) -> Result<RoomId, String> {
+        let Some(account) = self.account() else { return Err(LOG_IN_FIRST.to_owned()) };
+        let name = to.strip_prefix('#').unwrap_or(to);
+        let name = RoomName::new(name).map_err(|error| format!("that is no room: {error}."))?;
+        let room = self.rooms.find(&name, &account.name).ok_or_else(|| {
+            format!("you are in no room #{name}: '/rooms' lists those that there are.")
+        })?;
+        let known = self.rooms.known.get(&room);
+        match known.and_then(|known| known.room.member(&account.name)).map(|own| own.standing) {
+            Some(Standing::In { muted: None, .. }) => {}
+            Some(Standing::In { .. }) => return Err(format!("you are muted in #{name}.")),
+            Some(Standing::Out { .. }) | None => {
+                return Err(format!("you are no longer in #{name}: '/join {name}' first."));
+            }
+        }
+        if text.trim().is_empty() {
+            return Err("there is no text.".to_owned());
+        }
+        if text.len() > MAX_TEXT {
+            return Err(format!(
+                "it has {} bytes, and a message at most {MAX_TEXT} (64 KiB). Send it as a file.",
+                text.len()
+            ));
+        }
+        if !self.chat.outbox.has_room(text.len()) {
+            return Err("too many messages wait already ('/outbox').".to_owned());
+        }
+        Ok(room)
+    }
+
+    /// Makes the next text a post, when the one before it is kept.
+    fn keep_draft(&mut self, room: RoomId) {
+        let Some((author, feed)) = self.own_feed() else { return };
+        let Some(secret) = self.account().map(|account| account.identity_secret.clone()) else {
+            return;
+        };
+        let Some(known) = self.rooms.known.get_mut(&room).filter(|k| !k.own.is_keeping) else {
+            return;
+        };
+        let Some(draft) = known.own.drafts.front() else { return };
+        let content = Content {
+            room,
+            author,
+            feed,
+            number: known.own.number + 1,
+            previous: known.own.hash,
+            version: known.room.version,
+            sent: draft.at,
+            body: draft.text.clone(),
+        };
+        known.own.is_keeping = true;
+        let post = Post::sign(&Identity::from_secret(secret.expose()), content);
+        let request = StoreRequest::Post { post: Box::new(post.clone()), at: self.unix_ms };
+        self.jobs.store(Job::Post(Box::new(post)), request);
+        self.links.want_check();
+    }
+
+    /// A post of ours is kept, or cannot be.
+    pub(in crate::app) fn on_post_kept(
+        &mut self,
+        post: &Post,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        let content = &post.content;
+        let Some(known) = self.rooms.known.get_mut(&content.room) else { return };
+        known.own.is_keeping = false;
+        let draft = known.own.drafts.pop_front();
+        let title = known.title();
+        self.chat.outbox.release(draft.map_or(0, |draft| draft.text.len()));
+        match result {
+            Ok(StoreReply::Posted { line }) => {
+                known.own.number = content.number;
+                known.own.hash = content.hash();
+                known.feeds.entry(content.feed).or_default().insert(content.number);
+                let pending = Pending { version: content.version, told: 0 };
+                known.own.pending.insert(content.number, pending);
+                if known.own.pending.len() > MAX_PENDING {
+                    known.own.pending.pop_first();
+                }
+                self.tell(Output::Kept {
+                    to: title,
+                    id: content.number,
+                    text: content.body.clone(),
+                    at: content.sent,
+                    line,
+                });
+                self.tell_coverage(content.room, content.number);
+                self.send_post_to_all(post);
+                self.links.want_check();
+            }
+            Ok(_) => {}
+            Err(error) => self.not_sent(&title, error.to_string()),
+        }
+        self.keep_draft(content.room);
+    }
+
+    /// Tells how many have a post of ours.
+    pub(super) fn tell_coverage(&mut self, room: RoomId, number: u64) {
+        let Some((own, _)) = self.own_identity() else { return };
+        let Some(known) = self.rooms.known.get_mut(&room) else { return };
+        let Some(version) = known.own.pending.get(&number).map(|pending| pending.version) else {
+            return;
+        };
+        let (have, of) = known.coverage(&own, number, version);
+        let to = known.title();
+        let (state, reason) = match (have, of) {
+            (_, 0) => ("queued", Some("nobody else is in the room".to_owned())),
+            (have, of) if have >= of => ("delivered", None),
+            (0, 1) => ("queued", Some("the other has not got it yet".to_owned())),
+            (0, _) => ("queued", Some("nobody has it yet".to_owned())),
+            (have, of) => ("queued", Some(format!("{have} of {of} have it"))),
+        };
+        if state == "delivered" {
+            known.own.pending.remove(&number);
+        } else if let Some(pending) = known.own.pending.get_mut(&number) {
+            pending.told = have;
+        }
+        self.tell(Output::MessageState { to, id: number, state, reason });
+    }
+
+    /// Somebody hands over a post: his own, or another's.
+    pub(in crate::app) fn on_post(&mut self, now: Instant, from: &Name, post: Post) {
+        let content = &post.content;
+        let taken =
+            |kept| Taken { room: content.room, feed: content.feed, number: content.number, kept };
+        if content.body.len() > MAX_TEXT || content.number == 0 {
+            return self.link_broke_protocol(now, from, "a post that cannot be");
+        }
+        if let Some(partner) = self.rooms.partners.get_mut(from) {
+            partner.answered(content.room, content.feed);
+        }
+        match self.judge_post(from, &post) {
+            Verdict::Known => self.send_taken(from, taken(true)),
+            Verdict::Refuse(why) => {
+                tracing::debug!(%from, author = %content.author, ?why, "post not taken");
+                self.send_taken(from, taken(false));
+                let once = (content.room, content.author.clone());
+                if let Some(why) = why
+                    && self.rooms.told.insert(once)
+                {
+                    self.error(&why);
+                }
+            }
+            Verdict::Early => {
+                self.send_taken(from, taken(false));
+                self.ask_room_again(now, content.room);
+            }
+            Verdict::Keep => {
+                let known = self.rooms.known.get(&content.room);
+                let runs = known.and_then(|known| known.feeds.get(&content.feed));
+                let gap = runs.is_some_and(|r| !r.is_empty() && !r.contains(content.number - 1));
+                self.chat.begin_receiving(from, content.body.len());
+                let own = self.own_feed().is_some_and(|(_, feed)| feed == content.feed);
+                let at = self.unix_ms;
+                let request = StoreRequest::ReceivePost { post: Box::new(post.clone()), own, at };
+                let receiving = ReceivingPost { from: from.clone(), post, at, gap };
+                self.jobs.store(Job::ReceivePost(Box::new(receiving)), request);
+            }
+        }
+    }
+
+    fn judge_post(&self, from: &Name, post: &Post) -> Verdict {
+        let content = &post.content;
+        let own = self.account().map(|account| &account.name);
+        let (Some(known), Some(own)) = (self.rooms.known.get(&content.room), own) else {
+            return Verdict::Refuse(None);
+        };
+        let room = &known.room;
+        if room.role(own).is_none() {
+            return Verdict::Refuse(None);
+        }
+        if known.feeds.get(&content.feed).is_some_and(|runs| runs.contains(content.number)) {
+            return Verdict::Known;
+        }
+        let Some(author) = room.member(&content.author) else {
+            // Whoever came after the last change that is known here.
+            let is_early = content.version > room.version;
+            return if is_early { Verdict::Early } else { Verdict::Refuse(None) };
+        };
+        let feeds = known.feeds.keys().filter(|feed| feed.author == content.feed.author);
+        if !known.feeds.contains_key(&content.feed) && feeds.count() >= MAX_DEVICES {
+            return Verdict::Refuse(None);
+        }
+        if room.role(from).is_none() {
+            return if content.version > room.version {
+                Verdict::Early
+            } else {
+                Verdict::Refuse(None)
+            };
+        }
+        let is_silenced = match author.standing {
+            Standing::In { muted, .. } => muted.is_some_and(|since| content.version >= since),
+            Standing::Out { at, .. } => content.version >= at,
+        };
+        if is_silenced {
+            return if content.version > room.version {
+                Verdict::Early
+            } else {
+                Verdict::Refuse(None)
+            };
+        }
+        let contact = self.profile.as_ref().and_then(|p| p.contacts.get(&content.author));
+        let identity = contact.and_then(|contact| contact.identity).unwrap_or(author.identity);
+        if identity != content.feed.author || !post.is_signed() {
+            return Verdict::Refuse(Some(forged(&content.author, &known.title())));
+        }
+        Verdict::Keep
+    }
+
+    /// The database has a post, or has it not.
+    pub(in crate::app) fn on_post_received(
+        &mut self,
+        now: Instant,
+        received: ReceivingPost,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        let ReceivingPost { from, post, at, gap } = received;
+        let content = &post.content;
+        self.chat.end_receiving(&from, content.body.len());
+        let kept = match result {
+            Ok(StoreReply::Received(Receipt::Fresh { line, .. })) => {
+                self.on_fresh_post(now, &from, &post, at, gap, line);
+                true
+            }
+            Ok(StoreReply::Received(Receipt::Duplicate)) => true,
+            Ok(StoreReply::Received(Receipt::Conflict)) => {
+                let title = self.rooms.title(content.room);
+                if self.rooms.told.insert((content.room, content.author.clone())) {
+                    self.error(&format!(
+                        "{} said different things to different members of {title}: only what came \
+                         first is kept.",
+                        content.author
+                    ));
+                }
+                false
+            }
+            Ok(_) => return,
+            Err(error) => {
+                self.error(&format!(
+                    "A message of {} could not be kept, so it was not taken: {error}",
+                    content.author
+                ));
+                return self.suspend_link(now, &from);
+            }
+        };
+        let (room, feed, number) = (content.room, content.feed, content.number);
+        self.send_taken(&from, Taken { room, feed, number, kept });
+        self.read_stalled(now);
+    }
+
+    fn on_fresh_post(
+        &mut self,
+        now: Instant,
+        from: &Name,
+        post: &Post,
+        at: u64,
+        gap: bool,
+        line: u64,
+    ) {
+        let content = &post.content;
+        let own = self.own_feed();
+        let Some(known) = self.rooms.known.get_mut(&content.room) else { return };
+        known.feeds.entry(content.feed).or_default().insert(content.number);
+        if *from != content.author {
+            known.news.insert(content.feed, from.clone());
+        }
+        let room = known.title();
+        if own.is_some_and(|(_, feed)| feed == content.feed) {
+            // This folder is older than what this device has said: it goes on from there.
+            if content.number > known.own.number {
+                known.own.number = content.number;
+                known.own.hash = content.hash();
+            }
+        }
+        self.rooms.want_tick(now);
+        if !self.is_blocked(&content.author) {
+            self.tell(Output::Message {
+                from: content.author.to_string(),
+                room: Some(room),
+                text: content.body.clone(),
+                sent: content.sent,
+                at,
+                gap,
+                line,
+            });
+        }
+    }
+
+    /// Answers a post.
+    fn send_taken(&mut self, to: &Name, taken: Taken) {
+        let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up_mut(to)) else {
+            return;
+        };
+        // When the link has just ended, the post comes again and is answered then.
+        let _ = up.chat.send(endpoint, up.handle, &peer::Chat::Taken(taken));
+    }
+
+    /// One's own name, and the feed of this device.
+    pub(super) fn own_feed(&self) -> Option<(Name, Feed)> {
+        let (name, author) = self.own_identity()?;
+        let device = self.profile.as_ref()?.device;
+        Some((name, Feed { author, device }))
+    }
+}
+
+impl Known {
+    /// Own posts whose mark has to change.
+    pub(super) fn changed_marks(&self, own: &Name) -> Vec<u64> {
+        let pending = self.own.pending.iter();
+        pending
+            .filter(|(number, pending)| {
+                let (have, of) = self.coverage(own, **number, pending.version);
+                of > 0 && (have != pending.told || have >= of)
+            })
+            .map(|(number, _)| *number)
+            .collect()
+    }
+}
+
+fn forged(author: &Name, room: &str) -> String {
+    format!(
+        "A message to {room} in the name of {author} is not signed by the {author} that is known \
+         here: it is not taken. If {author} has a new key, '/fingerprint {author}' shows it."
+    )
+}
