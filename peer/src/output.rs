@@ -114,7 +114,7 @@ pub enum Output {
         to: String,
         /// Its number.
         id: u64,
-        /// `queued`, `delivered` or `failed`.
+        /// `queued`, `stored` (in the receiver's mailbox), `delivered` or `failed`.
         state: &'static str,
         /// Why it failed, or waits.
         reason: Option<String>,
@@ -365,7 +365,7 @@ pub struct HistoryLine {
     pub at: u64,
     /// Foreign text.
     pub text: String,
-    /// `queued`, `delivered`, `failed`, or `received`.
+    /// `queued`, `stored`, `delivered`, `failed`, or `received`.
     pub state: &'static str,
     /// Why it failed.
     pub reason: Option<String>,

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::letter::Serves;
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, TransferId};
 use wire::app::post::{Feed, Post};
@@ -101,6 +102,15 @@ pub enum StoreRequest {
         /// Milliseconds since 1970.
         at: u64,
     },
+    /// It lies in the receiver's mailbox at the server.
+    Stored {
+        /// Which message.
+        id: MessageId,
+    },
+    /// Keep these keys, made for letters.
+    SavePrekeys(Vec<PrekeySecret>),
+    /// This key opens nothing any more: overwrite it.
+    ForgetPrekey(u64),
     /// It will never be delivered.
     Failed {
         /// Which message.
@@ -225,6 +235,8 @@ pub struct Profile {
     pub outbox: Vec<Outgoing>,
     /// Transfers that are not over, and the newest of those that are, oldest first.
     pub transfers: Vec<TransferRecord>,
+    /// Keys for letters.
+    pub prekeys: Vec<PrekeySecret>,
     /// Rooms that the user is in, or was.
     pub rooms: Vec<RoomRecord>,
 }
@@ -322,6 +334,19 @@ pub struct MessageId {
     pub sequence: u64,
 }
 
+/// The private half of a key that was left at the server for letters.
+#[derive(Clone, Debug)]
+pub struct PrekeySecret {
+    /// Its number.
+    pub id: u64,
+    /// X25519.
+    pub key: StaticKey,
+    /// How long it serves.
+    pub serves: Serves,
+    /// Seconds since 1970.
+    pub made: u64,
+}
+
 /// A message on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -337,6 +362,8 @@ pub struct Outgoing {
     pub at: u64,
     /// The text.
     pub body: String,
+    /// Whether it lies in the receiver's mailbox.
+    pub stored: bool,
 }
 
 /// A message that arrived.
@@ -403,6 +430,8 @@ pub struct Line {
 pub enum MessageState {
     /// Kept here until the other side can be reached.
     Queued,
+    /// It lies in the other side's mailbox.
+    Stored,
     /// The other side has it durably.
     Delivered,
     /// It will not be delivered.

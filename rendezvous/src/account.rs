@@ -93,7 +93,12 @@ impl Server {
                 | Request::Blocked
                 | Request::Directory(_)
                 | Request::SetStatus(_)
-                | Request::Room(_),
+                | Request::Room(_)
+                | Request::PublishPrekeys(_)
+                | Request::Prekey(_)
+                | Request::Deposit { .. }
+                | Request::Collect(_)
+                | Request::Discard(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }

@@ -53,6 +53,10 @@ pub struct Policy {
     pub lobby: Lobby,
     /// How many rooms one user may make.
     pub creations: Rate,
+    /// How much is kept for users who are not there.
+    pub mailbox: Mailbox,
+    /// How many keys for letters one user may ask for.
+    pub letters: Rate,
     /// How many other changes to rooms one session may make; each is told to all who are in one.
     pub room_changes: Rate,
 }
@@ -74,8 +78,27 @@ impl Default for Policy {
             introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
             lobby: Lobby::Shut,
             creations: Rate { burst: 10, interval: Duration::from_secs(360) },
+            mailbox: Mailbox::default(),
+            letters: Rate { burst: 64, interval: Duration::from_secs(10) },
             room_changes: Rate { burst: 32, interval: Duration::from_secs(1) },
         }
+    }
+}
+
+/// How much is kept for each user who is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// For so many seconds; 0: no letters are taken.
+    pub kept_for: u64,
+    /// Most letters.
+    pub letters: u64,
+    /// Most of them from one sender.
+    pub letters_of_one: u64,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self { kept_for: 21 * 86_400, letters: 128, letters_of_one: 32 }
     }
 }
 

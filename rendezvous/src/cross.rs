@@ -22,6 +22,8 @@ pub(crate) enum ToUser {
     Introduction(Box<Introduction>),
     /// Something about this room.
     Room(RoomId, Notice),
+    /// A letter came.
+    Mail,
 }
 
 impl Server {
@@ -37,6 +39,7 @@ impl Server {
             ToUser::Introduction(introduction) => {
                 session.notify(Notice::Introduction(*introduction));
             }
+            ToUser::Mail => session.notify_of_mail(),
             ToUser::Room(room, notice) => session.notify_of_room(room, notice),
         }
         self.touched.insert(handle);

@@ -76,6 +76,13 @@ impl Server {
                 Continuation::Directory { name },
             ),
             Request::Room(request) => self.on_room(now, handle, own, request),
+            Request::PublishPrekeys(prekeys) => self.on_prekeys(handle, own, prekeys),
+            Request::Prekey(name) => self.on_prekey(now, own, name),
+            Request::Deposit { to, prekey, sealed } => {
+                self.on_deposit(now, own, to, prekey, sealed)
+            }
+            Request::Collect(after) => self.on_collect(now, own, after),
+            Request::Discard(letters) => Self::on_discard(own, letters),
         }
     }
 

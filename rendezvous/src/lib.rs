@@ -21,6 +21,7 @@ mod introduce;
 mod limits;
 mod lockout;
 mod login;
+mod mail;
 mod presence;
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "it is the stores that judge"))]
 mod rooms;
@@ -33,7 +34,7 @@ mod source;
 pub mod sqlite;
 mod store;
 
-pub use config::{Config, Policy, Registration, Secrets, SecretsError};
+pub use config::{Config, Mailbox, Policy, Registration, Secrets, SecretsError};
 pub use limits::Rate;
 pub use lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
 pub use rooms::Lobby;

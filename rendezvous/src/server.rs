@@ -29,6 +29,8 @@ pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 /// Most sources whose registrations are counted.
 const MAX_SOURCES: usize = 65_536;
+/// Most users whose letters are counted.
+const MAX_WRITERS: usize = 65_536;
 /// Most users whose creations of rooms are counted.
 const MAX_FOUNDERS: usize = 65_536;
 /// Most requests that may wait for the store.
@@ -103,6 +105,10 @@ pub(crate) enum Continuation {
     SeenSince { asker: Name },
     /// An identity.
     Directory { name: Name },
+    /// What follows about letters.
+    Mail,
+    /// A letter that is kept.
+    Deposit { from: Name, to: Name },
     /// What follows about rooms.
     Room,
 }
@@ -185,6 +191,8 @@ pub struct Server {
     pub(crate) registrations: Limiter<SourcePrefix>,
     /// Of rooms, by their founders. Of rooms themselves nothing is kept here.
     pub(crate) creations: Limiter<Name>,
+    /// Of keys for letters, by those who ask.
+    pub(crate) letters: Limiter<Name>,
     pub(crate) logins: PendingLogins,
     pub(crate) login_deadlines: BTreeSet<(Instant, ConnectionHandle)>,
     /// Sessions with something to read, to answer or to send.
@@ -211,6 +219,7 @@ impl Server {
             introductions: Introductions::new(policy.introductions),
             registrations: Limiter::new(policy.registrations, MAX_SOURCES),
             creations: Limiter::new(policy.creations, MAX_FOUNDERS),
+            letters: Limiter::new(policy.letters, MAX_WRITERS),
             logins: PendingLogins::default(),
             login_deadlines: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -458,6 +467,7 @@ impl Server {
             // What concerns others happens even when the asker has gone meanwhile.
             Continuation::Block { by, target, at } => self.on_blocked(&by, &target, at, &outcome),
             Continuation::Unblock { by, target } => self.on_unblocked(&by, &target, &outcome),
+            Continuation::Deposit { from, to } => self.on_deposited(&from, &to, outcome),
             _ if !is_here => return,
             Continuation::Begin { conflict } => {
                 self.on_session_stored(now, handle, conflict, outcome)
@@ -471,6 +481,7 @@ impl Server {
             Continuation::LastSeen => Self::on_last_seen(outcome),
             Continuation::SeenSince { asker } => self.on_seen_since(&asker, outcome),
             Continuation::Directory { name } => Self::on_directory(name, &outcome),
+            Continuation::Mail => Self::on_mail_done(outcome),
             Continuation::Room => Self::on_room_done(outcome),
         };
         if let Some(session) = self.sessions.get_mut(&handle).filter(|_| is_here) {

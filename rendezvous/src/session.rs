@@ -85,6 +85,8 @@ pub(crate) struct Session {
     /// The last news of each room that came while too much waited to be sent, encoded. Its version
     /// tells the client that news before it is missing, and that it has to ask for the whole room.
     late: BTreeMap<RoomId, Vec<u8>>,
+    /// Letters came while too much waited to be sent.
+    has_mail: bool,
     stream: Option<StreamId>,
     readable: bool,
     incoming: Deframer,
@@ -114,6 +116,7 @@ impl Session {
             room_changes: Bucket::new(now),
             snapshot: Snapshot::Complete,
             late: BTreeMap::new(),
+            has_mail: false,
             stream: None,
             readable: false,
             incoming: Deframer::default(),
@@ -171,12 +174,24 @@ impl Session {
         }
     }
 
+    /// Says that a letter came: once, however many come before the client listens.
+    pub(crate) fn notify_of_mail(&mut self) {
+        if self.is_backed_up() {
+            self.has_mail = true;
+        } else {
+            self.notify(Notice::Mail);
+        }
+    }
+
     /// Puts late news into the queue as far as there is room for it.
     pub(crate) fn catch_up(&mut self) {
         while !self.is_backed_up()
             && let Some((_, notice)) = self.late.pop_first()
         {
             self.outgoing.extend(notice);
+        }
+        if !self.is_backed_up() && core::mem::take(&mut self.has_mail) {
+            self.notify(Notice::Mail);
         }
     }
 

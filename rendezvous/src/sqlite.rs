@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod attempts;
 mod blocks;
+mod mail;
 mod rooms;
 mod schema;
 
@@ -120,6 +121,14 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         }
         StoreRequest::Directory { name } => accounts::directory(db, name),
         StoreRequest::Left { name, at } => accounts::left(db, name, *at),
+        StoreRequest::PublishPrekeys { owner, prekeys } => mail::publish(db, owner, prekeys),
+        StoreRequest::Prekey { asker, owner } => mail::prekey(db, asker, owner),
+        StoreRequest::Deposit { from, to, prekey, sealed, mailbox, now } => {
+            let letter = mail::NewLetter { from, to, prekey: *prekey, sealed };
+            mail::deposit(db, &letter, *mailbox, *now)
+        }
+        StoreRequest::Collect { owner, after, oldest } => mail::collect(db, owner, *after, *oldest),
+        StoreRequest::Discard { owner, letters } => mail::discard(db, owner, letters),
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
         StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
     }

@@ -3,11 +3,13 @@
 
 use wire::PublicKey;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::letter::{Letter, Prekey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
 use wire::app::room::{Change, RoomId, RoomRequest, RoomSummary};
 use wire::app::server::Response;
 
+use crate::config::Mailbox;
 use crate::lockout::LockoutPolicy;
 use crate::rooms::Lobby;
 use crate::source::SourcePrefix;
@@ -164,6 +166,51 @@ pub enum StoreRequest {
         /// Whether there is one for everybody.
         lobby: Lobby,
     },
+    /// Keep keys for letters to a user, signed by his identity. Answered by `Done`.
+    PublishPrekeys {
+        /// Whose.
+        owner: Name,
+        /// What.
+        prekeys: Vec<Prekey>,
+    },
+    /// A key for a letter. Answered by `Prekey` or `NotFound`.
+    Prekey {
+        /// Who writes.
+        asker: Name,
+        /// To whom.
+        owner: Name,
+    },
+    /// Keep a letter. Answered by `Done`, `Full` or `NotFound`.
+    Deposit {
+        /// Who writes.
+        from: Name,
+        /// To whom.
+        to: Name,
+        /// The key that it is sealed to.
+        prekey: u64,
+        /// The letter.
+        sealed: Vec<u8>,
+        /// How much is kept.
+        mailbox: Mailbox,
+        /// The time.
+        now: u64,
+    },
+    /// The oldest letters to a user. Answered by `Letters`.
+    Collect {
+        /// Whose.
+        owner: Name,
+        /// Behind the one of this number.
+        after: u64,
+        /// None that is older than this time.
+        oldest: u64,
+    },
+    /// These letters need not be kept. Answered by `Done`.
+    Discard {
+        /// Whose.
+        owner: Name,
+        /// Their numbers.
+        letters: Vec<u64>,
+    },
     /// Take a user into the lobby, unless it is full or he was ever in it; make it when there is
     /// none. Answered by `Room`.
     EnterLobby {
@@ -294,6 +341,22 @@ pub enum StoreOutcome {
     Seen(Vec<LastSeen>),
     /// A user's identity; `None` while an imported account has none.
     Identity(Option<IdentityKey>),
+    /// A key for a letter, and the identity that has signed it.
+    Prekey {
+        /// The identity.
+        identity: IdentityKey,
+        /// The key.
+        prekey: Prekey,
+    },
+    /// Letters, the oldest first.
+    Letters {
+        /// These.
+        letters: Vec<Letter>,
+        /// Whether there are more.
+        more: bool,
+        /// How many keys that serve once are left.
+        prekeys: u32,
+    },
     /// What follows for the asker and for others.
     Room(Box<RoomOutcome>),
     /// The store failed: nothing of the request is stored. Later requests may succeed.

@@ -5,6 +5,8 @@ mod crashes;
 mod goodput;
 mod handshake;
 mod hostile;
+mod mail;
+mod party;
 mod paths;
 mod punching;
 mod rooms;

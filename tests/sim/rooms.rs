@@ -2,169 +2,18 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
-use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use peer::command::{Command, Context, ParsedLine, parse};
 use peer::output::Output;
 use rendezvous::Policy;
-use sim::journal::Pen;
+use sim::Impairment;
 use sim::swarm::seed;
-use sim::tincan::{PeerDisk, PeerOptions, PeerProgram, Program, ServerDisk, ServerProgram};
-use sim::{HostId, Impairment, Probability, Site, World, WorldOptions};
-use wire::Secret;
+use sim::tincan::{Program, ServerProgram};
 
-use crate::support::{SERVER, loss, millis, seconds};
-
-/// A server and users who are logged in.
-struct Party {
-    world: World<Program>,
-    server: HostId,
-    hosts: Vec<HostId>,
-    lives: u64,
-    /// What each was told since it was last asked for.
-    told: Vec<Vec<Output>>,
-}
-
-const ALICE: usize = 0;
-const BOB: usize = 1;
-const CAROL: usize = 2;
-const DAVE: usize = 3;
-
-fn name(user: usize) -> String {
-    match user {
-        ALICE => "alice".to_owned(),
-        BOB => "bob".to_owned(),
-        CAROL => "carol".to_owned(),
-        DAVE => "dave".to_owned(),
-        other => format!("user{other}"),
-    }
-}
+use crate::party::{ALICE, BOB, CAROL, DAVE, Party, last_state, name};
+use crate::support::{loss, millis, seconds};
 
 impl Party {
-    fn of(users: usize) -> Self {
-        Self::with(users, Policy::default(), &Impairment::default())
-    }
-
-    fn with(users: usize, policy: Policy, link: &Impairment) -> Self {
-        let work = (millis(1), millis(2));
-        let options = WorldOptions { work, fidget: Probability::NEVER };
-        let mut world = World::new(&seed(1), options, None);
-        let server = world.add_host(Site::public(SERVER));
-        let disk = ServerDisk::new(&seed(1));
-        let program = ServerProgram::start(world.now(), disk, policy, &seed(2));
-        world.boot(server, Program::Server(Box::new(program)));
-        let site = |n: usize| Site::public(&format!("203.0.113.{}:6000", n + 1)).linked(link);
-        let hosts = (0..users).map(|user| world.add_host(site(user))).collect();
-        let told = vec![Vec::new(); users];
-        let mut party = Self { world, server, hosts, lives: 0, told };
-        let pen = Pen::default();
-        for user in 0..users {
-            let mut disk = PeerDisk::new();
-            disk.pen = pen.of(&name(user));
-            party.start(user, disk);
-            party.until(user, |output| matches!(output, Output::LoginNeeded { .. }));
-            let password = Secret::new("a password".to_owned());
-            party.command(user, Command::Register { name: name(user), password });
-            party.until(user, |output| matches!(output, Output::LoggedIn { .. }));
-        }
-        party.run(seconds(3));
-        party
-    }
-
-    fn start(&mut self, user: usize, disk: PeerDisk) {
-        self.lives += 1;
-        let (host, now) = (self.hosts[user], self.world.now());
-        let server = vec![SERVER.parse().expect("an address")];
-        for address in &server {
-            self.world.ledger.solicit(host, *address);
-        }
-        let addresses = self.world.network.addresses(host).to_vec();
-        let options = PeerOptions { server, addresses, auto_accept: None };
-        let program = PeerProgram::start(now, disk, &options, &seed(10 + self.lives));
-        self.world.boot(host, Program::Peer(Box::new(program)));
-    }
-
-    /// As by kill -9; gives what is left.
-    fn kill(&mut self, user: usize) -> PeerDisk {
-        match self.world.crash(self.hosts[user]) {
-            Some(Program::Peer(peer)) => peer.into_disk(),
-            Some(Program::Server(_)) | None => panic!("{} is not there", name(user)),
-        }
-    }
-
-    /// Starts again, and is logged in by what its disk holds.
-    fn restart(&mut self, user: usize, disk: PeerDisk) {
-        self.start(user, disk);
-        self.until(user, |output| matches!(output, Output::LoggedIn { .. }));
-    }
-
-    fn command(&mut self, user: usize, command: Command) {
-        self.world.with(self.hosts[user], |peer, now| peer.peer_mut().command(now, command));
-    }
-
-    /// A typed line.
-    fn line(&mut self, user: usize, line: &str) {
-        match parse(line, &Context::default()) {
-            ParsedLine::Command(command) => self.command(user, command),
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    fn run(&mut self, duration: Duration) {
-        self.world.run_for(duration);
-        self.collect();
-    }
-
-    fn collect(&mut self) {
-        for (user, host) in self.hosts.iter().enumerate() {
-            if self.world.is_up(*host) {
-                let told = &mut self.told[user];
-                self.world.with(*host, |peer, _| told.append(&mut peer.peer_mut().outputs));
-            }
-        }
-    }
-
-    /// Runs until a user is told this.
-    fn until(&mut self, user: usize, is_it: impl Fn(&Output) -> bool) {
-        self.collect();
-        let host = self.hosts[user];
-        let is_told = self.told[user].iter().any(&is_it)
-            || self.world.run_until(seconds(60), |world| {
-                world.machine(host).peer().outputs.iter().any(&is_it)
-            });
-        self.collect();
-        assert!(is_told, "{} was told {:?}", name(user), self.told[user]);
-    }
-
-    /// What a user was told, up to now.
-    fn take(&mut self, user: usize) -> Vec<Output> {
-        self.collect();
-        core::mem::take(&mut self.told[user])
-    }
-
-    /// What a user was shown of a room: who said it, and what.
-    fn said(&mut self, user: usize, room: &str) -> Vec<(String, String)> {
-        let told = self.take(user).into_iter();
-        let said = told.filter_map(|output| match output {
-            Output::Message { from, room: Some(place), text, .. } if place == room => {
-                Some((from, text))
-            }
-            _ => None,
-        });
-        said.collect()
-    }
-
-    fn errors(&mut self, user: usize) -> Vec<String> {
-        let told = self.take(user).into_iter();
-        let errors = told.filter_map(|output| match output {
-            Output::Error { text } => Some(text),
-            Output::NotSent { reason, .. } => Some(reason),
-            _ => None,
-        });
-        errors.collect()
-    }
-
     /// All who are named are in the room, which the first of them makes.
     fn room(&mut self, make: &str, room: &str, users: &[usize]) {
         self.line(users[0], make);
@@ -182,14 +31,6 @@ impl Party {
 
 fn lines(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(from, text)| ((*from).to_owned(), (*text).to_owned())).collect()
-}
-
-/// What became of the last own message.
-fn last_state(told: &[Output]) -> Option<(&'static str, Option<String>)> {
-    told.iter().rev().find_map(|output| match output {
-        Output::MessageState { state, reason, .. } => Some((*state, reason.clone())),
-        _ => None,
-    })
 }
 
 #[test]

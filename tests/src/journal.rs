@@ -89,8 +89,15 @@ mod tests {
     fn anna_sends() -> Pen {
         let anna = Pen::default().of("anna");
         let id = MessageId { to: Name::new("bert").unwrap(), sequence: 7 };
-        let message =
-            Outgoing { id, line: 0, after: 6, nonce: [0; 16], at: 0, body: "hi".to_owned() };
+        let message = Outgoing {
+            id,
+            line: 0,
+            after: 6,
+            nonce: [0; 16],
+            at: 0,
+            body: "hi".to_owned(),
+            stored: false,
+        };
         anna.stored(None, &StoreReply::Queued(message));
         anna
     }

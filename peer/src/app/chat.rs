@@ -183,6 +183,7 @@ impl App {
         let reason = self.why_waiting(to);
         self.tell(Output::MessageState { to: to.to_string(), id, state: "queued", reason });
         self.pump(to);
+        self.store_next(now, to);
     }
 
     /// Why a message to this user is not sent at once.
@@ -369,7 +370,13 @@ impl App {
         self.jobs.save(StoreRequest::Failed { id, why: why.to_owned() });
     }
 
-    fn tell_state(&mut self, to: &Name, id: u64, state: &'static str, reason: Option<String>) {
+    pub(super) fn tell_state(
+        &mut self,
+        to: &Name,
+        id: u64,
+        state: &'static str,
+        reason: Option<String>,
+    ) {
         self.tell(Output::MessageState { to: to.to_string(), id, state, reason });
     }
 
@@ -418,6 +425,7 @@ fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
     let other = line.author.map_or_else(|| with.clone(), |author| author.to_string());
     let (state, reason) = match line.state {
         MessageState::Queued => ("queued", None),
+        MessageState::Stored => ("stored", None),
         MessageState::Delivered => ("delivered", None),
         MessageState::Failed(why) => ("failed", Some(why)),
         MessageState::Incoming => ("received", None),

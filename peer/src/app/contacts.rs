@@ -46,21 +46,12 @@ impl App {
             ));
             return Verdict::Refused;
         }
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(name));
-        let Some(known) = contact.and_then(|contact| contact.identity) else {
-            return Verdict::Genuine;
-        };
-        if known != introduction.identity {
-            let new = introduction.identity;
-            let name = name.clone();
-            if self.links.suspects.insert(name.clone(), new) != Some(new) {
-                self.tell(Output::IdentityChanged {
-                    user: name.to_string(),
-                    old: fingerprint(&known.0),
-                    new: fingerprint(&new.0),
-                });
-            }
+        if !self.is_known_as(name, introduction.identity) {
             return Verdict::Refused;
+        }
+        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(name));
+        if contact.is_none_or(|contact| contact.identity.is_none()) {
+            return Verdict::Genuine;
         }
         if contact.is_some_and(|contact| introduction.certificate.generation < contact.generation) {
             tracing::warn!(%name, "introduced with an older device than seen before");
@@ -68,6 +59,23 @@ impl App {
         }
         self.links.suspects.remove(name);
         Verdict::Genuine
+    }
+
+    /// Whether this may be the identity of this user; when another is known, that is told.
+    pub(super) fn is_known_as(&mut self, name: &Name, identity: IdentityKey) -> bool {
+        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(name));
+        let Some(known) = contact.and_then(|contact| contact.identity) else { return true };
+        if known == identity {
+            return true;
+        }
+        if self.links.suspects.insert(name.clone(), identity) != Some(identity) {
+            self.tell(Output::IdentityChanged {
+                user: name.to_string(),
+                old: fingerprint(&known.0),
+                new: fingerprint(&identity.0),
+            });
+        }
+        false
     }
 
     /// A handshake has proven that this user holds the device: from now on the user is known by
@@ -102,6 +110,7 @@ impl App {
         }
         self.links.came_online(user);
         self.want_link(now, user);
+        self.collect_letters(now, 0);
     }
 
     /// `/trust server`.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use wire::app::letter::Prekey;
 use wire::app::name::Name;
 use wire::app::post::Post;
 use wire::{ConnectionHandle, PublicKey};
 
+use super::mail::ReceivingLetter;
 use super::rooms::ReceivingPost;
 use crate::transfer;
 use crate::work::{FileReply, Outcome, StoreRequest, Work, WorkId};
@@ -29,6 +31,10 @@ pub(super) enum Job {
     Post(Box<Post>),
     /// A post that arrived is kept.
     ReceivePost(Box<ReceivingPost>),
+    /// A message from a letter is kept.
+    Letter(Box<ReceivingLetter>),
+    /// Keys for letters are kept.
+    Prekeys(Vec<Prekey>),
     /// Posts that this user lacks, up to this number, for this link.
     Posts { user: Name, handle: ConnectionHandle, upto: u64 },
     /// Lines of history, for this question.
@@ -101,6 +107,8 @@ impl Jobs {
                 | Job::Receive(_)
                 | Job::Post(_)
                 | Job::ReceivePost(_)
+                | Job::Letter(_)
+                | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
                 | Job::Login(_) => None,
@@ -119,6 +127,8 @@ impl Jobs {
             | Job::Receive(_)
             | Job::Post(_)
             | Job::ReceivePost(_)
+            | Job::Letter(_)
+            | Job::Prekeys(_)
             | Job::Posts { .. }
             | Job::Lines { .. }
             | Job::Login(_)

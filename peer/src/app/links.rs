@@ -182,6 +182,7 @@ impl App {
             self.want_link(now, &user);
             self.check_addressee(now, &user);
         }
+        self.store_messages(now);
     }
 
     /// Asks for an introduction to this user, unless there is a link, one is on its way, or it
@@ -253,6 +254,8 @@ impl App {
             | Refusal::UnknownDevice
             | Refusal::Malformed
             | Refusal::StorageFailed
+            | Refusal::NoMailbox
+            | Refusal::MailboxFull
             | Refusal::Room(_)
             | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }

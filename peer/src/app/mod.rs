@@ -11,6 +11,7 @@ mod commands;
 mod contacts;
 mod jobs;
 mod links;
+mod mail;
 mod outbox;
 mod presence;
 mod profile;
@@ -40,6 +41,7 @@ use wire::{
 use self::chat::Chat;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
+use self::mail::Mail;
 use self::presence::Roster;
 use self::profile::OpenProfile;
 use self::rooms::Rooms;
@@ -134,6 +136,7 @@ pub struct App {
     links: Links,
     chat: Chat,
     rooms: Rooms,
+    mail: Mail,
     transfers: Transfers,
 }
 
@@ -174,6 +177,7 @@ impl App {
             links: Links::default(),
             chat: Chat::default(),
             rooms: Rooms::default(),
+            mail: Mail::default(),
             transfers: Transfers::new(policy, &seed.derive("transfers")),
             seed: seed.clone(),
             settings,
@@ -326,6 +330,12 @@ impl App {
             (Job::ReceivePost(post), Outcome::Store(result)) => {
                 self.on_post_received(now, *post, result);
             }
+            (Job::Letter(letter), Outcome::Store(result)) => {
+                self.on_letter_kept(now, *letter, result);
+            }
+            (Job::Prekeys(prekeys), Outcome::Store(result)) => {
+                self.on_prekeys_kept(now, prekeys, result);
+            }
             (Job::Posts { user, handle, upto }, Outcome::Store(result)) => {
                 self.on_posts(&user, handle, upto, result);
             }
@@ -348,6 +358,8 @@ impl App {
                 | Job::Receive(_)
                 | Job::Post(_)
                 | Job::ReceivePost(_)
+                | Job::Letter(_)
+                | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
                 | Job::Login(_),
@@ -483,6 +495,7 @@ impl Node for App {
         self.roster_timeout(now);
         self.links_timeout(now);
         self.rooms_timeout(now);
+        self.mail_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -533,6 +546,7 @@ impl Node for App {
             self.roster.deadline(),
             self.links.deadline(),
             self.rooms.deadline(),
+            self.mail.deadline(),
             self.transfers.poll_timeout(),
             quit,
         ]

@@ -108,6 +108,30 @@ impl Outbox {
         }
     }
 
+    /// The next message to this user for his mailbox. They go there in order: behind one that is too
+    /// long for it, or that was asked about and not answered, all wait.
+    pub(super) fn next_to_store(&self, user: &Name, longest: usize) -> Option<&Outgoing> {
+        let message = self.users.get(user)?.messages.iter().find(|message| !message.stored)?;
+        (message.body.len() <= longest).then_some(message)
+    }
+
+    /// The message with this number, when it still waits.
+    pub(super) fn find(&self, user: &Name, sequence: u64) -> Option<&Outgoing> {
+        let messages = &self.users.get(user)?.messages;
+        let at = messages.binary_search_by_key(&sequence, |m| m.id.sequence).ok()?;
+        messages.get(at)
+    }
+
+    /// The message lies in the user's mailbox.
+    pub(super) fn mark_stored(&mut self, user: &Name, sequence: u64) {
+        let Some(waiting) = self.users.get_mut(user) else { return };
+        if let Ok(at) = waiting.messages.binary_search_by_key(&sequence, |m| m.id.sequence)
+            && let Some(message) = waiting.messages.get_mut(at)
+        {
+            message.stored = true;
+        }
+    }
+
     /// A link came up or went: everything that is not acknowledged is to be sent (again).
     pub(super) fn rewind(&mut self, user: &Name) {
         if let Some(waiting) = self.users.get_mut(user) {
@@ -167,6 +191,7 @@ mod tests {
             nonce: [sequence as u8; 16],
             at: 0,
             body: body.into(),
+            stored: false,
         }
     }
 

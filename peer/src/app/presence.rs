@@ -132,6 +132,11 @@ impl Roster {
         }
     }
 
+    /// Whether it is known who is there now.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.complete && self.arriving.is_none()
+    }
+
     /// Whether a snapshot was ever complete.
     pub(super) const fn is_complete(&self) -> bool {
         self.complete

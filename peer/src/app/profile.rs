@@ -10,6 +10,7 @@ use wire::{Accept, Config, Endpoint, PublicKey, Secret, StaticKey};
 use super::chat::Chat;
 use super::jobs::Job;
 use super::links::Links;
+use super::mail::Mail;
 use super::presence::Roster;
 use super::rooms::Rooms;
 use super::server::Goal;
@@ -24,7 +25,8 @@ use crate::work::{
 #[derive(Debug)]
 pub(super) struct OpenProfile {
     pub(super) id: AccountId,
-    pub(super) device: PublicKey,
+    /// The key of this installation.
+    pub(super) device: StaticKey,
     /// Who is logged in here; `None` before the first login and after a logout.
     pub(super) account: Option<Account>,
     pub(super) contacts: Contacts,
@@ -108,7 +110,7 @@ impl App {
             profile.contacts.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
         self.profile = Some(OpenProfile {
             id,
-            device: installation.device.public(),
+            device: installation.device.clone(),
             account: profile.account,
             contacts,
         });
@@ -118,6 +120,8 @@ impl App {
         self.chat.outbox.load(profile.outbox);
         self.rooms = Rooms::default();
         self.rooms.load(profile.rooms);
+        self.mail = Mail::default();
+        self.mail.load(profile.prekeys);
         self.jobs.forget_profile();
         let policy = Policy { auto_accept: self.settings.auto_accept };
         let label = format!("transfers {}", self.endpoints_made);

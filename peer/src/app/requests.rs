@@ -58,6 +58,20 @@ pub(super) enum Asked {
     Status,
     /// About rooms.
     Room(RoomAsked),
+    /// A key for a letter to this user.
+    Prekey(Name),
+    /// A letter with the message of this number, sealed to a key that serves more than once.
+    Deposit {
+        user: Name,
+        sequence: u64,
+        is_weak: bool,
+    },
+    /// What is in the mailbox.
+    Letters,
+    /// Letters that are kept here.
+    Discard,
+    /// Keys for letters.
+    PublishPrekeys,
 }
 
 impl core::fmt::Debug for Asked {
@@ -81,6 +95,11 @@ impl core::fmt::Debug for Asked {
             Self::Fingerprint(_) => "Fingerprint",
             Self::Status => "Status",
             Self::Room(_) => "Room",
+            Self::Prekey(_) => "Prekey",
+            Self::Deposit { .. } => "Deposit",
+            Self::Letters => "Letters",
+            Self::Discard => "Discard",
+            Self::PublishPrekeys => "PublishPrekeys",
         })
     }
 }
@@ -126,6 +145,7 @@ impl App {
 
     /// The connection is gone: nothing that was asked on it is answered any more.
     pub(super) fn fail_pending(&mut self) {
+        self.mail.session_ended();
         for (_, pending) in core::mem::take(&mut self.server.pending) {
             match pending.asked {
                 Asked::Users(_) | Asked::Unblock(_) | Asked::Blocked | Asked::Fingerprint(_) => {
@@ -145,6 +165,11 @@ impl App {
                 | Asked::UseDevice(_)
                 | Asked::Resume
                 | Asked::Addressee(_)
+                | Asked::Prekey(_)
+                | Asked::Deposit { .. }
+                | Asked::Letters
+                | Asked::Discard
+                | Asked::PublishPrekeys
                 | Asked::Candidates => {}
             }
         }
@@ -180,7 +205,19 @@ impl App {
                 Response::Welcome(welcome),
             ) => self.on_welcome(now, welcome, Some(*account)),
             (Asked::Resume, Response::Welcome(welcome)) => self.on_welcome(now, welcome, None),
-            (Asked::Candidates | Asked::Status, Response::Done) => {}
+            (
+                Asked::Candidates | Asked::Status | Asked::Discard | Asked::PublishPrekeys,
+                Response::Done,
+            ) => {}
+            (Asked::Prekey(user), Response::Prekey { identity, prekey }) => {
+                self.on_prekey(now, &user, identity, prekey);
+            }
+            (Asked::Deposit { user, sequence, is_weak }, Response::Done) => {
+                self.on_stored(now, &user, sequence, is_weak);
+            }
+            (Asked::Letters, Response::Letters { letters, more, prekeys }) => {
+                self.on_letters(now, letters, more, prekeys);
+            }
             (Asked::BlockAgain(user), Response::Done) => self.info(&format!(
                 "The server did not know that you block {user}, as this machine does: told it. \
                  '/unblock {user}' ends it."
@@ -247,6 +284,8 @@ impl App {
                 | Refusal::UnknownDevice
                 | Refusal::Malformed
                 | Refusal::StorageFailed
+                | Refusal::NoMailbox
+                | Refusal::MailboxFull
                 | Refusal::Room(_)
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
@@ -265,7 +304,17 @@ impl App {
                 self.error(&format!("The server refused: {refusal}."));
             }
             Asked::BlockAgain(user) => tracing::debug!(%user, %refusal, "block not repeated"),
-            Asked::BlockedSync | Asked::Candidates => tracing::debug!(%refusal, "refused"),
+            Asked::Prekey(user) => self.on_not_stored(now, &user, None, &refusal),
+            Asked::Deposit { user, sequence, .. } => {
+                self.on_not_stored(now, &user, Some(sequence), &refusal);
+            }
+            Asked::Letters => {
+                tracing::debug!(%refusal, "refused");
+                self.mail.session_ended();
+            }
+            Asked::BlockedSync | Asked::Candidates | Asked::Discard | Asked::PublishPrekeys => {
+                tracing::debug!(%refusal, "refused");
+            }
         }
     }
 
@@ -293,12 +342,16 @@ impl App {
                 }
                 if online {
                     self.links.came_online(&name);
+                } else {
+                    // What waits for him may go to his mailbox.
+                    self.links.want_check();
                 }
             }
             Notice::Introduction(introduction) => self.on_introduction(now, introduction),
             Notice::RoomChanged { room, version, change } => {
                 self.on_room_changed(now, room, version, &change);
             }
+            Notice::Mail => self.collect_letters(now, 0),
             Notice::Invited { room } => self.on_room_invitation(room),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
         }

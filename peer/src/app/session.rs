@@ -247,7 +247,7 @@ impl App {
     /// The account that logs in, with this device certified.
     fn certified(&self, identity: &Identity, generation: u64) -> Option<Account> {
         let id = &self.profile.as_ref()?.id;
-        let device = self.profile.as_ref()?.device;
+        let device = self.profile.as_ref()?.device.public();
         Some(Account {
             name: id.name.clone(),
             server: id.server,
@@ -295,6 +295,8 @@ impl App {
         // When it cannot be asked, the next login does it.
         let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
         self.sync_rooms(now);
+        self.mail.session_ended();
+        self.collect_letters(now, 0);
     }
 
     /// The server does not let this client in.
@@ -331,6 +333,8 @@ impl App {
             | Refusal::BlockListFull
             | Refusal::Malformed
             | Refusal::StorageFailed
+            | Refusal::NoMailbox
+            | Refusal::MailboxFull
             | Refusal::Room(_)
             | Refusal::NewerDevice { .. } => self.server_failed(now, &refusal.to_string()),
         }

@@ -181,7 +181,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         summary: "Send a message; without text, open a chat",
         example: "/msg bob see you at five",
         details: "'@bob see you at five' does the same.\n\
-                  Who is not online gets it later: it waits here, also over a restart (/outbox).\n\
+                  Who is not online finds it in his mailbox at the server, sealed for him alone, and \
+                  if it is too long for that (3 KiB) or the mailbox is full, it waits here, also over \
+                  a restart (/outbox). Marks: on its way, \u{b7} in the mailbox, \u{2713} delivered.\n\
                   At most 64 KiB.",
     },
     Entry {

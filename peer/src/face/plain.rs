@@ -267,6 +267,10 @@ impl Plain {
                 "queued" => {
                     reason.is_some_and(|why| why != "connecting") && self.waiting.insert(key)
                 }
+                "stored" => {
+                    self.waiting.insert(key);
+                    true
+                }
                 "delivered" => self.waiting.remove(&key),
                 _ => {
                     self.waiting.remove(&key);

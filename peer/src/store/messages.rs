@@ -16,9 +16,13 @@ use crate::work::{
 pub(super) const MARK_DELIVERED: &str = "
     UPDATE messages SET state = ?4, why = NULL, delivered_at = ?5
     WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND author IS NULL AND state <> 3
-        AND state IN (0, 2)";
+        AND state IN (0, 2, 4)";
 pub(super) const MARK_FAILED: &str = "
     UPDATE messages SET state = ?4, why = ?5
+    WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND author IS NULL AND state <> 3
+        AND state IN (0, 4)";
+pub(super) const MARK_STORED: &str = "
+    UPDATE messages SET state = ?4
     WHERE profile = ?1 AND peer = ?2 AND sequence = ?3 AND author IS NULL AND state <> 3
         AND state = 0";
 pub(super) const NUMBER_BEFORE: &str = "
@@ -42,6 +46,7 @@ const QUEUED: i64 = 0;
 const DELIVERED: i64 = 1;
 const FAILED: i64 = 2;
 const INCOMING: i64 = 3;
+const STORED: i64 = 4;
 
 /// Gives a message the next number for its receiver and keeps it.
 pub(super) fn queue(
@@ -78,7 +83,7 @@ fn insert_queued(
     let line = connection.last_insert_rowid().cast_unsigned();
     let after = number_before(connection, profile, &to, sequence)?;
     let id = MessageId { to, sequence: sequence.cast_unsigned() };
-    Ok(Outgoing { id, line, after, nonce, at, body })
+    Ok(Outgoing { id, line, after, nonce, at, body, stored: false })
 }
 
 /// The message reached the other side. Also when it had been given up: it did.
@@ -93,6 +98,17 @@ pub(super) fn delivered(connection: &Connection, profile: i64, id: &MessageId, a
                 DELIVERED,
                 at.cast_signed()
             ])
+        })
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+/// The message lies in the receiver's mailbox, unless more is known of it by now.
+pub(super) fn stored(connection: &Connection, profile: i64, id: &MessageId) -> Answer {
+    connection
+        .prepare_cached(MARK_STORED)
+        .and_then(|mut update| {
+            update.execute(params![profile, id.to.as_str(), id.sequence.cast_signed(), STORED])
         })
         .map_err(failed)?;
     Ok(StoreReply::Done)
@@ -158,8 +174,8 @@ fn insert_incoming(
 pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Outgoing>> {
     let mut messages: Vec<Outgoing> = connection
         .prepare_cached(
-            "SELECT peer, sequence, nonce, at, body, id FROM messages
-             WHERE profile = ?1 AND author IS NULL AND state = 0 ORDER BY peer, sequence",
+            "SELECT peer, sequence, nonce, at, body, id, state FROM messages
+             WHERE profile = ?1 AND author IS NULL AND state IN (0, 4) ORDER BY peer, sequence",
         )?
         .query_map([profile], |row| {
             let id =
@@ -171,6 +187,7 @@ pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<
                 nonce: row.get(2)?,
                 at: row.get::<_, i64>(3)?.cast_unsigned(),
                 body: row.get(4)?,
+                stored: row.get::<_, i64>(6)? == STORED,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -241,6 +258,7 @@ fn oldest_first(newest_first: rusqlite::Result<Vec<Line>>) -> Answer {
 fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     let state = match row.get::<_, i64>(1)? {
         QUEUED => MessageState::Queued,
+        STORED => MessageState::Stored,
         DELIVERED => MessageState::Delivered,
         FAILED => MessageState::Failed(row.get::<_, Option<String>>(2)?.unwrap_or_default()),
         _ => MessageState::Incoming,

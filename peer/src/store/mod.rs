@@ -177,6 +177,13 @@ fn answer(
         StoreRequest::Delivered { id, at } => {
             messages::delivered(connection, row(open.as_ref())?, &id, at)
         }
+        StoreRequest::Stored { id } => messages::stored(connection, row(open.as_ref())?, &id),
+        StoreRequest::SavePrekeys(keys) => {
+            profile::save_prekeys(connection, row(open.as_ref())?, &keys)
+        }
+        StoreRequest::ForgetPrekey(id) => {
+            profile::forget_prekey(connection, row(open.as_ref())?, id)
+        }
         StoreRequest::Failed { id, why } => {
             messages::gave_up(connection, row(open.as_ref())?, &id, &why)
         }

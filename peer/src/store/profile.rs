@@ -2,13 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use wire::app::identity::IdentityKey;
+use wire::app::letter::Serves;
 use wire::app::name::Name;
 use wire::{PublicKey, Secret, StaticKey};
 use zeroize::Zeroizing;
 
 use super::{Answer, Open, failed, messages, posts, transfers};
 use crate::work::{
-    Account, AccountId, Contact, Installation, Profile, ServerRecord, StoreError, StoreReply,
+    Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, StoreError,
+    StoreReply,
 };
 
 /// Opens the profile of `account`, or of whoever is logged in.
@@ -31,6 +33,7 @@ pub(super) fn load(
         loaded.account = secrets.map(|secrets| secrets.account(account)).transpose()?;
         loaded.contacts = contacts(connection, *row).map_err(failed)?;
         loaded.outbox = messages::outbox(connection, *row).map_err(failed)?;
+        loaded.prekeys = prekeys(connection, *row).map_err(failed)?;
         loaded.transfers = transfers::load(connection, *row).map_err(failed)?;
     }
     Ok(StoreReply::Loaded(Box::new(loaded)))
@@ -174,6 +177,53 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
         )
         .map_err(failed)?;
     Ok(StoreReply::Done)
+}
+
+/// Keeps keys for letters.
+pub(super) fn save_prekeys(connection: &Connection, profile: i64, keys: &[PrekeySecret]) -> Answer {
+    for key in keys {
+        connection
+            .prepare_cached(
+                "INSERT INTO prekeys (profile, id, secret, once, made) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    profile,
+                    key.id.cast_signed(),
+                    key.key.private(),
+                    key.serves == Serves::Once,
+                    key.made.cast_signed()
+                ])
+            })
+            .map_err(failed)?;
+    }
+    Ok(StoreReply::Done)
+}
+
+/// What is deleted is overwritten (`secure_delete`).
+pub(super) fn forget_prekey(connection: &Connection, profile: i64, id: u64) -> Answer {
+    connection
+        .execute(
+            "DELETE FROM prekeys WHERE profile = ?1 AND id = ?2",
+            params![profile, id.cast_signed()],
+        )
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
+fn prekeys(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<PrekeySecret>> {
+    connection
+        .prepare_cached("SELECT id, secret, once, made FROM prekeys WHERE profile = ?1")?
+        .query_map([profile], |row| {
+            let secret = Zeroizing::new(row.get::<_, [u8; 32]>(1)?);
+            Ok(PrekeySecret {
+                id: row.get::<_, i64>(0)?.cast_unsigned(),
+                key: StaticKey::from_private(*secret),
+                serves: if row.get(2)? { Serves::Once } else { Serves::Weekly },
+                made: row.get::<_, i64>(3)?.cast_unsigned(),
+            })
+        })?
+        .collect()
 }
 
 /// The name in a column.

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -153,6 +153,23 @@ pub(super) const STEPS: [&str; 3] = [
         joined INTEGER NOT NULL,
         upto INTEGER NOT NULL,
         PRIMARY KEY (profile, room, member)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- A message of state 4 lies in the receiver's mailbox, and waits here too.
+    DROP INDEX queued;
+    CREATE INDEX queued ON messages (profile, peer, sequence)
+        WHERE author IS NULL AND state IN (0, 4);
+
+    -- Private halves of the keys that were left at the server for letters.
+    CREATE TABLE prekeys (
+        profile INTEGER NOT NULL,
+        id INTEGER NOT NULL,
+        secret BLOB NOT NULL,
+        -- Whether it serves for one letter, or for a week.
+        once INTEGER NOT NULL,
+        made INTEGER NOT NULL,
+        PRIMARY KEY (profile, id)
     ) STRICT, WITHOUT ROWID;
 ",
 ];

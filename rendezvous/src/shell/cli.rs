@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Policy, Registration};
+use crate::config::{Mailbox, Policy, Registration};
 use crate::lockout::LockoutPolicy;
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
@@ -60,6 +60,16 @@ pub(super) struct Serve {
     #[arg(long)]
     lobby: bool,
 
+    /// For how many days letters to users who are not there are kept; 0 for none
+    #[arg(long, value_name = "DAYS", default_value_t = 21,
+        value_parser = clap::value_parser!(u64).range(..=365))]
+    mailbox_days: u64,
+
+    /// Most letters kept for one user; a quarter of them of one sender
+    #[arg(long, value_name = "LETTERS", default_value_t = 128,
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    mailbox_quota: u64,
+
     /// What to log: error, warn, info, debug, trace, or a filter of tracing
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "TINCAN_LOG")]
     pub(super) log: String,
@@ -89,6 +99,11 @@ impl Serve {
             lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
             motd: self.motd.clone(),
             lobby: if self.lobby { Lobby::Open } else { Lobby::Shut },
+            mailbox: Mailbox {
+                kept_for: self.mailbox_days * 86_400,
+                letters: self.mailbox_quota,
+                letters_of_one: self.mailbox_quota.div_ceil(4),
+            },
             address_log: if self.mask_addresses { AddressLog::Masked } else { AddressLog::Full },
             ..Policy::default()
         }

@@ -78,7 +78,11 @@ CREATE INDEX attempts_by_last ON attempts (last);
 /// `founder` is the identity of whoever made it, NULL in the lobby's, and `present` counts who is
 /// in it. In `members`, `role` is NULL for whoever is in it no longer. `untold` lists what the
 /// operator's doing meant to rooms and the running server has not heard of.
-const STEPS: [&str; 1] = ["
+///
+/// 4: mailboxes. In `prekeys`, `once` says whether a key serves for one letter, and `body` is all of it
+/// with its signature. The numbers of letters are never used again.
+const STEPS: [&str; 2] = [
+    "
 ALTER TABLE accounts ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE rooms (
     number INTEGER PRIMARY KEY,
@@ -118,7 +122,29 @@ CREATE TABLE untold (
     change BLOB NOT NULL,
     PRIMARY KEY (room, version)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE prekeys (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    once INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (account, number)
+) STRICT;
+CREATE INDEX prekeys_by_kind ON prekeys (account, once, id);
+CREATE TABLE letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    sender INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    prekey INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX letters_by_owner ON letters (owner, id);
+CREATE INDEX letters_by_sender ON letters (sender);
+",
+];
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]

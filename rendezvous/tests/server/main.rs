@@ -7,6 +7,7 @@
 
 mod accounts;
 mod lobby;
+mod mail;
 mod people;
 mod restart;
 mod room_limits;

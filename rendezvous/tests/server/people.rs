@@ -26,7 +26,8 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
         | Notice::Introduction(_)
         | Notice::ShuttingDown
         | Notice::RoomChanged { .. }
-        | Notice::Invited { .. } => true,
+        | Notice::Invited { .. }
+        | Notice::Mail => true,
     });
     changes
 }
@@ -56,7 +57,8 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
         | Notice::PresenceChanged(_)
         | Notice::ShuttingDown
         | Notice::RoomChanged { .. }
-        | Notice::Invited { .. } => true,
+        | Notice::Invited { .. }
+        | Notice::Mail => true,
     });
     list
 }

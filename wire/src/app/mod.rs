@@ -3,6 +3,7 @@
 
 pub mod framing;
 pub mod identity;
+pub mod letter;
 pub mod login;
 pub mod name;
 pub mod peer;

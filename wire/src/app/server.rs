@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
+use super::letter::{Letter, Prekey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
 use super::room::{
@@ -29,6 +30,11 @@ pub const MAX_CANDIDATES: usize = 8;
 pub const MAX_BLOCKED: usize = 1024;
 /// Longest sealed identity that the server keeps.
 pub const MAX_SEALED: usize = 512;
+
+/// Most letters in one answer.
+pub const MAX_LETTERS: usize = 24;
+/// Most letters discarded by one request.
+pub const MAX_DISCARDED: usize = 128;
 
 /// Longest text of a [`Status`], in bytes.
 pub const MAX_STATUS: usize = 160;
@@ -145,6 +151,29 @@ pub enum Request {
     SetStatus(Status),
     /// About rooms.
     Room(RoomRequest),
+    /// Keys for letters to me: at most [`MAX_PREKEYS_AT_ONCE`](super::letter::MAX_PREKEYS_AT_ONCE),
+    /// signed by my identity. One that is there already stays; a weekly one takes the place of the
+    /// one before. Those that serve once are kept up to
+    /// [`MAX_PREKEYS`](super::letter::MAX_PREKEYS), the newest.
+    PublishPrekeys(Vec<Prekey>),
+    /// A key for a letter to this user: one that serves once is given to nobody else. Answered by
+    /// [`Response::Prekey`], or [`Refusal::NoMailbox`].
+    Prekey(Name),
+    /// Keep this letter for a user. It is durable when this is done.
+    Deposit {
+        /// For whom.
+        to: Name,
+        /// The key that it is sealed to.
+        prekey: u64,
+        /// At most [`MAX_LETTER`](super::letter::MAX_LETTER) bytes.
+        sealed: Vec<u8>,
+    },
+    /// What is in my mailbox, the oldest first, behind the letter of this number (0: from the first).
+    /// Answered by [`Response::Letters`].
+    Collect(u64),
+    /// These letters are stored durably here, or can never be read: the server need not keep them.
+    /// At most [`MAX_DISCARDED`].
+    Discard(Vec<u64>),
 }
 
 /// What the server says.
@@ -216,6 +245,22 @@ pub enum Response {
     },
     /// All of a room.
     Room(Box<Room>),
+    /// A key for a letter.
+    Prekey {
+        /// Whose; the server's word until the identity is known.
+        identity: IdentityKey,
+        /// Signed by that identity.
+        prekey: Prekey,
+    },
+    /// Letters, the oldest first.
+    Letters {
+        /// At most [`MAX_LETTERS`].
+        letters: Vec<Letter>,
+        /// Whether there are more.
+        more: bool,
+        /// How many keys that serve once the server has left for letters to the asker.
+        prekeys: u32,
+    },
     /// Rooms: those of the asker first, then the open ones, at most
     /// [`MAX_LISTED`](super::room::MAX_LISTED).
     Rooms(Vec<RoomSummary>),
@@ -301,6 +346,13 @@ pub enum Refusal {
         /// Of the newest device.
         generation: u64,
     },
+    /// No letters can be left for this user: he has left no keys for it, or nobody is known, or the
+    /// server keeps none.
+    #[error("no letters can be left for this user")]
+    NoMailbox,
+    /// No more letters are kept for this user, or of this sender for him.
+    #[error("the mailbox is full")]
+    MailboxFull,
     /// About rooms.
     #[error(transparent)]
     Room(#[from] RoomRefusal),
@@ -340,6 +392,8 @@ pub enum Notice {
         /// Which.
         room: RoomSummary,
     },
+    /// There is a new letter.
+    Mail,
 }
 
 /// A user and when he was last seen.

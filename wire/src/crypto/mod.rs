@@ -5,6 +5,7 @@ pub(crate) mod mac;
 pub(crate) mod noise;
 pub(crate) mod packet_keys;
 pub(crate) mod resolver;
+pub(crate) mod sealed;
 pub(crate) mod secret;
 pub(crate) mod static_key;
 pub(crate) mod token;

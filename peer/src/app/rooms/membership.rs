@@ -265,11 +265,16 @@ impl App {
         let gone: Vec<RoomId> =
             known.filter(|(id, known)| is_gone(id, known)).map(|(id, _)| *id).collect();
         for id in gone {
-            let Some(known) = self.rooms.known.get_mut(&id) else { continue };
-            let change = Change::Left(own.clone());
-            let before = known.title();
-            // It is a member's: it can be applied.
-            let _ = known.room.apply(known.room.version + 1, &change);
+            self.leave_known(id);
+        }
+    }
+
+    /// The user is no longer in a room, as the server says.
+    fn leave_known(&mut self, id: RoomId) {
+        let Some(own) = self.account().map(|account| account.name.clone()) else { return };
+        let Some(known) = self.rooms.known.get_mut(&id) else { return };
+        let (change, before) = (Change::Left(own), known.title());
+        if known.room.apply(known.room.version.saturating_add(1), &change).is_ok() {
             self.save_room(id);
             self.tell_change(id, &change, before);
         }
@@ -381,6 +386,8 @@ impl App {
 
     /// The user may come into a room.
     pub(in crate::app) fn on_room_invitation(&mut self, room: RoomSummary) {
+        // Of several news of a room a client that was slow is told the last: who is invited is not in.
+        self.leave_known(room.id);
         if self.rooms.invited.len() >= MAX_INVITATIONS {
             self.rooms.invited.pop_first();
         }

@@ -356,7 +356,7 @@ impl App {
     /// One's own name, and the feed of this device.
     pub(super) fn own_feed(&self) -> Option<(Name, Feed)> {
         let (name, author) = self.own_identity()?;
-        let device = self.profile.as_ref()?.device;
+        let device = self.profile.as_ref()?.device.public();
         Some((name, Feed { author, device }))
     }
 }

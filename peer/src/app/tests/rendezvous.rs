@@ -328,6 +328,12 @@ impl Rendezvous {
                 None => Response::Refused(Refusal::UnknownUser),
             },
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
+            // Nor mailboxes.
+            Request::Collect(_) => {
+                Response::Letters { letters: Vec::new(), more: false, prekeys: 48 }
+            }
+            Request::Prekey(_) => Response::Refused(Refusal::NoMailbox),
+            Request::PublishPrekeys(_) => Response::Done,
             // It has no rooms but those of a test, and changes none: for what happens in rooms, the
             // simulator has the real server.
             Request::Room(RoomRequest::List) => Response::Rooms(Vec::new()),

@@ -61,6 +61,8 @@ pub(super) enum Mark {
     Sending,
     /// It waits: why.
     Waiting(String),
+    /// It lies in the other side's mailbox.
+    Stored,
     /// The other side has it.
     Delivered,
     /// It will not arrive: why.

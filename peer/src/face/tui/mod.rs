@@ -382,6 +382,7 @@ impl Tui {
     fn on_message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<String>) {
         let mark = match (state, reason) {
             ("delivered", _) => Mark::Delivered,
+            ("stored", _) => Mark::Stored,
             ("failed", reason) => Mark::Failed(reason.unwrap_or_default()),
             (_, Some(reason)) if reason != "connecting" => Mark::Waiting(reason),
             _ => Mark::Sending,
@@ -651,6 +652,7 @@ fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
     let mark = match line.state {
         "queued" => Some(Mark::Sending),
         "delivered" => Some(Mark::Delivered),
+        "stored" => Some(Mark::Stored),
         "failed" => Some(Mark::Failed(line.reason.clone().unwrap_or_default())),
         _ => None,
     };

@@ -73,6 +73,7 @@ impl Painter<'_> {
         let sign = match mark {
             None => " ",
             Some(Mark::Sending | Mark::Waiting(_)) => self.look.sign("…", "~"),
+            Some(Mark::Stored) => self.look.sign("·", "."),
             Some(Mark::Delivered) => self.look.sign("✓", "+"),
             Some(Mark::Failed(_)) => self.look.sign("✗", "x"),
         };

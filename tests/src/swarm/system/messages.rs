@@ -25,7 +25,7 @@ pub(super) struct Messages {
 
 /// Whether this line is a message of ours that waits.
 pub(super) fn is_waiting(line: &Line) -> bool {
-    line.own.is_some() && line.state == MessageState::Queued
+    line.own.is_some() && matches!(line.state, MessageState::Queued | MessageState::Stored)
 }
 
 impl Messages {
@@ -151,7 +151,7 @@ impl Conversation {
                     assert!(arrived, "{who}: delivered and not there: {body:.40}");
                 }
                 MessageState::Failed(why) => panic!("{who}: failed: {why}: {body:.40}"),
-                MessageState::Queued | MessageState::Incoming => {}
+                MessageState::Queued | MessageState::Stored | MessageState::Incoming => {}
             }
         }
         for Arrival { stored, shown, all_shown } in &self.arrivals {

@@ -1,0 +1,428 @@
+//! Letters: messages to who is not there, left in his mailbox at the server, sealed so that only he
+//! can read them; and those that wait for this user.
+//!
+//! ```text
+//!   to bob, who is not online:   Prekey(bob) ──► sealed ──► Deposit ──► stored, waits here too
+//!   after a login, and on news:  Collect ──► opened ──► kept, shown once ──► Discard
+//! ```
+//!
+//! A message in a mailbox stays in the outbox until its receiver himself has acknowledged it over a
+//! link: what the server says of it is only shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wire::app::identity::{Identity, IdentityKey};
+use wire::app::letter::{
+    self, Ends, Letter, MAX_BODY, MAX_PREKEYS_AT_ONCE, Opened, Prekey, Serves, WEEKLY, WEEKLY_KEPT,
+};
+use wire::app::name::Name;
+use wire::app::peer::Text;
+use wire::app::server::{MAX_DISCARDED, Refusal, Request};
+use wire::time::{Duration, Instant};
+use wire::{Deadline, Seed, StaticKey};
+
+use super::App;
+use super::jobs::{Job, Receiving};
+use super::requests::Asked;
+use crate::output::Output;
+use crate::work::{
+    Incoming, MessageId, PrekeySecret, Receipt, StoreError, StoreReply, StoreRequest,
+};
+
+/// So many keys that serve once are to lie at the server.
+const WANTED_PREKEYS: usize = 48;
+/// A mailbox that took nothing is tried again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(3600);
+
+/// What is going on with letters.
+#[derive(Debug, Default)]
+pub(super) struct Mail {
+    prekeys: BTreeMap<u64, PrekeySecret>,
+    /// Users about whose mailboxes the server was asked and has not answered.
+    asked: BTreeSet<Name>,
+    /// Mailboxes that took nothing, and when each is tried again.
+    shut: BTreeMap<Name, Instant>,
+    /// The server was asked for letters, or some of those that it gave are not kept yet.
+    collecting: Option<Collecting>,
+    /// More came meanwhile.
+    has_news: bool,
+}
+
+#[derive(Debug, Default)]
+struct Collecting {
+    /// Letters on their way into the database.
+    pending: usize,
+    /// Those that the server need not keep.
+    over: Vec<u64>,
+    /// The number of the last one of all that were given.
+    last: u64,
+    more: bool,
+}
+
+/// A message from a letter on its way into the database.
+#[derive(Debug)]
+pub(super) struct ReceivingLetter {
+    id: u64,
+    /// The key that is deleted with it.
+    prekey: Option<u64>,
+    message: Receiving,
+}
+
+impl Mail {
+    pub(super) fn load(&mut self, prekeys: Vec<PrekeySecret>) {
+        self.prekeys = prekeys.into_iter().map(|key| (key.id, key)).collect();
+    }
+
+    /// The session is over: what was asked in it is not answered.
+    pub(super) fn session_ended(&mut self) {
+        self.asked.clear();
+        self.collecting = None;
+        self.has_news = false;
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let at = self.shut.values().min().copied()?;
+        Some(Deadline { at, timer: "mailbox" })
+    }
+}
+
+impl App {
+    /// Leaves messages in the mailboxes of those who are not there.
+    pub(super) fn store_messages(&mut self, now: Instant) {
+        let users: Vec<Name> = self.chat.outbox.users().cloned().collect();
+        for user in users {
+            self.store_next(now, &user);
+        }
+    }
+
+    /// Leaves the next message in this user's mailbox, if he is not there.
+    pub(super) fn store_next(&mut self, now: Instant, user: &Name) {
+        let is_possible = self.server.is_logged_in()
+            && self.roster.is_settled()
+            && !self.roster.is_online(user)
+            && self.links.up(user).is_none()
+            && !self.is_blocked(user)
+            && !self.is_suspect(user)
+            && !self.mail.asked.contains(user)
+            && !self.mail.shut.contains_key(user);
+        if !is_possible || self.chat.outbox.next_to_store(user, MAX_BODY).is_none() {
+            return;
+        }
+        let asked = Asked::Prekey(user.clone());
+        if self.ask(now, asked, Request::Prekey(user.clone())).is_ok() {
+            self.mail.asked.insert(user.clone());
+        }
+    }
+
+    /// The server gives a key for a letter.
+    pub(super) fn on_prekey(
+        &mut self,
+        now: Instant,
+        user: &Name,
+        identity: IdentityKey,
+        prekey: Prekey,
+    ) {
+        self.mail.asked.remove(user);
+        let is_old = prekey.serves == Serves::Weekly
+            && prekey.made.saturating_add(WEEKLY_KEPT) < self.unix_ms / 1000;
+        if !prekey.is_signed_by(identity) || is_old {
+            tracing::warn!(%user, is_old, "a key for letters that is not genuine");
+            self.mail.shut.insert(user.clone(), now + TRY_AGAIN);
+            return;
+        }
+        if !self.is_known_as(user, identity) {
+            return;
+        }
+        self.learn_contact(user, identity, 0);
+        let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else { return };
+        let sequence = message.id.sequence;
+        let text = Text {
+            sequence,
+            after: message.after,
+            nonce: message.nonce,
+            sent: message.at,
+            body: message.body.clone(),
+        };
+        let Some(sealed) = self.seal_letter(identity, &prekey, text) else {
+            self.mail.shut.insert(user.clone(), now + TRY_AGAIN);
+            return;
+        };
+        let request = Request::Deposit { to: user.clone(), prekey: prekey.id, sealed };
+        let is_weak = prekey.serves == Serves::Weekly;
+        let asked = Asked::Deposit { user: user.clone(), sequence, is_weak };
+        if self.ask(now, asked, request).is_ok() {
+            self.mail.asked.insert(user.clone());
+        }
+    }
+
+    fn seal_letter(&mut self, to: IdentityKey, prekey: &Prekey, text: Text) -> Option<Vec<u8>> {
+        let seed = Seed::new(self.random());
+        let account = self.account()?;
+        let identity = Identity::from_secret(account.identity_secret.expose());
+        let ends = Ends { from: identity.public(), to, prekey: prekey.id };
+        let device = &self.profile.as_ref()?.device;
+        let author = (&identity, device, account.certificate);
+        letter::seal(ends, author, prekey.key, text, seed).ok()
+    }
+
+    /// The letter lies in the mailbox.
+    pub(super) fn on_stored(&mut self, now: Instant, user: &Name, sequence: u64, is_weak: bool) {
+        self.mail.asked.remove(user);
+        if self.chat.outbox.find(user, sequence).is_some() {
+            self.chat.outbox.mark_stored(user, sequence);
+            let id = MessageId { to: user.clone(), sequence };
+            self.jobs.save(StoreRequest::Stored { id });
+            let weak =
+                "sealed to a key of a week: until that is deleted, whoever steals it can read";
+            let reason = is_weak.then(|| weak.to_owned());
+            self.tell_state(user, sequence, "stored", reason);
+        }
+        self.store_next(now, user);
+    }
+
+    /// It does not.
+    pub(super) fn on_not_stored(
+        &mut self,
+        now: Instant,
+        user: &Name,
+        sequence: Option<u64>,
+        refusal: &Refusal,
+    ) {
+        self.mail.asked.remove(user);
+        let mut again = TRY_AGAIN;
+        if let Refusal::TooManyRequests { seconds } = refusal {
+            again = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
+        }
+        self.mail.shut.insert(user.clone(), now + again);
+        if let (Refusal::MailboxFull, Some(sequence)) = (refusal, sequence) {
+            let reason = format!("the mailbox of {user} is full: it waits here");
+            self.tell_state(user, sequence, "queued", Some(reason));
+        }
+    }
+
+    pub(super) fn mail_timeout(&mut self, now: Instant) {
+        let before = self.mail.shut.len();
+        self.mail.shut.retain(|_, at| *at > now);
+        if self.mail.shut.len() != before {
+            self.links.want_check();
+        }
+    }
+
+    /// Asks for the letters that wait here.
+    pub(super) fn collect_letters(&mut self, now: Instant, after: u64) {
+        if self.mail.collecting.is_some() {
+            self.mail.has_news = true;
+            return;
+        }
+        if self.ask(now, Asked::Letters, Request::Collect(after)).is_ok() {
+            self.mail.collecting = Some(Collecting { last: after, ..Collecting::default() });
+        }
+    }
+
+    /// The server gives letters.
+    pub(super) fn on_letters(
+        &mut self,
+        now: Instant,
+        letters: Vec<Letter>,
+        more: bool,
+        prekeys: u32,
+    ) {
+        self.keep_prekeys_up(usize::try_from(prekeys).unwrap_or(usize::MAX));
+        let Some(collecting) = &mut self.mail.collecting else { return };
+        collecting.more = more;
+        for letter in letters {
+            let id = letter.id;
+            let is_over = self.open_letter(letter);
+            let Some(collecting) = &mut self.mail.collecting else { return };
+            collecting.last = collecting.last.max(id);
+            if is_over {
+                collecting.over.push(id);
+            }
+        }
+        self.end_collecting(now);
+    }
+
+    /// Opens a letter. Says whether the server need not keep it, for another reason than that it is
+    /// kept here.
+    fn open_letter(&mut self, letter: Letter) -> bool {
+        let Some((_, own)) = self.own_identity() else { return false };
+        let from = letter.from;
+        if self.is_blocked(&from) {
+            return true;
+        }
+        if !self.is_known_as(&from, letter.identity) {
+            // It can be read when the new identity is trusted.
+            return false;
+        }
+        let Some(prekey) = self.mail.prekeys.get(&letter.prekey) else {
+            self.error(&format!(
+                "A letter of {from} cannot be opened here: it was sealed to a key of another data \
+                 folder, or one that is deleted. {from} still has it, and it comes when you are both \
+                 online."
+            ));
+            return true;
+        };
+        let ends = Ends { from: letter.identity, to: own, prekey: letter.prekey };
+        match letter::open(ends, &from, &prekey.key, &letter.sealed) {
+            Ok(opened) => {
+                let used = (prekey.serves == Serves::Once).then_some(letter.prekey);
+                self.keep_letter(letter.id, used, &from, letter.identity, opened)
+            }
+            Err(error) => {
+                self.error(&format!("A letter in the name of {from} is not shown: {error}."));
+                true
+            }
+        }
+    }
+
+    fn keep_letter(
+        &mut self,
+        id: u64,
+        prekey: Option<u64>,
+        from: &Name,
+        identity: IdentityKey,
+        opened: Opened,
+    ) -> bool {
+        let Opened { certificate, text } = opened;
+        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(from));
+        let is_old = contact.is_some_and(|contact| certificate.generation < contact.generation);
+        if is_old || text.after >= text.sequence {
+            tracing::warn!(%from, is_old, "a letter that cannot be");
+            return true;
+        }
+        self.learn_contact(from, identity, certificate.generation);
+        let (device, at) = (certificate.device, self.unix_ms);
+        let Text { sequence, after, nonce, sent, body } = text;
+        let from = from.clone();
+        let incoming = Incoming {
+            from: from.clone(),
+            identity,
+            device,
+            sequence,
+            after,
+            nonce,
+            sent,
+            at,
+            body: body.clone(),
+        };
+        let message = Receiving { from, device, sequence, nonce, sent, at, text: body };
+        let receiving = ReceivingLetter { id, prekey, message };
+        if let Some(collecting) = &mut self.mail.collecting {
+            collecting.pending += 1;
+        }
+        self.jobs.store(Job::Letter(Box::new(receiving)), StoreRequest::Receive(incoming));
+        false
+    }
+
+    /// The database has a message from a letter, or has it not.
+    pub(super) fn on_letter_kept(
+        &mut self,
+        now: Instant,
+        letter: ReceivingLetter,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        let Receiving { from, sent, at, text, .. } = letter.message;
+        let is_kept = match result {
+            Ok(StoreReply::Received(receipt)) => {
+                if let Receipt::Fresh { gap, line } = receipt
+                    && !self.is_blocked(&from)
+                {
+                    let (from, room) = (from.to_string(), None);
+                    self.tell(Output::Message { from, room, text, sent, at, gap, line });
+                }
+                true
+            }
+            Ok(_) => true,
+            Err(error) => {
+                self.error(&format!(
+                    "A letter of {from} could not be kept, so it stays in the mailbox: {error}"
+                ));
+                false
+            }
+        };
+        if is_kept && let Some(prekey) = letter.prekey {
+            self.mail.prekeys.remove(&prekey);
+            self.jobs.save(StoreRequest::ForgetPrekey(prekey));
+        }
+        if let Some(collecting) = &mut self.mail.collecting {
+            collecting.pending -= 1;
+            if is_kept {
+                collecting.over.push(letter.id);
+            }
+        }
+        self.end_collecting(now);
+    }
+
+    /// When all letters that were given are kept: the server need not keep them, and is asked for
+    /// more.
+    fn end_collecting(&mut self, now: Instant) {
+        let Some(collecting) = self.mail.collecting.take_if(|all| all.pending == 0) else { return };
+        for over in collecting.over.chunks(MAX_DISCARDED) {
+            // When it cannot be asked, they are given again and known.
+            let _ = self.ask(now, Asked::Discard, Request::Discard(over.to_vec()));
+        }
+        if collecting.more || core::mem::take(&mut self.mail.has_news) {
+            self.collect_letters(now, collecting.last);
+        }
+    }
+
+    /// Makes keys for letters when few are left, or a week is over.
+    fn keep_prekeys_up(&mut self, left: usize) {
+        let Some(account) = self.account() else { return };
+        let identity = Identity::from_secret(account.identity_secret.expose());
+        let made = self.unix_ms / 1000;
+        self.forget_old_prekeys(made);
+        let weekly = self.mail.prekeys.values().filter(|key| key.serves == Serves::Weekly);
+        let newest = weekly.map(|key| key.made).max();
+        let is_week_over = newest.is_none_or(|newest| newest.saturating_add(WEEKLY) <= made);
+        let mut kinds = vec![Serves::Once; WANTED_PREKEYS.saturating_sub(left)];
+        kinds.extend(is_week_over.then_some(Serves::Weekly));
+        for kinds in kinds.chunks(MAX_PREKEYS_AT_ONCE) {
+            let (mut secrets, mut published) = (Vec::new(), Vec::new());
+            for &serves in kinds {
+                let key = StaticKey::from_private(self.random());
+                let id = u64::from_be_bytes(self.random());
+                published.push(Prekey::sign(&identity, id, key.public(), serves, made));
+                secrets.push(PrekeySecret { id, key, serves, made });
+            }
+            for secret in &secrets {
+                self.mail.prekeys.insert(secret.id, secret.clone());
+            }
+            // Nobody is given a key whose other half could be lost.
+            self.jobs.store(Job::Prekeys(published), StoreRequest::SavePrekeys(secrets));
+        }
+    }
+
+    fn forget_old_prekeys(&mut self, unix: u64) {
+        let is_old = |key: &PrekeySecret| {
+            key.serves == Serves::Weekly && key.made.saturating_add(WEEKLY_KEPT) < unix
+        };
+        let old: Vec<u64> =
+            self.mail.prekeys.values().filter(|key| is_old(key)).map(|key| key.id).collect();
+        for id in old {
+            self.mail.prekeys.remove(&id);
+            self.jobs.save(StoreRequest::ForgetPrekey(id));
+        }
+    }
+
+    /// New keys for letters are kept here, or cannot be.
+    pub(super) fn on_prekeys_kept(
+        &mut self,
+        now: Instant,
+        prekeys: Vec<Prekey>,
+        result: Result<StoreReply, StoreError>,
+    ) {
+        match result {
+            Ok(_) => {
+                // When it cannot be asked, the next login makes others.
+                let _ = self.ask(now, Asked::PublishPrekeys, Request::PublishPrekeys(prekeys));
+            }
+            Err(error) => {
+                for prekey in prekeys {
+                    self.mail.prekeys.remove(&prekey.id);
+                }
+                self.error(&format!("Keys for letters to you cannot be kept: {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Mailboxes: keys for letters, and the letters.
+
+use rendezvous::{Mailbox, Policy, Rate};
+use wire::app::identity::Identity;
+use wire::app::letter::{Letter, MAX_LETTER, MAX_PREKEYS, MAX_PREKEYS_AT_ONCE, Prekey, Serves};
+use wire::app::server::{MAX_DISCARDED, MAX_LETTERS, Notice, Refusal, Request, Response};
+use wire::time::Duration;
+use wire::{Identify, PublicKey};
+
+use crate::world::{World, name};
+
+const ALICE: u8 = 1;
+const BOB: u8 = 2;
+const CAROL: u8 = 3;
+
+/// Alice and Bob, who are logged in, and a server that is in no hurry.
+fn two(policy: Policy) -> (World, usize, usize) {
+    let mut world = World::new(policy);
+    let (alice, bob) = (world.registered(ALICE, "alice"), world.registered(BOB, "bob"));
+    (world, alice, bob)
+}
+
+fn prekeys(of: &Identity, ids: core::ops::Range<u64>, serves: Serves) -> Vec<Prekey> {
+    ids.map(|id| {
+        let key = PublicKey([u8::try_from(id % 251).unwrap(); 32]);
+        Prekey::sign(of, id, key, serves, 5)
+    })
+    .collect()
+}
+
+fn publish(world: &mut World, client: usize, ids: core::ops::Range<u64>, serves: Serves) {
+    let keys = prekeys(&world.at(client).identity, ids, serves);
+    for keys in keys.chunks(MAX_PREKEYS_AT_ONCE) {
+        assert_eq!(world.ask(client, Request::PublishPrekeys(keys.to_vec())), Response::Done);
+    }
+}
+
+fn prekey(world: &mut World, client: usize, of: &str) -> Prekey {
+    match world.ask(client, Request::Prekey(name(of))) {
+        Response::Prekey { identity, prekey } => {
+            assert!(prekey.is_signed_by(identity));
+            prekey
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn deposit(to: &str, sealed: &[u8]) -> Request {
+    Request::Deposit { to: name(to), prekey: 7, sealed: sealed.to_vec() }
+}
+
+fn letters(world: &mut World, client: usize, after: u64) -> (Vec<Letter>, bool, u32) {
+    match world.ask(client, Request::Collect(after)) {
+        Response::Letters { letters, more, prekeys } => (letters, more, prekeys),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn texts(letters: &[Letter]) -> Vec<&[u8]> {
+    letters.iter().map(|letter| letter.sealed.as_slice()).collect()
+}
+
+#[test]
+fn a_letter_waits_until_it_is_discarded_by_whom_it_is_for() {
+    let (mut world, alice, bob) = two(Policy::default());
+    let carol = world.registered(CAROL, "carol");
+    assert_eq!(world.ask(alice, deposit("bob", b"one")), Response::Done);
+    assert_eq!(world.ask(carol, deposit("bob", b"two")), Response::Done);
+    world.pass(Duration::from_millis(100));
+    let told = world.at(bob).notices.iter().filter(|n| matches!(n, Notice::Mail)).count();
+    assert_eq!(told, 2);
+    let (all, more, _) = letters(&mut world, bob, 0);
+    assert_eq!((texts(&all), more), (vec![&b"one"[..], b"two"], false));
+    assert_eq!((all[0].from.clone(), all[0].prekey), (name("alice"), 7));
+    assert_eq!(all[0].identity, world.at(alice).identity.public());
+    assert_eq!(texts(&letters(&mut world, bob, all[0].id).0), [b"two"]);
+    // Nobody else's are touched.
+    assert!(letters(&mut world, carol, 0).0.is_empty());
+    let ids: Vec<u64> = all.iter().map(|letter| letter.id).collect();
+    assert_eq!(world.ask(carol, Request::Discard(ids.clone())), Response::Done);
+    assert_eq!(letters(&mut world, bob, 0).0.len(), 2);
+    world.restart();
+    world.resume(bob, "bob");
+    assert_eq!(letters(&mut world, bob, 0).0.len(), 2, "a restart keeps them");
+    assert_eq!(world.ask(bob, Request::Discard(ids)), Response::Done);
+    assert!(letters(&mut world, bob, 0).0.is_empty());
+}
+
+/// Security acceptance G05: whoever uses the keys up gets the weekly one, and not endlessly fast.
+#[test]
+fn a_key_that_serves_once_is_given_once() {
+    let (mut world, alice, bob) = two(Policy::default());
+    assert_eq!(world.refused(alice, Request::Prekey(name("bob"))), Refusal::NoMailbox);
+    publish(&mut world, bob, 1..4, Serves::Once);
+    publish(&mut world, bob, 100..101, Serves::Weekly);
+    assert_eq!(letters(&mut world, bob, 0).2, 3);
+    let given: Vec<u64> = (0..5).map(|_| prekey(&mut world, alice, "bob").id).collect();
+    assert_eq!(given, [1, 2, 3, 100, 100]);
+    assert_eq!(letters(&mut world, bob, 0).2, 0);
+    publish(&mut world, bob, 101..102, Serves::Weekly);
+    assert_eq!(prekey(&mut world, alice, "bob").id, 101, "the newest week's");
+    let mut refusal = None;
+    for _ in 0..100 {
+        if let Response::Refused(why) = world.ask(alice, Request::Prekey(name("bob"))) {
+            refusal = Some(why);
+            break;
+        }
+    }
+    assert!(matches!(refusal, Some(Refusal::TooManyRequests { .. })), "{refusal:?}");
+}
+
+#[test]
+fn only_ones_own_keys_are_published_and_not_without_end() {
+    let (mut world, alice, bob) = two(Policy::default());
+    let foreign = prekeys(&world.at(alice).identity, 1..2, Serves::Once);
+    assert_eq!(world.refused(bob, Request::PublishPrekeys(foreign)), Refusal::Malformed);
+    let own = world.at(bob).identity.public();
+    let many = prekeys(&world.at(bob).identity, 0..MAX_PREKEYS_AT_ONCE as u64 + 1, Serves::Once);
+    assert!(many.iter().all(|prekey| prekey.is_signed_by(own)));
+    assert_eq!(world.refused(bob, Request::PublishPrekeys(many)), Refusal::Malformed);
+    publish(&mut world, bob, 0..2 * MAX_PREKEYS as u64, Serves::Once);
+    assert_eq!(letters(&mut world, bob, 0).2 as usize, MAX_PREKEYS);
+    assert_eq!(prekey(&mut world, alice, "bob").id, MAX_PREKEYS as u64, "the newest are kept");
+    // What is there already does not come twice.
+    publish(&mut world, bob, 150..160, Serves::Once);
+    assert_eq!(letters(&mut world, bob, 0).2 as usize, MAX_PREKEYS - 1);
+}
+
+/// Security acceptance G06: nobody's letters push out another's, and each sender is told.
+#[test]
+fn a_mailbox_is_bounded_for_all_and_for_each_sender() {
+    let mailbox = Mailbox { letters: 5, letters_of_one: 3, ..Mailbox::default() };
+    let (mut world, alice, bob) = two(Policy { mailbox, ..Policy::default() });
+    let carol = world.registered(CAROL, "carol");
+    for n in 0..3 {
+        assert_eq!(world.ask(alice, deposit("bob", &[n])), Response::Done);
+    }
+    assert_eq!(world.refused(alice, deposit("bob", b"4")), Refusal::MailboxFull);
+    assert_eq!(world.ask(carol, deposit("bob", b"c")), Response::Done);
+    assert_eq!(world.ask(carol, deposit("bob", b"c")), Response::Done);
+    assert_eq!(world.refused(carol, deposit("bob", b"c")), Refusal::MailboxFull);
+    assert_eq!(letters(&mut world, bob, 0).0.len(), 5);
+    let long = vec![0; MAX_LETTER + 1];
+    assert_eq!(world.refused(alice, deposit("bob", &long)), Refusal::Malformed);
+    assert_eq!(world.refused(alice, deposit("bob", b"")), Refusal::Malformed);
+    assert_eq!(world.refused(alice, deposit("alice", b"me")), Refusal::Yourself);
+    assert_eq!(world.refused(alice, Request::Prekey(name("alice"))), Refusal::Yourself);
+    assert_eq!(world.refused(alice, deposit("nobody", b"x")), Refusal::NoMailbox);
+    let many = vec![1; MAX_DISCARDED + 1];
+    assert_eq!(world.refused(bob, Request::Discard(many)), Refusal::Malformed);
+}
+
+#[test]
+fn letters_are_given_in_portions_and_forgotten_in_time() {
+    let mailbox = Mailbox { letters: 100, letters_of_one: 100, ..Mailbox::default() };
+    let requests = Rate { burst: 1000, interval: Duration::from_micros(1) };
+    let (mut world, alice, bob) = two(Policy { mailbox, requests, ..Policy::default() });
+    let count = 2 * MAX_LETTERS + 3;
+    for n in 0..count {
+        assert_eq!(world.ask(alice, deposit("bob", &[u8::try_from(n).unwrap()])), Response::Done);
+    }
+    let (mut after, mut seen) = (0, 0);
+    loop {
+        let (some, more, _) = letters(&mut world, bob, after);
+        assert!(some.len() <= MAX_LETTERS);
+        seen += some.len();
+        after = some.last().unwrap().id;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(seen, count);
+    world.pass(Duration::from_secs(22 * 86_400));
+    world.connect(bob, Identify::Known);
+    world.welcome(bob, Request::Resume(name("bob")));
+    assert!(letters(&mut world, bob, 0).0.is_empty());
+}
+
+/// Nobody learns of a block: who is blocked is given a key and told that his letter is kept.
+#[test]
+fn a_blocked_senders_letter_is_kept_nowhere() {
+    let (mut world, alice, bob) = two(Policy::default());
+    publish(&mut world, bob, 1..4, Serves::Once);
+    publish(&mut world, bob, 100..101, Serves::Weekly);
+    assert_eq!(world.ask(bob, Request::Block(name("alice"))), Response::Done);
+    assert_eq!(prekey(&mut world, alice, "bob").id, 100);
+    assert_eq!(world.ask(alice, deposit("bob", b"hello?")), Response::Done);
+    world.pass(Duration::from_millis(100));
+    assert!(!world.at(bob).notices.iter().any(|notice| matches!(notice, Notice::Mail)));
+    assert_eq!(letters(&mut world, bob, 0), (Vec::new(), false, 3));
+}
+
+#[test]
+fn a_server_may_keep_no_letters() {
+    let mailbox = Mailbox { kept_for: 0, ..Mailbox::default() };
+    let (mut world, alice, bob) = two(Policy { mailbox, ..Policy::default() });
+    publish(&mut world, bob, 1..4, Serves::Once);
+    assert_eq!(world.refused(alice, Request::Prekey(name("bob"))), Refusal::NoMailbox);
+    assert_eq!(world.refused(alice, deposit("bob", b"x")), Refusal::NoMailbox);
+}
+
+#[test]
+fn a_removed_account_takes_its_letters_and_keys_along() {
+    let (mut world, alice, bob) = two(Policy::default());
+    publish(&mut world, bob, 1..4, Serves::Once);
+    assert_eq!(world.ask(alice, deposit("bob", b"to bob")), Response::Done);
+    assert_eq!(world.ask(bob, deposit("alice", b"from bob")), Response::Done);
+    assert!(world.store.delete(&name("bob")).unwrap());
+    assert_eq!(world.refused(alice, Request::Prekey(name("bob"))), Refusal::NoMailbox);
+    assert!(letters(&mut world, alice, 0).0.is_empty());
+}

@@ -1,0 +1,189 @@
+//! Letters: messages between users who are never there at the same time.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
+
+use peer::output::Output;
+use rendezvous::{Mailbox, Policy};
+use sim::Impairment;
+use sim::swarm::seed;
+use sim::tincan::{Program, ServerProgram};
+use wire::app::letter::MAX_BODY;
+
+use crate::party::{ALICE, BOB, CAROL, Party, last_state, name};
+use crate::support::{loss, seconds};
+
+/// Longer than the server takes to believe that somebody is gone.
+const GONE: u64 = 40;
+
+fn texts(told: &[Output]) -> Vec<String> {
+    let texts = told.iter().filter_map(|output| match output {
+        Output::Message { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn is_stored(output: &Output) -> bool {
+    matches!(output, Output::MessageState { state: "stored", .. })
+}
+
+#[test]
+fn who_is_never_there_at_the_same_time_reads_it_all_the_same() {
+    let mut party = Party::of(2);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.line(ALICE, "@bob one");
+    party.line(ALICE, "@bob two");
+    party.run(seconds(5));
+    let told = party.take(ALICE);
+    assert_eq!(last_state(&told), Some(("stored", None)), "{told:?}");
+    let alice = party.kill(ALICE);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    assert_eq!(texts(&party.take(BOB)), ["one", "two"]);
+    party.line(BOB, "@alice three");
+    party.run(seconds(5));
+    assert_eq!(last_state(&party.take(BOB)), Some(("stored", None)));
+    // Both there: acknowledged by the one who has it, and shown to nobody again.
+    party.restart(ALICE, alice);
+    party.run(seconds(20));
+    assert_eq!(texts(&party.take(BOB)), Vec::<String>::new());
+    let told = party.take(ALICE);
+    assert_eq!(texts(&told), ["three"]);
+    assert_eq!(last_state(&told), Some(("delivered", None)), "{told:?}");
+    assert_eq!(last_state(&party.take(BOB)), None, "told before");
+    party.line(ALICE, "/outbox");
+    party.run(seconds(1));
+    let told = party.take(ALICE);
+    assert!(matches!(told.last(), Some(Output::Outbox { messages }) if messages.is_empty()));
+}
+
+/// Whoever has never talked before, too: keys are published at the first login.
+#[test]
+fn strangers_leave_letters_as_friends_do() {
+    let mut party = Party::of(3);
+    let carol = party.kill(CAROL);
+    party.run(seconds(GONE));
+    party.line(ALICE, "@carol from alice");
+    party.line(BOB, "@carol from bob");
+    party.run(seconds(5));
+    for user in [ALICE, BOB] {
+        assert!(party.take(user).iter().any(is_stored), "{}", name(user));
+    }
+    party.restart(CAROL, carol);
+    party.run(seconds(10));
+    let mut shown = texts(&party.take(CAROL));
+    shown.sort();
+    assert_eq!(shown, ["from alice", "from bob"]);
+}
+
+#[test]
+fn what_is_too_long_for_a_letter_waits_and_all_behind_it() {
+    let mut party = Party::of(2);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    let long = "x".repeat(MAX_BODY + 1);
+    party.line(ALICE, "@bob first");
+    party.line(ALICE, &format!("@bob {long}"));
+    party.line(ALICE, "@bob last");
+    party.run(seconds(10));
+    assert_eq!(party.take(ALICE).iter().filter(|output| is_stored(output)).count(), 1);
+    party.restart(BOB, bob);
+    party.run(seconds(20));
+    assert_eq!(texts(&party.take(BOB)), ["first".to_owned(), long, "last".to_owned()]);
+}
+
+#[test]
+fn a_full_mailbox_is_told_and_nothing_is_lost() {
+    let mailbox = Mailbox { letters: 4, letters_of_one: 2, ..Mailbox::default() };
+    let policy = Policy { mailbox, ..Policy::default() };
+    let mut party = Party::with(2, policy, &Impairment::default());
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    for n in 0..4 {
+        party.line(ALICE, &format!("@bob {n}"));
+    }
+    party.run(seconds(10));
+    let told = party.take(ALICE);
+    assert_eq!(told.iter().filter(|output| is_stored(output)).count(), 2);
+    let full = "the mailbox of bob is full: it waits here".to_owned();
+    assert_eq!(last_state(&told), Some(("queued", Some(full))));
+    party.restart(BOB, bob);
+    party.run(seconds(20));
+    assert_eq!(texts(&party.take(BOB)), ["0", "1", "2", "3"]);
+}
+
+/// Over a bad link, with both ends and the server killed in between.
+#[test]
+fn letters_come_once_whatever_is_killed() {
+    let lossy = Impairment { loss: loss(10.0), ..Impairment::default() };
+    let mut party = Party::with(2, Policy::default(), &lossy);
+    let mut shown = Vec::new();
+    for round in 0..4 {
+        let bob = party.kill(BOB);
+        party.run(seconds(GONE));
+        party.take(ALICE);
+        for n in 0..5 {
+            party.line(ALICE, &format!("@bob {}", round * 5 + n));
+        }
+        party.until(ALICE, is_stored);
+        if round == 1 {
+            let Some(Program::Server(server)) = party.world.crash(party.server) else { panic!() };
+            let now = party.world.now();
+            let program =
+                ServerProgram::start(now, server.into_disk(), Policy::default(), &seed(3));
+            party.world.boot(party.server, Program::Server(Box::new(program)));
+            party.run(seconds(60));
+        }
+        let alice = party.kill(ALICE);
+        party.restart(BOB, bob);
+        party.run(seconds(1));
+        shown.extend(texts(&party.take(BOB)));
+        // In the middle of it.
+        let bob = party.kill(BOB);
+        party.restart(ALICE, alice);
+        party.restart(BOB, bob);
+        party.run(seconds(60));
+        shown.extend(texts(&party.take(BOB)));
+    }
+    let expected: Vec<String> = (0..20).map(|n: u32| n.to_string()).collect();
+    assert_eq!(shown, expected);
+}
+
+/// A letter that was sealed to a key of a lost data folder is told of, and comes when both are there.
+#[test]
+fn a_letter_to_a_lost_folder_comes_directly() {
+    let mut party = Party::of(2);
+    party.kill(BOB);
+    party.run(seconds(GONE));
+    party.line(ALICE, "@bob hello");
+    party.until(ALICE, is_stored);
+    let alice = party.kill(ALICE);
+    let disk = party.new_disk(BOB);
+    party.start(BOB, disk);
+    party.until(BOB, |output| matches!(output, Output::LoginNeeded { .. }));
+    party.log_in(BOB);
+    party.run(seconds(10));
+    let told = party.take(BOB);
+    assert!(texts(&told).is_empty());
+    let is_told = |output: &Output| matches!(output, Output::Error { text } if text.contains("another data folder"));
+    assert!(told.iter().any(is_told), "{told:?}");
+    party.restart(ALICE, alice);
+    party.run(seconds(30));
+    assert_eq!(texts(&party.take(BOB)), ["hello"]);
+}
+
+#[test]
+fn a_blocked_users_letters_are_not_shown_and_he_does_not_learn_of_it() {
+    let mut party = Party::of(2);
+    party.line(BOB, "/block alice");
+    party.run(seconds(2));
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.line(ALICE, "@bob hello?");
+    party.until(ALICE, is_stored);
+    party.restart(BOB, bob);
+    party.run(seconds(20));
+    assert!(texts(&party.take(BOB)).is_empty());
+}

@@ -1,0 +1,189 @@
+//! Several real clients and the real server.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
+
+use core::time::Duration;
+
+use peer::command::{Command, Context, ParsedLine, parse};
+use peer::output::Output;
+use rendezvous::Policy;
+use sim::journal::Pen;
+use sim::swarm::seed;
+use sim::tincan::{PeerDisk, PeerOptions, PeerProgram, Program, ServerDisk, ServerProgram};
+use sim::{HostId, Impairment, Probability, Site, World, WorldOptions};
+use wire::Secret;
+
+use crate::support::{SERVER, millis, seconds};
+
+/// A server and users who are logged in.
+pub(crate) struct Party {
+    pub(crate) world: World<Program>,
+    pub(crate) server: HostId,
+    hosts: Vec<HostId>,
+    lives: u64,
+    pen: Pen,
+    /// What each was told since it was last asked for.
+    pub(crate) told: Vec<Vec<Output>>,
+}
+
+pub(crate) const ALICE: usize = 0;
+pub(crate) const BOB: usize = 1;
+pub(crate) const CAROL: usize = 2;
+pub(crate) const DAVE: usize = 3;
+
+pub(crate) fn name(user: usize) -> String {
+    match user {
+        ALICE => "alice".to_owned(),
+        BOB => "bob".to_owned(),
+        CAROL => "carol".to_owned(),
+        DAVE => "dave".to_owned(),
+        other => format!("user{other}"),
+    }
+}
+
+fn password() -> Secret<String> {
+    Secret::new("a password".to_owned())
+}
+
+impl Party {
+    pub(crate) fn of(users: usize) -> Self {
+        Self::with(users, Policy::default(), &Impairment::default())
+    }
+
+    pub(crate) fn with(users: usize, policy: Policy, link: &Impairment) -> Self {
+        let work = (millis(1), millis(2));
+        let options = WorldOptions { work, fidget: Probability::NEVER };
+        let mut world = World::new(&seed(1), options, None);
+        let server = world.add_host(Site::public(SERVER));
+        let disk = ServerDisk::new(&seed(1));
+        let program = ServerProgram::start(world.now(), disk, policy, &seed(2));
+        world.boot(server, Program::Server(Box::new(program)));
+        let site = |n: usize| Site::public(&format!("203.0.113.{}:6000", n + 1)).linked(link);
+        let hosts = (0..users).map(|user| world.add_host(site(user))).collect();
+        let told = vec![Vec::new(); users];
+        let mut party = Self { world, server, hosts, lives: 0, pen: Pen::default(), told };
+        for user in 0..users {
+            let disk = party.new_disk(user);
+            party.start(user, disk);
+            party.until(user, |output| matches!(output, Output::LoginNeeded { .. }));
+            party.command(user, Command::Register { name: name(user), password: password() });
+            party.until(user, |output| matches!(output, Output::LoggedIn { .. }));
+        }
+        party.run(seconds(3));
+        party
+    }
+
+    /// An empty one.
+    pub(crate) fn new_disk(&self, user: usize) -> PeerDisk {
+        let mut disk = PeerDisk::new();
+        disk.pen = self.pen.of(&name(user));
+        disk
+    }
+
+    pub(crate) fn start(&mut self, user: usize, disk: PeerDisk) {
+        self.lives += 1;
+        let (host, now) = (self.hosts[user], self.world.now());
+        let server = vec![SERVER.parse().expect("an address")];
+        for address in &server {
+            self.world.ledger.solicit(host, *address);
+        }
+        let addresses = self.world.network.addresses(host).to_vec();
+        let options = PeerOptions { server, addresses, auto_accept: None };
+        let program = PeerProgram::start(now, disk, &options, &seed(10 + self.lives));
+        self.world.boot(host, Program::Peer(Box::new(program)));
+    }
+
+    /// As by kill -9; gives what is left.
+    pub(crate) fn kill(&mut self, user: usize) -> PeerDisk {
+        match self.world.crash(self.hosts[user]) {
+            Some(Program::Peer(peer)) => peer.into_disk(),
+            Some(Program::Server(_)) | None => panic!("{} is not there", name(user)),
+        }
+    }
+
+    /// Starts again, and is logged in by what its disk holds.
+    pub(crate) fn restart(&mut self, user: usize, disk: PeerDisk) {
+        self.start(user, disk);
+        self.until(user, |output| matches!(output, Output::LoggedIn { .. }));
+    }
+
+    /// With the password.
+    pub(crate) fn log_in(&mut self, user: usize) {
+        self.command(user, Command::Login { name: name(user), password: password() });
+        self.until(user, |output| matches!(output, Output::LoggedIn { .. }));
+    }
+
+    pub(crate) fn command(&mut self, user: usize, command: Command) {
+        self.world.with(self.hosts[user], |peer, now| peer.peer_mut().command(now, command));
+    }
+
+    /// A typed line.
+    pub(crate) fn line(&mut self, user: usize, line: &str) {
+        match parse(line, &Context::default()) {
+            ParsedLine::Command(command) => self.command(user, command),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    pub(crate) fn run(&mut self, duration: Duration) {
+        self.world.run_for(duration);
+        self.collect();
+    }
+
+    pub(crate) fn collect(&mut self) {
+        for (user, host) in self.hosts.iter().enumerate() {
+            if self.world.is_up(*host) {
+                let told = &mut self.told[user];
+                self.world.with(*host, |peer, _| told.append(&mut peer.peer_mut().outputs));
+            }
+        }
+    }
+
+    /// Runs until a user is told this.
+    pub(crate) fn until(&mut self, user: usize, is_it: impl Fn(&Output) -> bool) {
+        self.collect();
+        let host = self.hosts[user];
+        let is_told = self.told[user].iter().any(&is_it)
+            || self.world.run_until(seconds(60), |world| {
+                world.machine(host).peer().outputs.iter().any(&is_it)
+            });
+        self.collect();
+        assert!(is_told, "{} was told {:?}", name(user), self.told[user]);
+    }
+
+    /// What a user was told, up to now.
+    pub(crate) fn take(&mut self, user: usize) -> Vec<Output> {
+        self.collect();
+        core::mem::take(&mut self.told[user])
+    }
+
+    /// What a user was shown of a room: who said it, and what.
+    pub(crate) fn said(&mut self, user: usize, room: &str) -> Vec<(String, String)> {
+        let told = self.take(user).into_iter();
+        let said = told.filter_map(|output| match output {
+            Output::Message { from, room: Some(place), text, .. } if place == room => {
+                Some((from, text))
+            }
+            _ => None,
+        });
+        said.collect()
+    }
+
+    pub(crate) fn errors(&mut self, user: usize) -> Vec<String> {
+        let told = self.take(user).into_iter();
+        let errors = told.filter_map(|output| match output {
+            Output::Error { text } => Some(text),
+            Output::NotSent { reason, .. } => Some(reason),
+            _ => None,
+        });
+        errors.collect()
+    }
+}
+
+/// What became of the last own message.
+pub(crate) fn last_state(told: &[Output]) -> Option<(&'static str, Option<String>)> {
+    told.iter().rev().find_map(|output| match output {
+        Output::MessageState { state, reason, .. } => Some((*state, reason.clone())),
+        _ => None,
+    })
+}

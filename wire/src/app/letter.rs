@@ -1,0 +1,327 @@
+//! Messages to somebody who is not there: letters, sealed to a key that he has left at the server for
+//! this (a *prekey*), and kept there until he comes.
+//!
+//! A prekey is signed by its owner's identity. Most serve once: the private half is deleted with the
+//! first letter that was opened with it, and nobody can open that letter afterwards. When none of
+//! these is left, a weekly one stands in, whose private half is deleted after four weeks.
+//!
+//! A letter holds one message of the ordinary kind, with its number: it does not matter whether it
+//! comes in a letter or directly first. It is signed by its author's identity, since the pattern that
+//! it is sealed with proves its sender only to those whose prekey nobody has stolen; the price is that
+//! its author cannot deny it to whoever he sent it to.
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use super::identity::{DeviceCertificate, Identity, IdentityKey};
+use super::name::Name;
+use super::peer::Text;
+use crate::crypto::sealed;
+use crate::crypto::static_key::{PublicKey, StaticKey};
+use crate::id::Seed;
+
+/// Longest text in a letter, in bytes: longer messages wait until both are there.
+pub const MAX_BODY: usize = 3072;
+/// Longest letter.
+pub const MAX_LETTER: usize = 3712;
+/// Most prekeys in one request.
+pub const MAX_PREKEYS_AT_ONCE: usize = 24;
+/// Most prekeys that serve once which the server keeps of one user.
+pub const MAX_PREKEYS: usize = 96;
+/// A weekly prekey is made anew after so many seconds...
+pub const WEEKLY: u64 = 7 * 86_400;
+/// ...and its private half deleted after so many.
+pub const WEEKLY_KEPT: u64 = 28 * 86_400;
+/// A letter has a multiple of so many bytes inside, so that its length tells little.
+const PADDING: usize = 256;
+
+const PREKEY_LABEL: &[u8] = b"tincan/1 prekey";
+const LETTER_LABEL: &[u8] = b"tincan/1 letter";
+
+/// How long a prekey serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Serves {
+    /// For one letter.
+    Once,
+    /// For any until the next weekly one, and those that are on their way then.
+    Weekly,
+}
+
+/// A key that a user has left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prekey {
+    /// Chosen at random by its owner's device.
+    pub id: u64,
+    /// X25519.
+    pub key: PublicKey,
+    /// How long it serves.
+    pub serves: Serves,
+    /// Seconds since 1970 when it was made, by its owner's clock.
+    pub made: u64,
+    signature_r: [u8; 32],
+    signature_s: [u8; 32],
+}
+
+impl Prekey {
+    /// Signs a new one.
+    #[must_use]
+    pub fn sign(owner: &Identity, id: u64, key: PublicKey, serves: Serves, made: u64) -> Self {
+        let signature = owner.sign(&signed_prekey(id, key, serves, made));
+        let (signature_r, signature_s) = (*signature.r_bytes(), *signature.s_bytes());
+        Self { id, key, serves, made, signature_r, signature_s }
+    }
+
+    /// Whether this identity has signed it. Strict, as for certificates.
+    #[must_use]
+    pub fn is_signed_by(&self, owner: IdentityKey) -> bool {
+        let signed = signed_prekey(self.id, self.key, self.serves, self.made);
+        verify(owner, &signed, self.signature_r, self.signature_s)
+    }
+}
+
+/// What lies in somebody's mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// The server's number for it, ascending.
+    pub id: u64,
+    /// From whom, as the server says.
+    pub from: Name,
+    /// The identity that the server has of him.
+    pub identity: IdentityKey,
+    /// The prekey that it is sealed to.
+    pub prekey: u64,
+    /// What [`seal`] gave.
+    pub sealed: Vec<u8>,
+}
+
+/// A letter that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The author's device, certified by the identity that the letter names.
+    pub certificate: DeviceCertificate,
+    /// The message.
+    pub text: Text,
+}
+
+/// The two ends of a letter, both bound into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Who writes.
+    pub from: IdentityKey,
+    /// To whom.
+    pub to: IdentityKey,
+    /// The prekey.
+    pub prekey: u64,
+}
+
+/// Why a letter is not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Longer than [`MAX_BODY`].
+    #[error("it is too long for a letter")]
+    TooLong,
+    /// The prekey is no key.
+    #[error("the key that was left for letters is none")]
+    NoKey,
+}
+
+/// Why a letter cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// It was not sealed to this key by the named sender, or is damaged.
+    #[error("it is damaged, or was sealed to another key")]
+    Sealed,
+    /// What is in it is no message.
+    #[error("what is in it is no message")]
+    Malformed,
+    /// It is not signed by the one from whom it is said to be.
+    #[error("it is not signed by its sender")]
+    NotSigned,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    certificate: DeviceCertificate,
+    text: Text,
+    signature_r: [u8; 32],
+    signature_s: [u8; 32],
+}
+
+/// Seals a message. The ephemeral key comes from `seed`, which must never be used twice.
+///
+/// # Errors
+/// When it is too long, or the prekey no key.
+pub fn seal(
+    ends: Ends,
+    author: (&Identity, &StaticKey, DeviceCertificate),
+    prekey: PublicKey,
+    text: Text,
+    seed: Seed,
+) -> Result<Vec<u8>, SealError> {
+    if text.body.len() > MAX_BODY {
+        return Err(SealError::TooLong);
+    }
+    let (identity, device, certificate) = author;
+    let signature = identity.sign(&signed_letter(ends, prekey, device.public(), &text));
+    let (signature_r, signature_s) = (*signature.r_bytes(), *signature.s_bytes());
+    let content = Content { certificate, text, signature_r, signature_s };
+    let mut payload =
+        postcard::to_allocvec(&content).expect("a letter holds nothing that cannot be encoded");
+    payload.resize(payload.len().next_multiple_of(PADDING), 0);
+    let sealed = sealed::seal(device, &prekey, &prologue(ends), seed, &payload)
+        .map_err(|_| SealError::NoKey)?;
+    assert!(sealed.len() <= MAX_LETTER, "a letter of {} bytes exceeds its limit", sealed.len());
+    Ok(sealed)
+}
+
+/// Opens a letter of a user with this name.
+///
+/// # Errors
+/// When it is not what it is said to be.
+pub fn open(
+    ends: Ends,
+    from: &Name,
+    prekey: &StaticKey,
+    letter: &[u8],
+) -> Result<Opened, OpenError> {
+    let (device, payload) =
+        sealed::open(prekey, &prologue(ends), letter).map_err(|_| OpenError::Sealed)?;
+    let (content, padding): (Content, _) =
+        postcard::take_from_bytes(&payload).map_err(|_| OpenError::Malformed)?;
+    if padding.iter().any(|byte| *byte != 0) || content.text.body.len() > MAX_BODY {
+        return Err(OpenError::Malformed);
+    }
+    let Content { certificate, text, signature_r, signature_s } = content;
+    let signed = signed_letter(ends, prekey.public(), device, &text);
+    let is_genuine = certificate.device == device
+        && certificate.is_signed_by(ends.from, from.as_str())
+        && verify(ends.from, &signed, signature_r, signature_s);
+    if !is_genuine {
+        return Err(OpenError::NotSigned);
+    }
+    Ok(Opened { certificate, text })
+}
+
+fn prologue(ends: Ends) -> Vec<u8> {
+    let mut bytes = LETTER_LABEL.to_vec();
+    bytes.extend_from_slice(&ends.from.0);
+    bytes.extend_from_slice(&ends.to.0);
+    bytes.extend_from_slice(&ends.prekey.to_be_bytes());
+    bytes
+}
+
+/// Label and ends, prekey, device, and the message in postcard's encoding.
+fn signed_letter(ends: Ends, prekey: PublicKey, device: PublicKey, text: &Text) -> Vec<u8> {
+    let mut bytes = prologue(ends);
+    bytes.extend_from_slice(&prekey.0);
+    bytes.extend_from_slice(&device.0);
+    postcard::to_extend(text, bytes).expect("a message holds nothing that cannot be encoded")
+}
+
+fn signed_prekey(id: u64, key: PublicKey, serves: Serves, made: u64) -> Vec<u8> {
+    let mut bytes = PREKEY_LABEL.to_vec();
+    bytes.extend_from_slice(&id.to_be_bytes());
+    bytes.extend_from_slice(&key.0);
+    bytes.push(match serves {
+        Serves::Once => 0,
+        Serves::Weekly => 1,
+    });
+    bytes.extend_from_slice(&made.to_be_bytes());
+    bytes
+}
+
+fn verify(identity: IdentityKey, signed: &[u8], r: [u8; 32], s: [u8; 32]) -> bool {
+    let Ok(key) = VerifyingKey::from_bytes(&identity.0) else { return false };
+    key.verify_strict(signed, &Signature::from_components(r, s)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Users {
+        alice: Identity,
+        alice_device: StaticKey,
+        bob: Identity,
+        prekey: StaticKey,
+    }
+
+    fn users() -> Users {
+        Users {
+            alice: Identity::from_secret(&[1; 32]),
+            alice_device: StaticKey::from_private([2; 32]),
+            bob: Identity::from_secret(&[3; 32]),
+            prekey: StaticKey::from_private([4; 32]),
+        }
+    }
+
+    fn alice() -> Name {
+        Name::new("alice").unwrap()
+    }
+
+    fn text(body: &str) -> Text {
+        Text { sequence: 7, after: 6, nonce: [5; 16], sent: 8, body: body.to_owned() }
+    }
+
+    impl Users {
+        fn ends(&self) -> Ends {
+            Ends { from: self.alice.public(), to: self.bob.public(), prekey: 9 }
+        }
+
+        fn seal(&self, author: &Identity, body: &str) -> Result<Vec<u8>, SealError> {
+            let certificate = author.certify("alice", self.alice_device.public(), 1);
+            let author = (author, &self.alice_device, certificate);
+            seal(self.ends(), author, self.prekey.public(), text(body), Seed::new([6; 32]))
+        }
+    }
+
+    #[test]
+    fn a_letter_is_opened_by_whom_it_is_for() {
+        let users = users();
+        let letter = users.seal(&users.alice, "hello").unwrap();
+        let opened = open(users.ends(), &alice(), &users.prekey, &letter).unwrap();
+        assert_eq!(opened.text, text("hello"));
+        assert_eq!(opened.certificate.device, users.alice_device.public());
+        let other = StaticKey::from_private([8; 32]);
+        assert_eq!(open(users.ends(), &alice(), &other, &letter), Err(OpenError::Sealed));
+        let ends = Ends { prekey: 10, ..users.ends() };
+        assert_eq!(open(ends, &alice(), &users.prekey, &letter), Err(OpenError::Sealed));
+        let ends = Ends { from: users.bob.public(), ..users.ends() };
+        assert_eq!(open(ends, &alice(), &users.prekey, &letter), Err(OpenError::Sealed));
+        let carol = Name::new("carol").unwrap();
+        assert_eq!(open(users.ends(), &carol, &users.prekey, &letter), Err(OpenError::NotSigned));
+    }
+
+    /// Security acceptance C08: whoever has stolen a prekey, and a device's key, writes in nobody's
+    /// name.
+    #[test]
+    fn a_letter_needs_its_authors_identity() {
+        let users = users();
+        let mallory = Identity::from_secret(&[66; 32]);
+        let letter = users.seal(&mallory, "hello").unwrap();
+        let opened = open(users.ends(), &alice(), &users.prekey, &letter);
+        assert_eq!(opened, Err(OpenError::NotSigned));
+    }
+
+    #[test]
+    fn length_tells_little_and_the_longest_fits() {
+        let users = users();
+        let len = |body: &str| users.seal(&users.alice, body).unwrap().len();
+        assert_eq!(len("a"), len("hello, how are you?"));
+        assert!(len(&"x".repeat(MAX_BODY)) <= MAX_LETTER);
+        assert_eq!(users.seal(&users.alice, &"x".repeat(MAX_BODY + 1)), Err(SealError::TooLong));
+    }
+
+    #[test]
+    fn a_prekey_is_its_owners_as_it_is() {
+        let users = users();
+        let prekey = Prekey::sign(&users.bob, 1, users.prekey.public(), Serves::Once, 5);
+        assert!(prekey.is_signed_by(users.bob.public()));
+        assert!(!prekey.is_signed_by(users.alice.public()));
+        assert!(!Prekey { id: 2, ..prekey }.is_signed_by(users.bob.public()));
+        assert!(!Prekey { made: 6, ..prekey }.is_signed_by(users.bob.public()));
+        assert!(!Prekey { serves: Serves::Weekly, ..prekey }.is_signed_by(users.bob.public()));
+        let key = users.alice_device.public();
+        assert!(!Prekey { key, ..prekey }.is_signed_by(users.bob.public()));
+    }
+}
