@@ -7,7 +7,7 @@
 pub mod aliases;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
-mod help;
+pub(crate) mod help;
 mod rooms;
 mod words;
 

@@ -5,6 +5,7 @@ mod cli;
 mod data;
 mod import;
 mod log;
+mod man;
 mod run;
 mod status;
 mod storage;
@@ -13,7 +14,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 
@@ -33,6 +34,10 @@ pub fn main() -> ExitCode {
         Some(Command::User(command)) => admin::user(&cli, command),
         Some(Command::Status { json }) => admin::status(&cli, *json),
         Some(Command::Fingerprint) => admin::fingerprint(&cli),
+        Some(Command::Man) => print(&man::page()),
+        Some(Command::Completions { shell }) => {
+            print(&manual::completions(&Cli::command(), *shell))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,6 +65,13 @@ impl Failure {
     fn usage(text: impl fmt::Display) -> Self {
         Self { code: 2, text: text.to_string() }
     }
+}
+
+/// What was asked for, on standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    // A closed pipe is the reader's wish, not an error.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(())
 }
 
 /// A line on standard output. A closed pipe is the reader's wish, not an error.

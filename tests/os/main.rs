@@ -4,6 +4,7 @@
 mod arguments;
 mod crashes;
 mod oneshot;
+mod papers;
 mod pressure;
 mod secrets;
 mod stories;

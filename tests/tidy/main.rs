@@ -17,8 +17,10 @@ fn top() -> PathBuf {
 /// All files below the packages' folders with this ending.
 fn files(ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["wire", "rendezvous", "peer", "tests"].iter().map(|name| top().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["wire", "manual", "rendezvous", "peer", "tests"]
+        .iter()
+        .map(|name| top().join(name))
+        .collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of ours").flatten() {
             let path = entry.path();

@@ -3,12 +3,12 @@
 /// One command.
 pub(crate) struct Entry {
     pub(super) verb: Verb,
-    pub(super) name: &'static str,
-    pub(super) aliases: &'static [&'static str],
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
     arguments: &'static str,
-    summary: &'static str,
-    pub(super) example: &'static str,
-    details: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) example: &'static str,
+    pub(crate) details: &'static str,
 }
 
 /// What a command does.
@@ -70,9 +70,15 @@ impl Entry {
         format!("Usage: {}", self.syntax())
     }
 
-    fn syntax(&self) -> String {
+    pub(crate) fn syntax(&self) -> String {
         let blank = if self.arguments.is_empty() { "" } else { " " };
         format!("/{}{blank}{}", self.name, self.arguments)
+    }
+
+    /// `/m, /message`: its other names.
+    pub(crate) fn also(&self) -> Option<String> {
+        let names: Vec<String> = self.aliases.iter().map(|alias| format!("/{alias}")).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 }
 
@@ -100,39 +106,50 @@ pub fn overview() -> String {
 #[must_use]
 pub fn help(topic: &str) -> Option<String> {
     if topic.eq_ignore_ascii_case("keys") {
-        return Some(KEYS.to_owned());
+        return Some(keys());
     }
     let entry = super::find(topic.strip_prefix('/').unwrap_or(topic)).ok()?;
     let mut text = format!("{}\n{}.\n", entry.syntax(), entry.summary);
-    if !entry.aliases.is_empty() {
-        let aliases: Vec<String> = entry.aliases.iter().map(|alias| format!("/{alias}")).collect();
-        text.push_str(&format!("Also: {}\n", aliases.join(", ")));
+    if let Some(also) = entry.also() {
+        text.push_str(&format!("Also: {also}\n"));
     }
     text.push_str(&format!("Example: {}\n{}", entry.example, entry.details));
     Some(text)
 }
 
-/// The keys of the full screen.
-const KEYS: &str = "\
-Keys on the full screen:
-  Enter            send; Alt-Enter begins another line of the same message
-  Tab              complete a command, a name or a path; once more lists what fits
-  Up, Down         lines typed before in this window; with Ctrl, in all; Ctrl-R searches them
-  PgUp, PgDn       scroll; Alt-Home, Alt-End to the oldest and the newest line
-  Alt-U            the first line that you have not seen
-  Alt-A            the next window in which something happened
-  Ctrl-N, Ctrl-P   the next and the previous window (also Alt-Right, Alt-Left)
-  Alt-1 ... Alt-9  the window of that number
-  Alt-K            find a window or a user by a few letters
-  F1, F2           help; transfers
-  Ctrl-C           clear the line; on an empty line, leave (asks first)
-  Ctrl-G, Esc      give up a search or a list
-  Ctrl-L, Ctrl-Z   draw everything again; suspend the program
+/// All keys on one screen.
+fn keys() -> String {
+    let mut text = String::from("Keys on the full screen:\n");
+    for (keys, meaning) in KEYS {
+        text.push_str(&format!("  {keys:<16} {meaning}\n"));
+    }
+    text + KEYS_BESIDES
+}
+
+/// The keys of the full screen, and what each does.
+pub(crate) const KEYS: &[(&str, &str)] = &[
+    ("Enter", "send; Alt-Enter begins another line of the same message"),
+    ("Tab", "complete a command, a name or a path; once more lists what fits"),
+    ("Up, Down", "lines typed before in this window; with Ctrl, in all; Ctrl-R searches them"),
+    ("PgUp, PgDn", "scroll; Alt-Home, Alt-End to the oldest and the newest line"),
+    ("Alt-U", "the first line that you have not seen"),
+    ("Alt-A", "the next window in which something happened"),
+    ("Ctrl-N, Ctrl-P", "the next and the previous window (also Alt-Right, Alt-Left)"),
+    ("Alt-1 ... Alt-9", "the window of that number"),
+    ("Alt-K", "find a window or a user by a few letters"),
+    ("F1, F2", "help; transfers"),
+    ("Ctrl-C", "clear the line; on an empty line, leave (asks first)"),
+    ("Ctrl-G, Esc", "give up a search or a list"),
+    ("Ctrl-L, Ctrl-Z", "draw everything again; suspend the program"),
+];
+
+/// What there is to say of keys besides.
+pub(crate) const KEYS_BESIDES: &str = "\
 Editing: Ctrl-A/E/B/F/K/U/W/Y/T/D, Alt-B/F/D/T/C/L/Shift-U, Alt-Backspace, Alt-Y.
 The mouse is the terminal's: select and copy as usual.";
 
 /// Every command, in the order of the overview.
-pub(super) const ENTRIES: &[Entry] = &[
+pub(crate) const ENTRIES: &[Entry] = &[
     Entry {
         verb: Verb::Register,
         name: "register",

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use manual::Shell;
 
 use super::config::Config;
 use crate::command::aliases::Aliases;
@@ -23,10 +24,51 @@ const DEFAULT_PORT: u16 = 5000;
 pub(super) struct Cli {
     /// Everything but the command.
     #[command(flatten)]
-    pub options: Options,
+    options: Options,
     /// What to do besides talking.
     #[command(subcommand)]
+    command: Option<Asked>,
+}
+
+/// What there is to run.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Everything but the command.
+    pub options: Options,
+    /// What to do besides talking.
     pub command: Option<OneShot>,
+    /// Words of the user's own.
+    pub aliases: Aliases,
+}
+
+/// What may stand behind the program's name.
+#[derive(Clone, Debug, Subcommand)]
+enum Asked {
+    #[command(flatten)]
+    OneShot(OneShot),
+    #[command(flatten)]
+    Paper(Paper),
+}
+
+/// What is printed about the program itself.
+#[derive(Clone, Debug, Subcommand)]
+enum Paper {
+    /// Print the manual page, in roff: peer man | man -l -
+    Man,
+    /// Print the script that completes this command line in a shell.
+    Completions {
+        /// Whose script.
+        shell: Shell,
+    },
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        match self {
+            Self::Man => super::man::page(),
+            Self::Completions { shell } => manual::completions(&Cli::command(), *shell),
+        }
+    }
 }
 
 /// Options of every command.
@@ -156,10 +198,13 @@ pub(super) enum Stop {
 ///
 /// # Errors
 /// [`Stop`] with the text to print.
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, Aliases), Stop> {
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Plan, Stop> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     // First by itself: it says where the configuration is.
     let matches = matches(Cli::command(), &arguments)?;
+    if let Some(Asked::Paper(paper)) = Cli::from_arg_matches(&matches).map_err(stop)?.command {
+        return Err(Stop::Asked(paper.text()));
+    }
     let named = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
     let config = Config::read(named, &Cli::command()).map_err(Stop::Wrong)?;
     let command = config.beneath(Cli::command());
@@ -167,16 +212,20 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cl
     if matches.get_flag("print_config") {
         return Err(Stop::Asked(config.print(&command, &matches)));
     }
-    let cli = Cli::from_arg_matches(&matches).map_err(stop)?;
-    match &cli.command {
+    let Cli { options, command } = Cli::from_arg_matches(&matches).map_err(stop)?;
+    let command = match command {
+        Some(Asked::OneShot(command)) => Some(command),
+        Some(Asked::Paper(_)) | None => None,
+    };
+    match &command {
         Some(OneShot::Msg { text, .. }) if text.is_empty() => {
             Err(Stop::Wrong("an empty message cannot be sent".to_owned()))
         }
-        _ if cli.options.register && cli.options.user.is_none() => {
+        _ if options.register && options.user.is_none() => {
             let text = "--register needs a name: --user NAME (see peer --help)";
             Err(Stop::Wrong(text.to_owned()))
         }
-        _ => Ok((cli, config.aliases)),
+        _ => Ok(Plan { options, command, aliases: config.aliases }),
     }
 }
 
@@ -241,10 +290,10 @@ pub(super) fn parse_server(typed: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn run(line: &str) -> Result<Cli, Stop> {
+    fn run(line: &str) -> Result<Plan, Stop> {
         // Not the configuration of whoever runs the tests.
         let words = ["peer", "--config", "/dev/null"].into_iter().chain(line.split_whitespace());
-        parse(words.map(OsString::from)).map(|(cli, _)| cli)
+        parse(words.map(OsString::from))
     }
 
     fn complaint(line: &str) -> String {
@@ -335,11 +384,11 @@ mod tests {
             let words = ["peer", "--config", file.to_str().unwrap()];
             parse(words.iter().chain(more).map(OsString::from))
         };
-        let (cli, aliases) = run(&[]).unwrap();
-        assert_eq!((cli.options.udp, cli.options.plain), (6000, true));
-        assert_eq!(cli.options.user.as_deref(), Some("alice"));
-        assert!(aliases.as_toml().contains("hi = \"hello\""));
-        assert_eq!(run(&["--udp", "7"]).unwrap().0.options.udp, 7);
+        let plan = run(&[]).unwrap();
+        assert_eq!((plan.options.udp, plan.options.plain), (6000, true));
+        assert_eq!(plan.options.user.as_deref(), Some("alice"));
+        assert!(plan.aliases.as_toml().contains("hi = \"hello\""));
+        assert_eq!(run(&["--udp", "7"]).unwrap().options.udp, 7);
         let Err(Stop::Asked(text)) = run(&["--print-config", "--udp", "7"]) else { panic!() };
         for line in [
             "udp = \"7\"  # command line",
@@ -354,9 +403,25 @@ mod tests {
         let printed = folder.path().join("printed.toml");
         std::fs::write(&printed, &text).unwrap();
         let words = ["peer", "--config", printed.to_str().unwrap()].map(OsString::from);
-        assert_eq!(parse(words).unwrap().0.options.udp, 7);
+        assert_eq!(parse(words).unwrap().options.udp, 7);
         std::fs::write(&file, "udp = 70000\n").unwrap();
         assert!(matches!(run(&[]), Err(Stop::Wrong(text)) if text.contains("70000")));
+    }
+
+    /// Also where the configuration cannot be read.
+    #[test]
+    fn papers_are_printed_and_nothing_else_is_done() {
+        for (line, word) in [
+            ("man", ".SH \"EXIT STATUS\""),
+            ("completions bash", "--download-dir"),
+            ("completions zsh", "#compdef peer"),
+            ("completions fish", "complete -c peer"),
+        ] {
+            assert!(matches!(run(line), Err(Stop::Asked(text)) if text.contains(word)), "{line}");
+        }
+        let words = ["peer", "--config", "/no/such", "man"].map(OsString::from);
+        assert!(matches!(parse(words), Err(Stop::Asked(_))));
+        assert!(complaint("completions cmd").contains("zsh"));
     }
 
     #[test]

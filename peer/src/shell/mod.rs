@@ -9,6 +9,7 @@ mod folders;
 mod front;
 mod fullscreen;
 mod hooks;
+mod man;
 mod names;
 mod screen;
 mod session;
@@ -49,7 +50,7 @@ enum Wake {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = match cli::parse(std::env::args_os()) {
-        Ok((cli, aliases)) => start::run(cli, aliases),
+        Ok(plan) => start::run(plan),
         Err(cli::Stop::Asked(text)) => {
             // Nobody reads: nothing can be said about it either.
             let _ = io::stdout().write_all(text.as_bytes());

@@ -15,7 +15,7 @@ use wire::Seed;
 use wire::net::{Clock, Socket};
 use wire::time::Duration;
 
-use super::cli::{Cli, OneShot as Asked, Options};
+use super::cli::{OneShot as Asked, Options, Plan};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
 use super::hooks::Programs;
@@ -23,7 +23,6 @@ use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{complain, folders, terminal, typing};
 use crate::app::Settings;
-use crate::command::aliases::Aliases;
 use crate::command::{self, Purpose};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
@@ -33,12 +32,12 @@ use crate::files::FileWorker;
 use crate::store::Database;
 
 /// Runs what the command line asks for.
-pub(super) fn run(cli: Cli, aliases: Aliases) -> Exit {
+pub(super) fn run(plan: Plan) -> Exit {
     // A crash must not leave keys and passwords in a file. Where it is not allowed to say so,
     // nothing is lost but that.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     terminal::keep();
-    let exit = match prepare(cli, aliases) {
+    let exit = match prepare(plan) {
         Ok(mut session) => session.run(),
         Err((exit, text)) => complain(exit, &text),
     };
@@ -52,8 +51,8 @@ fn failure(text: impl ToString) -> Failure {
     (Exit::Failure, text.to_string())
 }
 
-fn prepare(cli: Cli, aliases: Aliases) -> Result<Session, Failure> {
-    let Cli { options, command } = cli;
+fn prepare(plan: Plan) -> Result<Session, Failure> {
+    let Plan { options, command, aliases } = plan;
     let clock = Clock::start();
     start_log(&options)?;
     let data = folders::data(options.data.clone()).map_err(failure)?;

@@ -12,8 +12,10 @@ use crate::source::AddressLog;
 /// Port of a server that is not told another.
 pub(super) const DEFAULT_PORT: u16 = 5000;
 
-/// The server that introduces Tincan peers to each other. It learns who is online, who asks for
-/// whom and who is in which room, and never sees a password, a message or a file.
+/// The server that introduces Tincan peers to each other.
+///
+/// It learns who is online, who asks for whom or leaves him a letter, and who is in which room, and never
+/// sees a password, a message or a file.
 #[derive(Debug, Parser)]
 #[command(name = "rendezvous", version, args_conflicts_with_subcommands = false)]
 pub(super) struct Cli {
@@ -123,6 +125,13 @@ pub(super) enum Command {
     },
     /// The fingerprint of the server's key, by which users recognise it
     Fingerprint,
+    /// Print the manual page, in roff: rendezvous man | man -l -
+    Man,
+    /// Print the script that completes this command line in a shell
+    Completions {
+        /// Whose script
+        shell: manual::Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,0 +1,77 @@
+//! The manual page: the command line, exit codes, signals, files.
+
+use clap::CommandFactory;
+use manual::{Part, Section};
+
+use super::cli::Cli;
+
+/// The page, in roff.
+pub(super) fn page() -> String {
+    let mut variables = manual::variables(&Cli::command());
+    variables
+        .push(item(("XDG_DATA_HOME", "Where the folders of data are, if not ~/.local/share.")));
+    let sections = [
+        Section { title: "EXIT STATUS", parts: EXITS.map(item).into() },
+        Section { title: "SIGNALS", parts: SIGNALS.map(item).into() },
+        Section { title: "ENVIRONMENT", parts: variables },
+        Section { title: "FILES", parts: FILES.map(item).into() },
+        Section { title: "SEE ALSO", parts: vec![Part::Text("peer(1)".to_owned())] },
+    ];
+    manual::page(&Cli::command(), &sections)
+}
+
+fn item((name, text): (&str, &str)) -> Part {
+    Part::Item(name.to_owned(), vec![text.to_owned()])
+}
+
+const EXITS: [(&str, &str); 3] = [
+    ("0", "Done; or, while serving, told to end by a signal."),
+    (
+        "1",
+        "Something is wrong with the machine, the network or the data: one line on standard error \
+         says what.",
+    ),
+    ("2", "The command line makes no sense."),
+];
+
+const SIGNALS: [(&str, &str); 2] = [
+    (
+        "SIGTERM, SIGINT",
+        "Tell everybody that the server stops, finish what is being stored, and end.",
+    ),
+    ("SIGHUP", "Open the file of --log-file anew, after it was moved away."),
+];
+
+const FILES: [(&str, &str); 2] = [
+    (
+        "~/.local/share/tincan/rendezvous",
+        "The data folder. It is to be backed up as a whole while no server runs on it: accounts \
+         (rendezvous.db) cannot be opened without opaque.key, and users refuse a server without \
+         server.key.",
+    ),
+    ("status.json", "In the data folder: what the running server does, for 'rendezvous status'."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_of_every_command_and_option() {
+        let page = page();
+        let roff = |text: &str| text.replace('-', "\\-");
+        for command in ["user list", "user add", "user del", "user unlock", "status"] {
+            assert!(page.contains(&format!(".SS \"rendezvous {command} ")), "{command}: {page}");
+        }
+        let cli = Cli::command();
+        for argument in cli.get_arguments() {
+            let option = roff(&format!("--{}", argument.get_long().unwrap()));
+            assert!(page.contains(&option), "{option}");
+            let help = argument.get_help().unwrap().to_string();
+            assert!(page.contains(&roff(&help).replace('\'', "\\*(Aq")), "{help}");
+        }
+        for word in ["SIGHUP", "TINCAN_RENDEZVOUS_DATA", "opaque.key", "peer(1)"] {
+            assert!(page.contains(word), "{word}");
+        }
+    }
+}
