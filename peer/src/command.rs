@@ -17,6 +17,7 @@ use wire::Secret;
 use wire::app::room::Role;
 use wire::app::server::{Availability, Status};
 
+use crate::work::ExportFormat;
 use aliases::Aliases;
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
@@ -128,6 +129,15 @@ pub enum Command {
     Search {
         /// Words.
         text: String,
+    },
+    /// Write a conversation into a file.
+    Export {
+        /// With whom; with everyone when `None`.
+        with: Option<String>,
+        /// The file: nothing may be there.
+        path: PathBuf,
+        /// How.
+        format: ExportFormat,
     },
     /// What others are told about one's being there.
     Status {
@@ -402,6 +412,7 @@ fn arguments_of(
         Verb::Login => return credentials(Purpose::Login, words),
         Verb::Message => return message(words),
         Verb::Send => return send(words, context),
+        Verb::Export => return export(words, context),
         Verb::History => history(words, context)?,
         Verb::Seen => seen(word, &words.only()?)?,
         Verb::Search => {
@@ -540,12 +551,32 @@ fn history(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
     if limit == 0 || limit > MAX_HISTORY {
         return Err(Usage);
     }
-    let with = match with {
+    Ok(Command::History { with: whom(with, context), limit, before: None })
+}
+
+/// A user, or `all`; the open chat where none is named.
+fn whom(named: Option<String>, context: &Context) -> Option<String> {
+    match named {
         Some(word) if word.eq_ignore_ascii_case("all") => None,
         Some(name) => Some(name),
         None => context.chat.clone(),
+    }
+}
+
+/// `/export [user|all] file`.
+fn export(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let first = words.next()?.ok_or(Usage)?;
+    let (with, path) = match words.next()? {
+        Some(path) => (Some(user(first)), path),
+        None => (None, first),
     };
-    Ok(Command::History { with, limit, before: None })
+    let path = words.none(expand_home(&path, context.home.as_deref()))?;
+    Ok(match ExportFormat::of(&path) {
+        Ok(format) => {
+            ParsedLine::Command(Command::Export { with: whom(with, context), path, format })
+        }
+        Err(text) => error(text),
+    })
 }
 
 /// A user, or a time: `90s`, `5m`, `1h`, `2d`; plain seconds too (no `@` before it).

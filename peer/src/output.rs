@@ -210,6 +210,15 @@ pub enum Output {
         /// Oldest first.
         lines: Vec<HistoryLine>,
     },
+    /// What became of `/export`.
+    Export {
+        /// Where the file is; as typed when there is none.
+        path: String,
+        /// How many lines are in it; `None` when there is none.
+        lines: Option<u64>,
+        /// Why there is none.
+        reason: Option<String>,
+    },
     /// Answer to `/outbox`.
     Outbox {
         /// Oldest first.

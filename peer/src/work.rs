@@ -2,7 +2,7 @@
 //! (database, disk, password stretching) is asked for here and answered later, so that the core
 //! never waits: the shell has worker threads, the simulator has virtual time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
@@ -182,6 +182,14 @@ pub enum StoreRequest {
     },
     /// Keep the state of a transfer; replaces what was kept under its id and direction.
     SaveTransfer(TransferRecord),
+    /// The next lines of a conversation, oldest first, so that all of it can be gone through piece
+    /// by piece. Reply: [`StoreReply::Lines`], empty at the end.
+    Page {
+        /// With whom; with everyone when `None`.
+        with: Option<Talk>,
+        /// Only lines behind the one of this number.
+        after: u64,
+    },
 }
 
 /// An answer of the database.
@@ -514,6 +522,35 @@ impl TransferState {
     }
 }
 
+/// How a conversation is written into a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// For people: hostile characters are replaced as on the screen.
+    Text,
+    /// One JSON object in each line: everything as it came.
+    Json,
+}
+
+impl ExportFormat {
+    /// What the ending of the file's name says.
+    ///
+    /// # Errors
+    /// A text for the person.
+    pub fn of(path: &Path) -> Result<Self, String> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("txt") => Ok(Self::Text),
+            Some("json" | "jsonl") => Ok(Self::Json),
+            Some(_) | None => Err(format!(
+                "Not exported: the name of the file says what becomes of it. {} ends neither with \
+                 .txt (for reading) nor with .json (for programs).",
+                path.display()
+            )),
+        }
+    }
+}
+
 /// A job for the disk.
 #[derive(Debug)]
 pub enum FileRequest {
@@ -582,6 +619,21 @@ pub enum FileRequest {
         /// Which way it went.
         direction: Direction,
     },
+    /// Begin a file that the user wants to have, under another name beside its own until it is
+    /// whole. One at a time. Reply: [`FileReply::Done`].
+    Begin {
+        /// As typed. Nothing may be there.
+        path: PathBuf,
+        /// What makes the other name one that nobody has.
+        mark: [u8; 4],
+    },
+    /// Write more of it. Reply: [`FileReply::Done`], when it is durable.
+    Append(Vec<u8>),
+    /// It is whole: give it its name, never in the place of anything. Reply:
+    /// [`FileReply::Finished`].
+    End,
+    /// Remove what there is of it. Reply: [`FileReply::Done`].
+    Abandon,
 }
 
 /// How long a job may take. A shell works long ones off on threads of their own, so that hashing
@@ -607,7 +659,11 @@ impl FileRequest {
             Self::Encode { .. }
             | Self::Write { .. }
             | Self::Finish { .. }
-            | Self::Forget { .. } => Pace::Short,
+            | Self::Forget { .. }
+            | Self::Begin { .. }
+            | Self::Append(_)
+            | Self::End
+            | Self::Abandon => Pace::Short,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! standard input and output, signals).
 
 mod arguments;
+mod backup;
 mod crashes;
 mod oneshot;
 mod papers;

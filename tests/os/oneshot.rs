@@ -155,3 +155,34 @@ fn fingerprints_agree() {
     assert_eq!(lines.lines().count(), 2, "one's own and the server's: {lines}");
     assert!(lines.lines().any(|line| line.starts_with("alice ")), "{lines}");
 }
+
+/// Also while there is no server.
+#[test]
+fn a_conversation_is_exported_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (mut server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    register(folder.path(), "alice", address);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    assert_ends(&run(folder.path(), "alice", address, &["msg", "bob", "hi"]), 0, "delivered\n");
+    bob.await_event("message", |_| true);
+    server.kill();
+
+    let file = folder.path().canonicalize().unwrap().join("bob.txt");
+    let export = |with: &str, more: &[&str]| {
+        let words = [&["export", with, file.to_str().unwrap()], more].concat();
+        run(folder.path(), "alice", address, &words)
+    };
+    assert_ends(&export("bob", &[]), 0, &format!("{}\n", file.display()));
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.ends_with(" to bob, delivered] <alice> hi\n"), "{written}");
+    let again = export("bob", &[]);
+    assert_ends(&again, 1, "");
+    assert!(text(&again.stderr).contains("there already"), "{}", text(&again.stderr));
+    fs::remove_file(&file).unwrap();
+    let json = export("ALL", &["--json"]);
+    assert_eq!(json.status.code(), Some(0), "{}", text(&json.stdout));
+    assert!(fs::read_to_string(&file).unwrap().starts_with("{\"line\":1,"));
+    let nameless = run(folder.path(), "alice", address, &["export", "bob", "bob.pdf"]);
+    assert_ends(&nameless, 2, "");
+}

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::app::name::Name;
 use wire::app::peer;
 use wire::app::peer::MAX_TEXT;
+use wire::app::room::RoomName;
 use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
 
@@ -403,21 +404,47 @@ impl App {
             Err(error) => return self.error(&format!("{query}: {error}")),
         };
         let own = self.account().map(|account| account.name.to_string()).unwrap_or_default();
-        // Who blocks somebody does not want to read what he said in a room.
+        let lines = self.shown_lines(lines, &own);
+        self.tell(Output::History { query, lines });
+    }
+
+    /// Lines as they are shown. Who blocks somebody does not want to read what he said in a room.
+    pub(super) fn shown_lines(&self, lines: Vec<Line>, own: &str) -> Vec<HistoryLine> {
         let is_shown =
             |line: &Line| !line.author.as_ref().is_some_and(|name| self.is_blocked(name));
-        let lines = lines
+        lines
             .into_iter()
             .filter(is_shown)
             .map(|line| {
-                let with = match &line.with {
-                    Talk::User(name) => name.to_string(),
-                    Talk::Room(room) => self.rooms.title(*room),
-                };
-                history_line(line, with, &own)
+                let with = self.title_of(&line.with);
+                history_line(line, with, own)
             })
-            .collect();
-        self.tell(Output::History { query, lines });
+            .collect()
+    }
+
+    /// What a conversation is called.
+    pub(super) fn title_of(&self, talk: &Talk) -> String {
+        match talk {
+            Talk::User(name) => name.to_string(),
+            Talk::Room(room) => self.rooms.title(*room),
+        }
+    }
+
+    /// The conversation that somebody names: a user, or with `#` a room.
+    pub(super) fn talk_of(&self, typed: &str) -> Result<Talk, String> {
+        let Some(room) = typed.strip_prefix('#') else {
+            return match Name::new(typed) {
+                Ok(name) => Ok(Talk::User(name)),
+                Err(error) => Err(format!("'{typed}' is no user name: {error}.")),
+            };
+        };
+        let name =
+            RoomName::new(room).map_err(|error| format!("'{typed}' is no room: {error}."))?;
+        let own = self.account().map(|account| &account.name);
+        let room = own.and_then(|own| self.rooms.find(&name, own));
+        room.map(Talk::Room).ok_or_else(|| {
+            format!("You are in no room #{name}: '/rooms' lists those that there are.")
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Transfers};
-use crate::work::{StoreRequest, Talk};
+use crate::work::StoreRequest;
 
 /// Most lines that `/search` gives.
 const SEARCH_LIMIT: u32 = 100;
@@ -66,6 +66,7 @@ impl App {
             }
             Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text } => self.search(text),
+            Command::Export { with, path, format } => self.export(with.as_deref(), path, format),
             Command::Status { status } => self.set_status(now, status),
             Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),
@@ -83,10 +84,17 @@ impl App {
     }
 
     fn refuse_without_account(&mut self, command: &Command) {
+        self.refuse(command, LOG_IN_FIRST, "Log in first: '/login' or '/register'.");
+    }
+
+    /// Tells, of what it was that is not done, why.
+    pub(super) fn refuse(&mut self, command: &Command, why: &str, error: &str) {
         if let Command::Message { to, .. } = command {
-            self.not_sent(to, LOG_IN_FIRST.to_owned());
+            self.not_sent(to, why.to_owned());
+        } else if let Command::Export { path, .. } = command {
+            self.not_exported(path, why);
         } else {
-            self.error("Log in first: '/login' or '/register'.");
+            self.error(error);
         }
     }
 
@@ -213,23 +221,13 @@ impl App {
     }
 
     fn history(&mut self, with: Option<String>, limit: u32, before: Option<u64>) {
-        let query = |with: &str| format!("history {with}");
-        match with {
-            Some(with) if with.starts_with('#') => self.with_room(&with, |app, id, name| {
-                let job = Job::Lines { query: query(&format!("#{name}")) };
-                let with = Some(Talk::Room(id));
-                app.jobs.store(job, StoreRequest::History { with, limit, before });
-            }),
-            Some(with) => self.with_name(&with, |app, with| {
-                let job = Job::Lines { query: query(with.as_str()) };
-                let with = Some(Talk::User(with));
-                app.jobs.store(job, StoreRequest::History { with, limit, before });
-            }),
-            None => {
-                let job = Job::Lines { query: query("all") };
-                self.jobs.store(job, StoreRequest::History { with: None, limit, before });
-            }
-        }
+        let with = match with.map(|typed| self.talk_of(&typed)).transpose() {
+            Ok(with) => with,
+            Err(why) => return self.error(&why),
+        };
+        let whom = with.as_ref().map_or_else(|| "all".to_owned(), |with| self.title_of(with));
+        let job = Job::Lines { query: format!("history {whom}") };
+        self.jobs.store(job, StoreRequest::History { with, limit, before });
     }
 
     fn help(&mut self, topic: Option<&str>) {

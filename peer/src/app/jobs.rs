@@ -39,6 +39,8 @@ pub(super) enum Job {
     Posts { user: Name, handle: ConnectionHandle, upto: u64 },
     /// Lines of history, for this question.
     Lines { query: String },
+    /// A step of an export.
+    Export,
     /// A password is stretched, for the session over this connection.
     Login(ConnectionHandle),
     /// The transfers asked for it.
@@ -111,6 +113,7 @@ impl Jobs {
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
+                | Job::Export
                 | Job::Login(_) => None,
             };
         }
@@ -122,7 +125,7 @@ impl Jobs {
     /// here.
     pub(super) fn forget_profile(&mut self) {
         self.running.retain(|_, job| match job {
-            Job::LoadFirst | Job::LoadProfile | Job::MoveServer | Job::Save => true,
+            Job::LoadFirst | Job::LoadProfile | Job::MoveServer | Job::Save | Job::Export => true,
             Job::Queue { .. }
             | Job::Receive(_)
             | Job::Post(_)

@@ -9,6 +9,7 @@ mod backoff;
 mod chat;
 mod commands;
 mod contacts;
+mod export;
 mod jobs;
 mod links;
 mod mail;
@@ -39,6 +40,7 @@ use wire::{
 };
 
 use self::chat::Chat;
+use self::export::Export;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::mail::Mail;
@@ -79,6 +81,8 @@ pub struct Settings {
     pub token_epoch: u64,
     /// Settings of each connection.
     pub transport: TransportConfig,
+    /// Milliseconds since 1970 as date and time, for texts that are written into files.
+    pub local_time: fn(u64) -> String,
 }
 
 /// What to do when a server asks for little password stretching.
@@ -104,6 +108,7 @@ impl Settings {
             weak_stretch: WeakStretch::Refuse,
             token_epoch: 0,
             transport: TransportConfig::default(),
+            local_time: |ms| format!("{ms} ms after 1970"),
         }
     }
 }
@@ -137,6 +142,8 @@ pub struct App {
     chat: Chat,
     rooms: Rooms,
     mail: Mail,
+    /// On its way into a file.
+    export: Option<Export>,
     transfers: Transfers,
 }
 
@@ -178,6 +185,7 @@ impl App {
             chat: Chat::default(),
             rooms: Rooms::default(),
             mail: Mail::default(),
+            export: None,
             transfers: Transfers::new(policy, &seed.derive("transfers")),
             seed: seed.clone(),
             settings,
@@ -203,11 +211,7 @@ impl App {
             self.held.push_back(command);
         } else {
             let why = "too many commands at once: wait until the login is done.";
-            if let Command::Message { to, .. } = command {
-                self.not_sent(&to, why.to_owned());
-            } else {
-                self.error(&format!("Not done: {why}"));
-            }
+            self.refuse(&command, why, &format!("Not done: {why}"));
         }
         self.settle(now);
     }
@@ -340,6 +344,7 @@ impl App {
                 self.on_posts(&user, handle, upto, result);
             }
             (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
+            (Job::Export, outcome) => self.on_exporting(outcome),
             (Job::Login(handle), Outcome::Login(outcome)) => {
                 self.on_stretched(now, handle, outcome);
             }
@@ -427,6 +432,7 @@ impl App {
         if matches!(self.stage, Stage::Quitting { .. } | Stage::Gone) {
             return;
         }
+        self.give_up_export("the program ended");
         self.stage =
             Stage::Quitting { close_at: Some(now + QUIT_LINGER), gone_at: now + QUIT_DEADLINE };
     }
@@ -434,7 +440,7 @@ impl App {
     /// Messages on their way may arrive, then everything closes, then the database finishes.
     fn advance_quit(&mut self, now: Instant) -> Parting {
         let Stage::Quitting { close_at, gone_at } = self.stage else { return Parting::Nothing };
-        let storing = self.jobs.is_storing();
+        let storing = self.jobs.is_storing() || self.export.is_some();
         let sending = self.chat.outbox.is_in_flight()
             || self.rooms.is_in_flight()
             || self.transfers.has_last_words()

@@ -123,6 +123,7 @@ impl App {
         self.mail = Mail::default();
         self.mail.load(profile.prekeys);
         self.jobs.forget_profile();
+        self.give_up_export("another account was logged in");
         let policy = Policy { auto_accept: self.settings.auto_accept };
         let label = format!("transfers {}", self.endpoints_made);
         self.transfers = Transfers::new(policy, &self.seed.derive(&label));

@@ -48,6 +48,7 @@ pub(super) enum Verb {
     Owner,
     Topic,
     Rename,
+    Export,
     Outbox,
     Net,
     Fingerprint,
@@ -523,6 +524,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         summary: "Lines of all conversations with these words",
         example: "/search five o'clock",
         details: "Everything is searched on this machine only.",
+    },
+    Entry {
+        verb: Verb::Export,
+        name: "export",
+        aliases: &[],
+        arguments: "[NAME|all] FILE",
+        summary: "Write a conversation into a file",
+        example: "/export bob ~/bob.txt",
+        details: "Without NAME, the open chat, or all. A name that ends with .txt is written for \
+                  reading, one that ends with .json as one JSON object for each message.\n\
+                  Only you can read the file, and none that is there is overwritten.",
     },
     Entry {
         verb: Verb::Outbox,

@@ -172,6 +172,24 @@ fn files_may_have_any_name() {
 }
 
 #[test]
+fn a_conversation_is_exported_as_the_name_of_the_file_says() {
+    let to = |with: Option<&str>, path: &str, format| {
+        let (with, path) = (with.map(str::to_owned), PathBuf::from(path));
+        ParsedLine::Command(Command::Export { with, path, format })
+    };
+    assert_eq!(bare("/export bob a.txt"), to(Some("bob"), "a.txt", ExportFormat::Text));
+    assert_eq!(bare("/export @bob 'a b.JSON'"), to(Some("bob"), "a b.JSON", ExportFormat::Json));
+    assert_eq!(bare("/export a.jsonl"), to(None, "a.jsonl", ExportFormat::Json));
+    assert_eq!(chatting("/export a.txt"), to(Some("carol"), "a.txt", ExportFormat::Text));
+    assert_eq!(chatting("/export all a.txt"), to(None, "a.txt", ExportFormat::Text));
+    for line in ["/export", "/export bob", "/export bob a.pdf", "/export bob a.txt b.txt"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+    let ParsedLine::Error(text) = bare("/export bob") else { panic!("no ending") };
+    assert!(text.contains(".txt") && text.contains(".json"), "{text}");
+}
+
+#[test]
 fn a_plain_yes_answers_the_only_offer() {
     let with = |offers| Context { chat: Some("carol".into()), offers, ..Context::default() };
     assert_eq!(parse("yes", &with(0)), msg("carol", "yes"));

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wire::Secret;
 use wire::app::room::{Access, Backlog, Role};
 use wire::app::server::{Availability, Status};
@@ -11,12 +11,18 @@ use wire::app::text;
 
 use crate::command::{Command, DEFAULT_HISTORY, RoomCommand};
 use crate::output::Output;
+use crate::work::ExportFormat;
 
 /// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
 /// that it is safe to look at too.
 #[must_use]
 pub fn line(output: &Output) -> String {
-    let plain = serde_json::to_string(output).expect("outputs have string keys only");
+    object(output)
+}
+
+/// The same of anything whose keys are strings.
+pub(crate) fn object(value: &impl Serialize) -> String {
+    let plain = serde_json::to_string(value).expect("it has string keys only");
     if plain.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return plain;
     }
@@ -74,6 +80,7 @@ enum Request {
     Role { room: String, user: String, role: Role },
     Topic { room: String, topic: String },
     Rename { room: String, name: String },
+    Export { with: Option<String>, path: PathBuf, format: Option<ExportFormat> },
     Outbox {},
     Net {},
     Fingerprint { user: Option<String> },
@@ -95,7 +102,7 @@ pub fn parse(line: &str) -> Result<Command, String> {
         Ok(Request::History { limit: Some(limit), .. }) if !(1..=MAX_HISTORY).contains(&limit) => {
             Err(format!("not a command: limit is a number from 1 to {MAX_HISTORY}"))
         }
-        Ok(request) => Ok(command(request)),
+        Ok(request) => command(request),
         Err(error) if line.contains("password") => {
             Err(format!("not a command: an error at column {}", error.column()))
         }
@@ -103,8 +110,8 @@ pub fn parse(line: &str) -> Result<Command, String> {
     }
 }
 
-fn command(request: Request) -> Command {
-    match request {
+fn command(request: Request) -> Result<Command, String> {
+    Ok(match request {
         Request::Register { name, password } => Command::Register { name, password },
         Request::Login { name, password } => Command::Login { name, password },
         Request::Logout {} => Command::Logout,
@@ -149,6 +156,10 @@ fn command(request: Request) -> Command {
             Command::Room(RoomCommand::Topic { room, topic: Some(topic) })
         }
         Request::Rename { room, name } => Command::Room(RoomCommand::Rename { room, name }),
+        Request::Export { with, path, format } => {
+            let format = format.map_or_else(|| ExportFormat::of(&path), Ok)?;
+            Command::Export { with, path, format }
+        }
         Request::Outbox {} => Command::Outbox,
         Request::Net {} => Command::Net,
         Request::Fingerprint { user } => Command::Fingerprint { user },
@@ -156,7 +167,7 @@ fn command(request: Request) -> Command {
         Request::Reconnect {} => Command::Reconnect,
         Request::Help { topic } => Command::Help { topic },
         Request::Quit {} => Command::Quit,
-    }
+    })
 }
 
 #[cfg(test)]

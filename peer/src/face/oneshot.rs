@@ -11,7 +11,7 @@ use wire::time::{Duration, Instant};
 use super::exit::Exit;
 use crate::command::Command;
 use crate::output::{FileLine, NO_SUCH_USER, Output};
-use crate::work::Direction;
+use crate::work::{Direction, ExportFormat};
 
 /// How long connecting and logging in may take.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
@@ -44,6 +44,15 @@ pub enum Task {
     Fingerprint {
         /// Whose; one's own and the server's when `None`.
         user: Option<String>,
+    },
+    /// Write a conversation into a file. Needs no server.
+    Export {
+        /// With whom, as typed; with everyone when `None`.
+        with: Option<String>,
+        /// The file.
+        path: PathBuf,
+        /// How.
+        format: ExportFormat,
     },
 }
 
@@ -81,6 +90,7 @@ enum Phase {
     Receiving(Receiving),
     /// Fingerprints still to come.
     Showing(usize),
+    Exporting,
     Over,
 }
 
@@ -150,6 +160,7 @@ impl OneShot {
             | Phase::Messaging(None)
             | Phase::Sending(_)
             | Phase::Receiving(_)
+            | Phase::Exporting
             | Phase::Showing(_) => Exit::Timeout,
         };
         self.end(exit, (exit == Exit::Timeout).then_some("it did not happen in time"))
@@ -158,6 +169,8 @@ impl OneShot {
     /// The core told something.
     pub fn on_output(&mut self, now: Instant, output: &Output) -> Vec<Act> {
         match output {
+            Output::Ready { user: Some(_), .. } => self.begin_here(),
+            Output::Export { path, lines, .. } => self.on_export(path, *lines),
             Output::LoggedIn { .. } if matches!(self.phase, Phase::LoggingIn) => self.begin(now),
             Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
             Output::LoggedOut { .. } => self.end(Exit::LoginFailed, None),
@@ -173,7 +186,7 @@ impl OneShot {
                 self.end(Exit::Unreachable, None)
             }
             Output::Error { .. } => self.on_error(),
-            Output::Ready { .. }
+            Output::Ready { user: None, .. }
             | Output::Server { .. }
             | Output::ServerFingerprint { .. }
             | Output::LoginNeeded { reason: None }
@@ -206,6 +219,26 @@ impl OneShot {
         self.deadline = None;
         let complaint = complaint.map(|text| Act::Complain(text.to_owned()));
         complaint.into_iter().chain([Act::Exit(exit)]).collect()
+    }
+
+    /// What needs no server begins when the data folder is open; the core lets it wait for a login
+    /// as another account.
+    fn begin_here(&mut self) -> Vec<Act> {
+        let Task::Export { with, path, format } = &self.task else { return Vec::new() };
+        let (with, path, format) = (with.clone(), path.clone(), *format);
+        self.phase = Phase::Exporting;
+        self.deadline = None;
+        vec![Act::Command(Command::Export { with, path, format })]
+    }
+
+    fn on_export(&mut self, path: &str, lines: Option<u64>) -> Vec<Act> {
+        if !matches!(self.phase, Phase::Exporting) {
+            return Vec::new();
+        }
+        // Why not was shown.
+        let exit = if lines.is_some() { Exit::Done } else { Exit::Failure };
+        let result = lines.map(|_| Act::Result(text::one_line(path)));
+        result.into_iter().chain(self.end(exit, None)).collect()
     }
 
     fn begin(&mut self, now: Instant) -> Vec<Act> {
@@ -266,7 +299,7 @@ impl OneShot {
                 });
                 self.accept()
             }
-            Task::Fingerprint { .. } => Vec::new(),
+            Task::Fingerprint { .. } | Task::Export { .. } => Vec::new(),
         }
     }
 
@@ -319,6 +352,7 @@ impl OneShot {
             | Phase::Listing(_)
             | Phase::Messaging(_)
             | Phase::Showing(_)
+            | Phase::Exporting
             | Phase::Over => Vec::new(),
         }
     }
@@ -397,6 +431,7 @@ impl OneShot {
             | Phase::Messaging(_)
             | Phase::Sending(_)
             | Phase::Receiving(_)
+            | Phase::Exporting
             | Phase::Over => Vec::new(),
         }
     }

@@ -144,6 +144,7 @@ impl Plain {
             },
             Output::History { lines, .. } => self.history(lines),
             Output::Outbox { messages } => self.outbox(messages),
+            Output::Export { path, lines, reason } => vec![export(path, *lines, reason.as_deref())],
             Output::Net { connections } => net(connections),
             Output::Fingerprint { of, fingerprint } => {
                 vec![format!("* fingerprint of {}: {}", short(of), short(fingerprint))]
@@ -333,18 +334,7 @@ impl Plain {
         if lines.is_empty() {
             return vec!["* nothing found".to_owned()];
         }
-        let line = |line: &HistoryLine| {
-            let time = self.time(line.at);
-            let is_own = line.state != "received";
-            let state =
-                if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
-            // In a room, who wrote it and where are two things.
-            let is_post = !is_own && line.with.starts_with('#');
-            let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
-            let from = format!("{place}{}", short(&line.from));
-            paragraph(&format!("[{time}{}] <{from}> ", short(&state)), &line.text)
-        };
-        lines.iter().map(line).collect()
+        lines.iter().map(|line| history_line(line, self.style.local_time)).collect()
     }
 
     fn outbox(&self, messages: &[OutboxLine]) -> Vec<String> {
@@ -376,6 +366,23 @@ fn identity_changed(user: &str, old: &str, new: &str) -> String {
         old = short(old),
         new = short(new),
     )
+}
+
+/// A line of history as it stands in a file for people to read.
+pub(crate) fn text_of(line: &HistoryLine, local_time: fn(u64) -> String) -> String {
+    let style = Style { reader: Reader::Program, colour: Colour::Off, width: None, local_time };
+    dress(&history_line(line, local_time), &style)
+}
+
+fn history_line(line: &HistoryLine, local_time: fn(u64) -> String) -> String {
+    let time = local_time(line.at);
+    let is_own = line.state != "received";
+    let state = if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
+    // In a room, who wrote it and where are two things.
+    let is_post = !is_own && line.with.starts_with('#');
+    let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
+    let from = format!("{place}{}", short(&line.from));
+    paragraph(&format!("[{time}{}] <{from}> ", short(&state)), &line.text)
 }
 
 /// `online`, `offline`, `away (back at two)`.
@@ -415,6 +422,14 @@ fn net(connections: &[ConnectionLine]) -> Vec<String> {
         )
     };
     connections.iter().map(line).collect()
+}
+
+fn export(path: &str, lines: Option<u64>, reason: Option<&str>) -> String {
+    let path = text::one_line(path);
+    match lines {
+        Some(lines) => format!("* lines exported: {lines}, to {path}"),
+        None => format!("! not exported to {path}: {}", short(reason.unwrap_or_default())),
+    }
 }
 
 fn ready(user: Option<&str>, server: &str) -> String {

@@ -134,6 +134,7 @@ fn answers(foreign: &str) -> Vec<Output> {
             }],
         },
         Output::Kept { to: bob(), id: 7, text: text(), at: 1_767_225_600_000, line: 42 },
+        Output::Export { path: text(), lines: Some(1234), reason: None },
     ]
 }
 
@@ -202,10 +203,11 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Error { .. } => 22,
         Output::Net { .. } => 23,
         Output::Kept { .. } => 24,
-        Output::RoomInvited { .. } => 25,
-        Output::RoomChanged { .. } => 26,
-        Output::Rooms { .. } => 27,
-        Output::Members { .. } => 28,
+        Output::RoomInvited { .. } => 26,
+        Output::RoomChanged { .. } => 27,
+        Output::Rooms { .. } => 28,
+        Output::Members { .. } => 29,
+        Output::Export { .. } => 25,
     }
 }
 
@@ -214,5 +216,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 29);
+    assert_eq!(outputs("x").len(), 30);
 }

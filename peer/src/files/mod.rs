@@ -10,6 +10,7 @@
 
 mod cache;
 mod final_name;
+mod fresh;
 mod media_type;
 mod range;
 mod safe_name;
@@ -28,6 +29,7 @@ use cap_std::fs::Dir;
 use wire::app::peer::TransferId;
 
 use self::cache::Cache;
+use self::fresh::Fresh;
 use self::range::{Hashed, Whole};
 use self::target::Target;
 use crate::private;
@@ -56,6 +58,8 @@ struct State {
     /// What is being received, by transfer.
     targets: BTreeMap<TransferId, Target>,
     open_targets: Cache<Hashed>,
+    /// What the user wants to have as a file.
+    fresh: Option<Fresh>,
     /// One for each long job that runs or waits; set when its transfer was given up.
     unwanted: BTreeMap<TransferId, Arc<AtomicBool>>,
 }
@@ -116,6 +120,22 @@ impl FileWorker {
                 target::write(shared, id, offset, len, encoded)
             }
             FileRequest::Finish { id } => target::finish(shared, id),
+            FileRequest::Begin { path, mark } => {
+                let fresh = Fresh::begin(&path, mark)?;
+                shared.state().fresh = Some(fresh);
+                Ok(FileReply::Done)
+            }
+            FileRequest::Append(bytes) => {
+                let mut fresh = shared.take_fresh()?;
+                fresh.append(&bytes)?;
+                shared.state().fresh = Some(fresh);
+                Ok(FileReply::Done)
+            }
+            FileRequest::End => Ok(FileReply::Finished { path: shared.take_fresh()?.end()? }),
+            FileRequest::Abandon => {
+                shared.state().fresh = None;
+                Ok(FileReply::Done)
+            }
             FileRequest::Forget { id, direction } => {
                 shared.forget(id, direction);
                 Ok(FileReply::Done)
@@ -128,6 +148,12 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held; and if it did, every entry is whole by itself.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file that was begun. Whatever happens to it now, it is removed unless it is given back.
+    fn take_fresh(&self) -> Result<Fresh, FileError> {
+        let gone = || FileError::Target("it was given up".to_owned());
+        self.state().fresh.take().ok_or_else(gone)
     }
 
     /// Runs a long job that [`Self::forget`] can end.

@@ -379,7 +379,7 @@ fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
 }
 
 /// A renamed file is durable when its folder is.
-fn sync_folder(folder: &Dir) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Dir) -> io::Result<()> {
     rustix::fs::fsync(folder).map_err(io::Error::from)
 }
 
@@ -396,7 +396,7 @@ fn disturbed(name: &str) -> io::Error {
 }
 
 /// What to tell the person about a disk that does not take what it should.
-fn trouble(error: &io::Error) -> FileError {
+pub(super) fn trouble(error: &io::Error) -> FileError {
     const KNOWN: [(io::ErrorKind, &str); 5] = [
         (io::ErrorKind::StorageFull, "the disk is full"),
         (io::ErrorKind::QuotaExceeded, "the disk quota is used up"),

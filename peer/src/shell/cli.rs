@@ -10,6 +10,7 @@ use manual::Shell;
 use super::config::Config;
 use crate::command::aliases::Aliases;
 use crate::face::units;
+use crate::work::ExportFormat;
 
 /// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 5000;
@@ -177,6 +178,14 @@ pub(super) enum OneShot {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
+    /// Write a conversation into a file that is not there yet; needs no server.
+    Export {
+        /// With whom, or all.
+        #[arg(value_name = "USER|all")]
+        with: String,
+        /// The file: its ending, .txt or .json, says how it is written; with --json as JSON.
+        file: PathBuf,
+    },
     /// Print the fingerprint of a user, or your own and the server's.
     Fingerprint {
         /// Whose.
@@ -217,15 +226,23 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Pla
         Some(Asked::OneShot(command)) => Some(command),
         Some(Asked::Paper(_)) | None => None,
     };
-    match &command {
+    match complaint(&options, command.as_ref()) {
+        Some(text) => Err(Stop::Wrong(text)),
+        None => Ok(Plan { options, command, aliases: config.aliases }),
+    }
+}
+
+/// What clap cannot know.
+fn complaint(options: &Options, command: Option<&OneShot>) -> Option<String> {
+    match command {
         Some(OneShot::Msg { text, .. }) if text.is_empty() => {
-            Err(Stop::Wrong("an empty message cannot be sent".to_owned()))
+            Some("an empty message cannot be sent".to_owned())
         }
+        Some(OneShot::Export { file, .. }) if !options.json => ExportFormat::of(file).err(),
         _ if options.register && options.user.is_none() => {
-            let text = "--register needs a name: --user NAME (see peer --help)";
-            Err(Stop::Wrong(text.to_owned()))
+            Some("--register needs a name: --user NAME (see peer --help)".to_owned())
         }
-        _ => Ok(Plan { options, command, aliases: config.aliases }),
+        _ => None,
     }
 }
 

@@ -131,6 +131,8 @@ enum Contact {
 struct Open {
     /// Messages given to the core of which nothing was told.
     given: usize,
+    /// Exports given to the core of which nothing was told.
+    exports: usize,
     /// Messages (receiver, number) on their way.
     messages: BTreeSet<(String, u64)>,
     /// Transfers that can go on.
@@ -181,7 +183,10 @@ impl Desk {
     /// When [`Self::on_deadline`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let ending = match self.reading {
-            Reading::Ended { until } if self.exit.is_none() => Some(until),
+            // An export tells nothing until it is done.
+            Reading::Ended { until } if self.exit.is_none() && self.open.exports == 0 => {
+                Some(until)
+            }
             Reading::Ended { .. } | Reading::No | Reading::Asked => None,
         };
         let task = match &self.giver {
@@ -200,6 +205,7 @@ impl Desk {
         }
         if let Reading::Ended { until } = self.reading
             && now >= until
+            && self.open.exports == 0
         {
             let is_in = self.login == Login::LoggedIn;
             self.quit(if is_in { Exit::Queued } else { Exit::NoServer }, &mut todo);
@@ -238,6 +244,7 @@ impl Desk {
             | Output::Files { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
+            | Output::Export { .. }
             | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
@@ -486,6 +493,9 @@ impl Desk {
         if matches!(command, Command::Message { .. }) {
             self.open.given += 1;
         }
+        if matches!(command, Command::Export { .. }) {
+            self.open.exports += 1;
+        }
         if matches!(command, Command::Register { .. } | Command::Login { .. }) {
             self.login = Login::Pending;
         }
@@ -518,6 +528,10 @@ impl Desk {
             Output::NotSent { .. } => {
                 self.open.given = self.open.given.saturating_sub(1);
                 false
+            }
+            Output::Export { .. } => {
+                self.open.exports = self.open.exports.saturating_sub(1);
+                true
             }
             Output::LoginNeeded { .. } => {
                 // Nobody's: what the next account has is told anew.
@@ -609,14 +623,20 @@ impl Desk {
     /// Leaves, but tells a person first what that interrupts.
     fn leave(&mut self, now: Instant, todo: &mut Vec<Do>) {
         let (files, messages) = (self.open.files.len(), self.open.messages.len());
-        if !matches!(self.giver, Giver::Person) || files + messages == 0 {
+        let exports = self.open.exports;
+        if !matches!(self.giver, Giver::Person) || files + messages + exports == 0 {
             return self.quit(Exit::Done, todo);
         }
         self.was_warned = true;
-        let text = format!(
-            "not done yet: files {files}, messages {messages}. They are kept and go on at the next \
-             start. The same again leaves."
-        );
+        let text = if exports > 0 {
+            "not done yet: /export. It is given up when you leave. The same again leaves."
+                .to_owned()
+        } else {
+            format!(
+                "not done yet: files {files}, messages {messages}. They are kept and go on at the \
+                 next start. The same again leaves."
+            )
+        };
         todo.extend(self.show(now, &Output::Info { text }));
     }
 
@@ -635,7 +655,7 @@ const fn is_for_task(output: &Output) -> bool {
 
 impl Open {
     fn is_empty(&self) -> bool {
-        self.given == 0 && self.messages.is_empty() && self.files.is_empty()
+        self.given + self.exports == 0 && self.messages.is_empty() && self.files.is_empty()
     }
 }
 

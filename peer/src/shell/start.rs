@@ -30,6 +30,7 @@ use crate::face::plain::{Colour, Plain, Reader, Style};
 use crate::face::tui::Look;
 use crate::files::FileWorker;
 use crate::store::Database;
+use crate::work::ExportFormat;
 
 /// Runs what the command line asks for.
 pub(super) fn run(plan: Plan) -> Exit {
@@ -69,6 +70,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     settings.local_candidates = super::names::candidates(socket.local_address());
     settings.auto_accept = options.auto_accept;
     settings.token_epoch = clock.unix_ms() / 1000;
+    settings.local_time = local_time;
     let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
         clock,
         look: Look { colour: has_colour(), unicode: is_unicode() },
@@ -132,7 +134,7 @@ fn face(
     clock: &Clock,
 ) -> Result<(Face, Giver), Failure> {
     let giver = match command {
-        Some(command) => Giver::Task(task(command, clock)?),
+        Some(command) => Giver::Task(task(options, command, clock)?),
         None if is_person => Giver::Person,
         None => Giver::Script,
     };
@@ -173,7 +175,7 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-fn task(command: Asked, clock: &Clock) -> Result<OneShot, Failure> {
+fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Failure> {
     let (task, limit) = match command {
         Asked::Msg { to, text, wait } => {
             let text = if text == "-" { text_of_input()? } else { text };
@@ -186,6 +188,15 @@ fn task(command: Asked, clock: &Clock) -> Result<OneShot, Failure> {
             (Task::Send { to, paths: files }, wait)
         }
         Asked::Receive { from, count, timeout } => (Task::Receive { from, count }, timeout),
+        Asked::Export { with, file: path } => {
+            let format = match (options.json, ExportFormat::of(&path)) {
+                (true, _) => ExportFormat::Json,
+                (false, Ok(format)) => format,
+                (false, Err(error)) => return Err((Exit::Usage, error)),
+            };
+            let with = (!with.eq_ignore_ascii_case("all")).then_some(with);
+            (Task::Export { with, path, format }, None)
+        }
         Asked::Fingerprint { of } => (Task::Fingerprint { user: of }, Some(30)),
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))

@@ -42,6 +42,16 @@ const LINES_OF_ALL: &str = "
     SELECT peer, state, why, at, body, id, sequence, author FROM messages
     WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
+pub(super) const PAGE_OF_ONE: &str = "
+    SELECT peer, state, why, at, body, id, sequence, author FROM messages
+    WHERE profile = ?1 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
+const PAGE_OF_ALL: &str = "
+    SELECT peer, state, why, at, body, id, sequence, author FROM messages
+    WHERE profile = ?1 AND id > ?2 ORDER BY id LIMIT 1000";
+
+/// A page ends after the line with which its texts have this many bytes.
+pub(super) const PAGE: usize = 256 << 10;
+
 const QUEUED: i64 = 0;
 const DELIVERED: i64 = 1;
 const FAILED: i64 = 2;
@@ -214,6 +224,39 @@ pub(super) fn history(
         None => newest_lines(connection, LINES_OF_ALL, params![profile, before, limit]),
     };
     oldest_first(newest)
+}
+
+/// The lines of one conversation, or of all, behind the line `after`, oldest first.
+pub(super) fn page(
+    connection: &Connection,
+    profile: i64,
+    with: Option<&Talk>,
+    after: u64,
+) -> Answer {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let lines = match with {
+        Some(talk) => next_lines(connection, PAGE_OF_ONE, params![profile, after, key(talk)]),
+        None => next_lines(connection, PAGE_OF_ALL, params![profile, after]),
+    };
+    lines.map(StoreReply::Lines).map_err(failed)
+}
+
+fn next_lines(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<Line>> {
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params)?;
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    while bytes < PAGE
+        && let Some(row) = rows.next()?
+    {
+        let line = line(row)?;
+        bytes += line.body.len();
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
 fn newest_lines(

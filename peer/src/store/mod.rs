@@ -1,6 +1,7 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
 mod messages;
+mod place;
 mod posts;
 mod profile;
 mod schema;
@@ -76,6 +77,7 @@ impl Database {
         let connection = Connection::open_with_flags(&path, flags).map_err(path_error)?;
         let database = Self::new(connection, Some(lock), &path, end)?;
         make_durable(&database.connection).map_err(path_error)?;
+        place::look(&folder, &path, &database.connection).map_err(path_error)?;
         Ok(database)
     }
 
@@ -207,6 +209,9 @@ fn answer(
         }
         StoreRequest::Search { text, limit } => {
             messages::search(connection, row(open.as_ref())?, &text, limit)
+        }
+        StoreRequest::Page { with, after } => {
+            messages::page(connection, row(open.as_ref())?, with.as_ref(), after)
         }
         StoreRequest::SaveTransfer(record) => {
             transfers::save(connection, row(open.as_ref())?, &record)

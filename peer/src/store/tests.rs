@@ -364,6 +364,7 @@ fn no_message_is_looked_for_among_all_others() {
         (messages::NUMBER_BEFORE, "outgoing (profile=? AND peer=? AND sequence<?)"),
         (messages::KEPT, "incoming (profile=? AND identity=? AND device=? AND sequence=?)"),
         (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id<?)"),
+        (messages::PAGE_OF_ONE, "conversation (profile=? AND peer=? AND id>?)"),
     ] {
         let mut explain =
             database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -371,6 +372,53 @@ fn no_message_is_looked_for_among_all_others() {
         let plan: String = rows.next().unwrap().expect("one step at least").get("detail").unwrap();
         assert!(plan.contains("USING INDEX") && plan.contains(by), "{sql}\n{plan}");
     }
+}
+
+/// What is brought back from a backup does not know which numbers were used since.
+#[test]
+fn a_copy_uses_no_number_that_may_have_been_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, copy) = (folder.path().join("first"), folder.path().join("copy"));
+    let mut database = Database::open(&first).unwrap();
+    log_in(&mut database, "alice", 1);
+    assert_eq!(queue(&mut database, "bob", "one").id.sequence, 1);
+    drop(database);
+    let next = |folder: &Path| {
+        let mut database = Database::open(folder).unwrap();
+        load(&mut database, None);
+        let outgoing = queue(&mut database, "bob", "more");
+        (outgoing.id.sequence, outgoing.after)
+    };
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["peer.sqlite", "place"] {
+        std::fs::copy(first.join(name), copy.join(name)).unwrap();
+    }
+    assert_eq!(next(&first), (2, 1), "nothing has happened to it");
+    let born = copy.join("peer.sqlite").metadata().unwrap().ctime().cast_unsigned();
+    let (sequence, after) = next(&copy);
+    assert!(sequence >= born && after == 1, "{sequence} after {after}");
+    assert_eq!(next(&copy), (sequence + 1, sequence), "only once");
+}
+
+#[test]
+fn a_conversation_is_gone_through_page_by_page() {
+    let mut database = fresh();
+    let long = "x".repeat(messages::PAGE / 2);
+    for number in 1..=3 {
+        receive(&mut database, incoming(number, number - 1, &long));
+        queue(&mut database, "carol", "hi");
+    }
+    let mut page = |with: Option<&str>, after| {
+        let request = StoreRequest::Page { with: with.map(|who| Talk::User(name(who))), after };
+        let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
+        lines.into_iter().map(|line| line.line).collect::<Vec<_>>()
+    };
+    assert_eq!(page(Some("bob"), 0), [1, 3], "not more than fits into memory");
+    assert_eq!(page(Some("bob"), 3), [5]);
+    assert_eq!(page(Some("bob"), 5), [0; 0]);
+    assert_eq!(page(None, 0), [1, 2, 3]);
+    assert_eq!(page(None, 3), [4, 5, 6]);
+    assert_eq!(page(None, u64::MAX), [0; 0]);
 }
 
 #[test]

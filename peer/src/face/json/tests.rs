@@ -58,7 +58,7 @@ fn the_document_shows_every_command_and_each_is_taken() {
     assert_eq!(places, (0..COMMANDS).collect::<Vec<_>>(), "each command of the type is shown");
 }
 
-const COMMANDS: usize = 38;
+const COMMANDS: usize = 39;
 
 /// The place of a command in the type: a new one does not compile until it stands here.
 const fn place(command: &Command) -> usize {
@@ -82,6 +82,7 @@ const fn place(command: &Command) -> usize {
         Command::Cancel { .. } => 16,
         Command::History { .. } => 17,
         Command::Search { .. } => 18,
+        Command::Export { .. } => 38,
         Command::Outbox => 19,
         Command::Net => 25,
         Command::Status { .. } => 26,
@@ -133,6 +134,18 @@ fn an_error_quotes_no_password() {
     let error = parse(r#"{"command":"message","to":"bob","txt":"x"}"#).unwrap_err();
     assert!(error.contains("txt"), "{error}");
     assert!(parse(r#"{"command":"dance"}"#).unwrap_err().contains("dance"));
+}
+
+#[test]
+fn the_format_of_an_export_is_said_by_a_field_or_by_the_ending() {
+    let parsed = |line: &str| match parse(line) {
+        Ok(Command::Export { format, .. }) => Ok(format),
+        other => Err(format!("{other:?}")),
+    };
+    assert_eq!(parsed(r#"{"command":"export","path":"a.txt"}"#), Ok(ExportFormat::Text));
+    let named = r#"{"command":"export","path":"a.txt","format":"json"}"#;
+    assert_eq!(parsed(named), Ok(ExportFormat::Json));
+    assert!(parsed(r#"{"command":"export","path":"a"}"#).unwrap_err().contains(".json"));
 }
 
 #[test]

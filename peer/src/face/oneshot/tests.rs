@@ -58,6 +58,27 @@ fn a_message_is_delivered() {
 }
 
 #[test]
+fn an_export_needs_no_server_and_tells_where_the_file_is() {
+    let (path, format) = (PathBuf::from("a.txt"), ExportFormat::Text);
+    let task = Task::Export { with: None, path: path.clone(), format };
+    let ready = Output::Ready { user: Some("alice".into()), server: "h:1".into() };
+    let told = |lines, reason| Output::Export { path: "/x/a.txt".into(), lines, reason };
+    let begun = || {
+        let mut face = OneShot::new(ZERO, task.clone(), None);
+        let command = Command::Export { with: None, path: path.clone(), format };
+        assert_eq!(face.on_output(ZERO, &ready), [Act::Command(command)]);
+        assert_eq!(face.deadline(), None, "however long it takes");
+        face
+    };
+    let acts = begun().on_output(ZERO, &told(Some(3), None));
+    assert_eq!(acts, [result("/x/a.txt"), Act::Exit(Exit::Done)]);
+    let acts = begun().on_output(ZERO, &told(None, Some("the disk is full".into())));
+    assert_eq!(acts, [Act::Exit(Exit::Failure)]);
+    // Another task waits for the server.
+    assert!(OneShot::new(ZERO, message(), None).on_output(ZERO, &ready).is_empty());
+}
+
+#[test]
 fn the_fates_of_a_message_have_codes_of_their_own() {
     let late = Instant::from_micros(30_000_000);
     let exit = |acts: Vec<Act>| acts.last().cloned();

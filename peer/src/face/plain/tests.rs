@@ -67,6 +67,7 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         // Whoever typed it sees it already.
         String::new(),
+        "* lines exported: 1234, to hi".to_owned(),
         "* bob invites you to #team (3 in it): hi; /join #team or /leave #team".to_owned(),
         "* #team: bob says it is about: hi".to_owned(),
         "* #team (3 members; you are its owner): hi".to_owned(),

@@ -294,6 +294,7 @@ impl Tui {
             | Output::Members { .. }
             | Output::NotSent { .. }
             | Output::Outbox { .. }
+            | Output::Export { .. }
             | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::Help { .. }

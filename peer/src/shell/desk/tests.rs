@@ -315,3 +315,25 @@ fn without_windows_a_chat_is_left_and_changed() {
     assert_eq!(type_line(&mut desk, "/clear"), ["ask Line(\"bob> \")"]);
     assert_eq!(type_line(&mut desk, "/close"), [ASK]);
 }
+
+/// However long it takes and however little it says meanwhile.
+#[test]
+fn a_script_waits_for_what_it_exports() {
+    let export = "/export all a.txt";
+    let told = Output::Export { path: "a.txt".into(), lines: Some(1), reason: None };
+    let mut script = desk(Giver::Script, None);
+    tell(&mut script, &ready(Some("alice")));
+    tell(&mut script, &logged_in());
+    assert_eq!(type_line(&mut script, export).len(), 2, "the command, and the next line");
+    assert!(deeds(script.on_typed(ZERO, Typed::End)).is_empty());
+    assert_eq!(script.deadline(), None);
+    assert!(deeds(script.on_deadline(ZERO + Duration::from_secs(100))).is_empty());
+    assert_eq!(tell(&mut script, &told), ["quit Done"]);
+
+    let mut person = desk(Giver::Person, None);
+    tell(&mut person, &ready(Some("alice")));
+    tell(&mut person, &logged_in());
+    type_line(&mut person, export);
+    assert_eq!(type_line(&mut person, "/quit"), [ASK], "warned first");
+    assert_eq!(type_line(&mut person, "/quit"), ["quit Done"]);
+}

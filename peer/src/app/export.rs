@@ -1,0 +1,162 @@
+//! A conversation on its way into a file, page by page: neither the database nor the disk is kept from
+//! other work for long, and not more than a page is in memory.
+//!
+//! ```text
+//!   Begin -> Page -> Append -> Page -> Append -> ... -> Page (empty) -> End
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use super::App;
+use super::jobs::Job;
+use crate::face::{json, plain};
+use crate::output::{HistoryLine, Output};
+use crate::work::{
+    ExportFormat, FileReply, FileRequest, Line, Outcome, StoreReply, StoreRequest, Talk, Work,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Export {
+    /// The conversation; all of them when `None`.
+    with: Option<Talk>,
+    format: ExportFormat,
+    /// As typed.
+    path: String,
+    /// Who writes the lines that are one's own.
+    own: String,
+    /// The last line that was written.
+    after: u64,
+    /// How many were.
+    lines: u64,
+    stage: Stage,
+}
+
+/// Each holds why nothing comes of it.
+#[derive(Debug)]
+enum Stage {
+    Going,
+    /// A step is under way, after which what there is will be removed.
+    GivenUp(String),
+    /// What there was is being removed.
+    Abandoning(String),
+}
+
+impl App {
+    /// `/export`.
+    pub(super) fn export(&mut self, with: Option<&str>, path: PathBuf, format: ExportFormat) {
+        if self.export.is_some() {
+            let reason = "another export is under way: wait until it is done";
+            return self.not_exported(&path, reason);
+        }
+        let with = match with.map(|typed| self.talk_of(typed)).transpose() {
+            Ok(with) => with,
+            Err(why) => return self.not_exported(&path, &why),
+        };
+        self.export = Some(Export {
+            with,
+            format,
+            path: path.display().to_string(),
+            own: self.account().map(|account| account.name.to_string()).unwrap_or_default(),
+            after: 0,
+            lines: 0,
+            stage: Stage::Going,
+        });
+        let mark = self.random();
+        self.export_step(FileRequest::Begin { path, mark });
+    }
+
+    pub(super) fn not_exported(&mut self, path: &Path, reason: &str) {
+        let (path, reason) = (path.display().to_string(), Some(reason.to_owned()));
+        self.tell(Output::Export { path, lines: None, reason });
+    }
+
+    /// A step of it is done.
+    pub(super) fn on_exporting(&mut self, outcome: Outcome) {
+        let Some(export) = &mut self.export else { return };
+        if let Outcome::File(Ok(FileReply::Finished { path })) = outcome {
+            let (path, lines) = (path.display().to_string(), Some(export.lines));
+            self.export = None;
+            return self.tell(Output::Export { path, lines, reason: None });
+        }
+        match &mut export.stage {
+            Stage::Going => self.go_on_exporting(outcome),
+            Stage::GivenUp(reason) => {
+                let reason = core::mem::take(reason);
+                self.abandon_export(reason);
+            }
+            Stage::Abandoning(reason) => {
+                let reason = Some(core::mem::take(reason));
+                let path = core::mem::take(&mut export.path);
+                self.export = None;
+                self.tell(Output::Export { path, lines: None, reason });
+            }
+        }
+    }
+
+    /// Whoever asked for it is not here any more, or leaves.
+    pub(super) fn give_up_export(&mut self, reason: &str) {
+        if let Some(Export { stage: stage @ Stage::Going, .. }) = &mut self.export {
+            *stage = Stage::GivenUp(reason.to_owned());
+        }
+    }
+
+    fn go_on_exporting(&mut self, outcome: Outcome) {
+        let Some(export) = &self.export else { return };
+        match outcome {
+            Outcome::File(Ok(_)) => {
+                let (with, after) = (export.with.clone(), export.after);
+                self.jobs.store(Job::Export, StoreRequest::Page { with, after });
+            }
+            Outcome::Store(Ok(StoreReply::Lines(lines))) => self.on_page(lines),
+            Outcome::File(Err(error)) => self.abandon_export(error.to_string()),
+            Outcome::Store(Err(error)) => self.abandon_export(error.to_string()),
+            Outcome::Store(Ok(_)) | Outcome::Login(_) => {
+                self.abandon_export("an answer does not fit its question".to_owned());
+            }
+        }
+    }
+
+    fn on_page(&mut self, lines: Vec<Line>) {
+        let local_time = self.settings.local_time;
+        let Some(export) = &mut self.export else { return };
+        let Some(last) = lines.last() else {
+            if export.lines > 0 {
+                return self.export_step(FileRequest::End);
+            }
+            let with = export.with.clone().map(|with| format!(" with {}", self.title_of(&with)));
+            let reason = format!("there is no message{}", with.unwrap_or_default());
+            return self.abandon_export(reason);
+        };
+        export.after = last.line;
+        let (own, format) = (export.own.clone(), export.format);
+        let lines = self.shown_lines(lines, &own);
+        let mut text = String::new();
+        for line in &lines {
+            text.push_str(&written(line, format, local_time));
+            text.push('\n');
+        }
+        if let Some(export) = &mut self.export {
+            export.lines += lines.len() as u64;
+        }
+        self.export_step(FileRequest::Append(text.into_bytes()));
+    }
+
+    fn abandon_export(&mut self, reason: String) {
+        if let Some(export) = &mut self.export {
+            export.stage = Stage::Abandoning(reason);
+            self.export_step(FileRequest::Abandon);
+        }
+    }
+
+    fn export_step(&mut self, request: FileRequest) {
+        self.jobs.start(Job::Export, Work::File(request));
+    }
+}
+
+fn written(line: &HistoryLine, format: ExportFormat, local_time: fn(u64) -> String) -> String {
+    match format {
+        ExportFormat::Text => plain::text_of(line, local_time),
+        ExportFormat::Json => json::object(line),
+    }
+}
