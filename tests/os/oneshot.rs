@@ -81,7 +81,7 @@ fn a_message_is_delivered_or_kept() {
 
     bob.type_line("/quit");
     assert_eq!(bob.await_exit().code(), Some(0));
-    let late = &["msg", "bob", "later", "--wait", "1"];
+    let late = &["msg", "bob", "later", "--timeout", "1"];
     assert_ends(&run(folder.path(), "alice", address, late), 3, "");
     let mut bob = scene.peer(&[], "bob", address, &[]);
     let again = &["msg", "bob", "and now"];
@@ -90,8 +90,27 @@ fn a_message_is_delivered_or_kept() {
         let event = bob.await_event("message", |_| true);
         assert_eq!(event["text"], expected, "in the order in which they were typed");
     }
-    let unknown = run(folder.path(), "alice", address, &["msg", "nosuchuser", "hi", "--wait", "5"]);
+    let unknown =
+        run(folder.path(), "alice", address, &["msg", "nosuchuser", "hi", "--timeout", "5"]);
     assert!(matches!(unknown.status.code(), Some(3 | 5)), "{unknown:?}");
+}
+
+/// Nothing of it needs a server; what is kept goes out with the next that is sent.
+#[test]
+fn a_message_that_is_only_to_be_kept_is_not_called_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (mut server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    register(folder.path(), "alice", address);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    server.kill();
+    let kept = &["msg", "bob", "kept", "--wait", "kept"];
+    assert_ends(&run(folder.path(), "alice", address, kept), 3, "kept\n");
+    let (_server, _) = scene.server(&[], &address.to_string(), &[]);
+    assert_ends(&run(folder.path(), "alice", address, &["msg", "bob", "hi"]), 0, "delivered\n");
+    for expected in ["kept", "hi"] {
+        assert_eq!(bob.await_event("message", |_| true)["text"], expected);
+    }
 }
 
 #[test]
@@ -124,7 +143,7 @@ fn files_are_sent_received_and_declined() {
     let (sent, received) = std::thread::scope(|scope| {
         let receive = &["receive", "--from", "alice", "--timeout", "50"];
         let receiver = scope.spawn(move || run(home, "bob", address, receive));
-        let sent = run(home, "alice", address, &["send", "bob", clip_name, "--wait", "50"]);
+        let sent = run(home, "alice", address, &["send", "bob", clip_name, "--timeout", "50"]);
         (sent, receiver.join().unwrap())
     });
     assert_ends(&sent, 0, "complete a clip.mp4\n");
@@ -135,7 +154,7 @@ fn files_are_sent_received_and_declined() {
     let mut bob = scene.peer(&[], "bob", address, &[]);
     let declined = std::thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            run(folder.path(), "alice", address, &["send", "bob", clip_name, "--wait", "50"])
+            run(folder.path(), "alice", address, &["send", "bob", clip_name, "--timeout", "50"])
         });
         let offer = bob.await_event("file-offer", |_| true);
         bob.type_line(&format!("/decline {}", offer["id"]));

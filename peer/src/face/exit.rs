@@ -9,7 +9,7 @@ pub enum Exit {
     Failure = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// Kept here; it goes out when the program runs again and the other side is there.
+    /// Kept here, no more is known; it goes out when the program runs again and the other side is there.
     Queued = 3,
     /// The other side did not want it, or gave it up.
     Declined = 4,
@@ -66,9 +66,9 @@ impl Exit {
             }
             Self::Usage => "The command line makes no sense; no server is named.",
             Self::Queued => {
-                "Queued: the time was over, and the message or offer is kept in the data folder. It \
-                 goes out when the program runs again and the other side is there; asked for again, \
-                 it would go out twice."
+                "Kept: the message or offer is in the data folder, and more was not awaited (`--wait \
+                 kept`), or not in the time given. It goes out when the program runs again and the \
+                 other side is there; asked for again, it would go out twice."
             }
             Self::Declined => "The other side declined the file, or one side cancelled it.",
             Self::Unreachable => "Not possible: there is no such user, or the message was refused.",

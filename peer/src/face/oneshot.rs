@@ -25,6 +25,8 @@ pub enum Task {
         to: String,
         /// The text.
         text: String,
+        /// When that is done.
+        until: Until,
     },
     /// Send files.
     Send {
@@ -54,6 +56,16 @@ pub enum Task {
         /// How.
         format: ExportFormat,
     },
+}
+
+/// How far a message has to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "shell", derive(clap::ValueEnum))]
+pub enum Until {
+    /// The other side has stored it.
+    Delivered,
+    /// It is kept here, and goes out later; needs no server.
+    Kept,
 }
 
 /// What is to happen next.
@@ -169,7 +181,8 @@ impl OneShot {
     /// The core told something.
     pub fn on_output(&mut self, now: Instant, output: &Output) -> Vec<Act> {
         match output {
-            Output::Ready { user: Some(_), .. } => self.begin_here(),
+            Output::Ready { user: Some(_), .. } => self.begin_here(now),
+            Output::Kept { to, .. } => self.on_kept(to),
             Output::Export { path, lines, .. } => self.on_export(path, *lines),
             Output::LoggedIn { .. } if matches!(self.phase, Phase::LoggingIn) => self.begin(now),
             Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
@@ -194,7 +207,6 @@ impl OneShot {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Message { .. }
-            | Output::Kept { .. }
             | Output::NotSent { .. }
             | Output::RoomInvited { .. }
             | Output::RoomChanged { .. }
@@ -223,12 +235,32 @@ impl OneShot {
 
     /// What needs no server begins when the data folder is open; the core lets it wait for a login
     /// as another account.
-    fn begin_here(&mut self) -> Vec<Act> {
-        let Task::Export { with, path, format } = &self.task else { return Vec::new() };
-        let (with, path, format) = (with.clone(), path.clone(), *format);
-        self.phase = Phase::Exporting;
-        self.deadline = None;
-        vec![Act::Command(Command::Export { with, path, format })]
+    fn begin_here(&mut self, now: Instant) -> Vec<Act> {
+        match &self.task {
+            Task::Message { until: Until::Kept, .. } => self.begin(now),
+            Task::Export { with, path, format } => {
+                let (with, path, format) = (with.clone(), path.clone(), *format);
+                self.phase = Phase::Exporting;
+                self.deadline = None;
+                vec![Act::Command(Command::Export { with, path, format })]
+            }
+            Task::Message { until: Until::Delivered, .. }
+            | Task::Send { .. }
+            | Task::Receive { .. }
+            | Task::Fingerprint { .. } => Vec::new(),
+        }
+    }
+
+    fn on_kept(&mut self, to: &str) -> Vec<Act> {
+        match (&self.task, &self.phase) {
+            (Task::Message { to: ours, until: Until::Kept, .. }, Phase::Messaging(_))
+                if is_same(to, ours) =>
+            {
+                let kept = Act::Result("kept".to_owned());
+                core::iter::once(kept).chain(self.end(Exit::Queued, None)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn on_export(&mut self, path: &str, lines: Option<u64>) -> Vec<Act> {
@@ -270,7 +302,7 @@ impl OneShot {
 
     fn start(&mut self, files: &[FileLine]) -> Vec<Act> {
         match &self.task {
-            Task::Message { to, text } => {
+            Task::Message { to, text, .. } => {
                 self.phase = Phase::Messaging(None);
                 vec![Act::Command(Command::Message { to: to.clone(), text: text.clone() })]
             }

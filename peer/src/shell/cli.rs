@@ -9,6 +9,7 @@ use manual::Shell;
 
 use super::config::Config;
 use crate::command::aliases::Aliases;
+use crate::face::oneshot::Until;
 use crate::face::units;
 use crate::work::ExportFormat;
 
@@ -143,16 +144,19 @@ pub(super) struct Options {
 /// Commands that do one thing and end with an exit code that tells what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum OneShot {
-    /// Send a message; ends when it is delivered, or after --wait.
+    /// Send a message; ends with 0 when it is delivered, with 3 when it is only kept.
     Msg {
         /// Receiver.
         #[arg(value_name = "USER")]
         to: String,
         /// The text; `-` reads it from standard input.
         text: String,
-        /// Seconds to wait for the delivery.
+        /// What to wait for.
+        #[arg(long, value_name = "WHAT", value_enum, default_value_t = Until::Delivered)]
+        wait: Until,
+        /// Seconds to wait for it at most.
         #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-        wait: u64,
+        timeout: u64,
     },
     /// Offer files and send them; ends when each is delivered, declined or given up.
     Send {
@@ -164,7 +168,7 @@ pub(super) enum OneShot {
         files: Vec<PathBuf>,
         /// Seconds to wait at most; without it as long as it takes.
         #[arg(long, value_name = "SECONDS")]
-        wait: Option<u64>,
+        timeout: Option<u64>,
     },
     /// Take files that are offered; prints where each one is.
     Receive {
@@ -340,15 +344,18 @@ mod tests {
 
     #[test]
     fn options_stand_before_or_after_the_command() {
-        let cli = run("--server h:1 msg bob hi --wait 5 --udp 6000").unwrap();
+        let cli = run("--server h:1 msg bob hi --timeout 5 --udp 6000").unwrap();
         assert_eq!((cli.options.server.as_deref(), cli.options.udp), (Some("h:1"), 6000));
-        let msg = OneShot::Msg { to: "bob".into(), text: "hi".into(), wait: 5 };
-        assert_eq!(cli.command, Some(msg));
+        let msg = |wait, timeout| {
+            Some(OneShot::Msg { to: "bob".into(), text: "hi".into(), wait, timeout })
+        };
+        assert_eq!(cli.command, msg(Until::Delivered, 5));
+        assert_eq!(run("msg bob hi --wait kept").unwrap().command, msg(Until::Kept, 30));
         let cli = run("send bob a.mp4 b.mp4 --server h --auto-accept 2G").unwrap();
         assert_eq!(cli.options.server.as_deref(), Some("h:5000"));
         assert_eq!(cli.options.auto_accept, Some(2_000_000_000));
         let files = vec![PathBuf::from("a.mp4"), PathBuf::from("b.mp4")];
-        assert_eq!(cli.command, Some(OneShot::Send { to: "bob".into(), files, wait: None }));
+        assert_eq!(cli.command, Some(OneShot::Send { to: "bob".into(), files, timeout: None }));
         let receive = OneShot::Receive { from: None, count: 1, timeout: None };
         assert_eq!(run("receive").unwrap().command, Some(receive));
         // The argument of a command is not the option of the same name.
@@ -368,6 +375,7 @@ mod tests {
             ("--plain --json", "--json"),
             ("--register", "--user"),
             ("msg bob", "TEXT"),
+            ("msg bob hi --wait 30", "delivered, kept"),
             ("send bob", "FILE"),
             ("--password secret", "--password"),
             ("dance", "dance"),

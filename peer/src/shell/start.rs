@@ -177,15 +177,15 @@ fn is_dumb() -> bool {
 
 fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Failure> {
     let (task, limit) = match command {
-        Asked::Msg { to, text, wait } => {
+        Asked::Msg { to, text, wait: until, timeout } => {
             let text = if text == "-" { text_of_input()? } else { text };
-            (Task::Message { to, text }, Some(wait))
+            (Task::Message { to, text, until }, Some(timeout))
         }
-        Asked::Send { to, files, wait } => {
+        Asked::Send { to, files, timeout } => {
             for file in &files {
                 check_readable(file)?;
             }
-            (Task::Send { to, paths: files }, wait)
+            (Task::Send { to, paths: files }, timeout)
         }
         Asked::Receive { from, count, timeout } => (Task::Receive { from, count }, timeout),
         Asked::Export { with, file: path } => {

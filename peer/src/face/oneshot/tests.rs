@@ -26,7 +26,7 @@ fn begun(task: Task, limit: Option<u64>) -> OneShot {
 }
 
 fn message() -> Task {
-    Task::Message { to: "Bob".into(), text: "hi".into() }
+    Task::Message { to: "Bob".into(), text: "hi".into(), until: Until::Delivered }
 }
 
 fn state(id: u64, state: &'static str) -> Output {
@@ -55,6 +55,26 @@ fn a_message_is_delivered() {
     let acts = face.on_output(ZERO, &state(7, "delivered"));
     assert_eq!(acts, [result("delivered"), Act::Exit(Exit::Done)]);
     assert!(face.on_output(ZERO, &state(7, "delivered")).is_empty(), "ends once");
+}
+
+#[test]
+fn what_is_only_to_be_kept_needs_no_server_and_is_not_called_delivered() {
+    let task = Task::Message { to: "Bob".into(), text: "hi".into(), until: Until::Kept };
+    let mut face = OneShot::new(ZERO, task, Some(Duration::from_secs(30)));
+    let ready = Output::Ready { user: Some("alice".into()), server: "h:1".into() };
+    assert_eq!(face.on_output(ZERO, &ready).len(), 2, "the lists");
+    assert!(face.on_output(ZERO, &logged_in()).is_empty(), "begun already");
+    face.on_output(ZERO, &Output::Blocked { users: Vec::new() });
+    let acts = face.on_output(ZERO, &files(Vec::new()));
+    assert!(matches!(acts[..], [Act::Command(Command::Message { .. })]), "{acts:?}");
+    let kept = |to: &str| Output::Kept { to: to.into(), id: 7, text: "hi".into(), at: 0, line: 1 };
+    assert!(face.on_output(ZERO, &kept("carol")).is_empty());
+    let acts = face.on_output(ZERO, &kept("bob"));
+    assert_eq!(acts, [result("kept"), Act::Exit(Exit::Queued)]);
+    // Who waits for more is not done by that.
+    let mut face = begun(message(), Some(30));
+    face.on_output(ZERO, &files(Vec::new()));
+    assert!(face.on_output(ZERO, &kept("bob")).is_empty());
 }
 
 #[test]
