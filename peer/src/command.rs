@@ -28,6 +28,7 @@ use words::{Words, expand_home};
 pub(crate) const DEFAULT_HISTORY: u32 = 20;
 /// Most lines of `/history`.
 const MAX_HISTORY: u32 = 1000;
+const NO_CHAT: &str = "'.' stands for the user you are chatting with: open a chat first.";
 
 /// A command, parsed and with its arguments checked for form (not yet for meaning).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,10 +126,12 @@ pub enum Command {
         /// Only lines before the one of this number.
         before: Option<u64>,
     },
-    /// Search all conversations.
+    /// Search conversations.
     Search {
         /// Words.
         text: String,
+        /// Only what was said with this user.
+        with: Option<String>,
     },
     /// Write a conversation into a file.
     Export {
@@ -415,13 +418,7 @@ fn arguments_of(
         Verb::Export => return export(words, context),
         Verb::History => history(words, context)?,
         Verb::Seen => seen(word, &words.only()?)?,
-        Verb::Search => {
-            let text = words.rest().trim().to_owned();
-            if text.is_empty() {
-                return Err(Usage);
-            }
-            Command::Search { text }
-        }
+        Verb::Search => return search(words.rest().trim(), context),
         Verb::Who => Command::Who { filter: words.at_most_one()? },
         Verb::Fingerprint => Command::Fingerprint { user: words.at_most_one()?.map(user) },
         Verb::Help => Command::Help { topic: words.at_most_one()? },
@@ -519,7 +516,7 @@ fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
     let to = match (to.as_str(), &context.chat) {
         (".", Some(chat)) => chat.clone(),
         (".", None) => {
-            return Ok(error("'.' stands for the user you are chatting with: open a chat first."));
+            return Ok(error(NO_CHAT));
         }
         _ => to,
     };
@@ -561,6 +558,25 @@ fn whom(named: Option<String>, context: &Context) -> Option<String> {
         Some(name) => Some(name),
         None => context.chat.clone(),
     }
+}
+
+/// `/search [@user|#room|.] words`. A name alone is a word: of `@` and `#` the search takes no notice.
+fn search(text: &str, context: &Context) -> Result<ParsedLine, Usage> {
+    if text.is_empty() {
+        return Err(Usage);
+    }
+    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let room = first.strip_prefix('#').filter(|name| !name.is_empty()).map(|_| first);
+    let user = first.strip_prefix('@').filter(|name| !name.is_empty());
+    let named = user.or(room).filter(|_| !rest.is_empty());
+    let (with, text) = match (first, named) {
+        (".", _) if context.chat.is_none() => return Ok(error(NO_CHAT)),
+        (".", _) if rest.is_empty() => return Err(Usage),
+        (".", _) => (context.chat.clone(), rest),
+        (_, Some(name)) => (Some(name.strip_suffix([':', ',']).unwrap_or(name).to_owned()), rest),
+        (_, None) => (None, text),
+    };
+    Ok(ParsedLine::Command(Command::Search { text: text.trim().to_owned(), with }))
 }
 
 /// `/export [user|all] file`.

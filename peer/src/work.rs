@@ -177,6 +177,8 @@ pub enum StoreRequest {
     Search {
         /// What to look for: words, not a query language.
         text: String,
+        /// Only in this conversation.
+        with: Option<Talk>,
         /// At most this many, the newest.
         limit: u32,
     },

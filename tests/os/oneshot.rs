@@ -107,6 +107,7 @@ fn a_message_that_is_only_to_be_kept_is_not_called_delivered() {
     let kept = &["msg", "bob", "kept", "--wait", "kept"];
     assert_ends(&run(folder.path(), "alice", address, kept), 3, "kept\n");
     let (_server, _) = scene.server(&[], &address.to_string(), &[]);
+    bob.await_event("server", |event| event["state"] == "connected");
     assert_ends(&run(folder.path(), "alice", address, &["msg", "bob", "hi"]), 0, "delivered\n");
     for expected in ["kept", "hi"] {
         assert_eq!(bob.await_event("message", |_| true)["text"], expected);

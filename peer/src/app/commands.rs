@@ -19,7 +19,7 @@ use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Transfers};
-use crate::work::StoreRequest;
+use crate::work::{StoreRequest, Talk};
 
 /// Most lines that `/search` gives.
 const SEARCH_LIMIT: u32 = 100;
@@ -65,7 +65,7 @@ impl App {
                 self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
             }
             Command::History { with, limit, before } => self.history(with, limit, before),
-            Command::Search { text } => self.search(text),
+            Command::Search { text, with } => self.search(text, with),
             Command::Export { with, path, format } => self.export(with.as_deref(), path, format),
             Command::Status { status } => self.set_status(now, status),
             Command::Room(command) => self.room_command(now, command),
@@ -108,9 +108,18 @@ impl App {
         }
     }
 
-    fn search(&mut self, text: String) {
-        let job = Job::Lines { query: format!("search {text}") };
-        self.jobs.store(job, StoreRequest::Search { text, limit: SEARCH_LIMIT });
+    fn search(&mut self, text: String, with: Option<String>) {
+        let with = match with.map(|typed| self.talk_of(&typed)).transpose() {
+            Ok(with) => with,
+            Err(why) => return self.error(&why),
+        };
+        let query = match &with {
+            None => format!("search {text}"),
+            Some(Talk::User(name)) => format!("search @{name} {text}"),
+            Some(room) => format!("search {} {text}", self.title_of(room)),
+        };
+        let request = StoreRequest::Search { text, with, limit: SEARCH_LIMIT };
+        self.jobs.store(Job::Lines { query }, request);
     }
 
     fn send_files(&mut self, now: Instant, to: &str, paths: Vec<PathBuf>) {

@@ -510,7 +510,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         verb: Verb::History,
         name: "history",
         aliases: &["view", "rdm", "lastlog", "scrollback"],
-        arguments: "[NAME|all] [COUNT]",
+        arguments: "[NAME|#ROOM|all] [COUNT]",
         summary: "The last lines of a conversation",
         example: "/history bob 50",
         details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says \
@@ -520,16 +520,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         verb: Verb::Search,
         name: "search",
         aliases: &[],
-        arguments: "WORDS",
-        summary: "Lines of all conversations with these words",
-        example: "/search five o'clock",
-        details: "Everything is searched on this machine only.",
+        arguments: "[@NAME|#ROOM|.] WORDS",
+        summary: "Lines with these words, of all conversations or of one",
+        example: "/search @bob five o'clock",
+        details: "'.' is the open chat. All words have to be there, in any order; the newest 100 lines \
+                  are shown. Everything is searched on this machine only.",
     },
     Entry {
         verb: Verb::Export,
         name: "export",
         aliases: &[],
-        arguments: "[NAME|all] FILE",
+        arguments: "[NAME|#ROOM|all] FILE",
         summary: "Write a conversation into a file",
         example: "/export bob ~/bob.txt",
         details: "Without NAME, the open chat, or all. A name that ends with .txt is written for \

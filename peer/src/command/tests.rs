@@ -172,6 +172,25 @@ fn files_may_have_any_name() {
 }
 
 #[test]
+fn one_conversation_is_searched_or_all() {
+    let search = |with: Option<&str>, text: &str| {
+        let (with, text) = (with.map(str::to_owned), text.to_owned());
+        ParsedLine::Command(Command::Search { text, with })
+    };
+    assert_eq!(chatting("/search five o'clock"), search(None, "five o'clock"), "also in a chat");
+    assert_eq!(bare("/search @bob five o'clock"), search(Some("bob"), "five o'clock"));
+    assert_eq!(bare("/search @bob:  five "), search(Some("bob"), "five"));
+    assert_eq!(chatting("/search . five"), search(Some("carol"), "five"));
+    assert_eq!(bare("/search @bob"), search(None, "@bob"), "a word like others");
+    assert_eq!(bare("/search in bob"), search(None, "in bob"));
+    assert_eq!(bare("/search ... five"), search(None, "... five"));
+    for line in ["/search", "/search  ", "/search . five"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+    assert!(matches!(chatting("/search ."), ParsedLine::Error(_)));
+}
+
+#[test]
 fn a_conversation_is_exported_as_the_name_of_the_file_says() {
     let to = |with: Option<&str>, path: &str, format| {
         let (with, path) = (with.map(str::to_owned), PathBuf::from(path));

@@ -67,7 +67,7 @@ enum Request {
     Resume { id: u64 },
     Cancel { id: u64 },
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
-    Search { text: String },
+    Search { text: String, with: Option<String> },
     Status { availability: Availability, text: Option<String> },
     Rooms {},
     Create { room: String, access: Access, backlog: Option<Backlog>, invite: Option<Vec<String>> },
@@ -132,7 +132,7 @@ fn command(request: Request) -> Result<Command, String> {
         Request::History { with, limit, before } => {
             Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
         }
-        Request::Search { text } => Command::Search { text },
+        Request::Search { text, with } => Command::Search { text, with },
         Request::Status { availability, text } => {
             let text = text.unwrap_or_default();
             Command::Status { status: Status { availability, text } }

@@ -267,8 +267,14 @@ fn newest_lines(
     connection.prepare_cached(sql)?.query_map(params, line)?.collect()
 }
 
-/// The newest lines with all words of `text`, oldest first.
-pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u32) -> Answer {
+/// The newest lines with all words of `text`, of one conversation or of all, oldest first.
+pub(super) fn search(
+    connection: &Connection,
+    profile: i64,
+    text: &str,
+    with: Option<&Talk>,
+    limit: u32,
+) -> Answer {
     // Quoted, a word is a word, whatever FTS5 means by it (section 3.1 of its documentation).
     let words: Vec<String> = text
         .split_whitespace()
@@ -280,8 +286,10 @@ pub(super) fn search(connection: &Connection, profile: i64, text: &str, limit: u
     }
     let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence, author
                FROM words JOIN messages ON messages.id = words.rowid
-               WHERE words MATCH ?2 AND profile = ?1 ORDER BY words.rowid DESC LIMIT ?3";
-    oldest_first(newest_lines(connection, sql, params![profile, words.join(" "), limit]))
+               WHERE words MATCH ?2 AND profile = ?1 AND peer = ifnull(?4, peer)
+               ORDER BY words.rowid DESC LIMIT ?3";
+    let params = params![profile, words.join(" "), limit, with.map(key)];
+    oldest_first(newest_lines(connection, sql, params))
 }
 
 /// What stands for a conversation in the column of the other side.

@@ -207,8 +207,8 @@ fn answer(
         StoreRequest::History { with, limit, before } => {
             messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)
         }
-        StoreRequest::Search { text, limit } => {
-            messages::search(connection, row(open.as_ref())?, &text, limit)
+        StoreRequest::Search { text, with, limit } => {
+            messages::search(connection, row(open.as_ref())?, &text, with.as_ref(), limit)
         }
         StoreRequest::Page { with, after } => {
             messages::page(connection, row(open.as_ref())?, with.as_ref(), after)

@@ -536,7 +536,7 @@ fn search_takes_words_not_a_query_language() {
     }
     receive(&mut database, incoming(1, 0, "from Köln"));
     let mut find = |text: &str| {
-        lines(&mut database, StoreRequest::Search { text: text.to_owned(), limit: 10 })
+        lines(&mut database, StoreRequest::Search { text: text.to_owned(), with: None, limit: 10 })
     };
     assert_eq!(find("koln"), ["Grüße aus Köln", "köln ende", "from Köln"]);
     assert_eq!(find("KÖLN grüße"), ["Grüße aus Köln"]);
@@ -544,9 +544,18 @@ fn search_takes_words_not_a_query_language() {
     assert_eq!(find("NEAR end"), ["NEAR the end"]);
     assert_eq!(find("NOT"), [""; 0]);
     assert_eq!(find("body:loudly"), [""; 0]);
-    let newest = StoreRequest::Search { text: "köln".to_owned(), limit: 1 };
+    let newest = StoreRequest::Search { text: "köln".to_owned(), with: None, limit: 1 };
     assert_eq!(lines(&mut database, newest), ["from Köln"]);
-    let none = StoreRequest::Search { text: "\" * -".to_owned(), limit: 1 };
+    queue(&mut database, "carol", "Köln");
+    let with = |user: &str| StoreRequest::Search {
+        text: "köln".to_owned(),
+        with: Some(Talk::User(name(user))),
+        limit: 10,
+    };
+    assert_eq!(lines(&mut database, with("carol")), ["Köln"]);
+    assert_eq!(lines(&mut database, with("bob")).len(), 3);
+    assert_eq!(lines(&mut database, with("nobody")), [""; 0]);
+    let none = StoreRequest::Search { text: "\" * -".to_owned(), with: None, limit: 1 };
     assert!(one(&mut database, none).is_err());
 }
 
@@ -692,13 +701,13 @@ proptest! {
     fn any_text_can_be_searched_for(text: String, word in "[a-zäöü0-9]{1,12}") {
         let mut database = fresh();
         queue(&mut database, "bob", &format!("x {word} y"));
-        let request = StoreRequest::Search { text: text.clone(), limit: 5 };
+        let request = StoreRequest::Search { text: text.clone(), with: None, limit: 5 };
         let sound = match one(&mut database, request) {
             Ok(_) => true,
             Err(error) => error.0.contains("at least one word"),
         };
         prop_assert!(sound);
-        let found = lines(&mut database, StoreRequest::Search { text: word.clone(), limit: 5 });
+        let found = lines(&mut database, StoreRequest::Search { text: word.clone(), with: None, limit: 5 });
         prop_assert_eq!(found.len(), 1);
     }
 

@@ -30,6 +30,29 @@ fn both_ways_with_receipts() {
 }
 
 #[test]
+fn one_conversation_is_searched_or_all() {
+    let mut world = World::logged_in(3);
+    world.line(0, "@bob the red film");
+    world.line(0, "@carol the blue film");
+    world.run_ms(1000);
+    world.seen(0);
+    let mut found = |line: &str| {
+        world.line(0, line);
+        match &world.seen(0)[..] {
+            [Output::History { query, lines }] => {
+                (query.clone(), lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>())
+            }
+            [Output::Error { text }] => (text.clone(), Vec::new()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(found("/search film").1.len(), 2);
+    let expected = ("search @carol film".to_owned(), vec!["the blue film".to_owned()]);
+    assert_eq!(found("/search @Carol film"), expected);
+    assert!(found("/search @b%b film").0.contains("no user name"));
+}
+
+#[test]
 fn exactly_once_and_in_order_over_loss_and_restarts() {
     let mut world = World::logged_in(2);
     world.lose_every = 7;

@@ -147,7 +147,7 @@ fn a_room_is_there_again_with_what_is_held_and_who_has_what() {
     assert!(lines.iter().all(|line| line.with == Talk::Room(ROOM)));
     assert_eq!(lines[0].own, Some(1));
     assert_eq!(lines[5].author, Some(name("bob")));
-    let search = StoreRequest::Search { text: "own 3".to_owned(), limit: 9 };
+    let search = StoreRequest::Search { text: "own 3".to_owned(), with: None, limit: 9 };
     let Ok(StoreReply::Lines(lines)) = one(&mut database, search) else { panic!() };
     assert_eq!(lines.len(), 1);
     // None of it is a message to a user.
