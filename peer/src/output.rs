@@ -235,8 +235,16 @@ pub enum Output {
         of: String,
         /// Ten groups of four hexadecimal digits.
         fingerprint: String,
+        /// With another user: twelve groups of five digits, which both sides see.
+        safety_number: Option<String>,
+        /// It as the text of a QR code, with both names.
+        qr: Option<String>,
+        /// Of another user: whether this key was accepted by `/trust`.
+        verified: Option<bool>,
+        /// The fingerprint that was known before, while this one is not accepted.
+        former: Option<String>,
     },
-    /// Somebody shows another identity than before. Nothing is sent to him until it is settled.
+    /// Somebody shows another identity than before.
     IdentityChanged {
         /// Who.
         user: String,
@@ -244,6 +252,8 @@ pub enum Output {
         old: String,
         /// What is shown now.
         new: String,
+        /// Whether nothing is sent to him until it is accepted: the former one was verified.
+        held: bool,
     },
     /// Help.
     Help {
@@ -260,6 +270,22 @@ pub enum Output {
         /// What, why, what to do.
         text: String,
     },
+    /// Answer to `/trust`: the key of a user is accepted and verified.
+    Trusted {
+        /// Whose.
+        user: String,
+        /// Ten groups of four hexadecimal digits.
+        fingerprint: String,
+    },
+}
+
+/// What faces mark about a user's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMark {
+    /// It is the one that was verified.
+    Verified,
+    /// It is another one than the known, and not accepted.
+    Changed,
 }
 
 /// Why nothing reaches a user who does not exist.
@@ -295,6 +321,8 @@ pub struct UserLine {
     pub status: Availability,
     /// The same in his own words: foreign text.
     pub text: String,
+    /// Whether the key that he shows was verified by `/trust`.
+    pub verified: bool,
 }
 
 /// One room in a list.

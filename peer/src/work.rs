@@ -333,6 +333,39 @@ pub struct Contact {
     pub generation: u64,
     /// Blocked here (and asked to be at the server).
     pub blocked: bool,
+    /// The person has compared `identity` with this user and said so.
+    pub verified: bool,
+    /// Another identity that this user shows since, and that was not accepted.
+    pub shown: Option<ShownIdentity>,
+}
+
+/// An identity that is not the known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownIdentity {
+    /// It.
+    pub identity: IdentityKey,
+    /// The highest generation of its device certificates seen.
+    pub generation: u64,
+}
+
+impl Contact {
+    /// Somebody of whom nothing is known yet.
+    #[must_use]
+    pub const fn new(name: Name) -> Self {
+        Self { name, identity: None, generation: 0, blocked: false, verified: false, shown: None }
+    }
+
+    /// The identity that this user shows now.
+    #[must_use]
+    pub fn current(&self) -> Option<IdentityKey> {
+        self.shown.map(|shown| shown.identity).or(self.identity)
+    }
+
+    /// Whether nothing may be sent: the identity shown now is not the one that was verified.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.verified && self.shown.is_some()
+    }
 }
 
 /// Identifies a message of this device.

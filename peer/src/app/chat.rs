@@ -192,7 +192,7 @@ impl App {
         if self.links.up(to).is_some() {
             return None;
         }
-        Some(if self.is_suspect(to) {
+        Some(if self.is_held(to) {
             format!("the key of {to} has changed: see '/help trust'")
         } else if !self.server.is_logged_in() {
             self.server.why_not()
@@ -205,10 +205,10 @@ impl App {
 
     /// Sends what may be sent now.
     pub(super) fn pump(&mut self, user: &Name) {
-        let Some(endpoint) = &mut self.endpoint else { return };
-        if self.links.suspects.contains_key(user) {
+        if self.is_held(user) {
             return;
         }
+        let Some(endpoint) = &mut self.endpoint else { return };
         let Some(up) = self.links.up_mut(user) else { return };
         while up.chat.backlog() == 0
             && let Some(message) = self.chat.outbox.next_to_send(user)

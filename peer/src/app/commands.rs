@@ -59,7 +59,7 @@ impl App {
             }
             Command::Blocked => self.tell_blocked(),
             Command::Trust { user } if user == "server" => self.trust_server(now),
-            Command::Trust { user } => self.with_name(&user, |app, user| app.trust(now, &user)),
+            Command::Trust { user } => self.with_other(&user, |app, user| app.trust(now, &user)),
             Command::Fingerprint { user: None } => self.show_fingerprint(now, None),
             Command::Fingerprint { user: Some(user) } => {
                 self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
@@ -196,6 +196,7 @@ impl App {
                 since: here.since,
                 status: here.status.availability,
                 text: here.status.text.clone(),
+                verified: self.is_verified(name),
             })
             .collect()
     }

@@ -1,116 +1,23 @@
-//! Who other users are: the identity first seen under a name, and blocks.
+//! Whom one has to do with: blocks, and the server's key. Other users' keys are in `identities`.
 
-use std::collections::BTreeMap;
-
-use wire::PublicKey;
-use wire::app::identity::{IdentityKey, fingerprint};
 use wire::app::name::Name;
-use wire::app::server::{Introduction, Request};
+use wire::app::server::Request;
 use wire::time::Instant;
 
 use super::App;
 use super::requests::{Asked, Blocking};
 use super::server::Goal;
 use crate::output::Output;
-use crate::work::StoreRequest;
-
-/// Identities shown by users that are known under another: nothing is sent to them until the
-/// person has decided. Only contacts can be here, so it is bounded by them.
-pub(super) type Suspects = BTreeMap<Name, IdentityKey>;
-
-/// What an introduction is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Genuine,
-    /// Not to be called; what was to be told is told.
-    Refused,
-}
+use crate::work::Contact;
 
 impl App {
     pub(super) fn is_blocked(&self, user: &Name) -> bool {
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(user));
-        contact.is_some_and(|contact| contact.blocked)
+        self.contact(user).is_some_and(|contact| contact.blocked)
     }
 
-    pub(super) fn is_suspect(&self, user: &Name) -> bool {
-        self.links.suspects.contains_key(user)
-    }
-
-    /// C09, G04: the certificate must be by the identity, the identity the known one, the
-    /// device not an older one than seen.
-    pub(super) fn judge(&mut self, introduction: &Introduction) -> Verdict {
-        let name = &introduction.name;
-        if !introduction.certificate.is_signed_by(introduction.identity, name.as_str()) {
-            self.error(&format!(
-                "The server's introduction of {name} is not genuine: no connection is made."
-            ));
-            return Verdict::Refused;
-        }
-        if !self.is_known_as(name, introduction.identity) {
-            return Verdict::Refused;
-        }
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(name));
-        if contact.is_none_or(|contact| contact.identity.is_none()) {
-            return Verdict::Genuine;
-        }
-        if contact.is_some_and(|contact| introduction.certificate.generation < contact.generation) {
-            tracing::warn!(%name, "introduced with an older device than seen before");
-            return Verdict::Refused;
-        }
-        self.links.suspects.remove(name);
-        Verdict::Genuine
-    }
-
-    /// Whether this may be the identity of this user; when another is known, that is told.
-    pub(super) fn is_known_as(&mut self, name: &Name, identity: IdentityKey) -> bool {
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(name));
-        let Some(known) = contact.and_then(|contact| contact.identity) else { return true };
-        if known == identity {
-            return true;
-        }
-        if self.links.suspects.insert(name.clone(), identity) != Some(identity) {
-            self.tell(Output::IdentityChanged {
-                user: name.to_string(),
-                old: fingerprint(&known.0),
-                new: fingerprint(&identity.0),
-            });
-        }
-        false
-    }
-
-    /// A handshake has proven that this user holds the device: from now on the user is known by
-    /// this identity.
-    pub(super) fn learn_contact(&mut self, user: &Name, identity: IdentityKey, generation: u64) {
-        let Some(profile) = &mut self.profile else { return };
-        let contact = profile.contact_mut(user);
-        if contact.identity == Some(identity) && contact.generation >= generation {
-            return;
-        }
-        contact.identity = Some(identity);
-        contact.generation = contact.generation.max(generation);
-        let contact = contact.clone();
-        self.jobs.save(StoreRequest::SaveContact(contact));
-    }
-
-    /// `/trust`: G11, what is kept is the identity that was shown.
-    pub(super) fn trust(&mut self, now: Instant, user: &Name) {
-        let Some(new) = self.links.suspects.remove(user) else {
-            return self.error(&format!("The key of {user} has not changed."));
-        };
-        let Some(profile) = &mut self.profile else { return };
-        let contact = profile.contact_mut(user);
-        contact.identity = Some(new);
-        contact.generation = 0;
-        let contact = contact.clone();
-        self.jobs.save(StoreRequest::SaveContact(contact));
-        self.info(&format!("The new key of {user} is accepted: {}.", fingerprint(&new.0)));
-        // Nothing more goes to whoever holds the key before.
-        if self.links.up(user).is_some_and(|up| up.identity != new) {
-            self.close_link(now, user);
-        }
-        self.links.came_online(user);
-        self.want_link(now, user);
-        self.collect_letters(now, 0);
+    /// Whether nothing may be sent to this user before the person has accepted another key.
+    pub(super) fn is_held(&self, user: &Name) -> bool {
+        self.contact(user).is_some_and(Contact::is_held)
     }
 
     /// `/trust server`.
@@ -170,33 +77,5 @@ impl App {
             .map(|contact| contact.name.to_string())
             .collect();
         self.tell(Output::Blocked { users });
-    }
-
-    /// `/fingerprint`.
-    pub(super) fn show_fingerprint(&mut self, now: Instant, user: Option<Name>) {
-        let Some((own_name, own)) = self.own_identity() else {
-            return self.error("Log in first: '/login' or '/register'.");
-        };
-        let Some(user) = user else {
-            self.tell_fingerprint(&own_name, own);
-            if let Some(PublicKey(key)) = self.server.pin {
-                self.tell(Output::Fingerprint {
-                    of: "server".to_owned(),
-                    fingerprint: fingerprint(&key),
-                });
-            }
-            return;
-        };
-        if user == own_name {
-            return self.tell_fingerprint(&own_name, own);
-        }
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(&user));
-        match contact.and_then(|contact| contact.identity) {
-            Some(identity) => self.tell_fingerprint(&user, identity),
-            None => {
-                let request = Request::Directory(user.clone());
-                self.ask_for_person(now, Asked::Fingerprint(user), request);
-            }
-        }
     }
 }

@@ -27,7 +27,7 @@ use wire::{
 
 use super::App;
 use super::backoff::Backoff;
-use super::contacts::{Suspects, Verdict};
+use super::identities::{Verdict, Warnings};
 use super::requests::Asked;
 use super::streams::{Incoming, Outgoing, StreamError};
 use crate::output::{ConnectionLine, Output};
@@ -48,7 +48,7 @@ const MAX_BACKLOG: usize = 1 << 20;
 pub(super) struct Links {
     users: BTreeMap<Name, Link>,
     by_handle: BTreeMap<ConnectionHandle, Name>,
-    pub(super) suspects: Suspects,
+    pub(super) warnings: Warnings,
     /// Introductions so far: a later one's link takes an earlier one's place.
     introductions: u64,
     /// Whether users to whom a link is wanted are to be looked for.
@@ -126,6 +126,7 @@ impl Links {
             link.backoff.reset();
             link.retry_at = None;
         }
+        self.warnings.look_again(user);
         self.check = true;
     }
 
@@ -188,10 +189,8 @@ impl App {
     /// Asks for an introduction to this user, unless there is a link, one is on its way, or it
     /// is known to be in vain.
     pub(super) fn want_link(&mut self, now: Instant, user: &Name) {
-        let possible = self.server.is_logged_in()
-            && self.roster.is_online(user)
-            && !self.is_blocked(user)
-            && !self.is_suspect(user);
+        let possible =
+            self.server.is_logged_in() && self.roster.is_online(user) && !self.is_blocked(user);
         if !possible || (self.links.users.len() >= MAX_LINKS && self.links.up(user).is_none()) {
             return;
         }
@@ -200,7 +199,11 @@ impl App {
         if link.up.is_some() || link.asked || !link.calls.is_empty() || waits {
             return;
         }
-        link.asked = true;
+        let is_held = self.is_held(user);
+        if is_held && !self.links.warnings.may_look(user) {
+            return;
+        }
+        self.links.link(user).asked = true;
         let request = Request::Introduce(user.clone());
         if self.ask(now, Asked::Introduce(user.clone()), request).is_err() {
             self.retry_link(now, user);
@@ -354,6 +357,12 @@ impl App {
         if link.up.as_ref().is_some_and(|up| up.order > call.order) {
             return self.drop_connection(now, handle, close::REPLACED, "");
         }
+        // What was known at the introduction may be out of date.
+        if self.learn_contact(user, call.identity, call.generation) == Verdict::Refused {
+            self.drop_connection(now, handle, close::BYE, "");
+            return self.retry_link(now, user);
+        }
+        let link = self.links.link(user);
         // Earlier calls would only take the place of this one to lose it again.
         let (earlier, later): (Vec<Ringing>, Vec<Ringing>) =
             core::mem::take(&mut link.calls).into_iter().partition(|c| c.order < call.order);
@@ -384,7 +393,6 @@ impl App {
             control_in: None,
             chat_in: None,
         });
-        self.learn_contact(user, call.identity, call.generation);
         self.tell_link(user, "direct");
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
@@ -422,6 +430,7 @@ impl App {
         self.chat.outbox.rewind(user);
         self.chat.stalled.remove(user);
         self.leave_in_rooms(user);
+        self.links.warnings.link_is_down(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_down(cx, user));
     }
 

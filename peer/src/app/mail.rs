@@ -102,7 +102,7 @@ impl App {
             && !self.roster.is_online(user)
             && self.links.up(user).is_none()
             && !self.is_blocked(user)
-            && !self.is_suspect(user)
+            && !self.is_held(user)
             && !self.mail.asked.contains(user)
             && !self.mail.shut.contains_key(user);
         if !is_possible || self.chat.outbox.next_to_store(user, MAX_BODY).is_none() {
@@ -133,7 +133,7 @@ impl App {
         if !self.is_known_as(user, identity) {
             return;
         }
-        self.learn_contact(user, identity, 0);
+        self.met_by_letter(user, identity, 0);
         let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else { return };
         let sequence = message.id.sequence;
         let text = Text {
@@ -284,13 +284,13 @@ impl App {
         opened: Opened,
     ) -> bool {
         let Opened { certificate, text } = opened;
-        let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(from));
+        let contact = self.contact(from).filter(|contact| contact.identity == Some(identity));
         let is_old = contact.is_some_and(|contact| certificate.generation < contact.generation);
         if is_old || text.after >= text.sequence {
             tracing::warn!(%from, is_old, "a letter that cannot be");
             return true;
         }
-        self.learn_contact(from, identity, certificate.generation);
+        self.met_by_letter(from, identity, certificate.generation);
         let (device, at) = (certificate.device, self.unix_ms);
         let Text { sequence, after, nonce, sent, body } = text;
         let from = from.clone();

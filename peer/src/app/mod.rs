@@ -10,6 +10,7 @@ mod chat;
 mod commands;
 mod contacts;
 mod export;
+mod identities;
 mod jobs;
 mod links;
 mod mail;

@@ -1,6 +1,8 @@
 //! The profile of one account: its keys, contacts and what waits; opened at the start for who is
 //! logged in here, and by a login under another name.
 
+use std::collections::BTreeMap;
+
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
 use wire::app::server::LABEL;
@@ -30,17 +32,14 @@ pub(super) struct OpenProfile {
     /// Who is logged in here; `None` before the first login and after a logout.
     pub(super) account: Option<Account>,
     pub(super) contacts: Contacts,
+    /// The key of each user that the person was shown last to compare it.
+    pub(super) compared: BTreeMap<Name, IdentityKey>,
 }
 
 impl OpenProfile {
     /// What is known of this user, for changing it.
     pub(super) fn contact_mut(&mut self, user: &Name) -> &mut Contact {
-        self.contacts.entry(user.clone()).or_insert_with(|| Contact {
-            name: user.clone(),
-            identity: None,
-            generation: 0,
-            blocked: false,
-        })
+        self.contacts.entry(user.clone()).or_insert_with(|| Contact::new(user.clone()))
     }
 }
 
@@ -113,6 +112,7 @@ impl App {
             device: installation.device.clone(),
             account: profile.account,
             contacts,
+            compared: BTreeMap::new(),
         });
         self.roster = Roster::default();
         self.links = Links::default();
@@ -190,6 +190,11 @@ impl App {
         };
         let endpoint = Endpoint::new(config, &self.seed.derive(&label));
         self.retired = self.endpoint.replace(endpoint);
+    }
+
+    /// What is known of a user.
+    pub(super) fn contact(&self, user: &Name) -> Option<&Contact> {
+        self.profile.as_ref()?.contacts.get(user)
     }
 
     /// Who is logged in here.

@@ -1,7 +1,6 @@
 //! Requests to the server and what their answers mean.
 
 use opaque_ke::{ClientLogin, ClientRegistration};
-use wire::app::identity::{IdentityKey, fingerprint};
 use wire::app::login::Suite;
 use wire::app::name::Name;
 use wire::app::server::{
@@ -14,7 +13,7 @@ use super::App;
 use super::rooms::RoomAsked;
 use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
-use crate::work::{Account, StoreRequest};
+use crate::work::{Account, Contact, StoreRequest};
 
 /// A server that has not answered by then is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -241,7 +240,9 @@ impl App {
             (Asked::Room(asked), Response::Room(room)) => self.on_room(now, &asked, *room),
             (Asked::Room(asked), Response::Done) => self.on_room_done(&asked),
             (Asked::Fingerprint(user), Response::User { name, identity }) if name == user => {
-                self.tell_fingerprint(&name, identity);
+                // He may have been met meanwhile.
+                let met = self.contact(&name).and_then(Contact::current);
+                self.tell_key(&name, met.unwrap_or(identity));
             }
             (asked, _) => {
                 tracing::warn!(?asked, "answer does not fit");
@@ -388,17 +389,11 @@ impl App {
                     since: user.since,
                     status: availability,
                     text,
+                    verified: self.is_verified(&user.name),
                 }
             })
             .collect();
         self.tell(Output::Users { query, users });
-    }
-
-    pub(super) fn tell_fingerprint(&mut self, user: &Name, identity: IdentityKey) {
-        self.tell(Output::Fingerprint {
-            of: user.to_string(),
-            fingerprint: fingerprint(&identity.0),
-        });
     }
 
     /// The server's block list and the one kept here become the same: blocks made on another

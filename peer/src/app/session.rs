@@ -288,6 +288,7 @@ impl App {
             took_over: welcome.took_over,
             new_account,
         });
+        self.warn_of_keys();
         self.send_candidates(now);
         if self.status != Status::default() {
             self.send_status(now);

@@ -560,19 +560,24 @@ pub(crate) const ENTRIES: &[Entry] = &[
         name: "fingerprint",
         aliases: &["verify"],
         arguments: "[NAME]",
-        summary: "A user's fingerprint, or yours and the server's",
+        summary: "A user's key and safety number, or your key and the server's",
         example: "/fingerprint bob",
-        details: "Compare it over another channel (by telephone): the server could lie about it.",
+        details: "Both of you see the same safety number, or somebody stands between you: compare it \
+                  over\nanother channel (by telephone, or with the camera), for the server could lie. \
+                  Then /trust NAME.\n\
+                  The code on the screen holds a text: tincan, both names, the number.",
     },
     Entry {
         verb: Verb::Trust,
         name: "trust",
         aliases: &[],
         arguments: "NAME|server",
-        summary: "Accept the new key of a user or of the server",
+        summary: "The key that /fingerprint has shown is this user's; or accept the server's new key",
         example: "/trust bob",
-        details: "Only after you have asked them by another way: a new key means that they made \
-                  a new account, or that somebody stands between you.",
+        details: "Only after you have compared the safety number. Exactly the key that was compared is \
+                  accepted,\nand from then on nothing is sent to any other one. Of a user whom you did \
+                  not verify, a new\nkey is told before each connection, but does not stop you.\n\
+                  A new key means that they made a new account, or that somebody stands between you.",
     },
     Entry {
         verb: Verb::Reconnect,

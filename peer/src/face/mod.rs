@@ -7,6 +7,7 @@ pub mod json;
 pub mod oneshot;
 pub mod plain;
 pub mod progress;
+mod qr;
 mod rooms;
 #[cfg(feature = "shell")]
 pub mod tui;

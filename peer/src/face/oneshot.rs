@@ -194,7 +194,7 @@ impl OneShot {
             }
             Output::File { file } => self.on_file(file),
             Output::FileOffer { id, from, .. } => self.on_offer(*id, from),
-            Output::Fingerprint { of, fingerprint } => self.on_fingerprint(of, fingerprint),
+            Output::Fingerprint { .. } => self.on_fingerprint(output),
             Output::NotSent { .. } if matches!(self.phase, Phase::Messaging(None)) => {
                 self.end(Exit::Unreachable, None)
             }
@@ -217,6 +217,7 @@ impl OneShot {
             | Output::Outbox { .. }
             | Output::Net { .. }
             | Output::IdentityChanged { .. }
+            | Output::Trusted { .. }
             | Output::Help { .. }
             | Output::Info { .. } => Vec::new(),
         }
@@ -438,14 +439,23 @@ impl OneShot {
         acts
     }
 
-    fn on_fingerprint(&mut self, of: &str, fingerprint: &str) -> Vec<Act> {
-        let Phase::Showing(left) = &mut self.phase else {
+    fn on_fingerprint(&mut self, output: &Output) -> Vec<Act> {
+        let (
+            Phase::Showing(left),
+            Output::Fingerprint { of, fingerprint, safety_number, verified, .. },
+        ) = (&mut self.phase, output)
+        else {
             return Vec::new();
         };
         *left -= 1;
         let is_last = *left == 0;
-        let line = format!("{} {}", text::excerpt(of, 40), text::excerpt(fingerprint, 80));
-        let mut acts = vec![Act::Result(line)];
+        let of = text::excerpt(of, 40);
+        let mut acts = vec![Act::Result(format!("{of} {}", text::excerpt(fingerprint, 80)))];
+        if let Some(number) = safety_number {
+            let state = if *verified == Some(true) { "verified" } else { "not verified" };
+            let number = text::excerpt(number, 80);
+            acts.push(Act::Result(format!("{of} safety number {number} ({state})")));
+        }
         if is_last {
             acts.extend(self.end(Exit::Done, None));
         }

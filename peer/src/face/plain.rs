@@ -12,7 +12,7 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, rooms, units};
+use super::{Line, qr, rooms, units};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
 };
@@ -57,6 +57,8 @@ pub struct Style {
     /// Cells in a row of the terminal; longer lines are broken here, so that no text of others
     /// comes to stand at the beginning of a row.
     pub width: Option<usize>,
+    /// Whether it is a screen that can show more than ASCII: then codes for a camera are drawn.
+    pub draws: bool,
     /// Milliseconds since 1970 as local date and time, `2026-01-31 17:05`.
     pub local_time: fn(u64) -> String,
 }
@@ -146,10 +148,11 @@ impl Plain {
             Output::Outbox { messages } => self.outbox(messages),
             Output::Export { path, lines, reason } => vec![export(path, *lines, reason.as_deref())],
             Output::Net { connections } => net(connections),
-            Output::Fingerprint { of, fingerprint } => {
-                vec![format!("* fingerprint of {}: {}", short(of), short(fingerprint))]
+            Output::Fingerprint { .. } => self.fingerprint(output),
+            Output::IdentityChanged { .. } => vec![identity_changed(output)],
+            Output::Trusted { user, fingerprint } => {
+                vec![format!("* the key of {} is verified: {}", short(user), short(fingerprint))]
             }
-            Output::IdentityChanged { user, old, new } => vec![identity_changed(user, old, new)],
             Output::Help { text } => vec![paragraph("* ", text)],
             Output::Info { text } => vec![paragraph("* ", text)],
             Output::Error { text } => vec![paragraph("! ", text)],
@@ -330,6 +333,37 @@ impl Plain {
         )]
     }
 
+    fn fingerprint(&self, output: &Output) -> Vec<String> {
+        let Output::Fingerprint { of, fingerprint, safety_number, qr, verified, former } = output
+        else {
+            return Vec::new();
+        };
+        let of = short(of);
+        let mut texts = vec![format!("* fingerprint of {of}: {}", short(fingerprint))];
+        if let Some(number) = safety_number {
+            let state = if *verified == Some(true) { "verified" } else { "not verified" };
+            texts.push(format!("* safety number with {of} ({state}):\n{}", halves(number)));
+        }
+        // Before it the gutter, behind it the cell that stays free in each row.
+        let room = self.style.width.map(|width| width.saturating_sub(GUTTER.len() + 1));
+        let code = qr.as_deref().filter(|_| self.style.draws).and_then(|it| qr::rows(it, room));
+        if let Some(code) = code {
+            texts.push(format!("{GUTTER}{}", code.join("\n")));
+        }
+        if let Some(former) = former {
+            texts.push(format!(
+                "! this key is not accepted: {of} showed another one before, {}",
+                short(former)
+            ));
+        }
+        if *verified == Some(false) {
+            texts.push(format!(
+                "* {of} must see the same number: compare it over another channel, then /trust {of}"
+            ));
+        }
+        texts
+    }
+
     fn history(&self, lines: &[HistoryLine]) -> Vec<String> {
         if lines.is_empty() {
             return vec!["* nothing found".to_owned()];
@@ -357,20 +391,10 @@ impl Plain {
     }
 }
 
-fn identity_changed(user: &str, old: &str, new: &str) -> String {
-    format!(
-        "! {user} shows another identity than before: {new} instead of {old}. Either {user} made a new \
-         account, or somebody else poses as {user}. Nothing is sent until you have compared the new \
-         fingerprint with {user} and typed /trust {user}.",
-        user = short(user),
-        old = short(old),
-        new = short(new),
-    )
-}
-
 /// A line of history as it stands in a file for people to read.
 pub(crate) fn text_of(line: &HistoryLine, local_time: fn(u64) -> String) -> String {
-    let style = Style { reader: Reader::Program, colour: Colour::Off, width: None, local_time };
+    let (reader, colour) = (Reader::Program, Colour::Off);
+    let style = Style { reader, colour, width: None, draws: false, local_time };
     dress(&history_line(line, local_time), &style)
 }
 
@@ -398,6 +422,30 @@ pub(super) fn standing(online: bool, status: Availability, text: &str) -> String
     } else {
         format!("{word} ({})", text::excerpt(text, MAX_SAYING))
     }
+}
+
+/// A safety number in two rows of six groups.
+fn halves(number: &str) -> String {
+    let groups: Vec<&str> = number.split(' ').collect();
+    groups.chunks(6).map(|half| short(&half.join(" "))).collect::<Vec<_>>().join("\n")
+}
+
+fn identity_changed(output: &Output) -> String {
+    let Output::IdentityChanged { user, old, new, held } = output else { return String::new() };
+    let user = short(user);
+    let what = if *held {
+        "You had verified the former one, so nothing is sent"
+    } else {
+        "You had not verified the former one either: what you write goes to whoever holds the new \
+         one, and this warning comes again,"
+    };
+    format!(
+        "! {user} shows another identity than before: {} instead of {}. Either {user} made a new \
+         account, or somebody else poses as {user}. {what} until you have compared \
+         (/fingerprint {user}) and typed /trust {user}.",
+        short(new),
+        short(old),
+    )
 }
 
 /// The connections: where to, how far, and what the link costs.
@@ -496,6 +544,8 @@ fn dress(text: &str, style: &Style) -> String {
         Some('!') => (usize::MAX, "31"),
         Some('*') => (usize::MAX, "2"),
         Some('#') => (usize::MAX, "36"),
+        // What belongs to the line before it.
+        Some(' ') => (0, ""),
         // Of a message only the name is coloured.
         _ => (text.find("> ").map_or(0, |end| end + 1), "1;32"),
     };

@@ -11,6 +11,9 @@ use crate::work::Direction;
 const PRINT: &str = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
 const OTHER_PRINT: &str = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
 
+/// The place of the fingerprint of another user.
+pub(crate) const FINGERPRINT: usize = 18;
+
 pub(crate) fn file_line() -> FileLine {
     FileLine {
         id: 3,
@@ -58,6 +61,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
                 since: 1_767_225_600,
                 status: Availability::Here,
                 text: String::new(),
+                verified: true,
             }],
         },
         Output::Blocked { users: vec!["mallory".to_owned()] },
@@ -94,6 +98,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
 
 fn answers(foreign: &str) -> Vec<Output> {
     let text = || foreign.to_owned();
+    let number = ["01234 56789"; 6].join(" ");
     let bob = || "bob".to_owned();
     vec![
         Output::File { file: FileLine { name: text(), reason: Some(text()), ..file_line() } },
@@ -114,8 +119,20 @@ fn answers(foreign: &str) -> Vec<Output> {
         Output::Outbox {
             messages: vec![OutboxLine { to: bob(), id: 7, at: 1_767_225_600_000, text: text() }],
         },
-        Output::Fingerprint { of: bob(), fingerprint: PRINT.to_owned() },
-        Output::IdentityChanged { user: bob(), old: PRINT.to_owned(), new: OTHER_PRINT.to_owned() },
+        Output::Fingerprint {
+            of: bob(),
+            fingerprint: PRINT.to_owned(),
+            safety_number: Some(number.clone()),
+            qr: Some(format!("tincan alice bob {number}")),
+            verified: Some(false),
+            former: Some(OTHER_PRINT.to_owned()),
+        },
+        Output::IdentityChanged {
+            user: bob(),
+            old: PRINT.to_owned(),
+            new: OTHER_PRINT.to_owned(),
+            held: true,
+        },
         Output::Help { text: text() },
         Output::Info { text: text() },
         Output::Error { text: text() },
@@ -171,6 +188,7 @@ fn rooms(foreign: &str) -> Vec<Output> {
                 invited_by: None,
             }],
         },
+        Output::Trusted { user: bob(), fingerprint: PRINT.to_owned() },
     ]
 }
 
@@ -208,6 +226,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Rooms { .. } => 28,
         Output::Members { .. } => 29,
         Output::Export { .. } => 25,
+        Output::Trusted { .. } => 30,
     }
 }
 
@@ -216,5 +235,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 30);
+    assert_eq!(outputs("x").len(), 31);
 }

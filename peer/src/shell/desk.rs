@@ -248,6 +248,7 @@ impl Desk {
             | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
+            | Output::Trusted { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => {}
@@ -560,6 +561,7 @@ impl Desk {
             | Output::Net { .. }
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
+            | Output::Trusted { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => false,

@@ -1,5 +1,6 @@
 //! Where the program talks to its giver of commands: lines in and out, or the full screen.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::{Wake, complain_of};
 use crate::command::Window;
 use crate::face::Line;
 use crate::face::asking::Ask;
-use crate::output::{ConnectionLine, Output};
+use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// What the screen gets to write its last lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -87,6 +88,13 @@ impl Front {
     pub(super) fn set_users(&self, users: Vec<(String, Option<Status>)>) {
         if let Self::Full(screen, _) = self {
             screen.set_users(users);
+        }
+    }
+
+    /// Users whose keys are marked.
+    pub(super) fn set_keys(&self, keys: BTreeMap<String, KeyMark>) {
+        if let Self::Full(screen, _) = self {
+            screen.set_keys(keys);
         }
     }
 

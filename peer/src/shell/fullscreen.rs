@@ -1,6 +1,7 @@
 //! The full screen on a real terminal: a thread that keeps and draws it, one that reads keys, and
 //! one that writes, so that a terminal which does not read stops neither of the others.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ use super::{Wake, terminal};
 use crate::command::Window;
 use crate::face::asking::Ask;
 use crate::face::tui::{Act, Look, Moment, Notice, Tui};
-use crate::output::{ConnectionLine, Output};
+use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// Between two drawings, unless a key was pressed.
 const FRAME: Duration = Duration::from_millis(33);
@@ -35,6 +36,7 @@ enum Item {
     Ask(Ask),
     Window(Window),
     Users(Vec<(String, Option<Status>)>),
+    Keys(BTreeMap<String, KeyMark>),
     Connections(Vec<ConnectionLine>),
     Terminal(TerminalEvent),
     /// What was drawn last is written.
@@ -131,6 +133,10 @@ impl FullScreen {
 
     pub(super) fn set_users(&self, users: Vec<(String, Option<Status>)>) {
         self.put(Item::Users(users));
+    }
+
+    pub(super) fn set_keys(&self, keys: BTreeMap<String, KeyMark>) {
+        self.put(Item::Keys(keys));
     }
 
     pub(super) fn set_connections(&self, connections: Vec<ConnectionLine>) {
@@ -274,6 +280,7 @@ impl Keeper {
             Item::Ask(ask) => self.tui.ask(ask),
             Item::Window(window) => self.tui.window(moment, window),
             Item::Users(users) => self.tui.set_users(users),
+            Item::Keys(keys) => self.tui.set_keys(keys),
             Item::Connections(connections) => self.tui.set_connections(&connections),
             Item::Terminal(event) => self.on_terminal(moment, &event),
             Item::Written => self.is_writing = false,

@@ -244,6 +244,14 @@ impl Session {
                 | Output::Users { .. }
                 | Output::RoomChanged { .. }
         );
+        if let Output::LoggedIn { .. }
+        | Output::IdentityChanged { .. }
+        | Output::Trusted { .. }
+        | Output::Link { .. } = output
+            && self.front.wants_users()
+        {
+            self.front.set_keys(self.app.key_marks());
+        }
         self.desk.set_width(terminal::width());
         if let Some(lost) = self.front.take_lost() {
             let text = format!("{lost} lines were not written: standard output is read too slowly");

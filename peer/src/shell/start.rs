@@ -151,6 +151,7 @@ fn face(
         reader: if is_lively && is_task { Reader::Person } else { Reader::Program },
         colour: if is_lively && has_colour() { Colour::On } else { Colour::Off },
         width: None,
+        draws: shows && is_unicode(),
         local_time,
     };
     Ok((Face::Plain(Plain::new(style)), giver))

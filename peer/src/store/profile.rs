@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Open, failed, messages, posts, transfers};
 use crate::work::{
-    Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, StoreError,
-    StoreReply,
+    Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, ShownIdentity,
+    StoreError, StoreReply,
 };
 
 /// Opens the profile of `account`, or of whoever is logged in.
@@ -165,14 +165,18 @@ pub(super) fn save_server_token(connection: &Connection, address: &str, token: [
 pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Contact) -> Answer {
     connection
         .execute(
-            "REPLACE INTO contacts (profile, name, identity, generation, blocked)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "REPLACE INTO contacts (profile, name, identity, generation, blocked, verified, shown,
+                 shown_generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 profile,
                 contact.name.as_str(),
                 contact.identity.map(|identity| identity.0),
                 contact.generation.cast_signed(),
-                contact.blocked
+                contact.blocked,
+                contact.verified,
+                contact.shown.map(|shown| shown.identity.0),
+                contact.shown.map_or(0, |shown| shown.generation).cast_signed()
             ],
         )
         .map_err(failed)?;
@@ -322,15 +326,22 @@ fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRecord>> {
 fn contacts(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Contact>> {
     connection
         .prepare_cached(
-            "SELECT name, identity, generation, blocked FROM contacts
-             WHERE profile = ?1 ORDER BY name",
+            "SELECT name, identity, generation, blocked, verified, shown, shown_generation
+             FROM contacts WHERE profile = ?1 ORDER BY name",
         )?
         .query_map([profile], |row| {
+            let shown_generation = row.get::<_, i64>(6)?.cast_unsigned();
+            let shown = row.get::<_, Option<[u8; 32]>>(5)?.map(|identity| ShownIdentity {
+                identity: IdentityKey(identity),
+                generation: shown_generation,
+            });
             Ok(Contact {
                 name: name(row, 0)?,
                 identity: row.get::<_, Option<[u8; 32]>>(1)?.map(IdentityKey),
                 generation: row.get::<_, i64>(2)?.cast_unsigned(),
                 blocked: row.get(3)?,
+                verified: row.get(4)?,
+                shown,
             })
         })?
         .collect()

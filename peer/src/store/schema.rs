@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 4] = [
+pub(super) const STEPS: [&str; 5] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -171,6 +171,12 @@ pub(super) const STEPS: [&str; 4] = [
         made INTEGER NOT NULL,
         PRIMARY KEY (profile, id)
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- Whether the person has compared the identity, and which other one is shown since.
+    ALTER TABLE contacts ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contacts ADD COLUMN shown BLOB;
+    ALTER TABLE contacts ADD COLUMN shown_generation INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -145,6 +145,8 @@ fn a_profile_comes_back_as_it_was_left() {
         identity: Some(IdentityKey([8; 32])),
         generation: u64::MAX,
         blocked: true,
+        verified: true,
+        shown: Some(ShownIdentity { identity: IdentityKey([9; 32]), generation: u64::MAX - 1 }),
     };
     done(&mut database, StoreRequest::SaveContact(contact.clone()));
     let address = "localhost:5000".to_owned();

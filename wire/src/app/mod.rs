@@ -9,5 +9,6 @@ pub mod name;
 pub mod peer;
 pub mod post;
 pub mod room;
+pub mod safety;
 pub mod server;
 pub mod text;

@@ -187,7 +187,14 @@ impl App {
         if let Some(partner) = self.rooms.partners.get_mut(from) {
             partner.answered(content.room, content.feed);
         }
-        match self.judge_post(from, &post) {
+        let mut verdict = self.judge_post(from, &post);
+        if matches!(verdict, Verdict::Keep)
+            && !self.is_known_as(&content.author, content.feed.author)
+        {
+            // The person has verified another key than the server says in the room's list.
+            verdict = Verdict::Refuse(None);
+        }
+        match verdict {
             Verdict::Known => self.send_taken(from, taken(true)),
             Verdict::Refuse(why) => {
                 tracing::debug!(%from, author = %content.author, ?why, "post not taken");
@@ -257,9 +264,9 @@ impl App {
                 Verdict::Refuse(None)
             };
         }
-        let contact = self.profile.as_ref().and_then(|p| p.contacts.get(&content.author));
-        let identity = contact.and_then(|contact| contact.identity).unwrap_or(author.identity);
-        if identity != content.feed.author || !post.is_signed() {
+        let met = self.contact(&content.author).and_then(|contact| contact.identity);
+        let is_his = [Some(author.identity), met].contains(&Some(content.feed.author));
+        if !is_his || !post.is_signed() {
             return Verdict::Refuse(Some(forged(&content.author, &known.title())));
         }
         Verdict::Keep

@@ -243,10 +243,26 @@ fn fingerprints_are_shown() {
     let mut face = OneShot::new(ZERO, task, None);
     let command = Command::Fingerprint { user: None };
     assert_eq!(face.on_output(ZERO, &logged_in()), [Act::Command(command)]);
-    let print = |of: &str| Output::Fingerprint { of: of.into(), fingerprint: "0123".into() };
+    let print = |of: &str| Output::Fingerprint {
+        of: of.into(),
+        fingerprint: "0123".into(),
+        safety_number: None,
+        qr: None,
+        verified: None,
+        former: None,
+    };
     assert_eq!(face.on_output(ZERO, &print("alice")), [result("alice 0123")]);
     let acts = face.on_output(ZERO, &print("server"));
     assert_eq!(acts, [result("server 0123"), Act::Exit(Exit::Done)]);
+
+    let task = Task::Fingerprint { user: Some("bob".into()) };
+    let mut face = OneShot::new(ZERO, task, None);
+    face.on_output(ZERO, &logged_in());
+    let acts = face.on_output(ZERO, &samples::outputs("hi")[samples::FINGERPRINT]);
+    let Act::Result(number) = &acts[1] else { panic!("{acts:?}") };
+    assert!(number.starts_with("bob safety number 01234 "), "{number}");
+    assert!(number.ends_with(" 56789 (not verified)"), "{number}");
+    assert_eq!(acts.last(), Some(&Act::Exit(Exit::Done)));
 }
 
 /// Nobody is there to type '/resume'.

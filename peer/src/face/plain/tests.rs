@@ -2,7 +2,8 @@ use super::*;
 use crate::face::samples;
 
 fn style(reader: Reader) -> Style {
-    Style { reader, colour: Colour::Off, width: None, local_time: |ms| format!("T{ms}") }
+    let local_time = |ms| format!("T{ms}");
+    Style { reader, colour: Colour::Off, width: None, draws: false, local_time }
 }
 
 fn lines(face: &mut Plain, now: u64, output: &Output) -> Vec<String> {
@@ -27,6 +28,7 @@ fn every_kind_has_its_stable_line() {
     let print = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
     let other = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
     let hash = "00".repeat(32);
+    let half = "01234 56789 01234 56789 01234 56789";
     let expected = [
         "* ready: alice, server chat.example:5000".to_owned(),
         "! server: hi; trying again by itself; /reconnect tries now".to_owned(),
@@ -53,11 +55,16 @@ fn every_kind_has_its_stable_line() {
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left".to_owned(),
         "[T1767225600000] <bob> hi".to_owned(),
         "* message 7 to bob of T1767225600000: hi".to_owned(),
-        format!("* fingerprint of bob: {print}"),
+        format!(
+            "* fingerprint of bob: {print}\n* safety number with bob (not verified):\n  \
+             | {half}\n  | {half}\n! this key is not accepted: bob showed another one before, \
+             {other}\n* bob must see the same number: compare it over another channel, then /trust \
+             bob"
+        ),
         format!(
             "! bob shows another identity than before: {other} instead of {print}. Either bob made \
-             a new account, or somebody else poses as bob. Nothing is sent until you have compared \
-             the new fingerprint with bob and typed /trust bob."
+             a new account, or somebody else poses as bob. You had verified the former one, so \
+             nothing is sent until you have compared (/fingerprint bob) and typed /trust bob."
         ),
         "* hi".to_owned(),
         "* hi".to_owned(),
@@ -72,6 +79,7 @@ fn every_kind_has_its_stable_line() {
         "* #team: bob says it is about: hi".to_owned(),
         "* #team (3 members; you are its owner): hi".to_owned(),
         "* #team: it is about: hi\n* bob: online".to_owned(),
+        format!("* the key of bob is verified: {print}"),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -109,6 +117,21 @@ fn no_text_of_others_begins_a_row() {
             };
             assert_eq!(begins(output), begins(&quiet), "{output:?}");
         }
+    }
+}
+
+#[test]
+fn a_code_is_drawn_where_the_screen_has_room_for_it() {
+    let output = samples::outputs("hi").remove(samples::FINGERPRINT);
+    let rows = |draws, width| {
+        let mut face = Plain::new(Style { draws, width, ..style(Reader::Program) });
+        let text = lines(&mut face, 0, &output).join("\n");
+        text.lines().filter(|row| row.contains('▄')).map(crate::face::wrap::cells).collect()
+    };
+    let drawn: Vec<usize> = rows(true, Some(42));
+    assert!(drawn.len() > 10 && drawn.iter().all(|cells| *cells == 41), "{drawn:?}");
+    for (draws, width) in [(true, Some(41)), (false, Some(80)), (false, None)] {
+        assert_eq!(rows(draws, width), [0_usize; 0], "{draws} {width:?}");
     }
 }
 
@@ -242,7 +265,14 @@ fn a_list_tells_when_somebody_came_and_then_what_he_says() {
         (Availability::Busy, "phone", "* bob: online since T7000, busy (phone)"),
     ] {
         let text = text.to_owned();
-        let users = vec![UserLine { user: "bob".into(), online: true, since: 7, status, text }];
+        let users = vec![UserLine {
+            user: "bob".into(),
+            online: true,
+            since: 7,
+            status,
+            text,
+            verified: false,
+        }];
         assert_eq!(shown(&Output::Users { query: "who".into(), users }), expected);
     }
 }
@@ -252,7 +282,14 @@ fn a_list_tells_when_somebody_came_and_then_what_he_says() {
 fn any_time_of_a_server_can_be_shown() {
     for online in [true, false] {
         let (status, text) = (Availability::Here, String::new());
-        let users = vec![UserLine { user: "bob".into(), online, since: u64::MAX, status, text }];
+        let users = vec![UserLine {
+            user: "bob".into(),
+            online,
+            since: u64::MAX,
+            status,
+            text,
+            verified: false,
+        }];
         let output = Output::Users { query: "who".into(), users };
         assert!(shown(&output).ends_with(&format!(" T{}", u64::MAX)));
     }

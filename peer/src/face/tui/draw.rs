@@ -15,7 +15,7 @@ use super::theme::Look;
 use super::window::{Activity, Window};
 use crate::face::wrap::{cells, cut, rows};
 use crate::face::{plain, units};
-use crate::output::FileLine;
+use crate::output::{FileLine, KeyMark};
 use crate::work::Direction;
 
 /// From this width on the list of windows is shown, with so many cells.
@@ -112,7 +112,12 @@ impl Tui {
                     }
                     Some(_) | None => String::new(),
                 };
-                format!(" {} ({state}){says}", text::excerpt(user, 40))
+                let key = match self.keys.get(user) {
+                    Some(KeyMark::Verified) => ", verified",
+                    Some(KeyMark::Changed) => ", KEY CHANGED",
+                    None => "",
+                };
+                format!(" {}{key} ({state}){says}", text::excerpt(user, 40))
             }
         };
         let width = usize::from(area.width);

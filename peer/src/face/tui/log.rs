@@ -30,6 +30,13 @@ pub(super) enum Entry {
         /// Its number.
         id: u64,
     },
+    /// A picture of characters, as wide as it is or not at all.
+    Figure {
+        /// Milliseconds since 1970.
+        at: u64,
+        /// All of the same width.
+        rows: Vec<String>,
+    },
     /// Who came and went since the entry before: one line, however often.
     Moves {
         /// Milliseconds since 1970, of the last.
@@ -215,7 +222,10 @@ impl Log {
     pub(super) fn oldest_line(&self) -> Option<u64> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::Said(said) => Some(said.line),
-            Entry::Notice { .. } | Entry::File { .. } | Entry::Moves { .. } => None,
+            Entry::Notice { .. }
+            | Entry::File { .. }
+            | Entry::Figure { .. }
+            | Entry::Moves { .. } => None,
         })
     }
 
@@ -246,7 +256,10 @@ impl Entry {
     pub(super) const fn at(&self) -> u64 {
         match self {
             Self::Said(said) => said.at,
-            Self::Notice { at, .. } | Self::File { at, .. } | Self::Moves { at, .. } => *at,
+            Self::Notice { at, .. }
+            | Self::File { at, .. }
+            | Self::Figure { at, .. }
+            | Self::Moves { at, .. } => *at,
         }
     }
 }

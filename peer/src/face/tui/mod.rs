@@ -36,8 +36,9 @@ use self::window::{Activity, Windows};
 use super::Line;
 use super::asking::{Ask, Typed};
 use super::plain::{self, Colour, GUTTER, Plain, Reader, Style};
+use super::qr;
 use crate::command::{Command, Window, chat_name};
-use crate::output::{ConnectionLine, FileLine, HistoryLine, Output, ServerState};
+use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState};
 use crate::work::Direction;
 
 /// Lines of history that a window begins with, and gets when its top is reached.
@@ -109,6 +110,8 @@ pub struct Tui {
     bars: Bars,
     /// The users that are known, and what those who are online say about being there.
     users: BTreeMap<String, Option<Status>>,
+    /// Users whose keys are marked.
+    keys: BTreeMap<String, KeyMark>,
     input: Input,
     form: Option<Form>,
     switcher: Option<Switcher>,
@@ -131,7 +134,14 @@ impl Tui {
     /// A screen that looks like this.
     #[must_use]
     pub fn new(look: Look, local_time: fn(u64) -> String, paths: Paths, moment: Moment) -> Self {
-        let style = Style { reader: Reader::Person, colour: Colour::Off, width: None, local_time };
+        let style = Style {
+            reader: Reader::Person,
+            colour: Colour::Off,
+            width: None,
+            // It draws codes itself.
+            draws: false,
+            local_time,
+        };
         Self {
             look,
             local_time,
@@ -141,6 +151,7 @@ impl Tui {
             files: BTreeMap::new(),
             bars: Bars::default(),
             users: BTreeMap::new(),
+            keys: BTreeMap::new(),
             input: Input::new(),
             form: None,
             switcher: None,
@@ -219,6 +230,11 @@ impl Tui {
         self.users = users.into_iter().collect();
     }
 
+    /// Users whose keys are marked.
+    pub fn set_keys(&mut self, keys: BTreeMap<String, KeyMark>) {
+        self.keys = keys;
+    }
+
     /// What a line typed means for the windows.
     pub fn window(&mut self, moment: Moment, window: Window) {
         self.moment = moment;
@@ -287,6 +303,7 @@ impl Tui {
             Output::LoginNeeded { .. } | Output::ServerFingerprint { .. } => {
                 self.show_at(None, output);
             }
+            Output::Fingerprint { qr, .. } => self.on_fingerprint(qr.as_deref(), output),
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
             Output::Users { .. }
             | Output::Blocked { .. }
@@ -296,7 +313,7 @@ impl Tui {
             | Output::Outbox { .. }
             | Output::Export { .. }
             | Output::Net { .. }
-            | Output::Fingerprint { .. }
+            | Output::Trusted { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => self.show(output),
@@ -339,6 +356,7 @@ impl Tui {
         self.windows = Windows::new();
         self.files.clear();
         self.users.clear();
+        self.keys.clear();
         self.bars.links.clear();
         self.bars.topics.clear();
         for (_, is_valid) in &mut self.asked {
@@ -477,9 +495,25 @@ impl Tui {
     /// Shows an answer in the window in which it was asked for: one that is longer than the
     /// window, from its beginning on.
     fn show(&mut self, output: &Output) {
+        self.answer(|tui, user| tui.show_at(user, output));
+    }
+
+    /// The same, with the code for a camera where it can be drawn.
+    fn on_fingerprint(&mut self, qr: Option<&str>, output: &Output) {
+        let code = qr.filter(|_| self.look.unicode).and_then(|text| qr::rows(text, None));
+        self.answer(|tui, user| {
+            tui.show_at(user, output);
+            if let Some(rows) = code {
+                let figure = Entry::Figure { at: tui.moment.unix_ms, rows };
+                tui.windows.current_mut().log.push(figure);
+            }
+        });
+    }
+
+    fn answer(&mut self, put: impl FnOnce(&mut Self, Option<&str>)) {
         let window = self.windows.current();
         let (user, first, view) = (window.user.clone(), window.log.end(), window.log.view);
-        self.show_at(user.as_deref(), output);
+        put(self, user.as_deref());
         if view == View::Bottom {
             let view = self.rows().with_top(first, self.page.0);
             self.set_view(view);

@@ -47,6 +47,7 @@ impl Painter<'_> {
                 }
                 None => Vec::new(),
             },
+            Entry::Figure { rows, .. } => self.figure(rows),
             Entry::Moves { at, users } => {
                 let text = moves(users);
                 self.block(*at, &[Span::styled("* ", Look::dim())], &text, Look::dim())
@@ -125,6 +126,21 @@ impl Painter<'_> {
             lines.extend(rows(line, self.room()).into_iter().map(|row| indented(row, style)));
         }
         lines
+    }
+
+    fn figure(&self, rows: &[String]) -> Vec<Line<'static>> {
+        let width = rows.first().map_or(0, |row| cells(row));
+        let indent = INDENT.min(self.width.saturating_sub(width));
+        if width > self.width {
+            return Vec::new();
+        }
+        let row = |row: &String| {
+            Line::from(vec![
+                Span::raw(" ".repeat(indent)),
+                Span::styled(row.clone(), self.look.figure()),
+            ])
+        };
+        rows.iter().map(row).collect()
     }
 
     fn room(&self) -> usize {

@@ -1,6 +1,8 @@
 //! Whole screens, as text: each stands in a file beside this one. After a change that is meant,
 //! `UPDATE_VECTORS=1 cargo test -p peer tui` writes them anew.
 
+mod account;
+
 use std::path::Path;
 
 use ratatui_core::backend::TestBackend;

@@ -41,6 +41,11 @@ impl Look {
         self.coloured(Self::plain(), Color::Cyan)
     }
 
+    /// Light on dark whatever the terminal's colours are: a camera wants it so.
+    pub(super) const fn figure(self) -> Style {
+        if self.colour { Self::plain().fg(Color::White).bg(Color::Black) } else { Self::plain() }
+    }
+
     pub(super) fn rule(self) -> Style {
         self.coloured(Self::plain(), Color::Yellow)
     }

@@ -8,6 +8,7 @@ fn desk(giver: Giver, credentials: Option<Credentials>) -> Desk {
         reader: Reader::Program,
         colour: Colour::Off,
         width: None,
+        draws: false,
         local_time: |_| "T".into(),
     };
     let face = Face::Plain(Plain::new(style));
