@@ -47,6 +47,13 @@ pub enum Command {
         /// See above.
         password: Secret<String>,
     },
+    /// Let another password hold for the account that is logged in.
+    ChangePassword {
+        /// The one that holds now; as above, never on a command line.
+        old: Secret<String>,
+        /// The one that shall hold.
+        new: Secret<String>,
+    },
     /// End the session; the program stays.
     Logout,
     /// Send a text to a user, or say it in a room.
@@ -232,6 +239,8 @@ pub enum ParsedLine {
         /// As typed.
         name: Option<String>,
     },
+    /// Ask, without echo, for what a command needs besides.
+    NeedSecrets(Need),
     /// This is about the face's windows.
     Window(Window),
     /// An empty line.
@@ -258,7 +267,9 @@ pub enum Window {
 #[must_use]
 pub fn is_secret(line: &str) -> bool {
     let word = line.trim_start().trim_start_matches('/').to_lowercase();
-    ["login", "register", "reg", "log"].iter().any(|command| word.starts_with(command))
+    ["login", "register", "reg", "log", "passwd", "changepassword"]
+        .iter()
+        .any(|command| word.starts_with(command))
 }
 
 /// What a name and a password are asked for.
@@ -268,6 +279,13 @@ pub enum Purpose {
     Register,
     /// An existing one.
     Login,
+}
+
+/// A command for which secrets are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `/passwd`.
+    ChangePassword,
 }
 
 /// Parses one typed line, without its line break.
@@ -413,6 +431,7 @@ fn arguments_of(
     let command = match entry.verb {
         Verb::Register => return credentials(Purpose::Register, words),
         Verb::Login => return credentials(Purpose::Login, words),
+        Verb::ChangePassword => return secrets(Need::ChangePassword, words),
         Verb::Message => return message(words),
         Verb::Send => return send(words, context),
         Verb::Export => return export(words, context),
@@ -488,12 +507,20 @@ fn number(word: String) -> Result<u64, Usage> {
 fn credentials(purpose: Purpose, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let name = words.next()?.map(user);
     if words.next()?.is_some() {
-        return Ok(error(
-            "Not done: the password is asked for, never typed behind the command. If what you \
-             typed was your password, others may have seen it.",
-        ));
+        return Ok(password_typed());
     }
     Ok(ParsedLine::NeedPassword { purpose, name })
+}
+
+fn password_typed() -> ParsedLine {
+    error(
+        "Not done: the password is asked for, never typed behind the command. If what you typed was \
+         your password, others may have seen it.",
+    )
+}
+
+fn secrets(need: Need, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+    Ok(if words.next()?.is_some() { password_typed() } else { ParsedLine::NeedSecrets(need) })
 }
 
 fn status(availability: Availability, words: Words<'_>) -> Command {

@@ -14,7 +14,9 @@ use wire::{CloseReason, ConnectionHandle, PublicKey};
 
 use crate::config::Registration;
 use crate::limits::whole_seconds;
-use crate::login::{Anonymous, Opaque, PENDING_FOR, PendingLogin, Proven, checked_record};
+use crate::login::{
+    Anonymous, Opaque, PENDING_FOR, PROVEN_FOR, PendingLogin, Proof, Proven, checked_record,
+};
 use crate::presence::{Change, Leave};
 use crate::server::{Answer, Continuation, Server};
 use crate::session::{Session, Snapshot, State, User};
@@ -98,7 +100,11 @@ impl Server {
                 | Request::Prekey(_)
                 | Request::Deposit { .. }
                 | Request::Collect(_)
-                | Request::Discard(_),
+                | Request::Discard(_)
+                | Request::ProveStart { .. }
+                | Request::ProveFinish { .. }
+                | Request::ChangePasswordStart { .. }
+                | Request::ChangePasswordFinish { .. },
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -160,7 +166,18 @@ impl Server {
         message: &[u8],
     ) -> Answer {
         self.set_anonymous(handle, Anonymous::Fresh);
-        let Ok(ke1) = Opaque::read_ke1(message) else {
+        self.count_attempt(now, handle, name, message)
+    }
+
+    /// An attempt at a password is counted before anything is answered that tells about it.
+    pub(crate) fn count_attempt(
+        &self,
+        now: Instant,
+        handle: ConnectionHandle,
+        name: Name,
+        ke1: &[u8],
+    ) -> Answer {
+        let Ok(ke1) = Opaque::read_ke1(ke1) else {
             return Answer::refuse(Refusal::Malformed);
         };
         let source = self.source(handle);
@@ -212,17 +229,43 @@ impl Server {
         let deadline = now + PENDING_FOR;
         let proven = Proven { name, identity };
         let pending = PendingLogin::new(proven, sealed, generation, deadline, exists, state);
-        self.set_anonymous(handle, Anonymous::LoggingIn(Box::new(pending)));
+        self.owe_ke3(handle, Box::new(pending));
         if let Some(oldest) = self.logins.add(deadline, handle) {
-            self.set_anonymous(oldest, Anonymous::Fresh);
+            self.forget_login(oldest);
         }
         Response::LoggingIn { message, stretch }
+    }
+
+    /// From now on KE3 is waited for.
+    fn owe_ke3(&mut self, handle: ConnectionHandle, pending: Box<PendingLogin>) {
+        if self.sessions.get(&handle).is_some_and(|session| session.user().is_some()) {
+            self.set_proof(handle, Proof::Owed(pending));
+        } else {
+            self.set_anonymous(handle, Anonymous::LoggingIn(pending));
+        }
+    }
+
+    /// KE3 is waited for no longer.
+    pub(crate) fn forget_login(&mut self, handle: ConnectionHandle) {
+        self.set_anonymous(handle, Anonymous::Fresh);
+        self.set_proof(handle, Proof::Missing);
     }
 
     fn on_login_finish(&mut self, now: Instant, handle: ConnectionHandle, ke3: &[u8]) -> Answer {
         let Anonymous::LoggingIn(pending) = self.set_anonymous(handle, Anonymous::Fresh) else {
             return Answer::refuse(Refusal::Malformed);
         };
+        self.check_ke3(now, handle, pending, ke3)
+    }
+
+    /// The attempt is given back when it was right.
+    pub(crate) fn check_ke3(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        pending: Box<PendingLogin>,
+        ke3: &[u8],
+    ) -> Answer {
         let Some(session) = self.sessions.get(&handle) else {
             return Answer::refuse(Refusal::Malformed);
         };
@@ -239,12 +282,17 @@ impl Server {
     /// The proof of the password is stored.
     pub(crate) fn on_password_proven(
         &mut self,
+        now: Instant,
         handle: ConnectionHandle,
         pending: PendingLogin,
         outcome: &StoreOutcome,
     ) -> Response {
         if *outcome != StoreOutcome::Done {
             return unexpected(outcome);
+        }
+        if self.sessions.get(&handle).is_some_and(|session| session.user().is_some()) {
+            self.set_proof(handle, Proof::Given { until: now + PROVEN_FOR });
+            return Response::Done;
         }
         let PendingLogin { proven, sealed, generation, .. } = pending;
         let identity = proven.identity;
@@ -354,7 +402,13 @@ impl Server {
             unreachable!("answers are only made for sessions that exist");
         };
         self.login_deadlines.remove(&(session.login_deadline, handle));
-        let user = User { name: name.clone(), identity, certificate, candidates: Vec::new() };
+        let user = User {
+            name: name.clone(),
+            identity,
+            certificate,
+            candidates: Vec::new(),
+            proof: Proof::Missing,
+        };
         session.state = State::User(Box::new(user));
         session.snapshot = Snapshot::Upto(None);
         let observed = session.address;
@@ -405,10 +459,13 @@ impl Server {
         let Some(session) = self.sessions.remove(&handle) else { return };
         self.login_deadlines.remove(&(session.login_deadline, handle));
         self.touched.remove(&handle);
+        if let State::Anonymous(Anonymous::LoggingIn(pending)) = &session.state {
+            self.logins.remove(pending.deadline, handle);
+        }
+        if let Some(User { proof: Proof::Owed(pending), .. }) = session.user() {
+            self.logins.remove(pending.deadline, handle);
+        }
         match session.state {
-            State::Anonymous(Anonymous::LoggingIn(pending)) => {
-                self.logins.remove(pending.deadline, handle);
-            }
             State::User(user) if self.online.get(&user.name) == Some(&handle) => {
                 self.online.remove(&user.name);
                 self.leave(now, &user.name, leave);
@@ -436,6 +493,17 @@ impl Server {
         };
         let before = core::mem::replace(state, next);
         if let Anonymous::LoggingIn(pending) = &before {
+            self.logins.remove(pending.deadline, handle);
+        }
+        before
+    }
+
+    /// Replaces how far a user has come with proving the password, and returns how far he was.
+    pub(crate) fn set_proof(&mut self, handle: ConnectionHandle, next: Proof) -> Proof {
+        let user = self.sessions.get_mut(&handle).and_then(Session::user_mut);
+        let Some(user) = user else { return Proof::Missing };
+        let before = core::mem::replace(&mut user.proof, next);
+        if let Proof::Owed(pending) = &before {
             self.logins.remove(pending.deadline, handle);
         }
         before

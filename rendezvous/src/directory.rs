@@ -83,6 +83,14 @@ impl Server {
             }
             Request::Collect(after) => self.on_collect(now, own, after),
             Request::Discard(letters) => Self::on_discard(own, letters),
+            Request::ProveStart { message } => self.on_prove_start(now, handle, own, &message),
+            Request::ProveFinish { message } => self.on_prove_finish(now, handle, &message),
+            Request::ChangePasswordStart { message } => {
+                self.on_change_start(now, handle, &own, &message)
+            }
+            Request::ChangePasswordFinish { message, stretch, sealed_identity } => {
+                self.on_change_finish(now, handle, &message, stretch, sealed_identity)
+            }
         }
     }
 

@@ -7,9 +7,9 @@
 //! durable. With the feature `sqlite`, [`sqlite::SqliteStore`] answers these requests.
 //!
 //! Reading order: `store` (what is remembered), `session` (one client), `login` and `account`
-//! (how a client becomes a user), `directory` (what a user can ask), `rooms` (who may do what in
-//! a room), `presence`, `blocks`, `introduce` (the parts that hold state), `cross` (what one
-//! user's doing means to another),
+//! (how a client becomes a user), `password` (what needs the password again), `directory` (what a
+//! user can ask), `mail` (letters), `rooms` (who may do what in a room), `presence`, `blocks`,
+//! `introduce` (the parts that hold state), `cross` (what one user's doing means to another),
 //! `server` (the machine that joins them).
 
 mod account;
@@ -22,6 +22,7 @@ mod limits;
 mod lockout;
 mod login;
 mod mail;
+mod password;
 mod presence;
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "it is the stores that judge"))]
 mod rooms;
@@ -41,6 +42,6 @@ pub use rooms::Lobby;
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{
-    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, Revocation, RoomNews, RoomOutcome,
-    SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, NewPassword, Revocation, RoomNews,
+    RoomOutcome, SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
 };

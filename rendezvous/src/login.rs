@@ -18,6 +18,8 @@ use wire::{ConnectionHandle, Seed};
 
 /// A login that is not finished by then is forgotten; the attempt stays counted.
 pub(crate) const PENDING_FOR: Duration = Duration::from_secs(30);
+/// For what follows from a proof within a session, a password may have to be stretched.
+pub(crate) const PROVEN_FOR: Duration = Duration::from_secs(60);
 /// Most unfinished logins; the oldest goes.
 const MAX_PENDING: usize = 4096;
 
@@ -40,6 +42,31 @@ impl core::fmt::Debug for Anonymous {
             Self::Registering(_) => "Registering",
             Self::LoggingIn(_) => "LoggingIn",
             Self::Proven(_) => "Proven",
+        })
+    }
+}
+
+/// How far a user has come with showing once more that he knows the password.
+#[derive(Default)]
+pub(crate) enum Proof {
+    /// Not lately.
+    #[default]
+    Missing,
+    /// Has KE2 and owes KE3.
+    Owed(Box<PendingLogin>),
+    /// Has proven it.
+    Given {
+        /// Until then it is good for one thing.
+        until: Instant,
+    },
+}
+
+impl core::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Owed(_) => "Owed",
+            Self::Given { .. } => "Given",
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::blocks::Blocks;
 use crate::config::{Config, Policy};
 use crate::introduce::Introductions;
 use crate::limits::{Limiter, whole_seconds};
-use crate::login::{Anonymous, Opaque, PendingLogin, PendingLogins};
+use crate::login::{Opaque, PendingLogin, PendingLogins};
 use crate::presence::{Leave, Presence as Registry};
 use crate::session::{Session, State};
 use crate::source::SourcePrefix;
@@ -111,6 +111,8 @@ pub(crate) enum Continuation {
     Deposit { from: Name, to: Name },
     /// What follows about rooms.
     Room,
+    /// Another password.
+    ChangePassword,
 }
 
 struct Job {
@@ -476,13 +478,16 @@ impl Server {
             Continuation::Login { name, ke1 } => {
                 self.on_login_counted(now, handle, name, *ke1, outcome)
             }
-            Continuation::Proven(pending) => self.on_password_proven(handle, *pending, &outcome),
+            Continuation::Proven(pending) => {
+                self.on_password_proven(now, handle, *pending, &outcome)
+            }
             Continuation::Exists => Self::on_exists(&outcome),
             Continuation::LastSeen => Self::on_last_seen(outcome),
             Continuation::SeenSince { asker } => self.on_seen_since(&asker, outcome),
             Continuation::Directory { name } => Self::on_directory(name, &outcome),
             Continuation::Mail => Self::on_mail_done(outcome),
             Continuation::Room => Self::on_room_done(outcome),
+            Continuation::ChangePassword => Self::on_password_changed(&outcome),
         };
         if let Some(session) = self.sessions.get_mut(&handle).filter(|_| is_here) {
             session.waiting = None;
@@ -494,7 +499,7 @@ impl Server {
 
     fn expire(&mut self, now: Instant) {
         while let Some(handle) = self.logins.poll_expired(now) {
-            self.set_anonymous(handle, Anonymous::Fresh);
+            self.forget_login(handle);
         }
         while let Some((name, at)) = self.presence.poll_gone(now) {
             self.announce(&Presence::gone(name.clone(), at));

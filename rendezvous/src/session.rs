@@ -5,7 +5,8 @@
 //! Device (IK) ---Resume, UseDevice------------------------->
 //! ```
 //!
-//! Password messages exist only in `Anonymous`, whose handshake needs an address token.
+//! Password messages exist only in `Anonymous`, whose handshake needs an address token, and in
+//! `User`, who has proven a device's key or the password already.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use wire::time::Instant;
 use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
 
 use crate::limits::Bucket;
-use crate::login::{Anonymous, Proven};
+use crate::login::{Anonymous, Proof, Proven};
 
 /// Requests are not read while more than this waits to be sent, and news is dropped, to be
 /// replaced by a new snapshot. Nobody is introduced to somebody for whom twice this waits.
@@ -56,6 +57,8 @@ pub(crate) struct User {
     pub(crate) certificate: DeviceCertificate,
     /// Reported by the client, filtered.
     pub(crate) candidates: Vec<SocketAddr>,
+    /// Whether he has shown in this session that he knows the password.
+    pub(crate) proof: Proof,
 }
 
 /// How much of the presence snapshot has been sent.

@@ -131,6 +131,7 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::Discard { owner, letters } => mail::discard(db, owner, letters),
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
         StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
+        StoreRequest::ChangePassword(new) => accounts::change_password(db, new),
     }
 }
 

@@ -219,6 +219,24 @@ pub enum StoreRequest {
         /// Random: what will identify the lobby if it is made now.
         id: RoomId,
     },
+    /// Let another password hold for an account instead of its own. Answered by `Done`, or by
+    /// `NotFound` when the name is no longer this user's.
+    ChangePassword(Box<NewPassword>),
+}
+
+/// Another password for an account, as its user made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Whose.
+    pub name: Name,
+    /// Who that is: a name may be another user's by now.
+    pub identity: IdentityKey,
+    /// OPAQUE's registration record.
+    pub record: Vec<u8>,
+    /// How the password was stretched.
+    pub stretch: Stretch,
+    /// The identity's secret, sealed by its owner under the new export key.
+    pub sealed: Vec<u8>,
 }
 
 /// What an account needs for a password login.

@@ -1,6 +1,7 @@
 //! The real programs on loopback: what only a process can show (exit codes, the command line,
 //! standard input and output, signals).
 
+mod account;
 mod arguments;
 mod backup;
 mod crashes;

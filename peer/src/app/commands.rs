@@ -37,6 +37,7 @@ impl App {
             Command::Login { name, password } => {
                 self.log_in(now, Purpose::Login, &name, &password);
             }
+            Command::ChangePassword { old, new } => self.change_password(now, &old, &new),
             Command::Logout => self.log_out(now),
             Command::Quit => self.quit(now),
             Command::Reconnect => self.reconnect(now),

@@ -43,6 +43,10 @@ pub(super) enum Job {
     Export,
     /// A password is stretched, for the session over this connection.
     Login(ConnectionHandle),
+    /// The password is stretched to be proven once more, over this connection.
+    Prove(ConnectionHandle),
+    /// A new password is stretched, for the server at this connection.
+    Change(ConnectionHandle),
     /// The transfers asked for it.
     Transfer(transfer::Job),
 }
@@ -114,7 +118,9 @@ impl Jobs {
                 | Job::Posts { .. }
                 | Job::Lines { .. }
                 | Job::Export
-                | Job::Login(_) => None,
+                | Job::Login(_)
+                | Job::Prove(_)
+                | Job::Change(_) => None,
             };
         }
         self.storing.remove(&id);
@@ -135,6 +141,8 @@ impl Jobs {
             | Job::Posts { .. }
             | Job::Lines { .. }
             | Job::Login(_)
+            | Job::Prove(_)
+            | Job::Change(_)
             | Job::Transfer(_) => false,
         });
     }

@@ -15,6 +15,7 @@ mod jobs;
 mod links;
 mod mail;
 mod outbox;
+mod password;
 mod presence;
 mod profile;
 mod requests;
@@ -45,6 +46,7 @@ use self::export::Export;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::mail::Mail;
+use self::password::Change;
 use self::presence::Roster;
 use self::profile::OpenProfile;
 use self::rooms::Rooms;
@@ -136,6 +138,8 @@ pub struct App {
     retired: Option<Endpoint>,
     profile: Option<OpenProfile>,
     server: Server,
+    /// The password is being changed.
+    change: Option<Change>,
     roster: Roster,
     /// What others are told about this user's being there.
     status: Status,
@@ -180,6 +184,7 @@ impl App {
             retired: None,
             profile: None,
             server: Server::new(settings.server_addresses.clone()),
+            change: None,
             roster: Roster::default(),
             status: Status::default(),
             links: Links::default(),
@@ -349,6 +354,10 @@ impl App {
             (Job::Login(handle), Outcome::Login(outcome)) => {
                 self.on_stretched(now, handle, outcome);
             }
+            (Job::Prove(handle), Outcome::Login(outcome)) => self.on_proof(now, handle, outcome),
+            (Job::Change(handle), Outcome::Login(outcome)) => {
+                self.on_change_stretched(now, handle, outcome);
+            }
             (Job::Transfer(job), outcome) => {
                 self.with_transfers(now, |transfers, cx| {
                     transfers.handle_outcome(cx, job, outcome)
@@ -368,7 +377,9 @@ impl App {
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
-                | Job::Login(_),
+                | Job::Login(_)
+                | Job::Prove(_)
+                | Job::Change(_),
                 outcome,
             ) => tracing::error!(?outcome, "outcome of another kind than the job"),
         }

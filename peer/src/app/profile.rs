@@ -114,6 +114,7 @@ impl App {
             contacts,
             compared: BTreeMap::new(),
         });
+        self.change = None;
         self.roster = Roster::default();
         self.links = Links::default();
         self.chat = Chat::default();

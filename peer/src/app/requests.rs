@@ -71,6 +71,10 @@ pub(super) enum Asked {
     Discard,
     /// Keys for letters.
     PublishPrekeys,
+    ProveStart(Box<ClientLogin<Suite>>),
+    ProveFinish,
+    ChangeStart(Box<ClientRegistration<Suite>>),
+    ChangeFinish,
 }
 
 impl core::fmt::Debug for Asked {
@@ -99,6 +103,10 @@ impl core::fmt::Debug for Asked {
             Self::Letters => "Letters",
             Self::Discard => "Discard",
             Self::PublishPrekeys => "PublishPrekeys",
+            Self::ProveStart(_) => "ProveStart",
+            Self::ProveFinish => "ProveFinish",
+            Self::ChangeStart(_) => "ChangeStart",
+            Self::ChangeFinish => "ChangeFinish",
         })
     }
 }
@@ -169,9 +177,15 @@ impl App {
                 | Asked::Letters
                 | Asked::Discard
                 | Asked::PublishPrekeys
-                | Asked::Candidates => {}
+                | Asked::Candidates
+                // Told below, once.
+                | Asked::ProveStart(_)
+                | Asked::ProveFinish
+                | Asked::ChangeStart(_)
+                | Asked::ChangeFinish => {}
             }
         }
+        self.change_lost_server();
     }
 
     pub(super) fn on_server_message(&mut self, now: Instant, message: ServerMessage) {
@@ -244,6 +258,14 @@ impl App {
                 let met = self.contact(&name).and_then(Contact::current);
                 self.tell_key(&name, met.unwrap_or(identity));
             }
+            (Asked::ProveStart(state), Response::LoggingIn { message, stretch }) => {
+                self.on_proving(state, message, stretch);
+            }
+            (Asked::ProveFinish, Response::Done) => self.on_proven(now),
+            (Asked::ChangeStart(state), Response::Registering { message }) => {
+                self.on_registering_change(state, message);
+            }
+            (Asked::ChangeFinish, Response::Done) => self.on_password_changed(),
             (asked, _) => {
                 tracing::warn!(?asked, "answer does not fit");
                 self.server_broke_protocol(now, "an answer does not fit its question");
@@ -304,6 +326,10 @@ impl App {
             Asked::Blocked | Asked::Status => {
                 self.error(&format!("The server refused: {refusal}."));
             }
+            Asked::ProveStart(_)
+            | Asked::ProveFinish
+            | Asked::ChangeStart(_)
+            | Asked::ChangeFinish => self.on_change_refused(&refusal),
             Asked::BlockAgain(user) => tracing::debug!(%user, %refusal, "block not repeated"),
             Asked::Prekey(user) => self.on_not_stored(now, &user, None, &refusal),
             Asked::Deposit { user, sequence, .. } => {

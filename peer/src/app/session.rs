@@ -110,6 +110,12 @@ impl App {
 
     /// D05: a server that asks for too little could guess the password from what it gets; one
     /// that asks for too much could bring this machine down.
+    pub(super) fn is_safe(&self, stretch: Stretch) -> bool {
+        let weak_allowed = self.settings.weak_stretch == WeakStretch::Allow
+            && stretch.memory_kib <= Stretch::STANDARD.memory_kib;
+        stretch.is_acceptable() || weak_allowed
+    }
+
     pub(super) fn on_logging_in(
         &mut self,
         now: Instant,
@@ -117,9 +123,7 @@ impl App {
         message: Vec<u8>,
         stretch: Stretch,
     ) {
-        let weak_allowed = self.settings.weak_stretch == WeakStretch::Allow
-            && stretch.memory_kib <= Stretch::STANDARD.memory_kib;
-        if !stretch.is_acceptable() && !weak_allowed {
+        if !self.is_safe(stretch) {
             return self.end_login(
                 now,
                 "the server asks for a treatment of the password that is not safe, so it got \
@@ -289,6 +293,7 @@ impl App {
             new_account,
         });
         self.warn_of_keys();
+        self.check_change(now);
         self.send_candidates(now);
         if self.status != Status::default() {
             self.send_status(now);
@@ -401,6 +406,7 @@ impl App {
 
     /// Nobody is logged in here any more: the user's own wish.
     fn forget_account(&mut self, now: Instant, reason: &str) {
+        self.change = None;
         self.close_all_links(now);
         self.leave_server(now);
         if let Some(profile) = &mut self.profile
@@ -420,10 +426,19 @@ fn credentials(
 ) -> Result<Credentials, String> {
     let name = Name::new(name).map_err(|error| error.to_string())?;
     let registers = purpose == Purpose::Register;
-    if registers && typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
-        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
-    }
-    let password = password(typed).map_err(|error| error.to_string())?;
+    let password = if registers {
+        new_password(typed)?
+    } else {
+        password(typed).map_err(|error| error.to_string())?
+    };
     let attempt = if registers { Attempt::Register } else { Attempt::Login };
     Ok(Credentials { attempt, registers, name, password, told: false })
+}
+
+/// A password that nobody has yet.
+pub(super) fn new_password(typed: &Secret<String>) -> Result<Secret<Vec<u8>>, String> {
+    if typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
+        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
+    }
+    password(typed).map_err(|error| error.to_string())
 }

@@ -11,5 +11,6 @@ mod hostile;
 mod hostile_members;
 mod identities;
 mod messages;
+mod password;
 mod sessions;
 mod transfers;

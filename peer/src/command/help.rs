@@ -63,6 +63,7 @@ pub(super) enum Verb {
     Clear,
     Help,
     Quit,
+    ChangePassword,
 }
 
 impl Entry {
@@ -180,6 +181,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         summary: "End the session; the program stays",
         example: "/logout",
         details: "Messages that wait and transfers that run go on after the next login.",
+    },
+    Entry {
+        verb: Verb::ChangePassword,
+        name: "passwd",
+        aliases: &["changepassword"],
+        arguments: "",
+        summary: "Change your password",
+        example: "/passwd",
+        details: "Asks for the current one and twice for the new one. Machines that are logged in stay so.\n\
+                  A wrong current one counts like a failed login: after several the server refuses for \
+                  a while.",
     },
     Entry {
         verb: Verb::Message,

@@ -130,6 +130,10 @@ fn passwords_are_asked_for_never_typed() {
     assert_eq!(bare("/register Alice"), need(Purpose::Register, Some("Alice")));
     let ParsedLine::Error(text) = bare("/login alice hunter2") else { panic!("refused") };
     assert!(!text.contains("hunter2"));
+    assert_eq!(bare("/changepassword"), ParsedLine::NeedSecrets(Need::ChangePassword));
+    let ParsedLine::Error(text) = bare("/passwd hunter2") else { panic!("refused") };
+    assert!(text.contains("never typed") && !text.contains("hunter2"));
+    assert!(is_secret("/passwd hunter2"));
 }
 
 /// Security acceptance D12: a command that is logged or that a panic shows tells no password.
@@ -139,8 +143,10 @@ fn a_command_prints_no_password() {
     let name = "alice".to_owned();
     let commands = [
         Command::Login { name: name.clone(), password: password.clone() },
-        Command::Register { name, password },
+        Command::Register { name, password: password.clone() },
     ];
+    let change = Command::ChangePassword { old: password.clone(), new: password };
+    assert!(!format!("{change:?}").contains("hunter2"));
     for text in commands.map(|command| format!("{command:?} {command:#?}")) {
         assert!(text.contains("alice") && !text.contains("hunter2"), "{text}");
     }
@@ -153,6 +159,7 @@ fn files_may_have_any_name() {
         ParsedLine::Command(Command::Send { paths, .. }) => paths,
         other @ (ParsedLine::Command(_)
         | ParsedLine::NeedPassword { .. }
+        | ParsedLine::NeedSecrets(_)
         | ParsedLine::Window(_)
         | ParsedLine::Nothing
         | ParsedLine::Error(_)) => panic!("{other:?}"),

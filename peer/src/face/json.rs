@@ -51,6 +51,7 @@ fn is_harmless(c: char) -> bool {
 enum Request {
     Register { name: String, password: Secret<String> },
     Login { name: String, password: Secret<String> },
+    ChangePassword { old: Secret<String>, new: Secret<String> },
     Logout {},
     Message { to: String, text: String },
     Who { filter: Option<String> },
@@ -114,6 +115,7 @@ fn command(request: Request) -> Result<Command, String> {
     Ok(match request {
         Request::Register { name, password } => Command::Register { name, password },
         Request::Login { name, password } => Command::Login { name, password },
+        Request::ChangePassword { old, new } => Command::ChangePassword { old, new },
         Request::Logout {} => Command::Logout,
         Request::Message { to, text } => Command::Message { to, text },
         Request::Who { filter } => Command::Who { filter },

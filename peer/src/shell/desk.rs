@@ -9,7 +9,7 @@ use wire::time::{Duration, Instant};
 
 use super::screen::Stream;
 use crate::command::aliases::Aliases;
-use crate::command::{self, Command, Context, ParsedLine, Purpose, Window};
+use crate::command::{self, Command, Context, Need, ParsedLine, Purpose, Window};
 use crate::face::asking::{Ask, Typed};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{Act, OneShot};
@@ -281,6 +281,7 @@ impl Desk {
                     Purpose::Login => Command::Login { name, password },
                 }));
             }
+            Typed::Command(command) => self.give(now, command, &mut todo),
             Typed::Cancelled => {}
             Typed::Interrupt if was_interrupted || was_warned => self.quit(Exit::Done, &mut todo),
             Typed::Interrupt => {
@@ -441,6 +442,25 @@ impl Desk {
             ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
             ParsedLine::NeedPassword { purpose, name } => {
                 self.on_password_needed(now, purpose, name, todo);
+            }
+            ParsedLine::NeedSecrets(need) => self.on_secrets_needed(now, need, todo),
+        }
+    }
+
+    fn on_secrets_needed(&mut self, now: Instant, need: Need, todo: &mut Vec<Do>) {
+        match (&self.giver, &self.face) {
+            (Giver::Person, _) => {
+                self.reading = Reading::Asked;
+                todo.push(Do::Ask(Ask::Secrets(need)));
+            }
+            (_, Face::Json) => {
+                let text = "there is no terminal to ask on: give it as an object (docs/json.md)";
+                todo.extend(self.complain(now, text));
+            }
+            (_, Face::Plain(_) | Face::Full) => {
+                let text =
+                    "there is no terminal to ask for a password on: scripts do this with --json";
+                todo.extend(self.complain(now, text));
             }
         }
     }

@@ -14,8 +14,8 @@ use super::Wake;
 use super::screen::{Gate, Screen};
 use super::terminal::NoEcho;
 use super::workers::Mailbox;
-use crate::command::Purpose;
-use crate::face::asking::{Ask, Typed};
+use crate::command::{Need, Purpose};
+use crate::face::asking::{Ask, Questions, Typed};
 
 /// Longest line taken, in bytes.
 const MAX_LINE: u64 = 1 << 20;
@@ -56,6 +56,7 @@ impl Reader {
                 Ask::Line(_) => read_line(&mut io::stdin().lock()),
                 Ask::Menu => self.menu(),
                 Ask::Credentials(purpose, name) => self.credentials(purpose, name),
+                Ask::Secrets(need) => self.secrets(need),
             };
             let is_line = matches!(typed, Typed::Line(_) | Typed::Unusable(_));
             if !is_line {
@@ -108,6 +109,23 @@ impl Reader {
         }
     }
 
+    fn secrets(&self, need: Need) -> Typed {
+        self.screen.set_gate(Gate::Closed);
+        let _no_echo = NoEcho::begin();
+        let mut questions = Questions::new(need);
+        loop {
+            let Ok(answer) = rpassword::prompt_password(questions.prompt()) else {
+                return Typed::Cancelled;
+            };
+            if let Some(command) = questions.answer(Zeroizing::new(answer)) {
+                return Typed::Command(command);
+            }
+            if let Some(wrong) = questions.wrong() {
+                say(&format!("{wrong}\n"));
+            }
+        }
+    }
+
     /// Asks a person something.
     fn question(&self, question: &str) -> Result<String, Typed> {
         self.screen.set_gate(Gate::Closed);
@@ -117,6 +135,7 @@ impl Reader {
             Typed::Unusable(_) => Err(Typed::Cancelled),
             other @ (Typed::InWindow(..)
             | Typed::Credentials { .. }
+            | Typed::Command(_)
             | Typed::Cancelled
             | Typed::Interrupt
             | Typed::End) => Err(other),

@@ -7,7 +7,7 @@ use wire::app::name::Name;
 
 use super::{Result, attempts, blocks, damaged, from_sql, to_sql};
 use crate::source::SourcePrefix;
-use crate::store::{NewAccount, NewIdentity, SessionAccount, StoreOutcome};
+use crate::store::{NewAccount, NewIdentity, NewPassword, SessionAccount, StoreOutcome};
 
 pub(super) fn create(db: &Savepoint<'_>, new: &NewAccount) -> Result<StoreOutcome> {
     let taken: Option<i64> = db
@@ -137,6 +137,25 @@ pub(super) fn left(db: &Savepoint<'_>, name: &Name, at: u64) -> Result<StoreOutc
     db.prepare_cached("UPDATE accounts SET last_seen = ?2 WHERE name = ?1")?
         .execute(params![name.as_str(), to_sql(at)])?;
     Ok(StoreOutcome::Done)
+}
+
+/// Record and sealed identity belong together: both change, or neither.
+pub(super) fn change_password(db: &Savepoint<'_>, new: &NewPassword) -> Result<StoreOutcome> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE accounts SET record = ?3, memory_kib = ?4, passes = ?5, lanes = ?6, sealed = ?7
+             WHERE name = ?1 AND identity = ?2",
+        )?
+        .execute(params![
+            new.name.as_str(),
+            new.identity.0,
+            new.record,
+            new.stretch.memory_kib,
+            new.stretch.passes,
+            new.stretch.lanes,
+            new.sealed,
+        ])?;
+    Ok(if changed == 1 { StoreOutcome::Done } else { StoreOutcome::NotFound })
 }
 
 /// The number of an account.

@@ -8,6 +8,7 @@
 mod accounts;
 mod lobby;
 mod mail;
+mod password;
 mod people;
 mod restart;
 mod room_limits;

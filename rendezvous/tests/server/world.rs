@@ -215,24 +215,37 @@ impl World {
 
     /// `RegisterStart`, and the `RegisterFinish` that follows from its answer.
     pub(crate) fn registration(&mut self, client: usize, user: &str, password: &[u8]) -> Request {
+        let start = |message| Request::RegisterStart { name: name(user), message };
+        let message = self.record(client, user, password, start);
+        let c = self.at(client);
+        Request::RegisterFinish {
+            message,
+            stretch: CHEAP,
+            identity: c.identity.public(),
+            certificate: c.certificate(user, 1),
+            sealed_identity: vec![5; 80],
+        }
+    }
+
+    /// A registration record, begun with this request.
+    pub(crate) fn record(
+        &mut self,
+        client: usize,
+        user: &str,
+        password: &[u8],
+        request: impl FnOnce(Vec<u8>) -> Request,
+    ) -> Vec<u8> {
         let name = name(user);
         let c = self.at(client);
         let start = ClientRegistration::<Suite>::start(&mut c.rng, password).unwrap();
-        let message = start.message.serialize().to_vec();
-        let response = self.ask(client, Request::RegisterStart { name: name.clone(), message });
+        let response = self.ask(client, request(start.message.serialize().to_vec()));
         let Response::Registering { message } = response else { panic!("{response:?}") };
         let response = RegistrationResponse::deserialize(&message).unwrap();
         let ksf = ksf();
         let parameters = ClientRegistrationFinishParameters::new(identifiers(&name), Some(&ksf));
         let c = self.at(client);
         let finish = start.state.finish(&mut c.rng, password, response, parameters).unwrap();
-        Request::RegisterFinish {
-            message: finish.message.serialize().to_vec(),
-            stretch: CHEAP,
-            identity: c.identity.public(),
-            certificate: c.certificate(user, 1),
-            sealed_identity: vec![5; 80],
-        }
+        finish.message.serialize().to_vec()
     }
 
     /// A new client that registers and stays logged in.
@@ -253,10 +266,21 @@ impl World {
         user: &str,
         password: &[u8],
     ) -> Result<Option<Vec<u8>>, Refusal> {
+        let start = |message| Request::LoginStart { name: name(user), message };
+        self.attempt(client, user, password, start)
+    }
+
+    /// The same, begun with this request.
+    pub(crate) fn attempt(
+        &mut self,
+        client: usize,
+        user: &str,
+        password: &[u8],
+        request: impl FnOnce(Vec<u8>) -> Request,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
         let name = name(user);
         let start = ClientLogin::<Suite>::start(&mut self.at(client).rng, password).unwrap();
-        let message = start.message.serialize().to_vec();
-        let response = self.ask(client, Request::LoginStart { name: name.clone(), message });
+        let response = self.ask(client, request(start.message.serialize().to_vec()));
         let (message, stretch) = match response {
             Response::LoggingIn { message, stretch } => (message, stretch),
             Response::Refused(refusal) => return Err(refusal),

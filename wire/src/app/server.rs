@@ -174,6 +174,34 @@ pub enum Request {
     /// These letters are stored durably here, or can never be read: the server need not keep them.
     /// At most [`MAX_DISCARDED`].
     Discard(Vec<u64>),
+    /// In a session, before what needs the password: OPAQUE login once more, first step, KE1.
+    /// Counted as an attempt. Answered by [`Response::LoggingIn`].
+    ProveStart {
+        /// 96 bytes.
+        message: Vec<u8>,
+    },
+    /// Its last step, KE3. Answered by [`Response::Done`]: for a minute, the password may be
+    /// changed once.
+    ProveFinish {
+        /// 64 bytes.
+        message: Vec<u8>,
+    },
+    /// OPAQUE registration of another password, first step. Answered by
+    /// [`Response::Registering`].
+    ChangePasswordStart {
+        /// 32 bytes.
+        message: Vec<u8>,
+    },
+    /// Its last step. Answered by [`Response::Done`] when the new password holds, and no longer the
+    /// one before. Devices stay.
+    ChangePasswordFinish {
+        /// 192 bytes.
+        message: Vec<u8>,
+        /// How the password was stretched.
+        stretch: Stretch,
+        /// The identity's secret, sealed under the new export key; may be empty.
+        sealed_identity: Vec<u8>,
+    },
 }
 
 /// What the server says.

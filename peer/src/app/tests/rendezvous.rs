@@ -68,6 +68,8 @@ struct Session {
     deframer: Deframer,
     login: Option<(Name, ServerLogin<Suite>)>,
     proven: Option<Name>,
+    /// The user has shown the password within this session.
+    has_proven: bool,
     user: Option<Name>,
     status: Status,
     candidates: Vec<SocketAddr>,
@@ -144,6 +146,7 @@ impl Rendezvous {
                         deframer: Deframer::default(),
                         login: None,
                         proven: None,
+                        has_proven: false,
                         user: None,
                         status: Status::default(),
                         candidates: Vec::new(),
@@ -327,6 +330,30 @@ impl Rendezvous {
                 Some(account) => Response::User { name, identity: account.identity.unwrap() },
                 None => Response::Refused(Refusal::UnknownUser),
             },
+            Request::ProveStart { message } => self.login_start(handle, user.clone(), &message),
+            Request::ProveFinish { message } => match self.login_finish(handle, &message) {
+                Response::PasswordAccepted { .. } => {
+                    self.sessions.get_mut(&handle).unwrap().has_proven = true;
+                    Response::Done
+                }
+                refused => refused,
+            },
+            Request::ChangePasswordStart { message } => {
+                assert!(self.sessions[&handle].has_proven);
+                let request = RegistrationRequest::deserialize(&message).unwrap();
+                let user = user.as_str().as_bytes();
+                let started = ServerRegistration::<Suite>::start(&self.setup, request, user);
+                Response::Registering { message: started.unwrap().message.serialize().to_vec() }
+            }
+            Request::ChangePasswordFinish { message, sealed_identity, .. } => {
+                let session = self.sessions.get_mut(&handle).unwrap();
+                assert!(core::mem::take(&mut session.has_proven));
+                let upload = RegistrationUpload::<Suite>::deserialize(&message).unwrap();
+                let account = self.accounts.get_mut(user).unwrap();
+                account.record = ServerRegistration::finish(upload);
+                account.sealed = sealed_identity;
+                Response::Done
+            }
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
             // Nor mailboxes.
             Request::Collect(_) => {

@@ -1,10 +1,11 @@
-//! Logging in or registering, one question after the other where lines are typed otherwise.
+//! Logging in or registering, or what else a command needs: one question after the other where
+//! lines are typed otherwise.
 
 use wire::Secret;
 use zeroize::Zeroizing;
 
-use crate::command::Purpose;
-use crate::face::asking::Typed;
+use crate::command::{Need, Purpose};
+use crate::face::asking::{Questions, Typed};
 
 /// Longest password that can be typed, in bytes: room that is never outgrown, so that no copy
 /// of it is left behind.
@@ -17,6 +18,7 @@ enum Step {
     Name(Purpose),
     Password(Purpose, String),
     Again(Purpose, String, Zeroizing<String>),
+    Secrets(Questions),
 }
 
 /// What an answer led to.
@@ -48,6 +50,11 @@ impl Form {
         Self::at(name.map_or(Step::Name(purpose), |name| Step::Password(purpose, name)))
     }
 
+    /// Asks for what a command needs.
+    pub(super) fn secrets(need: Need) -> Self {
+        Self::at(Step::Secrets(Questions::new(need)))
+    }
+
     fn at(step: Step) -> Self {
         Self { step, hidden: Zeroizing::new(String::with_capacity(MAX_PASSWORD)), wrong: None }
     }
@@ -59,6 +66,7 @@ impl Form {
             Step::Name(_) => "Name: ".to_owned(),
             Step::Password(..) => "Password: ".to_owned(),
             Step::Again(..) => "Again: ".to_owned(),
+            Step::Secrets(questions) => questions.prompt().to_owned(),
         }
     }
 
@@ -75,12 +83,13 @@ impl Form {
             }
             Step::Password(Purpose::Login, _) => "It is not shown, and never leaves this machine.",
             Step::Again(..) => "The same password once more.",
+            Step::Secrets(questions) => questions.hint(),
         })
     }
 
     /// Whether what is typed is a password.
     pub(super) const fn is_hidden(&self) -> bool {
-        matches!(self.step, Step::Password(..) | Step::Again(..))
+        matches!(self.step, Step::Password(..) | Step::Again(..) | Step::Secrets(_))
     }
 
     /// How many characters of a password are typed.
@@ -108,7 +117,7 @@ impl Form {
     /// One step back; `None` at the first.
     pub(super) fn back(self) -> Option<Self> {
         match self.step {
-            Step::Choice => None,
+            Step::Choice | Step::Secrets(_) => None,
             Step::Name(_) => Some(Self::menu()),
             Step::Password(purpose, _) => Some(Self::at(Step::Name(purpose))),
             Step::Again(purpose, name, _) => Some(Self::at(Step::Password(purpose, name))),
@@ -150,6 +159,10 @@ impl Form {
             Step::Again(purpose, name, first) if *first == *hidden => {
                 return Next::Done(done(purpose, name, &hidden));
             }
+            Step::Secrets(mut questions) => match questions.answer(hidden) {
+                Some(command) => return Next::Done(Typed::Command(command)),
+                None => Step::Secrets(questions),
+            },
             Step::Again(purpose, name, _) => {
                 self.wrong = Some("The two were not the same: type the password anew.");
                 Step::Password(purpose, name)

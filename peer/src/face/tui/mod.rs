@@ -205,6 +205,7 @@ impl Tui {
             }
             Ask::Menu => self.begin_form(Form::menu()),
             Ask::Credentials(purpose, name) => self.begin_form(Form::credentials(purpose, name)),
+            Ask::Secrets(need) => self.begin_form(Form::secrets(need)),
         }
     }
 

@@ -338,3 +338,26 @@ fn a_script_waits_for_what_it_exports() {
     assert_eq!(type_line(&mut person, "/quit"), [ASK], "warned first");
     assert_eq!(type_line(&mut person, "/quit"), ["quit Done"]);
 }
+
+#[test]
+fn what_a_command_needs_is_asked_of_a_person_only() {
+    let mut person = desk(Giver::Person, None);
+    tell(&mut person, &ready(Some("alice")));
+    assert_eq!(tell(&mut person, &logged_in()), [ASK]);
+    assert_eq!(type_line(&mut person, "/passwd"), ["ask Secrets(ChangePassword)"]);
+    let [old, new] = ["one", "two"].map(|text| wire::Secret::new(text.to_owned()));
+    let typed = Typed::Command(Command::ChangePassword { old, new });
+    let given = "ChangePassword { old: Secret(..), new: Secret(..) }";
+    assert_eq!(deeds(person.on_typed(ZERO, typed)), [given, ASK]);
+    type_line(&mut person, "/passwd");
+    assert_eq!(deeds(person.on_typed(ZERO, Typed::Cancelled)), [ASK]);
+
+    for mut other in [desk(Giver::Script, None), json_desk()] {
+        tell(&mut other, &ready(Some("alice")));
+        tell(&mut other, &logged_in());
+        let todo = other.on_typed(ZERO, Typed::Line("/passwd".to_owned()));
+        let told = format!("{todo:?}");
+        assert!(told.contains("no terminal to ask"), "{told}");
+        assert_eq!(deeds(todo), [ASK]);
+    }
+}

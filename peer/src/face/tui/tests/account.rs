@@ -1,6 +1,7 @@
-//! Keys of others.
+//! Keys of others, and questions of commands.
 
 use super::*;
+use crate::command::Need;
 use crate::face::samples;
 
 /// The answer about the key of another user.
@@ -47,4 +48,35 @@ fn the_title_tells_of_the_key() {
         scene.tui.set_keys(mark.map(|mark| ("bob".to_owned(), mark)).into_iter().collect());
         assert_eq!(scene.rows()[0], title);
     }
+}
+
+/// Escape gives up; what was being typed in the window comes back after either end.
+#[test]
+fn what_a_command_needs_is_asked_and_not_shown() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.type_text("a draft");
+    scene.tui.ask(Ask::Secrets(Need::ChangePassword));
+    scene.type_text("old secret");
+    scene.check("change_password");
+    scene.key(KeyCode::Esc);
+    assert!(scene.acts().iter().any(|act| matches!(act, Act::Typed(Typed::Cancelled))));
+    scene.tui.ask(Ask::Secrets(Need::ChangePassword));
+    for (prompt, answer) in [
+        ("Current password: ", "old secret"),
+        ("New password: ", "new secret"),
+        ("The new one again: ", "new secret"),
+    ] {
+        assert!(scene.text().contains(prompt), "{}", scene.text());
+        scene.type_text(answer);
+        assert!(!scene.text().contains("secret"));
+        scene.key(KeyCode::Enter);
+    }
+    let acts = scene.acts();
+    let is_command = |act: &Act| {
+        matches!(act, Act::Typed(Typed::Command(Command::ChangePassword { old, new }))
+            if old.expose() == "old secret" && new.expose() == "new secret")
+    };
+    assert!(acts.iter().any(is_command), "{acts:?}");
+    scene.tui.ask(Ask::Line(String::new()));
+    assert!(scene.text().contains("a draft"));
 }

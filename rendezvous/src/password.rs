@@ -1,0 +1,110 @@
+//! What a user needs the password for although he is logged in. The device's key alone must not do:
+//! whoever sits down at the machine has it.
+//!
+//! ```text
+//! ProveStart -> KE2 (counted) -> ProveFinish (given back) -> within a minute, once:
+//!     ChangePasswordStart -> ChangePasswordFinish
+//! ```
+
+use wire::ConnectionHandle;
+use wire::app::login::Stretch;
+use wire::app::name::Name;
+use wire::app::server::{MAX_SEALED, Refusal, Response};
+use wire::time::Instant;
+
+use crate::account::unexpected;
+use crate::login::{Proof, checked_record};
+use crate::server::{Answer, Continuation, Server};
+use crate::session::Session;
+use crate::store::{NewPassword, StoreOutcome, StoreRequest};
+
+impl Server {
+    pub(crate) fn on_prove_start(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        own: Name,
+        ke1: &[u8],
+    ) -> Answer {
+        self.set_proof(handle, Proof::Missing);
+        self.count_attempt(now, handle, own, ke1)
+    }
+
+    pub(crate) fn on_prove_finish(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        ke3: &[u8],
+    ) -> Answer {
+        match self.set_proof(handle, Proof::Missing) {
+            Proof::Owed(pending) => self.check_ke3(now, handle, pending, ke3),
+            Proof::Missing | Proof::Given { .. } => Answer::refuse(Refusal::Malformed),
+        }
+    }
+
+    pub(crate) fn on_change_start(
+        &self,
+        now: Instant,
+        handle: ConnectionHandle,
+        own: &Name,
+        message: &[u8],
+    ) -> Answer {
+        if !self.has_proven(now, handle) {
+            return Answer::refuse(Refusal::WrongPassword);
+        }
+        match self.opaque.register(own, message) {
+            Ok(message) => Answer::Now(Response::Registering { message }),
+            Err(_) => Answer::refuse(Refusal::Malformed),
+        }
+    }
+
+    pub(crate) fn on_change_finish(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        message: &[u8],
+        stretch: Stretch,
+        sealed: Vec<u8>,
+    ) -> Answer {
+        if !self.has_proven(now, handle) {
+            return Answer::refuse(Refusal::WrongPassword);
+        }
+        self.set_proof(handle, Proof::Missing);
+        let (Ok(record), Some(user)) =
+            (checked_record(message), self.sessions.get(&handle).and_then(Session::user))
+        else {
+            return Answer::refuse(Refusal::Malformed);
+        };
+        if stretch != self.policy.stretch || sealed.len() > MAX_SEALED {
+            return Answer::refuse(Refusal::Malformed);
+        }
+        let (name, identity) = (user.name.clone(), user.identity);
+        let new = NewPassword { name, identity, record, stretch, sealed };
+        Answer::Ask(StoreRequest::ChangePassword(Box::new(new)), Continuation::ChangePassword)
+    }
+
+    pub(crate) fn on_password_changed(outcome: &StoreOutcome) -> Response {
+        match outcome {
+            StoreOutcome::Done => Response::Done,
+            // The operator has removed the account meanwhile.
+            StoreOutcome::NotFound => Response::Refused(Refusal::UnknownUser),
+            StoreOutcome::Conflict
+            | StoreOutcome::Full
+            | StoreOutcome::Session(_)
+            | StoreOutcome::Outdated { .. }
+            | StoreOutcome::Login(_)
+            | StoreOutcome::Locked { .. }
+            | StoreOutcome::Seen(_)
+            | StoreOutcome::Identity(_)
+            | StoreOutcome::Prekey { .. }
+            | StoreOutcome::Letters { .. }
+            | StoreOutcome::Room(_)
+            | StoreOutcome::Failed => unexpected(outcome),
+        }
+    }
+
+    fn has_proven(&self, now: Instant, handle: ConnectionHandle) -> bool {
+        let user = self.sessions.get(&handle).and_then(Session::user);
+        user.is_some_and(|user| matches!(user.proof, Proof::Given { until } if now <= until))
+    }
+}
