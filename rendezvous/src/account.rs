@@ -42,34 +42,18 @@ impl Server {
             State::User(_) | State::Leaving => return Answer::refuse(Refusal::NotLoggedIn),
         };
         match (device, request) {
-            (None, Request::RegisterStart { name, message }) => {
-                self.on_register_start(now, handle, name, &message)
-            }
             (
                 None,
-                Request::RegisterFinish {
-                    message,
-                    stretch,
-                    identity,
-                    certificate,
-                    sealed_identity,
-                },
-            ) => {
-                let identity = NewIdentity { identity, certificate, sealed: sealed_identity };
-                self.on_register_finish(now, handle, &message, stretch, identity)
-            }
-            (None, Request::LoginStart { name, message }) => {
-                self.on_login_start(now, handle, name, &message)
-            }
-            (None, Request::LoginFinish { message }) => self.on_login_finish(now, handle, &message),
+                request @ (Request::RegisterStart { .. }
+                | Request::RegisterFinish { .. }
+                | Request::LoginStart { .. }
+                | Request::LoginFinish { .. }
+                | Request::SetIdentity { .. }),
+            ) => self.on_anonymous_request(now, handle, request),
             (_, Request::UseDevice(certificate))
                 if device.is_none_or(|key| key == certificate.device) =>
             {
                 self.on_use_device(now, handle, certificate)
-            }
-            (None, Request::SetIdentity { identity, certificate, sealed_identity }) => {
-                let identity = NewIdentity { identity, certificate, sealed: sealed_identity };
-                self.on_set_identity(now, handle, identity)
             }
             (Some(device), Request::Resume(name)) => self.on_resume(now, handle, name, device),
             (
@@ -106,6 +90,40 @@ impl Server {
                 | Request::ChangePasswordStart { .. }
                 | Request::ChangePasswordFinish { .. },
             ) => Answer::refuse(Refusal::NotLoggedIn),
+        }
+    }
+
+    /// A step by which an account is made, or entered with a password.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen these")]
+    fn on_anonymous_request(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        request: Request,
+    ) -> Answer {
+        match request {
+            Request::RegisterStart { name, message } => {
+                self.on_register_start(now, handle, name, &message)
+            }
+            Request::RegisterFinish {
+                message,
+                stretch,
+                identity,
+                certificate,
+                sealed_identity,
+            } => {
+                let identity = NewIdentity { identity, certificate, sealed: sealed_identity };
+                self.on_register_finish(now, handle, &message, stretch, identity)
+            }
+            Request::LoginStart { name, message } => {
+                self.on_login_start(now, handle, name, &message)
+            }
+            Request::LoginFinish { message } => self.on_login_finish(now, handle, &message),
+            Request::SetIdentity { identity, certificate, sealed_identity } => {
+                let identity = NewIdentity { identity, certificate, sealed: sealed_identity };
+                self.on_set_identity(now, handle, identity)
+            }
+            _ => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
 

@@ -222,15 +222,6 @@ impl App {
                 Asked::Candidates | Asked::Status | Asked::Discard | Asked::PublishPrekeys,
                 Response::Done,
             ) => {}
-            (Asked::Prekey(user), Response::Prekey { identity, prekey }) => {
-                self.on_prekey(now, &user, identity, prekey);
-            }
-            (Asked::Deposit { user, sequence, is_weak }, Response::Done) => {
-                self.on_stored(now, &user, sequence, is_weak);
-            }
-            (Asked::Letters, Response::Letters { letters, more, prekeys }) => {
-                self.on_letters(now, letters, more, prekeys);
-            }
             (Asked::BlockAgain(user), Response::Done) => self.info(&format!(
                 "The server did not know that you block {user}, as this machine does: told it. \
                  '/unblock {user}' ends it."
@@ -250,9 +241,6 @@ impl App {
             }
             (Asked::BlockedSync, Response::Blocked(users)) => self.on_blocked_sync(now, &users),
             (Asked::Addressee(user), Response::User { name, .. }) if name == user => {}
-            (Asked::Room(asked), Response::Rooms(rooms)) => self.on_rooms(now, &asked, rooms),
-            (Asked::Room(asked), Response::Room(room)) => self.on_room(now, &asked, *room),
-            (Asked::Room(asked), Response::Done) => self.on_room_done(&asked),
             (Asked::Fingerprint(user), Response::User { name, identity }) if name == user => {
                 // He may have been met meanwhile.
                 let met = self.contact(&name).and_then(Contact::current);
@@ -266,6 +254,25 @@ impl App {
                 self.on_registering_change(state, message);
             }
             (Asked::ChangeFinish, Response::Done) => self.on_password_changed(),
+            (asked, response) => self.on_response_for_others(now, asked, response),
+        }
+    }
+
+    /// What one asks because of others: letters and rooms.
+    fn on_response_for_others(&mut self, now: Instant, asked: Asked, response: Response) {
+        match (asked, response) {
+            (Asked::Prekey(user), Response::Prekey { identity, prekey }) => {
+                self.on_prekey(now, &user, identity, prekey);
+            }
+            (Asked::Deposit { user, sequence, is_weak }, Response::Done) => {
+                self.on_stored(now, &user, sequence, is_weak);
+            }
+            (Asked::Letters, Response::Letters { letters, more, prekeys }) => {
+                self.on_letters(now, letters, more, prekeys);
+            }
+            (Asked::Room(asked), Response::Rooms(rooms)) => self.on_rooms(now, &asked, rooms),
+            (Asked::Room(asked), Response::Room(room)) => self.on_room(now, &asked, *room),
+            (Asked::Room(asked), Response::Done) => self.on_room_done(&asked),
             (asked, _) => {
                 tracing::warn!(?asked, "answer does not fit");
                 self.server_broke_protocol(now, "an answer does not fit its question");

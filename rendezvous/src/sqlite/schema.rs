@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5449_4e43;
 /// Version of the first tables.
 const FIRST: i32 = 2;
 /// Version of the tables with all steps.
-const VERSION: i32 = FIRST + STEPS.len() as i32;
+pub(super) const VERSION: i32 = FIRST + STEPS.len() as i32;
 
 /// Times are seconds since 1970. `accounts.identity` is NULL for an imported account that nobody
 /// has used yet. `familiar` lists the sources from which somebody has logged in to an account.

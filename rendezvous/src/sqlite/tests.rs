@@ -466,7 +466,7 @@ fn a_database_of_the_version_before_gets_what_was_added() {
     for enters in [true, false] {
         let mut store = SqliteStore::open(&path).unwrap();
         let version = store.connection.pragma_query_value(None, "user_version", |row| row.get(0));
-        assert_eq!(version, Ok(3));
+        assert_eq!(version, Ok(schema::VERSION));
         assert_eq!(store.accounts().unwrap()[0].name, name("alice"));
         let enter = StoreRequest::EnterLobby { name: name("alice"), id: RoomId([1; 16]) };
         let StoreOutcome::Room(outcome) = ask(&mut store, enter) else { panic!() };

@@ -300,6 +300,25 @@ impl Rendezvous {
         }
     }
 
+    /// It has no rooms but those of a test, and changes none: for what happens in rooms, the simulator
+    /// has the real server.
+    fn serve_room(&self, request: RoomRequest) -> Response {
+        match request {
+            RoomRequest::List => Response::Rooms(Vec::new()),
+            RoomRequest::Join(name) => {
+                let room = self.rooms.iter().find(|room| room.name == name).cloned();
+                room.map_or(Response::Refused(RoomRefusal::UnknownRoom.into()), |room| {
+                    Response::Room(Box::new(room))
+                })
+            }
+            RoomRequest::Get(id) => {
+                let room = self.rooms.iter().find(|room| room.id == id).cloned();
+                Response::Room(Box::new(room.expect("a room of the test")))
+            }
+            request => panic!("{request:?}"),
+        }
+    }
+
     /// Requests of users.
     fn serve(&mut self, handle: ConnectionHandle, user: &Name, request: Request) -> Response {
         let blocked = &mut self.accounts.get_mut(user).unwrap().blocked;
@@ -361,19 +380,7 @@ impl Rendezvous {
             }
             Request::Prekey(_) => Response::Refused(Refusal::NoMailbox),
             Request::PublishPrekeys(_) => Response::Done,
-            // It has no rooms but those of a test, and changes none: for what happens in rooms, the
-            // simulator has the real server.
-            Request::Room(RoomRequest::List) => Response::Rooms(Vec::new()),
-            Request::Room(RoomRequest::Join(name)) => {
-                let room = self.rooms.iter().find(|room| room.name == name).cloned();
-                room.map_or(Response::Refused(RoomRefusal::UnknownRoom.into()), |room| {
-                    Response::Room(Box::new(room))
-                })
-            }
-            Request::Room(RoomRequest::Get(id)) => {
-                let room = self.rooms.iter().find(|room| room.id == id).cloned();
-                Response::Room(Box::new(room.expect("a room of the test")))
-            }
+            Request::Room(request) => self.serve_room(request),
             request => panic!("{request:?}"),
         }
     }
