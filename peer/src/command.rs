@@ -8,6 +8,7 @@ pub mod aliases;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 pub(crate) mod help;
+mod own;
 mod rooms;
 mod words;
 
@@ -243,6 +244,8 @@ pub enum ParsedLine {
     NeedSecrets(Need),
     /// This is about the face's windows.
     Window(Window),
+    /// This is about the settings of the program itself.
+    Preference(Preference),
     /// An empty line.
     Nothing,
     /// What is wrong and what to do.
@@ -260,6 +263,25 @@ pub enum Window {
     Clear,
     /// Another window: its number, or its user.
     Switch(String),
+}
+
+/// What a line means for the settings. Their names are those of the configuration file
+/// (docs/configuration.md): `auto-accept`, `aliases.brb`, `keys.F5`, `theme.warning`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// Show one of them, or those of one table, or all.
+    Show(Option<String>),
+    /// Change one of them; with no value, it is as if it had never been set.
+    Set {
+        /// Which.
+        name: String,
+        /// As typed.
+        value: Option<String>,
+    },
+    /// Write what was changed into the file.
+    Save,
+    /// Take what stands in the file.
+    Reload,
 }
 
 /// Whether somebody may have typed a password behind a command that takes none there: such a
@@ -483,6 +505,14 @@ fn arguments_of(
         Verb::Rename => {
             rooms::member(words, context, |room, name| RoomCommand::Rename { room, name })?
         }
+        Verb::Set => return own::setting(words),
+        Verb::Unset => return own::unset("", words),
+        Verb::Alias => return own::alias(words),
+        Verb::Unalias => return own::unset("aliases.", words),
+        Verb::Bind => return own::bind(words),
+        Verb::Unbind => return own::unset("keys.", words),
+        Verb::Save => return words.none(ParsedLine::Preference(Preference::Save)),
+        Verb::Reload => return words.none(ParsedLine::Preference(Preference::Reload)),
         Verb::Close => return words.none(ParsedLine::Window(Window::Close)),
         Verb::Clear => return words.none(ParsedLine::Window(Window::Clear)),
         Verb::Buffer => return Ok(ParsedLine::Window(Window::Switch(user(words.only()?)))),

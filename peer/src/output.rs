@@ -255,6 +255,11 @@ pub enum Output {
         /// Whether nothing is sent to him until it is accepted: the former one was verified.
         held: bool,
     },
+    /// Answer to `/set`, `/alias` and `/bind`.
+    Settings {
+        /// The options in the order of the help, then words, keys and colours of the user's own.
+        settings: Vec<SettingLine>,
+    },
     /// Help.
     Help {
         /// Lines.
@@ -419,6 +424,17 @@ pub struct OutboxLine {
     pub at: u64,
     /// The text.
     pub text: String,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SettingLine {
+    /// A long option, or `aliases.`, `keys.` or `theme.` and a name.
+    pub name: String,
+    /// Its value as it would be typed; `None` when it has none.
+    pub value: Option<String>,
+    /// `typed`, `command line`, `environment`, `configuration file` or `default`.
+    pub from: Option<&'static str>,
 }
 
 /// One connection, in figures of the transport.

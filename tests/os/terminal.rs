@@ -76,3 +76,37 @@ fn a_lost_terminal_ends_the_program() {
     drop(alice);
     sim::programs::await_end_of(pid);
 }
+
+/// Keys and words of the user's own, changed while it runs and kept in the file.
+#[test]
+fn ways_of_ones_own_are_used_changed_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let file = folder.path().join("peer.toml");
+    std::fs::write(&file, "linger = 7 # mine\n[keys]\nF5 = \"/set linger\"\n").unwrap();
+    let more = format!("--config {}", file.display());
+    let Some(mut alice) = Terminal::start(folder.path(), address, &more) else { return };
+    register(&mut alice);
+    alice.type_text("half a line\u{1b}[15~");
+    alice.await_text("linger = 7 (configuration file)");
+    alice.await_prompt("> half a line");
+    alice.type_text("\u{15}");
+    alice.type_line("/set linger 8");
+    alice.await_text("linger = 8. /save keeps it.");
+    alice.type_line("/bind Alt-. /blocked");
+    alice.await_text("keys.Alt-. = /blocked");
+    alice.type_text("\u{1b}.");
+    alice.await_text("you block nobody");
+    alice.type_line("/save");
+    alice.await_text("Saved in");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, "linger = 8 # mine\n[keys]\nF5 = \"/set linger\"\n\"Alt-.\" = \"/blocked\"\n");
+    std::fs::write(&file, "linger = 9\n").unwrap();
+    alice.type_line("/reload");
+    alice.await_text("Read ");
+    alice.type_line("/set linger");
+    alice.await_text("linger = 9 (configuration file)");
+    alice.type_line("/quit");
+    alice.await_end(0);
+}

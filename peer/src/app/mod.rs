@@ -271,6 +271,12 @@ impl App {
         self.settle(now);
     }
 
+    /// From now on, offers of at most this many bytes are accepted without asking.
+    pub const fn set_auto_accept(&mut self, limit: Option<u64>) {
+        self.settings.auto_accept = limit;
+        self.transfers.set_policy(Policy { auto_accept: limit });
+    }
+
     /// The addresses of this machine's interfaces have changed.
     pub fn set_local_candidates(&mut self, now: Instant, candidates: Vec<SocketAddr>) {
         if self.settings.local_candidates != candidates {

@@ -40,19 +40,6 @@ impl Aliases {
         let blank = if arguments.is_empty() { "" } else { " " };
         Some(format!("{line}{blank}{arguments}"))
     }
-
-    /// As they would stand in the configuration file.
-    #[must_use]
-    pub fn as_toml(&self) -> String {
-        if self.lines.is_empty() {
-            return String::new();
-        }
-        let line = |(name, line): (&String, &String)| {
-            format!("{name} = \"{}\"\n", line.replace('\\', "\\\\").replace('"', "\\\""))
-        };
-        let lines: String = self.lines.iter().map(line).collect();
-        format!("\n[aliases]\n{lines}")
-    }
 }
 
 #[cfg(test)]

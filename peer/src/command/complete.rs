@@ -11,9 +11,10 @@ pub(crate) enum Candidates {
     Files,
 }
 
-/// What the last word of `line` may become: a command, a user, or a file behind `/send user`.
+/// What the last word of `line` may become: a command, a user, a setting, or a file behind
+/// `/send user`.
 /// Rooms stand among the users, with `#` before their names.
-pub(crate) fn candidates(line: &str, users: &[String]) -> Candidates {
+pub(crate) fn candidates(line: &str, users: &[String], settings: &[String]) -> Candidates {
     let start = line.rfind(' ').map_or(0, |at| at + 1);
     let (before, word) = line.split_at(start);
     let words = |prefix: &str, all: &mut dyn Iterator<Item = &str>, mark: &str| {
@@ -32,6 +33,9 @@ pub(crate) fn candidates(line: &str, users: &[String]) -> Candidates {
         (0, None, None) => Candidates::Words(start, Vec::new()),
         (count, ..) if before.starts_with('/') => match count {
             1 if is_help(before) => words(word, &mut commands(), ""),
+            1 if matches!(before.trim(), "/set" | "/unset") => {
+                words(word, &mut settings.iter().map(String::as_str), "")
+            }
             1 => words(word, &mut users, ""),
             _ => Candidates::Files,
         },
@@ -50,7 +54,8 @@ mod tests {
     #[test]
     fn tab_completes_commands_users_and_files() {
         let names = ["bob", "boris", "carol", "#boat"].map(str::to_owned);
-        let complete = |line: &str| candidates(line, &names);
+        let settings = ["udp".to_owned(), "user".to_owned()];
+        let complete = |line: &str| candidates(line, &names, &settings);
         let words = |start, list: &[&str]| {
             Candidates::Words(start, list.iter().map(|word| (*word).to_owned()).collect())
         };
@@ -60,6 +65,8 @@ mod tests {
         assert_eq!(complete("/leave #"), words(7, &["#boat "]));
         assert_eq!(complete("/msg ca"), words(5, &["carol "]));
         assert_eq!(complete("/help outb"), words(6, &["outbox "]));
+        assert_eq!(complete("/set us"), words(5, &["user "]));
+        assert_eq!(complete("/unset U"), words(7, &["udp ", "user "]));
         assert_eq!(complete("/send bob ~/cl"), Candidates::Files);
         assert_eq!(complete("hello bo"), words(6, &[]));
         assert_eq!(complete(""), words(0, &[]));

@@ -161,6 +161,7 @@ fn files_may_have_any_name() {
         | ParsedLine::NeedPassword { .. }
         | ParsedLine::NeedSecrets(_)
         | ParsedLine::Window(_)
+        | ParsedLine::Preference(_)
         | ParsedLine::Nothing
         | ParsedLine::Error(_)) => panic!("{other:?}"),
     };
@@ -176,6 +177,50 @@ fn files_may_have_any_name() {
     }
     let to_chat = Command::Send { to: "carol".into(), paths: vec!["x".into()] };
     assert_eq!(chatting("/send . x"), ParsedLine::Command(to_chat));
+}
+
+#[test]
+fn settings_words_and_keys() {
+    let set = |name: &str, value: Option<&str>| {
+        let (name, value) = (name.to_owned(), value.map(str::to_owned));
+        ParsedLine::Preference(Preference::Set { name, value })
+    };
+    let show =
+        |what: Option<&str>| ParsedLine::Preference(Preference::Show(what.map(str::to_owned)));
+    for (line, expected) in [
+        ("/set", show(None)),
+        ("/set linger", show(Some("linger"))),
+        ("/set linger  5 ", set("linger", Some("5"))),
+        ("/set theme.names red light-blue", set("theme.names", Some("red light-blue"))),
+        ("/unset auto-accept", set("auto-accept", None)),
+        ("/alias", show(Some("aliases"))),
+        ("/alias brb = /msg bob back = soon", set("aliases.brb", Some("/msg bob back = soon"))),
+        ("/alias /brb=/who", set("aliases.brb", Some("/who"))),
+        ("/alias load classroom", set("classroom", Some("true"))),
+        ("/alias load = /who", set("aliases.load", Some("/who"))),
+        ("/unalias /brb", set("aliases.brb", None)),
+        ("/bind", show(Some("keys"))),
+        ("/bind F5 /send bob 'a b'", set("keys.F5", Some("/send bob 'a b'"))),
+        ("/unbind F5", set("keys.F5", None)),
+        ("/save", ParsedLine::Preference(Preference::Save)),
+        ("/reload", ParsedLine::Preference(Preference::Reload)),
+    ] {
+        assert_eq!(bare(line), expected, "{line}");
+    }
+    for line in [
+        "/unset",
+        "/alias brb",
+        "/alias = x",
+        "/alias brb =",
+        "/alias load x",
+        "/unalias",
+        "/bind F5",
+        "/unbind",
+        "/save x",
+        "/reload x",
+    ] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
 }
 
 #[test]

@@ -218,6 +218,7 @@ impl OneShot {
             | Output::Net { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. } => Vec::new(),
         }

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::wrap::rows;
 use super::{Line, qr, rooms, units};
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, UserLine,
+    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
 use crate::work::Direction;
 
@@ -153,6 +153,10 @@ impl Plain {
             Output::Trusted { user, fingerprint } => {
                 vec![format!("* the key of {} is verified: {}", short(user), short(fingerprint))]
             }
+            Output::Settings { settings } => match settings.as_slice() {
+                [] => vec!["* there is none".to_owned()],
+                settings => settings.iter().map(setting_line).collect(),
+            },
             Output::Help { text } => vec![paragraph("* ", text)],
             Output::Info { text } => vec![paragraph("* ", text)],
             Output::Error { text } => vec![paragraph("! ", text)],
@@ -477,6 +481,14 @@ fn export(path: &str, lines: Option<u64>, reason: Option<&str>) -> String {
     match lines {
         Some(lines) => format!("* lines exported: {lines}, to {path}"),
         None => format!("! not exported to {path}: {}", short(reason.unwrap_or_default())),
+    }
+}
+
+fn setting_line(setting: &SettingLine) -> String {
+    let name = short(&setting.name);
+    match (&setting.value, setting.from) {
+        (Some(value), Some(from)) => format!("* {name} = {} ({from})", text::one_line(value)),
+        _ => format!("* {name}: not set"),
     }
 }
 

@@ -4,7 +4,7 @@ use wire::app::server::Availability;
 
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, MemberLine, OutboxLine, Output, RoomLine, ServerState,
-    UserLine,
+    SettingLine, UserLine,
 };
 use crate::work::Direction;
 
@@ -189,6 +189,13 @@ fn rooms(foreign: &str) -> Vec<Output> {
             }],
         },
         Output::Trusted { user: bob(), fingerprint: PRINT.to_owned() },
+        Output::Settings {
+            settings: vec![SettingLine {
+                name: "auto-accept".to_owned(),
+                value: Some(text()),
+                from: Some("typed"),
+            }],
+        },
     ]
 }
 
@@ -227,6 +234,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Members { .. } => 29,
         Output::Export { .. } => 25,
         Output::Trusted { .. } => 30,
+        Output::Settings { .. } => 31,
     }
 }
 
@@ -235,5 +243,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 31);
+    assert_eq!(outputs("x").len(), 32);
 }

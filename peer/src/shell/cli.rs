@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Su
 use manual::Shell;
 
 use super::config::Config;
-use crate::command::aliases::Aliases;
+use super::preferences::Preferences;
 use crate::face::oneshot::Until;
 use crate::face::units;
 use crate::work::ExportFormat;
@@ -39,8 +39,8 @@ pub(super) struct Plan {
     pub options: Options,
     /// What to do besides talking.
     pub command: Option<OneShot>,
-    /// Words of the user's own.
-    pub aliases: Aliases,
+    /// The settings as they are, and how they change.
+    pub preferences: Preferences,
 }
 
 /// What may stand behind the program's name.
@@ -106,6 +106,7 @@ pub(super) struct Options {
     /// Take files up to this size without asking, such as 500M or 2G.
     #[arg(long, global = true, env = "TINCAN_AUTO_ACCEPT", value_name = "SIZE",
         value_parser = units::parse_size)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
     pub auto_accept: Option<u64>,
     /// Plain lines even on a terminal: no full screen, no colour, nothing overwritten.
     #[arg(long, global = true, conflicts_with = "json")]
@@ -116,18 +117,22 @@ pub(super) struct Options {
     /// After the end of standard input: how long to wait for messages and files on their way when
     /// nothing moves any more.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
     pub linger: u64,
     /// Program that is called for each message, as PROGRAM FROM TEXT.
     #[arg(long, global = true, env = "TINCAN_ON_MESSAGE", value_name = "PROGRAM")]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
     pub on_message: Option<PathBuf>,
     /// Program that is called for each file that has arrived, as PROGRAM FROM PATH.
     #[arg(long, global = true, env = "TINCAN_ON_FILE", value_name = "PROGRAM")]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
     pub on_file: Option<PathBuf>,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
     pub classroom: bool,
-    /// Configuration file, TOML: its keys are these options, its table "aliases" words of your own;
-    /// peer.toml in tincan's folder of your configurations when absent.
+    /// Configuration file, TOML: its keys are these options, its tables aliases, keys and theme words,
+    /// keys and colours of your own; peer.toml in tincan's folder of your configurations when absent.
     #[arg(long, global = true, env = "TINCAN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print all settings and where each comes from, as such a file, and do nothing else.
@@ -221,9 +226,10 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Pla
     let named = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
     let config = Config::read(named, &Cli::command()).map_err(Stop::Wrong)?;
     let command = config.beneath(Cli::command());
-    let matches = self::matches(command.clone(), &arguments)?;
+    let matches = self::matches(command, &arguments)?;
+    let preferences = Preferences::new(Cli::command(), &matches, config).map_err(Stop::Wrong)?;
     if matches.get_flag("print_config") {
-        return Err(Stop::Asked(config.print(&command, &matches)));
+        return Err(Stop::Asked(preferences.print()));
     }
     let Cli { options, command } = Cli::from_arg_matches(&matches).map_err(stop)?;
     let command = match command {
@@ -232,7 +238,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Pla
     };
     match complaint(&options, command.as_ref()) {
         Some(text) => Err(Stop::Wrong(text)),
-        None => Ok(Plan { options, command, aliases: config.aliases }),
+        None => Ok(Plan { options, command, preferences }),
     }
 }
 
@@ -263,11 +269,15 @@ fn stop(error: clap::Error) -> Stop {
     }
 }
 
-/// The first paragraph of clap's complaint as one line.
 fn one_line(text: &str) -> String {
+    format!("{} (see peer --help)", first_paragraph(text))
+}
+
+/// The first paragraph of clap's complaint as one line.
+pub(super) fn first_paragraph(text: &str) -> String {
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    format!("{} (see peer --help)", line.trim_start_matches("error: "))
+    line.trim_start_matches("error: ").to_owned()
 }
 
 fn parse_port(typed: &str) -> Result<u16, String> {
@@ -412,7 +422,7 @@ mod tests {
         let plan = run(&[]).unwrap();
         assert_eq!((plan.options.udp, plan.options.plain), (6000, true));
         assert_eq!(plan.options.user.as_deref(), Some("alice"));
-        assert!(plan.aliases.as_toml().contains("hi = \"hello\""));
+        assert!(plan.preferences.print().contains("[aliases]\nhi = \"hello\"\n"));
         assert_eq!(run(&["--udp", "7"]).unwrap().options.udp, 7);
         let Err(Stop::Asked(text)) = run(&["--print-config", "--udp", "7"]) else { panic!() };
         for line in [

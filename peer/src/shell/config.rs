@@ -1,30 +1,58 @@
-//! The configuration file: TOML, whose keys are the long options. What the command line or the
-//! environment says goes before it.
+//! The configuration file: TOML, whose keys are the long options, with tables of words, keys and
+//! colours of the user's own. What the command line or the environment says goes before it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Command};
+use clap::{ArgAction, Command};
 use directories::ProjectDirs;
 use toml::{Table, Value};
 
 use crate::command::aliases::Aliases;
+use crate::face::tui::{Keys, Theme};
 
 /// Options that are no settings: they say what to do this time.
 const ONCE: [&str; 6] = ["config", "print_config", "register", "json", "help", "version"];
 /// A longer file is not one of ours.
 const MAX_FILE: u64 = 1 << 20;
+/// The tables in it: what they hold has names of the user's own, or of parts of the screen.
+pub(super) const TABLES: [&str; 3] = ["aliases", "keys", "theme"];
 
 /// What the file says.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Config {
-    /// Where it is; `None` where there is none.
-    file: Option<PathBuf>,
-    settings: BTreeMap<String, String>,
+    /// Where it is, or would be.
+    pub(super) file: Option<PathBuf>,
+    /// Values as they would be typed, by the option's id.
+    pub(super) settings: BTreeMap<String, String>,
+    /// Texts by the table's and their own name.
+    pub(super) tables: BTreeMap<(&'static str, String), String>,
+}
+
+/// What the tables come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tables {
     pub(super) aliases: Aliases,
+    pub(super) keys: Keys,
+    pub(super) theme: Theme,
+}
+
+impl Tables {
+    /// Puts one entry in.
+    ///
+    /// # Errors
+    /// A text for the person.
+    pub(super) fn put(&mut self, table: &str, name: &str, text: &str) -> Result<(), String> {
+        match table {
+            "aliases" => {
+                self.aliases.add(name, text).map_err(|why| format!("alias '{name}': {why}"))
+            }
+            "keys" => self.keys.bind(name, text),
+            _ => self.theme.set(name, text).map_err(|why| format!("theme: {why}")),
+        }
+    }
 }
 
 impl Config {
@@ -40,33 +68,56 @@ impl Config {
         let wrong = |what: &str| format!("configuration {}: {what}", file.display());
         let text = match fs::metadata(&file) {
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::default());
+                String::new()
             }
             Ok(found) if found.len() > MAX_FILE => return Err(wrong("it is too long")),
             Ok(_) | Err(_) => {
                 fs::read_to_string(&file).map_err(|error| wrong(&error.to_string()))?
             }
         };
-        let mut config = Self::parse(&text, command).map_err(|error| wrong(&error))?;
-        config.file = Some(file);
-        Ok(config)
+        let config = Self::parse(&text, command).map_err(|error| wrong(&error))?;
+        Ok(Self { file: Some(file), ..config })
     }
 
-    fn parse(text: &str, command: &Command) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, command: &Command) -> Result<Self, String> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
         let mut config = Self::default();
         for (key, value) in table {
-            if let (Value::Table(table), "aliases") = (&value, key.as_str()) {
-                config.aliases = aliases_of(table)?;
-            } else {
-                let (id, value) = setting(&key, &value, command)?;
-                config.settings.insert(id, value);
+            match (TABLES.iter().find(|name| **name == key), &value) {
+                (Some(name), Value::Table(entries)) => config.read_table(name, entries)?,
+                _ => {
+                    let (id, value) = setting(&key, &value, command)?;
+                    config.settings.insert(id, value);
+                }
             }
         }
+        config.tables()?;
         Ok(config)
+    }
+
+    fn read_table(&mut self, table: &'static str, entries: &Table) -> Result<(), String> {
+        for (name, value) in entries {
+            let Value::String(text) = value else {
+                return Err(format!("{table}: what '{name}' stands for is a text in quotes"));
+            };
+            self.tables.insert((table, name.clone()), text.clone());
+        }
+        Ok(())
+    }
+
+    /// What the tables come to.
+    ///
+    /// # Errors
+    /// A text for the person.
+    pub(super) fn tables(&self) -> Result<Tables, String> {
+        let mut tables = Tables::default();
+        for ((table, name), text) in &self.tables {
+            tables.put(table, name, text)?;
+        }
+        Ok(tables)
     }
 
     /// The command line's rules, with the file's values where neither it nor the environment
@@ -78,52 +129,33 @@ impl Config {
             command.mut_arg(id, |argument| argument.default_value(value))
         })
     }
-
-    /// All settings as such a file, each with where it comes from.
-    pub(super) fn print(&self, command: &Command, matches: &ArgMatches) -> String {
-        let file = self.file.as_ref().map_or("none".to_owned(), |file| file.display().to_string());
-        let mut text = format!("# The settings of peer as they are. Configuration file: {file}\n");
-        for argument in settings(command) {
-            let id = argument.get_id().as_str();
-            let key = argument.get_long().unwrap_or(id);
-            let given = matches.get_raw(id).and_then(|mut values| values.next());
-            let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
-            let value = match given {
-                Some(value) if is_flag => value.to_string_lossy().into_owned(),
-                Some(value) => Value::String(value.to_string_lossy().into_owned()).to_string(),
-                None => {
-                    text.push_str(&format!("# {key} =\n"));
-                    continue;
-                }
-            };
-            let from = match matches.value_source(id) {
-                Some(ValueSource::CommandLine) => "command line",
-                Some(ValueSource::EnvVariable) => "environment",
-                _ if self.settings.contains_key(id) => "configuration file",
-                _ => "default",
-            };
-            text.push_str(&format!("{key} = {value}  # {from}\n"));
-        }
-        text.push_str(&self.aliases.as_toml());
-        text
-    }
 }
 
 /// The options that a file may set.
-fn settings(command: &Command) -> impl Iterator<Item = &clap::Arg> {
+pub(super) fn settings(command: &Command) -> impl Iterator<Item = &clap::Arg> {
     command.get_arguments().filter(|argument| !ONCE.contains(&argument.get_id().as_str()))
+}
+
+/// The option of this name, if a file may set it.
+///
+/// # Errors
+/// A text for the person.
+pub(super) fn option<'a>(command: &'a Command, name: &str) -> Result<&'a clap::Arg, String> {
+    let found = settings(command).find(|argument| argument.get_long() == Some(name));
+    found.ok_or_else(|| {
+        format!("there is no setting '{name}': those are the long options of peer --help")
+    })
+}
+
+/// Whether it is either true or false.
+pub(super) fn is_flag(argument: &clap::Arg) -> bool {
+    matches!(argument.get_action(), ArgAction::SetTrue)
 }
 
 /// One setting: the option's id, and its value as it would be typed.
 fn setting(key: &str, value: &Value, command: &Command) -> Result<(String, String), String> {
-    let argument = settings(command).find(|argument| argument.get_long() == Some(key));
-    let Some(argument) = argument else {
-        return Err(format!(
-            "there is no setting '{key}': those are the long options of peer --help"
-        ));
-    };
-    let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
-    let text = match (value, is_flag) {
+    let argument = option(command, key)?;
+    let text = match (value, is_flag(argument)) {
         (Value::Boolean(value), true) => value.to_string(),
         (Value::String(text), false) => text.clone(),
         (Value::Integer(number), false) => number.to_string(),
@@ -131,17 +163,6 @@ fn setting(key: &str, value: &Value, command: &Command) -> Result<(String, Strin
         (_, false) => return Err(format!("'{key}' is a text in quotes, or a number")),
     };
     Ok((argument.get_id().to_string(), text))
-}
-
-fn aliases_of(table: &Table) -> Result<Aliases, String> {
-    let mut aliases = Aliases::default();
-    for (name, value) in table {
-        let Value::String(line) = value else {
-            return Err(format!("alias '{name}': the line that it stands for is a text in quotes"));
-        };
-        aliases.add(name, line).map_err(|error| format!("alias '{name}': {error}"))?;
-    }
-    Ok(aliases)
 }
 
 #[cfg(test)]
@@ -159,7 +180,7 @@ mod tests {
     fn keys_are_the_long_options() {
         let config = parse(
             "server = \"chat.example\"\nudp = 6000\nauto-accept = \"2G\"\nplain = true\n\
-             [aliases]\nhi = \"/msg bob hi\"\n",
+             [aliases]\nhi = \"/msg bob hi\"\n[keys]\nF5 = \"/files\"\n[theme]\nfile = \"blue\"\n",
         )
         .unwrap();
         let settings: Vec<(&str, &str)> =
@@ -167,6 +188,13 @@ mod tests {
         let expected =
             [("auto_accept", "2G"), ("plain", "true"), ("server", "chat.example"), ("udp", "6000")];
         assert_eq!(settings, expected);
+        let mut tables = Tables::default();
+        for (table, name, text) in
+            [("aliases", "hi", "/msg bob hi"), ("keys", "F5", "/files"), ("theme", "file", "blue")]
+        {
+            tables.put(table, name, text).unwrap();
+        }
+        assert_eq!(config.tables().unwrap(), tables);
     }
 
     /// The document shows every setting, and none that there is not.
@@ -180,7 +208,9 @@ mod tests {
             settings(&command).map(|argument| argument.get_id().as_str()).collect();
         let shown = config.settings.keys().map(String::as_str).collect();
         assert_eq!(all, shown);
-        assert!(config.aliases.as_toml().contains("brb"));
+        let tables: std::collections::BTreeSet<&str> =
+            config.tables.keys().map(|(table, _)| *table).collect();
+        assert_eq!(tables, TABLES.into());
         config.beneath(command).try_get_matches_from(["peer"]).unwrap();
     }
 
@@ -194,6 +224,11 @@ mod tests {
             ("\n\nudp = ", "line 3"),
             ("[aliases]\nwho = \"/msg bob\"", "who"),
             ("[aliases]\nhi = 1", "hi"),
+            ("aliases = 1", "aliases"),
+            ("[keys]\nx = \"/who\"", "no key"),
+            ("[keys]\nF5 = \"who\"", "begins with '/'"),
+            ("[theme]\nfile = \"bluish\"", "bluish"),
+            ("[theme]\nfiles = \"blue\"", "files"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(word) && !error.contains('\n'), "{text}: {error}");

@@ -1,21 +1,26 @@
 //! Decides, without touching anything, what the shell does about what is typed and what the core
 //! tells: which line goes where, when to ask for a login, when all that was asked is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod habits;
+mod open;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wire::app::name::Name;
-use wire::time::{Duration, Instant};
+use wire::time::Instant;
 
+pub(super) use self::habits::Ways;
+use self::open::Open;
+use super::preferences::{Changes, Preferences};
 use super::screen::Stream;
-use crate::command::aliases::Aliases;
 use crate::command::{self, Command, Context, Need, ParsedLine, Purpose, Window};
 use crate::face::asking::{Ask, Typed};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{Act, OneShot};
 use crate::face::plain::Plain;
 use crate::face::{Line, json};
-use crate::output::{FileLine, Output, ServerState};
+use crate::output::{Output, ServerState};
 use crate::work::Direction;
 
 /// How things are shown.
@@ -66,6 +71,17 @@ pub(super) enum Do {
     Show(Output),
     /// Let the full screen do this with its windows.
     Window(Window),
+    /// Do things this way from now on.
+    Change(Ways),
+    /// Write this into the configuration file.
+    Save {
+        /// Where it is, or is to be.
+        file: PathBuf,
+        /// What is to stand in it.
+        changes: Changes,
+    },
+    /// Read the configuration file.
+    Reload(Option<PathBuf>),
     /// Let the core close everything, then end with this.
     Quit(Exit),
 }
@@ -77,8 +93,7 @@ pub(super) struct Desk {
     giver: Giver,
     credentials: Option<Credentials>,
     home: Option<PathBuf>,
-    aliases: Aliases,
-    style: command::Style,
+    preferences: Preferences,
     /// With whom plain lines are exchanged.
     chat: Option<String>,
     /// Offers without an answer.
@@ -87,7 +102,6 @@ pub(super) struct Desk {
     server: Contact,
     reading: Reading,
     open: Open,
-    linger: Duration,
     /// The person pressed Ctrl-C at the prompt before.
     was_interrupted: bool,
     /// The person was told just now what leaving would interrupt.
@@ -126,19 +140,6 @@ enum Contact {
     There,
 }
 
-/// What was asked for and is not over.
-#[derive(Debug, Default)]
-struct Open {
-    /// Messages given to the core of which nothing was told.
-    given: usize,
-    /// Exports given to the core of which nothing was told.
-    exports: usize,
-    /// Messages (receiver, number) on their way.
-    messages: BTreeSet<(String, u64)>,
-    /// Transfers that can go on.
-    files: BTreeMap<u64, &'static str>,
-}
-
 impl Desk {
     /// A desk for this giver of commands.
     pub(super) fn new(
@@ -146,31 +147,24 @@ impl Desk {
         giver: Giver,
         credentials: Option<Credentials>,
         home: Option<PathBuf>,
-        linger: Duration,
+        preferences: Preferences,
     ) -> Self {
         Self {
             face,
             giver,
             credentials,
             home,
-            aliases: Aliases::default(),
-            style: command::Style::Slash,
+            preferences,
             chat: None,
             offers: BTreeSet::new(),
             login: Login::Unknown,
             server: Contact::Unknown,
             reading: Reading::No,
             open: Open::default(),
-            linger,
             was_interrupted: false,
             was_warned: false,
             exit: None,
         }
-    }
-
-    /// The same desk, with the user's own words and way to write commands.
-    pub(super) fn with_words(self, aliases: Aliases, style: command::Style) -> Self {
-        Self { aliases, style, ..self }
     }
 
     /// The plain face's screen has this width now.
@@ -249,6 +243,7 @@ impl Desk {
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => {}
@@ -293,7 +288,7 @@ impl Desk {
                 Giver::Person if was_warned => self.quit(Exit::Done, &mut todo),
                 Giver::Person => self.leave(now, &mut todo),
                 Giver::Script | Giver::Task(_) => {
-                    self.reading = Reading::Ended { until: now + self.linger };
+                    self.reading = Reading::Ended { until: now + self.linger() };
                 }
             },
         }
@@ -432,12 +427,13 @@ impl Desk {
             chat: self.chat.clone(),
             offers: self.offers.len(),
             home: self.home.clone(),
-            aliases: self.aliases.clone(),
-            style: self.style,
+            aliases: self.preferences.aliases().clone(),
+            style: self.preferences.style(),
         };
         match command::parse(line, &context) {
             ParsedLine::Command(command) => self.give(now, command, todo),
             ParsedLine::Window(window) => self.on_window(now, window, todo),
+            ParsedLine::Preference(preference) => self.on_preference(now, preference, todo),
             ParsedLine::Nothing => {}
             ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
             ParsedLine::NeedPassword { purpose, name } => {
@@ -543,7 +539,10 @@ impl Desk {
                 true
             }
             Output::File { file } => {
-                self.track_file(file);
+                if file.state != "offered" || file.direction == Direction::Sending {
+                    self.offers.remove(&file.id);
+                }
+                self.open.track_file(file);
                 true
             }
             Output::NotSent { .. } => {
@@ -582,30 +581,16 @@ impl Desk {
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => false,
         };
+        let linger = self.linger();
         if let Reading::Ended { until } = &mut self.reading
             && is_movement
         {
-            *until = now + self.linger;
-        }
-    }
-
-    fn track_file(&mut self, file: &FileLine) {
-        if file.state != "offered" || file.direction == Direction::Sending {
-            self.offers.remove(&file.id);
-        }
-        let is_open = match file.state {
-            "hashing" | "checking" | "running" => true,
-            "offered" | "waiting" => file.direction == Direction::Sending,
-            _ => false,
-        };
-        if is_open {
-            self.open.files.insert(file.id, file.state);
-        } else {
-            self.open.files.remove(&file.id);
+            *until = now + linger;
         }
     }
 
@@ -673,12 +658,6 @@ impl Desk {
 /// Answers that a task asks for itself.
 const fn is_for_task(output: &Output) -> bool {
     matches!(output, Output::Blocked { .. } | Output::Files { .. } | Output::Fingerprint { .. })
-}
-
-impl Open {
-    fn is_empty(&self) -> bool {
-        self.given + self.exports == 0 && self.messages.is_empty() && self.files.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{Wake, complain_of};
 use crate::command::Window;
 use crate::face::Line;
 use crate::face::asking::Ask;
+use crate::face::tui::Habits;
 use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// What the screen gets to write its last lines.
@@ -76,6 +77,13 @@ impl Front {
     pub(super) fn window(&self, window: Window) {
         if let Self::Full(screen, _) = self {
             screen.window(window);
+        }
+    }
+
+    /// The user's own ways, for the full screen.
+    pub(super) fn set_habits(&self, habits: Habits) {
+        if let Self::Full(screen, _) = self {
+            screen.set_habits(habits);
         }
     }
 

@@ -22,7 +22,7 @@ use super::workers::Mailbox;
 use super::{Wake, terminal};
 use crate::command::Window;
 use crate::face::asking::Ask;
-use crate::face::tui::{Act, Look, Moment, Notice, Tui};
+use crate::face::tui::{Act, Habits, Look, Moment, Notice, Tui};
 use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// Between two drawings, unless a key was pressed.
@@ -35,6 +35,7 @@ enum Item {
     Output(Box<Output>),
     Ask(Ask),
     Window(Window),
+    Habits(Box<Habits>),
     Users(Vec<(String, Option<Status>)>),
     Keys(BTreeMap<String, KeyMark>),
     Connections(Vec<ConnectionLine>),
@@ -129,6 +130,10 @@ impl FullScreen {
 
     pub(super) fn window(&self, window: Window) {
         self.put(Item::Window(window));
+    }
+
+    pub(super) fn set_habits(&self, habits: Habits) {
+        self.put(Item::Habits(Box::new(habits)));
     }
 
     pub(super) fn set_users(&self, users: Vec<(String, Option<Status>)>) {
@@ -279,6 +284,7 @@ impl Keeper {
             Item::Output(output) => self.tui.tell(moment, &output),
             Item::Ask(ask) => self.tui.ask(ask),
             Item::Window(window) => self.tui.window(moment, window),
+            Item::Habits(habits) => self.tui.set_habits(*habits),
             Item::Users(users) => self.tui.set_users(users),
             Item::Keys(keys) => self.tui.set_keys(keys),
             Item::Connections(connections) => self.tui.set_connections(&connections),

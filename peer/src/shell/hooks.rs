@@ -14,7 +14,7 @@ use crate::work::Direction;
 const MAX_WAITING: usize = 256;
 
 /// Which programs are called.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Programs {
     /// For each message: `PROGRAM FROM TEXT`.
     pub(super) on_message: Option<PathBuf>,
@@ -34,16 +34,28 @@ impl Hooks {
     /// # Errors
     /// When the operating system gives no thread.
     pub(super) fn start(programs: Programs) -> io::Result<Self> {
-        if programs.on_message.is_none() && programs.on_file.is_none() {
-            return Ok(Self { programs, calls: None });
+        let mut hooks = Self { programs: Programs::default(), calls: None };
+        hooks.set_programs(programs)?;
+        Ok(hooks)
+    }
+
+    /// From now on these are called.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub(super) fn set_programs(&mut self, programs: Programs) -> io::Result<()> {
+        let is_needed = programs.on_message.is_some() || programs.on_file.is_some();
+        self.programs = programs;
+        if is_needed && self.calls.is_none() {
+            let (calls, called) = mpsc::sync_channel::<Vec<OsString>>(MAX_WAITING);
+            thread::Builder::new().name("hooks".to_owned()).spawn(move || {
+                while let Ok(words) = called.recv() {
+                    run(&words);
+                }
+            })?;
+            self.calls = Some(calls);
         }
-        let (calls, called) = mpsc::sync_channel::<Vec<OsString>>(MAX_WAITING);
-        thread::Builder::new().name("hooks".to_owned()).spawn(move || {
-            while let Ok(words) = called.recv() {
-                run(&words);
-            }
-        })?;
-        Ok(Self { programs, calls: Some(calls) })
+        Ok(())
     }
 
     /// The core told something. Gives back a complaint when a program is too slow to be called

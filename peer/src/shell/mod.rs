@@ -11,6 +11,8 @@ mod fullscreen;
 mod hooks;
 mod man;
 mod names;
+mod preferences;
+mod save;
 mod screen;
 mod session;
 mod start;

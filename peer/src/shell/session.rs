@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::mpsc::Receiver;
 
+use clap::CommandFactory;
 use mio::{Events, Poll, Token};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook_mio::v1_0::Signals;
@@ -10,15 +11,17 @@ use wire::net::{Clock, Progress, Socket};
 use wire::time::{Duration, Instant};
 use wire::{Node, Seed};
 
-use super::desk::{Desk, Do};
+use super::cli::Cli;
+use super::config::Config;
+use super::desk::{Desk, Do, Ways};
 use super::front::Front;
 use super::fullscreen::Setting;
-use super::hooks::{Hooks, Programs};
+use super::hooks::Hooks;
 use super::names::{self, Resolver};
 use super::screen::Stream;
 use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
-use super::{Wake, complain, terminal};
+use super::{Wake, complain, save, terminal};
 use crate::app::{App, Settings};
 use crate::command::{Command, Purpose};
 use crate::face::Line;
@@ -44,7 +47,6 @@ pub(super) struct Parts {
     pub(super) desk: Desk,
     /// With what the full screen begins, where there is one.
     pub(super) full: Option<Setting>,
-    pub(super) programs: Programs,
 }
 
 /// A running program.
@@ -74,7 +76,7 @@ impl Session {
     /// # Errors
     /// When the operating system gives no thread or no descriptor.
     pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
-        let Parts { clock, mut socket, database, files, settings, desk, full, programs } = parts;
+        let Parts { clock, mut socket, database, files, mut settings, desk, full } = parts;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
@@ -88,6 +90,10 @@ impl Session {
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
+        let Ways { auto_accept, programs, habits } = desk.ways();
+        settings.auto_accept = auto_accept;
+        let front = Front::start(full, mailbox)?;
+        front.set_habits(habits);
         Ok(Self {
             look_around: clock.now() + LOOK_AROUND,
             clock,
@@ -100,7 +106,7 @@ impl Session {
             resolver,
             is_resolving: false,
             desk,
-            front: Front::start(full, mailbox)?,
+            front,
             hooks: Hooks::start(programs)?,
             has_new_names: false,
         })
@@ -289,6 +295,17 @@ impl Session {
                 Do::Write(stream, line) => self.front.write(stream, line),
                 Do::Show(output) => self.front.show(output),
                 Do::Window(window) => self.front.window(window),
+                Do::Change(ways) => self.change(ways)?,
+                Do::Save { file, changes } => {
+                    let saved = save::save(&file, &changes).map(|()| changes);
+                    let todo = self.desk.on_saved(now, saved);
+                    self.perform(now, todo)?;
+                }
+                Do::Reload(file) => {
+                    let read = Config::read(file.as_deref(), &Cli::command());
+                    let todo = self.desk.on_reloaded(now, read);
+                    self.perform(now, todo)?;
+                }
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
                     if exit == Exit::Done {
@@ -300,6 +317,13 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn change(&mut self, ways: Ways) -> io::Result<()> {
+        let Ways { auto_accept, programs, habits } = ways;
+        self.app.set_auto_accept(auto_accept);
+        self.front.set_habits(habits);
+        self.hooks.set_programs(programs)
     }
 
     /// The first signal ends everything in order; the second ends it at once.

@@ -18,16 +18,15 @@ use wire::time::Duration;
 use super::cli::{OneShot as Asked, Options, Plan};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
-use super::hooks::Programs;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{complain, folders, terminal, typing};
 use crate::app::Settings;
-use crate::command::{self, Purpose};
+use crate::command::Purpose;
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
 use crate::face::plain::{Colour, Plain, Reader, Style};
-use crate::face::tui::Look;
+use crate::face::tui::{Look, Theme};
 use crate::files::FileWorker;
 use crate::store::Database;
 use crate::work::ExportFormat;
@@ -53,7 +52,7 @@ fn failure(text: impl ToString) -> Failure {
 }
 
 fn prepare(plan: Plan) -> Result<Session, Failure> {
-    let Plan { options, command, aliases } = plan;
+    let Plan { options, command, preferences } = plan;
     let clock = Clock::start();
     start_log(&options)?;
     let data = folders::data(options.data.clone()).map_err(failure)?;
@@ -68,12 +67,11 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
 
     let mut settings = Settings::new(&server, Vec::new());
     settings.local_candidates = super::names::candidates(socket.local_address());
-    settings.auto_accept = options.auto_accept;
     settings.token_epoch = clock.unix_ms() / 1000;
     settings.local_time = local_time;
     let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
         clock,
-        look: Look { colour: has_colour(), unicode: is_unicode() },
+        look: Look { colour: has_colour(), unicode: is_unicode(), theme: Theme::default() },
         local_time,
         typed: TypedLines::open(data.join("typed-lines.json")),
     });
@@ -83,13 +81,8 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         name,
         file: options.password_file.clone(),
     });
-    let linger = Duration::from_secs(options.linger);
-    let style = if options.classroom { command::Style::Classroom } else { command::Style::Slash };
-    let desk =
-        Desk::new(face, giver, credentials, folders::home(), linger).with_words(aliases, style);
-    let programs =
-        Programs { on_message: options.on_message.clone(), on_file: options.on_file.clone() };
-    let parts = Parts { clock, socket, database, files, settings, desk, full, programs };
+    let desk = Desk::new(face, giver, credentials, folders::home(), preferences);
+    let parts = Parts { clock, socket, database, files, settings, desk, full };
     Session::new(parts, &seed()?).map_err(failure)
 }
 

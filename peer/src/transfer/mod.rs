@@ -120,6 +120,11 @@ impl Transfers {
         }
     }
 
+    /// From now on this is done with offers.
+    pub const fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
     /// Takes over what the database held. Called once, before any other verb.
     pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {
         for record in records {

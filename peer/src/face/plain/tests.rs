@@ -80,6 +80,7 @@ fn every_kind_has_its_stable_line() {
         "* #team (3 members; you are its owner): hi".to_owned(),
         "* #team: it is about: hi\n* bob: online".to_owned(),
         format!("* the key of bob is verified: {print}"),
+        "* auto-accept = hi (typed)".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

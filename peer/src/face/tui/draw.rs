@@ -87,7 +87,7 @@ impl Tui {
     }
 
     fn draw_title(&self, buffer: &mut Buffer, area: Rect) {
-        buffer.set_style(area, Look::bar());
+        buffer.set_style(area, self.look.bar());
         let window = self.windows.current();
         let text = match &window.user {
             None => format!(" Tincan {}", text::excerpt(&self.bars.server, 60)),
@@ -112,7 +112,7 @@ impl Tui {
                     }
                     Some(_) | None => String::new(),
                 };
-                let key = match self.keys.get(user) {
+                let key = match self.key_marks.get(user) {
                     Some(KeyMark::Verified) => ", verified",
                     Some(KeyMark::Changed) => ", KEY CHANGED",
                     None => "",
@@ -121,7 +121,7 @@ impl Tui {
             }
         };
         let width = usize::from(area.width);
-        buffer.set_stringn(area.x, area.y, cut(&text, width), width, Look::bar());
+        buffer.set_stringn(area.x, area.y, cut(&text, width), width, self.look.bar());
     }
 
     fn draw_list(&self, buffer: &mut Buffer, area: Rect) {
@@ -140,7 +140,7 @@ impl Tui {
                 None => " ",
             };
             let style = match (is_current, window.activity) {
-                (true, _) => Look::bar(),
+                (true, _) => self.look.bar(),
                 (false, Some(_)) => Look::bold(),
                 (false, None) if self.is_away(window) => Look::dim(),
                 (false, None) => Look::plain(),
@@ -173,7 +173,7 @@ impl Tui {
     }
 
     fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
-        buffer.set_style(area, Look::bar());
+        buffer.set_style(area, self.look.bar());
         let time = (self.local_time)(self.moment.unix_ms);
         let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
         let mut parts = vec![format!("[{clock}]")];
@@ -197,7 +197,7 @@ impl Tui {
             parts.push(format!("[act {}]", active.join(",")));
         }
         let width = usize::from(area.width);
-        buffer.set_stringn(area.x, area.y, cut(&parts.join(" "), width), width, Look::bar());
+        buffer.set_stringn(area.x, area.y, cut(&parts.join(" "), width), width, self.look.bar());
     }
 
     /// The transfers that move, in short: `[↓3 61% 8.1 MB/s 1m20]`.
@@ -249,7 +249,7 @@ impl Tui {
             }
             let skip = (switcher.chosen + 1).saturating_sub(MAX_NAMES);
             for (index, name) in fitting.iter().enumerate().skip(skip).take(MAX_NAMES) {
-                let style = if index == switcher.chosen { Look::bar() } else { Look::plain() };
+                let style = if index == switcher.chosen { self.look.bar() } else { Look::plain() };
                 lines.push(Line::styled(
                     cut(&format!(" {} ", text::excerpt(name, 60)), width),
                     style,

@@ -63,6 +63,13 @@ impl Tui {
     #[allow(clippy::wildcard_enum_match_arm, reason = "where the others go is asked in turn")]
     pub fn key(&mut self, moment: super::Moment, key: KeyEvent) {
         self.moment = moment;
+        if let Some(line) = self.keys.line(key).filter(|_| self.form.is_none()) {
+            let line = line.to_owned();
+            self.switcher = None;
+            self.input.search = None;
+            self.input.hint = None;
+            return self.run_line(line);
+        }
         let Some(action) = keys::action(key) else { return };
         self.input.hint = None;
         match action {
@@ -132,7 +139,7 @@ impl Tui {
             Action::Window(number) => self.go(|windows| windows.go(number)),
             Action::Switcher => self.switcher = Some(Switcher::default()),
             Action::Files => self.shows_files = !self.shows_files,
-            Action::Help => self.enter_line("/help".to_owned()),
+            Action::Help => self.run_line("/help".to_owned()),
             Action::Interrupt if self.input.editor.text().is_empty() => {
                 self.acts.push_back(Act::Typed(Typed::Interrupt));
             }
@@ -273,13 +280,19 @@ impl Tui {
     }
 
     fn enter_line(&mut self, line: String) {
+        let user = self.windows.current().user.clone();
+        if !crate::command::is_secret(&line) && self.input.typed.keep(user.as_deref(), &line) {
+            self.acts.push_back(Act::Remember(user, line.clone()));
+        }
+        self.run_line(line);
+    }
+
+    /// As if it had been typed, but nothing to come back to with the arrow keys.
+    fn run_line(&mut self, line: String) {
         let window = self.windows.current_mut();
         window.rule = None;
         let user = window.user.clone();
         self.set_view(View::Bottom);
-        if !crate::command::is_secret(&line) && self.input.typed.keep(user.as_deref(), &line) {
-            self.acts.push_back(Act::Remember(user.clone(), line.clone()));
-        }
         self.waiting.push_back(Typed::InWindow(user, line));
         self.send_waiting();
     }
@@ -326,7 +339,7 @@ impl Tui {
         let cursor = self.input.editor.cursor();
         let text = self.input.editor.text().to_owned();
         let before = &text[..cursor];
-        let (start, words) = match candidates(before, &self.names()) {
+        let (start, words) = match candidates(before, &self.names(), &self.settings) {
             Candidates::Words(start, words) => (start, words),
             Candidates::Files => (self.paths)(before),
         };

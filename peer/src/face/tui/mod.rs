@@ -7,6 +7,7 @@
 mod draw;
 mod editor;
 mod form;
+mod habits;
 mod input;
 mod keys;
 mod log;
@@ -28,10 +29,12 @@ use wire::app::text;
 use wire::time::Instant;
 
 use self::form::Form;
+pub use self::habits::Habits;
 use self::input::Input;
+pub use self::keys::Keys;
 use self::log::{Entry, Mark, Past, Said, View};
 use self::switcher::Switcher;
-pub use self::theme::Look;
+pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
 use super::Line;
 use super::asking::{Ask, Typed};
@@ -102,6 +105,9 @@ struct Bars {
 /// See the module.
 pub struct Tui {
     look: Look,
+    keys: Keys,
+    /// The names of settings, for completion.
+    settings: Vec<String>,
     local_time: fn(u64) -> String,
     paths: Paths,
     plain: Plain,
@@ -111,7 +117,7 @@ pub struct Tui {
     /// The users that are known, and what those who are online say about being there.
     users: BTreeMap<String, Option<Status>>,
     /// Users whose keys are marked.
-    keys: BTreeMap<String, KeyMark>,
+    key_marks: BTreeMap<String, KeyMark>,
     input: Input,
     form: Option<Form>,
     switcher: Option<Switcher>,
@@ -144,6 +150,8 @@ impl Tui {
         };
         Self {
             look,
+            keys: Keys::default(),
+            settings: Vec::new(),
             local_time,
             paths,
             plain: Plain::new(style),
@@ -151,7 +159,7 @@ impl Tui {
             files: BTreeMap::new(),
             bars: Bars::default(),
             users: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            key_marks: BTreeMap::new(),
             input: Input::new(),
             form: None,
             switcher: None,
@@ -233,7 +241,7 @@ impl Tui {
 
     /// Users whose keys are marked.
     pub fn set_keys(&mut self, keys: BTreeMap<String, KeyMark>) {
-        self.keys = keys;
+        self.key_marks = keys;
     }
 
     /// What a line typed means for the windows.
@@ -315,6 +323,7 @@ impl Tui {
             | Output::Export { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }
+            | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => self.show(output),
@@ -357,7 +366,7 @@ impl Tui {
         self.windows = Windows::new();
         self.files.clear();
         self.users.clear();
-        self.keys.clear();
+        self.key_marks.clear();
         self.bars.links.clear();
         self.bars.topics.clear();
         for (_, is_valid) in &mut self.asked {

@@ -36,8 +36,11 @@ impl Painter<'_> {
         match entry {
             Entry::Said(said) => self.said(log, said),
             Entry::Notice { at, is_warning, text } => {
-                let (mark, style) =
-                    if *is_warning { ("! ", self.look.warning()) } else { ("* ", Look::dim()) };
+                let (mark, style) = if *is_warning {
+                    ("! ", self.look.warning())
+                } else {
+                    ("* ", self.look.notice())
+                };
                 self.block(*at, &[Span::styled(mark, style)], text, style)
             }
             Entry::File { at, id } => match self.files.get(id) {
@@ -50,7 +53,8 @@ impl Painter<'_> {
             Entry::Figure { rows, .. } => self.figure(rows),
             Entry::Moves { at, users } => {
                 let text = moves(users);
-                self.block(*at, &[Span::styled("* ", Look::dim())], &text, Look::dim())
+                let style = self.look.notice();
+                self.block(*at, &[Span::styled("* ", style)], &text, style)
             }
         }
     }

@@ -40,7 +40,7 @@ struct Scene {
 
 impl Scene {
     fn new(width: u16, height: u16) -> Self {
-        Self::looking(Look { colour: false, unicode: true }, width, height)
+        Self::looking(Look { colour: false, unicode: true, theme: Theme::default() }, width, height)
     }
 
     fn looking(look: Look, width: u16, height: u16) -> Self {
@@ -530,7 +530,8 @@ fn foreign_text_is_shown_and_not_obeyed() {
 
 #[test]
 fn only_ascii_where_the_terminal_shows_no_more() {
-    let mut scene = Scene::looking(Look { colour: false, unicode: false }, 80, 14);
+    let mut scene =
+        Scene::looking(Look { colour: false, unicode: false, theme: Theme::default() }, 80, 14);
     scene.log_in();
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
     scene.kept("bob", 1, "hi");
@@ -538,6 +539,27 @@ fn only_ascii_where_the_terminal_shows_no_more() {
     scene.tell(Output::File { file: file_line() });
     let shown = scene.text().replace('▏', "");
     assert!(shown.is_ascii(), "{shown}");
+}
+
+/// What is being typed stays, and the command is nothing to come back to.
+#[test]
+fn a_key_of_ones_own_runs_its_command() {
+    let mut scene = Scene::logged_in(80, 12);
+    let mut keys = Keys::default();
+    keys.bind("F5", "/who an").unwrap();
+    scene.tui.set_habits(Habits { keys, ..Habits::default() });
+    scene.tui.ask(Ask::Line("> ".to_owned()));
+    scene.type_text("half a line");
+    scene.acts();
+    scene.press(KeyCode::F(5), KeyModifiers::NONE);
+    let acts = scene.acts();
+    assert!(
+        matches!(&acts[..], [Act::Typed(Typed::InWindow(None, line))] if line == "/who an"),
+        "{acts:?}"
+    );
+    assert!(scene.text().contains("half a line"));
+    scene.press(KeyCode::Up, KeyModifiers::NONE);
+    assert!(!scene.text().contains("/who an"));
 }
 
 #[test]

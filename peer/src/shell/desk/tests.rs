@@ -1,5 +1,9 @@
 use super::*;
 use crate::face::plain::{Colour, Reader, Style};
+use crate::output::FileLine;
+use crate::shell::config::Config;
+use crate::shell::preferences::tests::preferences;
+use wire::time::Duration;
 
 const ZERO: Instant = Instant::ZERO;
 
@@ -12,11 +16,11 @@ fn desk(giver: Giver, credentials: Option<Credentials>) -> Desk {
         local_time: |_| "T".into(),
     };
     let face = Face::Plain(Plain::new(style));
-    Desk::new(face, giver, credentials, None, Duration::from_secs(30))
+    Desk::new(face, giver, credentials, None, preferences(&[], ""))
 }
 
 fn json_desk() -> Desk {
-    Desk::new(Face::Json, Giver::Script, None, None, Duration::from_secs(30))
+    Desk::new(Face::Json, Giver::Script, None, None, preferences(&[], ""))
 }
 
 fn by_file(purpose: Purpose) -> Option<Credentials> {
@@ -33,6 +37,9 @@ fn deeds(todo: Vec<Do>) -> Vec<String> {
         Do::Quit(exit) => Some(format!("quit {exit:?}")),
         Do::Show(_) => None,
         Do::Window(window) => Some(format!("window {window:?}")),
+        Do::Change(_) => Some("change".to_owned()),
+        Do::Save { file, changes } => Some(format!("save {changes:?} in {}", file.display())),
+        Do::Reload(file) => Some(format!("reload {file:?}")),
     };
     todo.into_iter().filter_map(deed).collect()
 }
@@ -283,7 +290,7 @@ fn a_person_is_told_what_leaving_interrupts() {
 
 #[test]
 fn the_full_screen_says_in_which_window_a_line_was_typed() {
-    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, Duration::from_secs(30));
+    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, preferences(&[], ""));
     tell(&mut desk, &ready(Some("alice")));
     assert_eq!(tell(&mut desk, &logged_in()), [ASK]);
     let mut typed = |window: Option<&str>, line: &str| {
@@ -300,7 +307,7 @@ fn the_full_screen_says_in_which_window_a_line_was_typed() {
 /// A session can end while a line is being typed.
 #[test]
 fn the_full_screen_asks_for_a_login_at_once() {
-    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, Duration::from_secs(30));
+    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, preferences(&[], ""));
     tell(&mut desk, &ready(Some("alice")));
     assert_eq!(tell(&mut desk, &logged_in()), [ASK]);
     assert_eq!(tell(&mut desk, &needed(Some("taken over"))), ["ask Menu"]);
@@ -360,4 +367,78 @@ fn what_a_command_needs_is_asked_of_a_person_only() {
         assert!(told.contains("no terminal to ask"), "{told}");
         assert_eq!(deeds(todo), [ASK]);
     }
+}
+
+/// The texts that are written.
+fn written(todo: &[Do]) -> String {
+    let text = |item: &Do| {
+        if let Do::Write(_, Line::Text(text)) = item { Some(format!("{text}\n")) } else { None }
+    };
+    todo.iter().filter_map(text).collect()
+}
+
+fn ready_script() -> Desk {
+    let mut script = desk(Giver::Script, None);
+    tell(&mut script, &ready(Some("alice")));
+    tell(&mut script, &logged_in());
+    script
+}
+
+#[test]
+fn settings_are_shown_changed_saved_and_read_again() {
+    let mut script = ready_script();
+    let mut typed = |line: &str| script.on_typed(ZERO, Typed::Line(line.to_owned()));
+    assert_eq!(written(&typed("/set linger")), "* linger = 30 (default)\n");
+    let todo = typed("/set auto-accept 500M");
+    assert_eq!(written(&todo), "* auto-accept = 500M. /save keeps it.\n");
+    assert!(
+        todo.iter()
+            .any(|item| matches!(item, Do::Change(Ways { auto_accept: Some(500_000_000), .. })))
+    );
+    assert!(written(&typed("/set udp 6000")).contains("from the next start on"));
+    assert!(written(&typed("/set udp lots")).starts_with("! Not changed: "));
+    assert!(written(&typed("/set upd")).starts_with("! There is no setting 'upd'"));
+    assert!(written(&typed("/bind F5 /who")).starts_with("! Keys and colours"));
+    assert_eq!(written(&typed("/bind")), "* there is none\n");
+
+    let todo = typed("/save");
+    let [Do::Save { file, changes }, ..] = &todo[..] else { panic!("{todo:?}") };
+    assert_eq!((file.to_str(), changes.len()), (Some("/x/peer.toml"), 2));
+    let changes = changes.clone();
+    let failed = script.on_saved(ZERO, Err("the disk is full".to_owned()));
+    assert_eq!(written(&failed), "! Not saved: the disk is full\n");
+    assert_eq!(written(&script.on_saved(ZERO, Ok(changes))), "* Saved in /x/peer.toml.\n");
+    let todo = script.on_typed(ZERO, Typed::Line("/save".to_owned()));
+    assert!(written(&todo).contains("nothing was changed"));
+
+    assert_eq!(type_line(&mut script, "/reload"), ["reload None", ASK]);
+    let read = script.on_reloaded(ZERO, Ok(Config::default()));
+    assert!(matches!(&read[..], [_, Do::Change(Ways { auto_accept: None, .. })]), "{read:?}");
+    let wrong = script.on_reloaded(ZERO, Err("line 3: rubbish".to_owned()));
+    assert_eq!(written(&wrong), "! Nothing changed: line 3: rubbish\n");
+}
+
+#[test]
+fn words_of_ones_own_are_made_and_forgotten() {
+    let mut script = ready_script();
+    let who = format!("{:?}", Command::Who { filter: None });
+    assert_eq!(type_line(&mut script, "/alias w1 = /who"), ["change", ASK]);
+    assert_eq!(type_line(&mut script, "/w1"), [&who, ASK]);
+    type_line(&mut script, "/unalias w1");
+    assert_eq!(type_line(&mut script, "/w1"), [ASK], "an error");
+    assert_eq!(type_line(&mut script, "whoelse"), [ASK], "to nobody");
+    assert_eq!(type_line(&mut script, "/alias load classroom"), ["change", ASK]);
+    assert_eq!(type_line(&mut script, "whoelse"), [&who, ASK]);
+}
+
+#[test]
+fn colours_and_keys_are_chosen_on_the_full_screen() {
+    let mut desk = Desk::new(Face::Full, Giver::Person, None, None, preferences(&[], ""));
+    tell(&mut desk, &ready(Some("alice")));
+    tell(&mut desk, &logged_in());
+    assert_eq!(type_line(&mut desk, "/bind F5 /files"), ["change", ASK]);
+    assert_eq!(type_line(&mut desk, "/set theme.warning blue"), ["change", ASK]);
+    let habits = desk.ways().habits;
+    assert_ne!(habits.keys, Default::default());
+    assert_ne!(habits.theme, Default::default());
 }

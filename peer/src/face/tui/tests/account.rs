@@ -21,7 +21,7 @@ fn a_key_comes_with_its_number_and_a_code_for_a_camera() {
 /// Part of a code is worth nothing: without room for all of its width the number stands alone.
 #[test]
 fn without_room_or_characters_there_is_no_code() {
-    let ascii = Look { colour: false, unicode: false };
+    let ascii = Look { colour: false, unicode: false, theme: Theme::default() };
     for (look, width, has_code) in [
         (Look { unicode: true, ..ascii }, 40, true),
         (Look { unicode: true, ..ascii }, 36, false),

@@ -1,0 +1,38 @@
+//! What was asked for and is not over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::output::FileLine;
+use crate::work::Direction;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// Messages given to the core of which nothing was told.
+    pub(super) given: usize,
+    /// Exports given to the core of which nothing was told.
+    pub(super) exports: usize,
+    /// Messages (receiver, number) on their way.
+    pub(super) messages: BTreeSet<(String, u64)>,
+    /// Transfers that can go on.
+    pub(super) files: BTreeMap<u64, &'static str>,
+}
+
+impl Open {
+    pub(super) fn is_empty(&self) -> bool {
+        self.given + self.exports == 0 && self.messages.is_empty() && self.files.is_empty()
+    }
+
+    pub(super) fn track_file(&mut self, file: &FileLine) {
+        let is_open = match file.state {
+            "hashing" | "checking" | "running" => true,
+            "offered" | "waiting" => file.direction == Direction::Sending,
+            _ => false,
+        };
+        if is_open {
+            self.files.insert(file.id, file.state);
+        } else {
+            self.files.remove(&file.id);
+        }
+    }
+}
