@@ -260,6 +260,8 @@ pub struct RoomRecord {
     pub feeds: Vec<FeedRuns>,
     /// The last post of this device.
     pub last: Option<Post>,
+    /// Numbers up to this one may have been used for posts that are not in this file: it is a copy.
+    pub used_before: u64,
     /// Own posts that not everybody has, the newest: number, and the room's version in it.
     pub pending: Vec<(u64, u64)>,
     /// How far members are with the own posts.

@@ -16,6 +16,10 @@ const FILE: &str = "place";
 /// No number is used twice as long as a user gets less than a message a second, on average, from
 /// one copy to the next.
 const GO_ON: &str = "UPDATE sequences SET next = max(next + 1, ?1)";
+/// The same for posts in rooms, of which nobody keeps the next number: `posts` looks here.
+const GO_ON_IN_ROOMS: &str = "
+    INSERT INTO copies (at)
+    SELECT ?1 WHERE EXISTS (SELECT 1 FROM messages WHERE author IS NOT NULL AND state <> 3)";
 
 /// Looks whether the file `database` in `folder` is the one that was used last. Tells the numbers of
 /// messages otherwise, and remembers it.
@@ -35,6 +39,7 @@ pub(super) fn look(
     }
     // A copy is as old as its entry in the folder: the clock need not be asked.
     let changes = connection.execute(GO_ON, [found.ctime()])?;
+    connection.execute(GO_ON_IN_ROOMS, [found.ctime()])?;
     tracing::info!(changes, "the database was copied here: messages are numbered anew");
     // Not kept, it only goes on once more.
     let _ = keep(&folder.join(FILE), &mark);

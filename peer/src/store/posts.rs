@@ -265,7 +265,10 @@ fn record(
             Ok((name(row, 0)?, Reached { joined: number(1)?, upto: number(2)? }))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(RoomRecord { room, feeds, last, pending, reached })
+    let copied: Option<i64> =
+        connection.query_row("SELECT max(at) FROM copies", [], |row| row.get(0))?;
+    let used_before = copied.filter(|_| last.is_some()).unwrap_or(0).cast_unsigned();
+    Ok(RoomRecord { room, feeds, last, used_before, pending, reached })
 }
 
 /// The numbers that are held of each feed: where the distance of a number to its rank changes, a run

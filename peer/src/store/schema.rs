@@ -145,6 +145,9 @@ pub(super) const STEPS: [&str; 5] = [
         PRIMARY KEY (profile, id)
     ) STRICT, WITHOUT ROWID;
 
+    -- When the file was found to be a copy: own posts are numbered from there on.
+    CREATE TABLE copies (at INTEGER NOT NULL) STRICT;
+
     -- How far each member is with the own posts in a room.
     CREATE TABLE reached (
         profile INTEGER NOT NULL,

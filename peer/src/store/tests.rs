@@ -54,7 +54,7 @@ fn installation(byte: u8) -> Installation {
     }
 }
 
-fn log_in(database: &mut Database, who: &str, byte: u8) {
+pub(super) fn log_in(database: &mut Database, who: &str, byte: u8) {
     load(database, Some(account_id(who)));
     done(database, StoreRequest::SaveInstallation(installation(byte)));
     let identity = Identity::from_secret(&[byte; 32]);

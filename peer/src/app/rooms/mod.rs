@@ -140,7 +140,7 @@ impl Known {
         let last = record.last.as_ref().map(|post| &post.content);
         let pending = record.pending.into_iter();
         let own = Own {
-            number: last.map_or(0, |content| content.number),
+            number: last.map_or(0, |content| content.number).max(record.used_before),
             hash: last.map_or([0; 32], |content| content.hash()),
             pending: pending.map(|(n, version)| (n, Pending { version, told: 0 })).collect(),
             ..Own::default()

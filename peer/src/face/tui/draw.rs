@@ -104,7 +104,7 @@ impl Tui {
                     (Some((state, None)), _) => (*state).to_owned(),
                     (None, _) if !self.bars.is_connected => "no server".to_owned(),
                     (None, Some(_)) => "online".to_owned(),
-                    (None, None) => "offline: what you write waits here".to_owned(),
+                    (None, None) => "offline: gets what you write later".to_owned(),
                 };
                 let says = match self.status_of(user) {
                     Some(status) if *status != Status::default() => {

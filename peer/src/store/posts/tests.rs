@@ -2,7 +2,7 @@ use wire::app::identity::Identity;
 use wire::app::room::{Access, Backlog, RoomName};
 
 use super::*;
-use crate::store::tests::{account_id, fresh, load, name, one};
+use crate::store::tests::{account_id, fresh, load, log_in, name, one};
 use crate::store::{Database, schema};
 use crate::work::{AccountId, Profile, Talk};
 
@@ -199,4 +199,30 @@ fn messages_of_the_schema_before_stay() {
     let insert = "INSERT INTO messages (profile, peer, state, sequence, nonce, sent, at, body)
                   VALUES (1, 'bob', 0, 1, zeroblob(16), 5, 5, 'again')";
     assert!(database.connection.execute(insert, []).is_err());
+}
+
+/// A data folder that was brought back from a backup does not know which numbers its posts had since.
+#[test]
+fn a_copy_numbers_its_posts_anew() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let account = account_id("alice");
+    let mut database = Database::open(first.path()).unwrap();
+    log_in(&mut database, "alice", 1);
+    let device = load(&mut database, Some(account.clone())).installation.unwrap().device;
+    let feed = Feed { author: identity().public(), device: device.public() };
+    let content = Content { feed, ..post_after(None, 1, "own").content };
+    one(&mut database, StoreRequest::SaveRoom(Box::new(room()))).unwrap();
+    let post = Post::sign(&identity(), content);
+    one(&mut database, StoreRequest::Post { post: Box::new(post.clone()), at: 9 }).unwrap();
+    drop(database);
+    let mut database = Database::open(first.path()).unwrap();
+    assert_eq!(loaded(&mut database, &account).used_before, 0, "the same folder");
+    drop(database);
+    for name in ["peer.sqlite", "place"] {
+        std::fs::copy(first.path().join(name), second.path().join(name)).unwrap();
+    }
+    let mut database = Database::open(second.path()).unwrap();
+    let record = loaded(&mut database, &account);
+    assert_eq!(record.last, Some(post));
+    assert!(record.used_before > 1_700_000_000, "{}", record.used_before);
 }
