@@ -23,7 +23,8 @@ use aliases::Aliases;
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
-use words::{Words, expand_home};
+use words::Words;
+pub(crate) use words::expand_home;
 
 /// Lines of history when no number is given.
 pub(crate) const DEFAULT_HISTORY: u32 = 20;
@@ -54,6 +55,20 @@ pub enum Command {
         old: Secret<String>,
         /// The one that shall hold.
         new: Secret<String>,
+    },
+    /// Write the account that is logged in into a new file.
+    ExportAccount {
+        /// Where.
+        path: PathBuf,
+        /// What opens it again; as above, never on a command line.
+        passphrase: Secret<String>,
+    },
+    /// Let the account of such a file be the one that is kept here.
+    ImportAccount {
+        /// Where.
+        path: PathBuf,
+        /// What opens it.
+        passphrase: Secret<String>,
     },
     /// End the session; the program stays.
     Logout,
@@ -191,6 +206,7 @@ impl Command {
             self,
             Self::Register { .. }
                 | Self::Login { .. }
+                | Self::ImportAccount { .. }
                 | Self::Logout
                 | Self::Quit
                 | Self::Reconnect
@@ -289,7 +305,7 @@ pub enum Preference {
 #[must_use]
 pub fn is_secret(line: &str) -> bool {
     let word = line.trim_start().trim_start_matches('/').to_lowercase();
-    ["login", "register", "reg", "log", "passwd", "changepassword"]
+    ["login", "register", "reg", "log", "passwd", "changepassword", "account"]
         .iter()
         .any(|command| word.starts_with(command))
 }
@@ -304,10 +320,14 @@ pub enum Purpose {
 }
 
 /// A command for which secrets are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// `/passwd`.
     ChangePassword,
+    /// `/account export`, into this file.
+    Export(PathBuf),
+    /// `/account import`, from this file, or from one that is asked for.
+    Import(Option<PathBuf>),
 }
 
 /// Parses one typed line, without its line break.
@@ -454,6 +474,7 @@ fn arguments_of(
         Verb::Register => return credentials(Purpose::Register, words),
         Verb::Login => return credentials(Purpose::Login, words),
         Verb::ChangePassword => return secrets(Need::ChangePassword, words),
+        Verb::Account => return account(words, context),
         Verb::Message => return message(words),
         Verb::Send => return send(words, context),
         Verb::Export => return export(words, context),
@@ -551,6 +572,18 @@ fn password_typed() -> ParsedLine {
 
 fn secrets(need: Need, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     Ok(if words.next()?.is_some() { password_typed() } else { ParsedLine::NeedSecrets(need) })
+}
+
+/// `/account export FILE`, `/account import FILE`.
+fn account(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let what = words.next()?.ok_or(Usage)?.to_lowercase();
+    let path = words.only().map(|path| expand_home(&path, context.home.as_deref()));
+    let need = match what.as_str() {
+        "export" => Need::Export(path?),
+        "import" => Need::Import(Some(path?)),
+        _ => return Err(Usage),
+    };
+    Ok(ParsedLine::NeedSecrets(need))
 }
 
 fn status(availability: Availability, words: Words<'_>) -> Command {

@@ -1,6 +1,7 @@
 //! The Tincan client: one core, several faces.
 
 pub mod app;
+pub mod backup;
 pub mod command;
 pub mod face;
 #[cfg(feature = "files")]

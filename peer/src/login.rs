@@ -9,7 +9,7 @@ use opaque_ke::{
 };
 use rand_chacha::ChaCha20Rng;
 use wire::app::identity::Identity;
-use wire::app::login::{Stretch, Suite, context, identifiers};
+use wire::app::login::{Stretch, Suite, context, identifiers, password};
 use wire::app::name::Name;
 use wire::{Secret, Seed};
 use zeroize::Zeroizing;
@@ -45,6 +45,20 @@ pub enum LoginOutcome {
     WrongPassword,
     /// The server's answer is none, or asks for a function that does not exist.
     BadAnswer,
+}
+
+/// Shortest password of a new account, in characters (NIST SP 800-63B section 5.1.1.1).
+const MIN_PASSWORD: usize = 8;
+
+/// A password, or a passphrase, that nobody has yet.
+///
+/// # Errors
+/// Why it cannot be one, for the person.
+pub(crate) fn new_password(typed: &Secret<String>) -> Result<Secret<Vec<u8>>, String> {
+    if typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
+        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
+    }
+    password(typed).map_err(|error| error.to_string())
 }
 
 /// OPAQUE's export key (RFC 9807 section 2.2).

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
 use wire::app::name::Name;
@@ -11,6 +12,8 @@ use wire::app::peer::{CancelReason, TransferId};
 use wire::app::post::{Feed, Post};
 use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
+
+use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
 /// Names one job until its outcome comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +28,8 @@ pub enum Work {
     File(FileRequest),
     /// For a processor: stretching a password.
     Login(crate::login::LoginJob),
+    /// For the same: stretching a passphrase, and writing or reading an account file.
+    Backup(BackupJob),
 }
 
 /// The outcome of a job.
@@ -37,6 +42,8 @@ pub enum Outcome {
     File(Result<FileReply, FileError>),
     /// Of [`Work::Login`].
     Login(crate::login::LoginOutcome),
+    /// Of [`Work::Backup`].
+    Backup(Result<BackupReply, BackupError>),
 }
 
 /// The database could not do it. The text is for the person: what, why, what to do.
@@ -192,6 +199,14 @@ pub enum StoreRequest {
         /// Only lines behind the one of this number.
         after: u64,
     },
+    /// Let the account of a file be the one that is kept here: its profile is open then. Reply:
+    /// [`StoreReply::Imported`].
+    Import {
+        /// What the file holds.
+        backup: Box<Backup>,
+        /// For a profile that is not there yet.
+        installation: Installation,
+    },
 }
 
 /// An answer of the database.
@@ -219,6 +234,17 @@ pub enum StoreReply {
         /// Whose profiles were there before, and are kept under the former key now.
         set_aside: Vec<Name>,
     },
+    /// An account is kept here now.
+    Imported(Imported),
+}
+
+/// What did not go along with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Its server's address is known here with another key, which stays.
+    pub is_other_server: bool,
+    /// Users who were verified with other keys than those known here, which stay.
+    pub other_keys: Vec<Name>,
 }
 
 /// Names a profile.
@@ -297,6 +323,16 @@ pub struct Installation {
     pub device: StaticKey,
     /// For the endpoint's tokens.
     pub token_secret: Secret<[u8; 32]>,
+}
+
+impl Installation {
+    /// New ones.
+    pub fn draw(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let (mut private, mut token_secret) = ([0; 32], [0; 32]);
+        rng.fill_bytes(&mut private);
+        rng.fill_bytes(&mut token_secret);
+        Self { device: StaticKey::from_private(private), token_secret: Secret::new(token_secret) }
+    }
 }
 
 /// Who is logged in here.

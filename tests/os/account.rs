@@ -1,6 +1,14 @@
 //! An account's password and keys, as the real programs handle them.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Output;
+
 use sim::programs::{Process, Scene};
+
+use crate::oneshot::{assert_ends, register};
+use crate::{peer, text};
 
 /// Whether this password logs in on a machine that knows no device key.
 fn holds(scene: &Scene, address: std::net::SocketAddr, password: &str) -> bool {
@@ -42,4 +50,69 @@ fn a_password_is_changed_for_all_machines() {
     alice.await_exit();
     assert!(!holds(&scene, address, "correct horse alice"));
     assert!(holds(&scene, address, "wrong donkey alice"));
+}
+
+/// Runs `peer account` over a data folder, with a passphrase that a file holds.
+fn account_file(data: &Path, words: &[&str], passphrase: &Path) -> Output {
+    let [data, passphrase] = [data, passphrase].map(|path| path.to_str().expect("a plain path"));
+    peer(&[&["account"], words, &["--data", data, "--passphrase-file", passphrase]].concat())
+}
+
+#[test]
+fn an_account_goes_to_another_machine_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_server, address) = Scene::new(folder.path()).server(&[], "127.0.0.1:0", &[]);
+    for who in ["alice", "bob"] {
+        assert_eq!(register(folder.path(), who, address).status.code(), Some(0));
+    }
+    let path = |name: &str| folder.path().join(name);
+    for (name, text) in [("right", "a long walk\n"), ("wrong", "a short walk\n")] {
+        fs::write(path(name), text).expect("a folder of our own");
+    }
+    let file = path("alice.account");
+    let file = file.to_str().expect("a plain path");
+    let [data, elsewhere] = [path("alice/data"), path("elsewhere/data")];
+    let (right, wrong) = (path("right"), path("wrong"));
+    assert_ends(&account_file(&data, &["export", file], &right), 0, "exported alice\n");
+    assert_eq!(fs::metadata(file).expect("it is there").mode() & 0o777, 0o600);
+    let again = account_file(&data, &["export", file], &right);
+    assert_ends(&again, 1, "");
+    assert!(text(&again.stderr).contains("nothing is overwritten"), "{}", text(&again.stderr));
+
+    let refused = account_file(&elsewhere, &["import", file], &wrong);
+    assert_ends(&refused, 8, "");
+    assert!(text(&refused.stderr).contains("wrong, or the file is damaged"));
+    assert_ends(&account_file(&elsewhere, &["export", &format!("{file}2")], &right), 8, "");
+    assert_ends(&account_file(&elsewhere, &["import", file], &right), 0, "imported alice\n");
+    let twice = account_file(&elsewhere, &["import", file], &right);
+    assert_ends(&twice, 1, "");
+    assert!(text(&twice.stderr).contains("alice is kept here"), "{}", text(&twice.stderr));
+
+    // The server's name came along, and the password makes this folder's device one of alice's.
+    let elsewhere = elsewhere.to_str().expect("a plain path");
+    let password = path("alice/password");
+    let login = ["--user", "alice", "--password-file", password.to_str().expect("a plain path")];
+    let login = peer(&[&["--data", elsewhere], &login[..]].concat());
+    assert!(text(&login.stdout).contains("* logged in as alice"), "{}", text(&login.stdout));
+    let [here, there] = [data.to_str().expect("a plain path"), elsewhere]
+        .map(|data| text(&peer(&["--data", data, "fingerprint", "bob"]).stdout));
+    assert!(here.contains("bob safety number"), "{here}");
+    assert_eq!(here, there, "one identity");
+}
+
+/// What a command line lacks is one line, and nothing is asked where nobody is.
+#[test]
+fn a_passphrase_comes_from_a_file_or_from_a_person() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let data = data.to_str().expect("a plain path");
+    for words in [&["export", "x"][..], &["import", "x"]] {
+        let output = peer(&[&["account"], words, &["--data", data]].concat());
+        assert_ends(&output, 2, "");
+        assert_eq!(text(&output.stderr), "peer: a passphrase is needed: give --passphrase-file\n");
+    }
+    let none = folder.path().join("none");
+    let output = account_file(Path::new(data), &["import", "x"], &none);
+    assert_ends(&output, 8, "");
+    assert!(text(&output.stderr).contains("password file"), "{}", text(&output.stderr));
 }

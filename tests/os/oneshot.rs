@@ -10,7 +10,7 @@ use sim::programs::{Scene, hash_file, write_noise};
 use crate::{account, options, peer, text};
 
 /// Registers `name` with its own folder in `folder`, and leaves.
-fn register(folder: &Path, name: &str, server: SocketAddr) -> Output {
+pub(super) fn register(folder: &Path, name: &str, server: SocketAddr) -> Output {
     let (home, login) = account(folder, name);
     let mut arguments = options(&home, server);
     arguments.extend(login);
@@ -18,14 +18,14 @@ fn register(folder: &Path, name: &str, server: SocketAddr) -> Output {
     peer(&arguments)
 }
 
-fn run(folder: &Path, name: &str, server: SocketAddr, command: &[&str]) -> Output {
+pub(super) fn run(folder: &Path, name: &str, server: SocketAddr, command: &[&str]) -> Output {
     let mut arguments = options(&folder.join(name), server);
     arguments.extend(command.iter().map(|word| (*word).to_owned()));
     peer(&arguments)
 }
 
 #[track_caller]
-fn assert_ends(output: &Output, code: i32, stdout: &str) {
+pub(super) fn assert_ends(output: &Output, code: i32, stdout: &str) {
     let told = (output.status.code(), text(&output.stdout));
     assert_eq!(told, (Some(code), stdout.to_owned()), "{}", text(&output.stderr));
 }

@@ -283,6 +283,7 @@ impl PeerProgram {
                 done.push_back(Input::Outcome(id, Outcome::File(outcome)));
             }
             Work::Login(job) => done.push_back(Input::Outcome(id, Outcome::Login(job.run()))),
+            Work::Backup(job) => done.push_back(Input::Outcome(id, Outcome::Backup(job.run()))),
         }
     }
 }

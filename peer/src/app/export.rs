@@ -111,7 +111,7 @@ impl App {
             Outcome::Store(Ok(StoreReply::Lines(lines))) => self.on_page(lines),
             Outcome::File(Err(error)) => self.abandon_export(error.to_string()),
             Outcome::Store(Err(error)) => self.abandon_export(error.to_string()),
-            Outcome::Store(Ok(_)) | Outcome::Login(_) => {
+            Outcome::Store(Ok(_)) | Outcome::Login(_) | Outcome::Backup(_) => {
                 self.abandon_export("an answer does not fit its question".to_owned());
             }
         }

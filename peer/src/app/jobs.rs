@@ -1,6 +1,7 @@
 //! What was asked of the workers and is not yet answered.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 
 use wire::app::letter::Prekey;
 use wire::app::name::Name;
@@ -10,7 +11,7 @@ use wire::{ConnectionHandle, PublicKey};
 use super::mail::ReceivingLetter;
 use super::rooms::ReceivingPost;
 use crate::transfer;
-use crate::work::{FileReply, Outcome, StoreRequest, Work, WorkId};
+use crate::work::{AccountId, FileReply, Outcome, StoreRequest, Work, WorkId};
 
 /// What an outcome is for.
 #[derive(Debug)]
@@ -47,8 +48,24 @@ pub(super) enum Job {
     Prove(ConnectionHandle),
     /// A new password is stretched, for the server at this connection.
     Change(ConnectionHandle),
+    /// The account is written into this file.
+    ExportAccount(PathBuf),
+    /// An account is read from this file...
+    ImportAccount(PathBuf),
+    /// ...kept here...
+    KeepImported(Box<ImportedAccount>),
+    /// ...and opened.
+    OpenImported(Box<ImportedAccount>),
     /// The transfers asked for it.
     Transfer(transfer::Job),
+}
+
+/// An account on its way from a file.
+#[derive(Debug)]
+pub(super) struct ImportedAccount {
+    pub(super) id: AccountId,
+    /// Of its server, as it was typed where the file was written.
+    pub(super) address: String,
 }
 
 /// A message on its way into the database.
@@ -120,7 +137,11 @@ impl Jobs {
                 | Job::Export
                 | Job::Login(_)
                 | Job::Prove(_)
-                | Job::Change(_) => None,
+                | Job::Change(_)
+                | Job::ExportAccount(_)
+                | Job::ImportAccount(_)
+                | Job::KeepImported(_)
+                | Job::OpenImported(_) => None,
             };
         }
         self.storing.remove(&id);
@@ -131,7 +152,15 @@ impl Jobs {
     /// here.
     pub(super) fn forget_profile(&mut self) {
         self.running.retain(|_, job| match job {
-            Job::LoadFirst | Job::LoadProfile | Job::MoveServer | Job::Save | Job::Export => true,
+            Job::LoadFirst
+            | Job::LoadProfile
+            | Job::MoveServer
+            | Job::Save
+            | Job::Export
+            | Job::ExportAccount(_)
+            | Job::ImportAccount(_)
+            | Job::KeepImported(_)
+            | Job::OpenImported(_) => true,
             Job::Queue { .. }
             | Job::Receive(_)
             | Job::Post(_)

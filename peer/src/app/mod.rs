@@ -6,6 +6,7 @@
 //! (`chat`), commands (`commands`).
 
 mod backoff;
+mod backup;
 mod chat;
 mod commands;
 mod contacts;
@@ -138,6 +139,8 @@ pub struct App {
     retired: Option<Endpoint>,
     profile: Option<OpenProfile>,
     server: Server,
+    /// An account is being read from a file: no other is opened meanwhile.
+    is_importing: bool,
     /// The password is being changed.
     change: Option<Change>,
     roster: Roster,
@@ -184,6 +187,7 @@ impl App {
             retired: None,
             profile: None,
             server: Server::new(settings.server_addresses.clone()),
+            is_importing: false,
             change: None,
             roster: Roster::default(),
             status: Status::default(),
@@ -204,8 +208,8 @@ impl App {
         self.unix_ms = ms;
     }
 
-    /// Does what a person or a script asks. While the database is being opened or a login is
-    /// under way, commands wait for it.
+    /// Does what a person or a script asks. While the database is being opened, or a login or an
+    /// import is under way, commands wait for it.
     pub fn command(&mut self, now: Instant, command: Command) {
         let is_second_quit = command == Command::Quit && self.held.contains(&Command::Quit);
         let waits = self.is_busy() && (command != Command::Quit || !self.held.is_empty());
@@ -364,6 +368,16 @@ impl App {
             (Job::Change(handle), Outcome::Login(outcome)) => {
                 self.on_change_stretched(now, handle, outcome);
             }
+            (Job::ExportAccount(path), Outcome::Backup(result)) => self.on_exported(&path, result),
+            (Job::ImportAccount(path), Outcome::Backup(result)) => {
+                self.on_read_backup(&path, result)
+            }
+            (Job::KeepImported(account), Outcome::Store(result)) => {
+                self.on_kept_imported(*account, result);
+            }
+            (Job::OpenImported(account), Outcome::Store(result)) => {
+                self.on_opened_imported(now, *account, result);
+            }
             (Job::Transfer(job), outcome) => {
                 self.with_transfers(now, |transfers, cx| {
                     transfers.handle_outcome(cx, job, outcome)
@@ -385,7 +399,11 @@ impl App {
                 | Job::Lines { .. }
                 | Job::Login(_)
                 | Job::Prove(_)
-                | Job::Change(_),
+                | Job::Change(_)
+                | Job::ExportAccount(_)
+                | Job::ImportAccount(_)
+                | Job::KeepImported(_)
+                | Job::OpenImported(_),
                 outcome,
             ) => tracing::error!(?outcome, "outcome of another kind than the job"),
         }
@@ -418,7 +436,7 @@ impl App {
 
     /// Commands wait while this holds.
     const fn is_busy(&self) -> bool {
-        matches!(self.stage, Stage::Loading) || self.server.is_logging_in()
+        matches!(self.stage, Stage::Loading) || self.server.is_logging_in() || self.is_importing
     }
 
     fn release_held(&mut self, now: Instant) {

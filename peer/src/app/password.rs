@@ -19,8 +19,9 @@ use wire::{ConnectionHandle, Secret, Seed};
 use super::App;
 use super::jobs::Job;
 use super::requests::Asked;
-use super::session::new_password;
-use crate::login::{ExportKey, LoginJob, LoginOutcome, start_login, start_registration};
+use crate::login::{
+    ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
+};
 use crate::work::Work;
 
 /// A password that is being changed.

@@ -7,7 +7,7 @@ use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
 use wire::app::server::LABEL;
 use wire::time::Instant;
-use wire::{Accept, Config, Endpoint, PublicKey, Secret, StaticKey};
+use wire::{Accept, Config, Endpoint, PublicKey, StaticKey};
 
 use super::chat::Chat;
 use super::jobs::Job;
@@ -102,7 +102,7 @@ impl App {
         }
     }
 
-    fn open_profile(&mut self, now: Instant, id: AccountId, profile: Profile) {
+    pub(super) fn open_profile(&mut self, now: Instant, id: AccountId, profile: Profile) {
         let installation = profile.installation.unwrap_or_else(|| self.new_installation());
         self.new_endpoint(&installation);
         let contacts =
@@ -165,11 +165,8 @@ impl App {
         }
     }
 
-    fn draw_installation(&mut self) -> Installation {
-        Installation {
-            device: StaticKey::from_private(self.random()),
-            token_secret: Secret::new(self.random()),
-        }
+    pub(super) fn draw_installation(&mut self) -> Installation {
+        Installation::draw(&mut self.rng)
     }
 
     fn new_installation(&mut self) -> Installation {
@@ -211,7 +208,7 @@ impl App {
     }
 }
 
-fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError> {
+pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError> {
     match result? {
         StoreReply::Loaded(profile) => Ok(*profile),
         StoreReply::Done
@@ -220,6 +217,7 @@ fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, StoreError>
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }
         | StoreReply::Posts(_)
+        | StoreReply::Imported(_)
         | StoreReply::Moved { .. } => {
             Err(StoreError("the database gave another answer".to_owned()))
         }

@@ -14,14 +14,14 @@ use super::requests::Asked;
 use super::server::{Attempt, Claim, Credentials, Goal};
 use super::{App, WeakStretch};
 use crate::command::Purpose;
-use crate::login::{ExportKey, LoginJob, LoginOutcome, start_login, start_registration};
+use crate::login::{
+    ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
+};
 use crate::output::Output;
 use crate::work::{Account, StoreRequest, Work};
 
 /// Why a session ended when another device has it.
 pub(super) const TAKEN_OVER: &str = "this account was logged in somewhere else";
-/// Shortest password of a new account, in characters (NIST SP 800-63B section 5.1.1.1).
-const MIN_PASSWORD: usize = 8;
 
 impl App {
     /// `/register` and `/login`.
@@ -212,8 +212,13 @@ impl App {
         let Some(expected) = identity else {
             return self.set_identity(now, export_key, generation);
         };
-        let restored =
-            export_key.open(sealed, &name).filter(|restored| restored.public() == expected);
+        // The one that is kept here, from a file perhaps, or the one that was left at the server.
+        let kept = self.account().map(|it| Identity::from_secret(it.identity_secret.expose()));
+        let is_other = kept.as_ref().is_some_and(|kept| kept.public() != expected);
+        let restored = [kept, export_key.open(sealed, &name)]
+            .into_iter()
+            .flatten()
+            .find(|identity| identity.public() == expected);
         let Some(restored) = restored else {
             return self.end_login(
                 now,
@@ -221,6 +226,12 @@ impl App {
                  account can only be used where it was made",
             );
         };
+        if is_other {
+            self.info(
+                "The account has another identity at the server than the one that was kept here: \
+                 from now on it is the server's.",
+            );
+        }
         let Some(account) = self.certified(&restored, generation) else { return };
         let request = Request::UseDevice(account.certificate);
         self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
@@ -433,12 +444,4 @@ fn credentials(
     };
     let attempt = if registers { Attempt::Register } else { Attempt::Login };
     Ok(Credentials { attempt, registers, name, password, told: false })
-}
-
-/// A password that nobody has yet.
-pub(super) fn new_password(typed: &Secret<String>) -> Result<Secret<Vec<u8>>, String> {
-    if typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
-        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
-    }
-    password(typed).map_err(|error| error.to_string())
 }

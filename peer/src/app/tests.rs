@@ -6,6 +6,7 @@
 mod rendezvous;
 mod world;
 
+mod backup;
 mod exports;
 mod hostile;
 mod hostile_members;

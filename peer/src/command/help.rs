@@ -72,6 +72,7 @@ pub(super) enum Verb {
     Help,
     Quit,
     ChangePassword,
+    Account,
 }
 
 impl Entry {
@@ -200,6 +201,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
         details: "Asks for the current one and twice for the new one. Machines that are logged in stay so.\n\
                   A wrong current one counts like a failed login: after several the server refuses for \
                   a while.",
+    },
+    Entry {
+        verb: Verb::Account,
+        name: "account",
+        aliases: &[],
+        arguments: "export FILE | import FILE",
+        summary: "Carry your account to another machine in a file",
+        example: "/account export ~/alice.account",
+        details: "The file holds your keys, your server and the keys that you verified, under a passphrase \
+                  that is\nasked for. It is never written over another. Messages and files stay \
+                  here.\n\
+                  Where it is imported, nobody may be logged in; /login NAME or /register NAME then \
+                  goes on with\nthese keys. A wrong passphrase and a damaged file look the same.",
     },
     Entry {
         verb: Verb::Message,

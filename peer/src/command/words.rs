@@ -83,7 +83,7 @@ impl<'a> Words<'a> {
 }
 
 /// `~` and `~/...` under the home directory.
-pub(super) fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {
+pub(crate) fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix('~'), home) {
         (Some(""), Some(home)) => home.to_owned(),
         (Some(rest), Some(home)) if rest.starts_with('/') => home.join(&rest[1..]),

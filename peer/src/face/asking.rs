@@ -1,5 +1,7 @@
 //! What a face is asked to read from its person, and what comes of it.
 
+use std::path::PathBuf;
+
 use wire::Secret;
 use zeroize::Zeroizing;
 
@@ -47,7 +49,7 @@ pub enum Typed {
 }
 
 /// One question.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Question {
     prompt: &'static str,
     hint: &'static str,
@@ -56,29 +58,44 @@ struct Question {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    /// Something that may be seen.
+    Shown,
     /// A secret.
     Hidden,
     /// The secret before once more, so that it holds no slip.
     Again,
 }
 
-const CHANGE_PASSWORD: &[Question] = &[
-    Question {
-        prompt: "Current password: ",
-        hint: "It is not shown, and never leaves this machine. Esc gives up.",
-        kind: Kind::Hidden,
-    },
-    Question {
-        prompt: "New password: ",
-        hint: "Eight characters or more; it is not shown, and never leaves this machine.",
-        kind: Kind::Hidden,
-    },
-    Question {
-        prompt: "The new one again: ",
-        hint: "The new password once more.",
-        kind: Kind::Again,
-    },
-];
+const CURRENT: Question = Question {
+    prompt: "Current password: ",
+    hint: "It is not shown, and never leaves this machine. Esc gives up.",
+    kind: Kind::Hidden,
+};
+const NEW: Question = Question {
+    prompt: "New password: ",
+    hint: "Eight characters or more; it is not shown, and never leaves this machine.",
+    kind: Kind::Hidden,
+};
+const NEW_AGAIN: Question = Question {
+    prompt: "The new one again: ",
+    hint: "The new password once more.",
+    kind: Kind::Again,
+};
+const FILE: Question = Question {
+    prompt: "File: ",
+    hint: "The file that '/account export' has written. Esc gives up.",
+    kind: Kind::Shown,
+};
+const PASSPHRASE: Question = Question {
+    prompt: "Passphrase of the file: ",
+    hint: "Whoever has the file and this is you: a long one, and not your password. Esc gives up.",
+    kind: Kind::Hidden,
+};
+const PASSPHRASE_AGAIN: Question = Question {
+    prompt: "The same again: ",
+    hint: "The passphrase once more. Nobody can recover it.",
+    kind: Kind::Again,
+};
 
 /// What a command needs, asked one after the other.
 #[derive(Debug)]
@@ -96,15 +113,24 @@ impl Questions {
         Self { need, answers: Vec::new(), wrong: None }
     }
 
-    fn all(&self) -> &'static [Question] {
+    const fn all(&self) -> &'static [Question] {
         match self.need {
-            Need::ChangePassword => CHANGE_PASSWORD,
+            Need::ChangePassword => &[CURRENT, NEW, NEW_AGAIN],
+            Need::Export(_) => &[PASSPHRASE, PASSPHRASE_AGAIN],
+            Need::Import(Some(_)) => &[PASSPHRASE],
+            Need::Import(None) => &[FILE, PASSPHRASE],
         }
     }
 
     /// The next one. There is one until [`answer`](Self::answer) has given a command.
-    fn next(&self) -> &'static Question {
-        &self.all()[self.answers.len()]
+    fn next(&self) -> Question {
+        self.all()[self.answers.len()]
+    }
+
+    /// Whether the answer must not be seen.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.next().kind != Kind::Shown
     }
 
     /// What stands before the answer.
@@ -128,25 +154,33 @@ impl Questions {
     /// Takes an answer; the last one gives the command.
     pub fn answer(&mut self, answer: Zeroizing<String>) -> Option<Command> {
         self.wrong = None;
+        let is_again = self.next().kind == Kind::Again;
         if answer.is_empty() {
             self.wrong = Some("Something must be typed.");
-        } else if self.next().kind == Kind::Hidden {
-            self.answers.push(answer);
-        } else if self.answers.last() == Some(&answer) {
-            return Some(self.command());
-        } else {
+        } else if is_again && self.answers.last() != Some(&answer) {
             self.answers.pop();
-            self.wrong = Some("The two were not the same: type the new one anew.");
+            self.wrong = Some("The two were not the same: once more.");
+        } else {
+            self.answers.push(answer);
         }
-        None
+        (self.answers.len() == self.all().len()).then(|| self.command())
     }
 
     fn command(&mut self) -> Command {
-        let mut answers =
-            self.answers.drain(..).map(|mut it| Secret::new(std::mem::take(&mut *it)));
+        let mut answers = self.answers.drain(..);
         let mut next = || answers.next().expect("as many answers as questions");
-        match self.need {
-            Need::ChangePassword => Command::ChangePassword { old: next(), new: next() },
+        let secret = |mut answer: Zeroizing<String>| Secret::new(std::mem::take(&mut *answer));
+        match &self.need {
+            Need::ChangePassword => {
+                Command::ChangePassword { old: secret(next()), new: secret(next()) }
+            }
+            Need::Export(path) => {
+                Command::ExportAccount { path: path.clone(), passphrase: secret(next()) }
+            }
+            Need::Import(path) => {
+                let path = path.clone().unwrap_or_else(|| PathBuf::from(next().trim()));
+                Command::ImportAccount { path, passphrase: secret(next()) }
+            }
         }
     }
 }
@@ -175,5 +209,22 @@ mod tests {
         let new = Secret::new("a new one".to_owned());
         let command = Command::ChangePassword { old, new };
         assert_eq!(answer(&mut questions, "a new one"), Some(command));
+    }
+
+    #[test]
+    fn a_file_may_be_seen_and_its_passphrase_not() {
+        let passphrase = Secret::new("open sesame".to_owned());
+        let mut questions = Questions::new(Need::Import(None));
+        assert!(!questions.is_hidden());
+        answer(&mut questions, " a.account ");
+        assert!(questions.is_hidden());
+        let path = PathBuf::from("a.account");
+        let command = Command::ImportAccount { path: path.clone(), passphrase: passphrase.clone() };
+        assert_eq!(answer(&mut questions, "open sesame"), Some(command));
+
+        let mut questions = Questions::new(Need::Export(path.clone()));
+        answer(&mut questions, "open sesame");
+        let command = Command::ExportAccount { path, passphrase };
+        assert_eq!(answer(&mut questions, "open sesame"), Some(command));
     }
 }

@@ -52,6 +52,8 @@ enum Request {
     Register { name: String, password: Secret<String> },
     Login { name: String, password: Secret<String> },
     ChangePassword { old: Secret<String>, new: Secret<String> },
+    AccountExport { path: PathBuf, passphrase: Secret<String> },
+    AccountImport { path: PathBuf, passphrase: Secret<String> },
     Logout {},
     Message { to: String, text: String },
     Who { filter: Option<String> },
@@ -104,7 +106,7 @@ pub fn parse(line: &str) -> Result<Command, String> {
             Err(format!("not a command: limit is a number from 1 to {MAX_HISTORY}"))
         }
         Ok(request) => command(request),
-        Err(error) if line.contains("password") => {
+        Err(error) if line.contains("pass") => {
             Err(format!("not a command: an error at column {}", error.column()))
         }
         Err(error) => Err(format!("not a command: {error}")),
@@ -116,6 +118,8 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Register { name, password } => Command::Register { name, password },
         Request::Login { name, password } => Command::Login { name, password },
         Request::ChangePassword { old, new } => Command::ChangePassword { old, new },
+        Request::AccountExport { path, passphrase } => Command::ExportAccount { path, passphrase },
+        Request::AccountImport { path, passphrase } => Command::ImportAccount { path, passphrase },
         Request::Logout {} => Command::Logout,
         Request::Message { to, text } => Command::Message { to, text },
         Request::Who { filter } => Command::Who { filter },

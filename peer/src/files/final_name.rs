@@ -47,7 +47,7 @@ fn is_taken(folder: &Dir, name: &str) -> io::Result<bool> {
 }
 
 /// Renames unless something has the new name, in one step where the file system can.
-pub(super) fn rename_new(folder: &Dir, from: &str, to: &str) -> io::Result<()> {
+pub(crate) fn rename_new(folder: &Dir, from: &str, to: &str) -> io::Result<()> {
     match rustix::fs::renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename_by_link(folder, from, to),
         outcome => outcome.map_err(io::Error::from),

@@ -29,6 +29,7 @@ use cap_std::fs::Dir;
 use wire::app::peer::TransferId;
 
 use self::cache::Cache;
+pub(crate) use self::final_name::rename_new;
 use self::fresh::Fresh;
 use self::range::{Hashed, Whole};
 use self::target::Target;
@@ -194,7 +195,7 @@ impl Shared {
 
 /// Opens a folder for reading: a handle of `Dir`'s own making only names it, and could not be
 /// synced.
-fn open_folder(path: &Path) -> io::Result<Dir> {
+pub(crate) fn open_folder(path: &Path) -> io::Result<Dir> {
     std::fs::File::open(path).map(Dir::from_std_file)
 }
 

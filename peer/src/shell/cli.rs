@@ -201,6 +201,30 @@ pub(super) enum OneShot {
         #[arg(value_name = "USER")]
         of: Option<String>,
     },
+    /// Carry the account of this data folder to another one, in a file.
+    #[command(subcommand, arg_required_else_help = false)]
+    Account(AccountFile),
+}
+
+/// What to do with an account file. Needs no server.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum AccountFile {
+    /// Write the account into a new file, under a passphrase.
+    Export {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        /// File whose first line is the passphrase; without it, it is asked for on a terminal.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Keep the account of such a file here; then log in or register with its name.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// File whose first line is the passphrase; without it, it is asked for on a terminal.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
 }
 
 /// Why there is nothing to run.
@@ -389,6 +413,9 @@ mod tests {
             ("send bob", "FILE"),
             ("--password secret", "--password"),
             ("dance", "dance"),
+            ("account", "subcommand"),
+            ("account export", "FILE"),
+            ("account import x --passphrase secret", "--passphrase"),
         ] {
             let text = complaint(line);
             assert!(text.contains(word) && !text.contains('\n'), "{line}: {text}");
@@ -399,9 +426,13 @@ mod tests {
     #[test]
     fn no_argument_takes_a_password() {
         let command = Cli::command();
-        for argument in command.get_arguments() {
-            let id = argument.get_id().as_str();
-            assert!(!id.contains("password") || id == "password_file");
+        let mut commands = vec![&command];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                assert!(!id.contains("pass") || matches!(id, "password_file" | "passphrase_file"));
+            }
         }
     }
 

@@ -214,7 +214,10 @@ impl Desk {
         match output {
             Output::Ready { user, .. } => self.on_ready(user.as_deref(), &mut todo),
             Output::LoginNeeded { reason } => self.on_login_needed(reason.is_some(), &mut todo),
-            Output::LoggedIn { .. } => self.login = Login::LoggedIn,
+            Output::LoggedIn { .. } => {
+                self.login = Login::LoggedIn;
+                self.credentials = None;
+            }
             Output::LoggedOut { .. } => self.chat = None,
             Output::Error { .. } if self.login == Login::Leaving => self.login = Login::LoggedIn,
             Output::Server { state: ServerState::Waiting { .. } } => self.server = Contact::Away,
@@ -275,6 +278,10 @@ impl Desk {
                     Purpose::Register => Command::Register { name, password },
                     Purpose::Login => Command::Login { name, password },
                 }));
+            }
+            Typed::Command(Command::ImportAccount { path, passphrase }) => {
+                let path = command::expand_home(&path.to_string_lossy(), self.home.as_deref());
+                self.give(now, Command::ImportAccount { path, passphrase }, &mut todo);
             }
             Typed::Command(command) => self.give(now, command, &mut todo),
             Typed::Cancelled => {}
@@ -355,11 +362,11 @@ impl Desk {
         let Some(credentials) = &self.credentials else { return };
         let Some(kept) = kept else { return };
         let is_same = |name: &str| Name::new(name).is_ok_and(|name| name.as_str() == kept);
-        if is_same(&credentials.name) {
-            // The device logs in by its key: no password is needed.
-            self.credentials = None;
-        } else {
+        if !is_same(&credentials.name) {
             self.log_in(todo);
+        } else if credentials.file.is_none() {
+            // The device logs in by its key: nobody need be asked for a password.
+            self.credentials = None;
         }
     }
 

@@ -2,6 +2,7 @@
 //! chat is in the core ([`crate::app`]); everything that decides how it looks is in the faces
 //! ([`crate::face`]).
 
+mod account;
 mod cli;
 mod config;
 mod desk;

@@ -20,7 +20,7 @@ use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
-use super::{complain, folders, terminal, typing};
+use super::{account, complain, folders, terminal, typing};
 use crate::app::Settings;
 use crate::command::Purpose;
 use crate::face::exit::Exit;
@@ -37,17 +37,20 @@ pub(super) fn run(plan: Plan) -> Exit {
     // nothing is lost but that.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     terminal::keep();
-    let exit = match prepare(plan) {
-        Ok(mut session) => session.run(),
-        Err((exit, text)) => complain(exit, &text),
+    let Plan { options, command, preferences } = plan;
+    let outcome = match command {
+        Some(Asked::Account(task)) => account::run(&options, task),
+        command => prepare(Plan { options, command, preferences }).map(|mut session| session.run()),
     };
+    let exit = outcome.unwrap_or_else(|(exit, text)| complain(exit, &text));
     terminal::restore();
     exit
 }
 
-type Failure = (Exit, String);
+/// With what the program ends, and why.
+pub(super) type Failure = (Exit, String);
 
-fn failure(text: impl ToString) -> Failure {
+pub(super) fn failure(text: impl ToString) -> Failure {
     (Exit::Failure, text.to_string())
 }
 
@@ -111,7 +114,7 @@ fn bind(options: &Options) -> Result<Socket, Failure> {
     })
 }
 
-fn seed() -> Result<Seed, Failure> {
+pub(super) fn seed() -> Result<Seed, Failure> {
     let mut bytes = [0; 32];
     match getrandom(&mut bytes, GetRandomFlags::empty()) {
         Ok(32) => Ok(Seed::new(bytes)),
@@ -192,6 +195,7 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             (Task::Export { with, path, format }, None)
         }
         Asked::Fingerprint { of } => (Task::Fingerprint { user: of }, Some(30)),
+        Asked::Account(_) => unreachable!("it begins no session"),
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
 }
@@ -218,7 +222,7 @@ fn check_readable(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn start_log(options: &Options) -> Result<(), Failure> {
+pub(super) fn start_log(options: &Options) -> Result<(), Failure> {
     let Some(path) = &options.log_file else { return Ok(()) };
     let wrong = |error: &dyn std::fmt::Display| failure(format!("log {}: {error}", path.display()));
     let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);

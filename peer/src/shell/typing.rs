@@ -14,7 +14,7 @@ use super::Wake;
 use super::screen::{Gate, Screen};
 use super::terminal::NoEcho;
 use super::workers::Mailbox;
-use crate::command::{Need, Purpose};
+use crate::command::{Command, Need, Purpose};
 use crate::face::asking::{Ask, Questions, Typed};
 
 /// Longest line taken, in bytes.
@@ -68,7 +68,8 @@ impl Reader {
     }
 
     fn menu(&self) -> Typed {
-        let question = "Not logged in: [l]og in, [r]egister a new account, or [q]uit? ";
+        let question =
+            "Not logged in: [l]og in, [r]egister a new account, [i]mport one, or [q]uit? ";
         loop {
             let answer = match self.question(question) {
                 Ok(answer) => answer,
@@ -77,8 +78,9 @@ impl Reader {
             match answer.trim().to_lowercase().trim_start_matches('/') {
                 "l" | "login" | "log in" => return self.credentials(Purpose::Login, None),
                 "r" | "register" => return self.credentials(Purpose::Register, None),
+                "i" | "import" => return self.secrets(Need::Import(None)),
                 "q" | "quit" | "exit" => return Typed::End,
-                _ => say("Please answer with one letter: l, r or q.\n"),
+                _ => say("Please answer with one letter: l, r, i or q.\n"),
             }
         }
     }
@@ -111,19 +113,7 @@ impl Reader {
 
     fn secrets(&self, need: Need) -> Typed {
         self.screen.set_gate(Gate::Closed);
-        let _no_echo = NoEcho::begin();
-        let mut questions = Questions::new(need);
-        loop {
-            let Ok(answer) = rpassword::prompt_password(questions.prompt()) else {
-                return Typed::Cancelled;
-            };
-            if let Some(command) = questions.answer(Zeroizing::new(answer)) {
-                return Typed::Command(command);
-            }
-            if let Some(wrong) = questions.wrong() {
-                say(&format!("{wrong}\n"));
-            }
-        }
+        ask_secrets(need).map_or(Typed::Cancelled, Typed::Command)
     }
 
     /// Asks a person something.
@@ -152,6 +142,29 @@ pub(super) fn ask_server() -> Option<String> {
             Ok(server) => return Some(server),
             Err(_) if line.trim().is_empty() => return None,
             Err(error) => say(&format!("{error}\n")),
+        }
+    }
+}
+
+/// Asks for what a command needs; `None` when that was given up.
+pub(super) fn ask_secrets(need: Need) -> Option<Command> {
+    let mut questions = Questions::new(need);
+    let mut no_echo = None;
+    loop {
+        let answer = if questions.is_hidden() {
+            no_echo.get_or_insert_with(NoEcho::begin);
+            rpassword::prompt_password(questions.prompt()).ok()?
+        } else {
+            no_echo = None;
+            say(questions.prompt());
+            let Typed::Line(line) = read_line(&mut io::stdin().lock()) else { return None };
+            line
+        };
+        if let Some(command) = questions.answer(Zeroizing::new(answer)) {
+            return Some(command);
+        }
+        if let Some(wrong) = questions.wrong() {
+            say(&format!("{wrong}\n"));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
+use crate::backup::BackupJob;
 use crate::files::FileWorker;
 use crate::login::LoginJob;
 use crate::store::Database;
@@ -47,7 +48,13 @@ pub(super) struct Workers {
     short_files: Sender<(WorkId, FileRequest)>,
     hashing: Sender<(WorkId, FileRequest)>,
     checking: Sender<(WorkId, FileRequest)>,
-    login: Sender<(WorkId, LoginJob)>,
+    login: Sender<(WorkId, Stretching)>,
+}
+
+/// Jobs that take the memory of one password: not two at once.
+enum Stretching {
+    Login(LoginJob),
+    Backup(BackupJob),
 }
 
 impl Workers {
@@ -91,7 +98,8 @@ impl Workers {
                 };
                 lane.send((id, request)).is_ok()
             }
-            Work::Login(job) => self.login.send((id, job)).is_ok(),
+            Work::Login(job) => self.login.send((id, Stretching::Login(job))).is_ok(),
+            Work::Backup(job) => self.login.send((id, Stretching::Backup(job))).is_ok(),
         };
         if is_sent { Ok(()) } else { Err(LaneGone) }
     }
@@ -164,11 +172,15 @@ fn file_lane(
     Ok(sender)
 }
 
-fn login_lane(mailbox: Mailbox) -> io::Result<Sender<(WorkId, LoginJob)>> {
-    let (sender, jobs) = mpsc::channel::<(WorkId, LoginJob)>();
+fn login_lane(mailbox: Mailbox) -> io::Result<Sender<(WorkId, Stretching)>> {
+    let (sender, jobs) = mpsc::channel::<(WorkId, Stretching)>();
     spawn("login", mailbox.clone(), move || {
         while let Ok((id, job)) = jobs.recv() {
-            mailbox.put(Wake::Done(id, Outcome::Login(job.run())));
+            let outcome = match job {
+                Stretching::Login(job) => Outcome::Login(job.run()),
+                Stretching::Backup(job) => Outcome::Backup(job.run()),
+            };
+            mailbox.put(Wake::Done(id, outcome));
         }
     })?;
     Ok(sender)

@@ -1,5 +1,6 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
+mod import;
 mod messages;
 mod place;
 mod posts;
@@ -215,6 +216,9 @@ fn answer(
         }
         StoreRequest::SaveTransfer(record) => {
             transfers::save(connection, row(open.as_ref())?, &record)
+        }
+        StoreRequest::Import { backup, installation } => {
+            import::import(connection, open, &backup, &installation)
         }
     }
 }

@@ -242,7 +242,7 @@ pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
     })
 }
 
-fn find(connection: &Connection, account: AccountId) -> rusqlite::Result<Open> {
+pub(super) fn find(connection: &Connection, account: AccountId) -> rusqlite::Result<Open> {
     let row = connection
         .query_row(
             "SELECT id FROM profiles WHERE server = ?1 AND name = ?2",
@@ -253,7 +253,7 @@ fn find(connection: &Connection, account: AccountId) -> rusqlite::Result<Open> {
     Ok(Open { account, row })
 }
 
-fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
+pub(super) fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
     connection
         .query_row(
             "SELECT id, server, name FROM profiles WHERE identity_secret IS NOT NULL",
@@ -267,7 +267,7 @@ fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
 }
 
 /// What is kept of an account while it is logged in.
-struct Secrets {
+pub(super) struct Secrets {
     identity: Secret<[u8; 32]>,
     certificate: String,
 }
@@ -285,7 +285,7 @@ impl Secrets {
     }
 }
 
-fn keys(
+pub(super) fn keys(
     connection: &Connection,
     profile: i64,
 ) -> rusqlite::Result<(Installation, Option<Secrets>)> {
@@ -310,7 +310,7 @@ fn keys(
     )
 }
 
-fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRecord>> {
+pub(super) fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRecord>> {
     connection
         .prepare_cached("SELECT address, key, token FROM servers ORDER BY address")?
         .query_map([], |row| {
@@ -323,7 +323,7 @@ fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRecord>> {
         .collect()
 }
 
-fn contacts(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Contact>> {
+pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Contact>> {
     connection
         .prepare_cached(
             "SELECT name, identity, generation, blocked, verified, shown, shown_generation

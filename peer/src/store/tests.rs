@@ -1,3 +1,5 @@
+mod import;
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 

@@ -383,7 +383,7 @@ impl Transfers {
                     self.disk_answered(cx, job, purpose, outcome);
                 }
             }
-            Outcome::Login(_) => {}
+            Outcome::Login(_) | Outcome::Backup(_) => {}
         }
     }
 

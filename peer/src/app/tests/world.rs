@@ -300,7 +300,7 @@ impl World {
                         let mut heard = |reply| outcomes.push(Outcome::File(Ok(reply)));
                         Outcome::File(client.disk.run(request, &mut heard))
                     }
-                    Work::Store(_) | Work::Login(_) => {
+                    Work::Store(_) | Work::Login(_) | Work::Backup(_) => {
                         work_off(&mut client.database, client.broken, work)
                     }
                 };
@@ -356,6 +356,7 @@ fn work_off(database: &mut Database, broken: Option<&'static str>, work: Work) -
             Outcome::Store(answer)
         }
         Work::Login(job) => Outcome::Login(job.run()),
+        Work::Backup(job) => Outcome::Backup(job.run()),
         Work::File(_) => unreachable!("the disk does it"),
     }
 }

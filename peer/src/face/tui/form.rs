@@ -62,7 +62,7 @@ impl Form {
     /// What stands before the answer.
     pub(super) fn prompt(&self) -> String {
         match &self.step {
-            Step::Choice => "[l]og in, [r]egister, [q]uit? ".to_owned(),
+            Step::Choice => "[l]og in, [r]egister, [i]mport, [q]uit? ".to_owned(),
             Step::Name(_) => "Name: ".to_owned(),
             Step::Password(..) => "Password: ".to_owned(),
             Step::Again(..) => "Again: ".to_owned(),
@@ -73,7 +73,7 @@ impl Form {
     /// What to know for the answer, or what was wrong with the last one.
     pub(super) fn hint(&self) -> &'static str {
         self.wrong.unwrap_or(match &self.step {
-            Step::Choice => "Type l if you have an account on this server, r to make one.",
+            Step::Choice => "Type l to log in, r for a new account, i for one in a file.",
             Step::Name(Purpose::Register) => {
                 "The name by which others will know you: no blanks. Esc goes back."
             }
@@ -88,8 +88,12 @@ impl Form {
     }
 
     /// Whether what is typed is a password.
-    pub(super) const fn is_hidden(&self) -> bool {
-        matches!(self.step, Step::Password(..) | Step::Again(..) | Step::Secrets(_))
+    pub(super) fn is_hidden(&self) -> bool {
+        match &self.step {
+            Step::Choice | Step::Name(_) => false,
+            Step::Password(..) | Step::Again(..) => true,
+            Step::Secrets(questions) => questions.is_hidden(),
+        }
     }
 
     /// How many characters of a password are typed.
@@ -137,9 +141,10 @@ impl Form {
             Step::Choice => match text.to_lowercase().trim_start_matches('/') {
                 "l" | "login" | "log in" => Step::Name(Purpose::Login),
                 "r" | "register" => Step::Name(Purpose::Register),
+                "i" | "import" => Step::Secrets(Questions::new(Need::Import(None))),
                 "q" | "quit" | "exit" => return Next::Done(Typed::End),
                 _ => {
-                    self.wrong = Some("Please answer with one letter: l, r or q.");
+                    self.wrong = Some("Please answer with one letter: l, r, i or q.");
                     Step::Choice
                 }
             },
@@ -159,10 +164,14 @@ impl Form {
             Step::Again(purpose, name, first) if *first == *hidden => {
                 return Next::Done(done(purpose, name, &hidden));
             }
-            Step::Secrets(mut questions) => match questions.answer(hidden) {
-                Some(command) => return Next::Done(Typed::Command(command)),
-                None => Step::Secrets(questions),
-            },
+            Step::Secrets(mut questions) => {
+                let shown = || Zeroizing::new(text.to_owned());
+                let answer = if questions.is_hidden() { hidden } else { shown() };
+                match questions.answer(answer) {
+                    Some(command) => return Next::Done(Typed::Command(command)),
+                    None => Step::Secrets(questions),
+                }
+            }
             Step::Again(purpose, name, _) => {
                 self.wrong = Some("The two were not the same: type the password anew.");
                 Step::Password(purpose, name)

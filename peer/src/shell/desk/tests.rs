@@ -137,6 +137,11 @@ fn the_account_of_the_folder_needs_no_password_and_another_one_does() {
     let mut same = desk(Giver::Script, by_file(Purpose::Login));
     assert!(tell(&mut same, &ready(Some("alice"))).is_empty());
     assert_eq!(tell(&mut same, &logged_in()), [ASK]);
+    assert_eq!(tell(&mut same, &needed(None)), [""; 0], "it is not used again after a logout");
+    let mut unknown = desk(Giver::Script, by_file(Purpose::Login));
+    tell(&mut unknown, &ready(Some("alice")));
+    let reason = Some("the server does not know this account or device");
+    assert_eq!(tell(&mut unknown, &needed(reason)), ["Login Alice by pw"]);
     let mut other = desk(Giver::Script, by_file(Purpose::Login));
     assert_eq!(tell(&mut other, &ready(Some("bob"))), ["Login Alice by pw"]);
     let without = Credentials { purpose: Purpose::Login, name: "alice".into(), file: None };

@@ -187,7 +187,7 @@ impl World {
             Work::Store(request) => {
                 outcomes.push(Outcome::Store(person.store.run(vec![request]).remove(0)));
             }
-            Work::Login(_) => panic!("transfers log nobody in"),
+            Work::Login(_) | Work::Backup(_) => panic!("transfers log nobody in"),
         }
         for outcome in outcomes {
             self.with(side, |transfers, cx| transfers.handle_outcome(cx, job, outcome));
