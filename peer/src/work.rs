@@ -127,6 +127,8 @@ pub enum StoreRequest {
     },
     /// A message arrived. Reply: [`StoreReply::Received`], when it is durable.
     Receive(Incoming),
+    /// The same by a letter: only when it follows what is here already.
+    ReceiveInTurn(Incoming),
     /// Keep a post of ours until everybody has it. Reply: [`StoreReply::Posted`].
     Post {
         /// Signed.
@@ -482,6 +484,8 @@ pub enum Receipt {
     },
     /// Stored before: acknowledge it again, do not show it.
     Duplicate,
+    /// Something before it is missing, which may still come another way: not kept.
+    OutOfTurn,
     /// Another message was stored under this number: the sender says two things. Kept as it was;
     /// refuse this one and say so.
     Conflict,

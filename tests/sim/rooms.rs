@@ -63,8 +63,9 @@ fn what_one_says_all_members_are_shown_and_nobody_else() {
     party.run(seconds(1));
     let told = party.take(CAROL);
     let Some(Output::History { lines, .. }) = told.last() else { panic!("{told:?}") };
-    let lines: Vec<(&str, &str)> =
+    let mut lines: Vec<(&str, &str)> =
         lines.iter().map(|line| (line.from.as_str(), line.text.as_str())).collect();
+    lines.sort_unstable();
     assert_eq!(lines, [("alice", "hello all"), ("bob", "hello alice")]);
 }
 

@@ -262,7 +262,9 @@ impl PeerProgram {
         let done = &mut self.done;
         match work {
             Work::Store(request) => {
-                let received = if let StoreRequest::Receive(incoming) = &request {
+                let received = if let StoreRequest::Receive(incoming)
+                | StoreRequest::ReceiveInTurn(incoming) = &request
+                {
                     Some(incoming.body.clone())
                 } else if let StoreRequest::ReceivePost { post, .. } = &request {
                     Some(post.content.body.clone())

@@ -231,7 +231,8 @@ impl App {
     pub(super) fn read_chat(&mut self, now: Instant, user: &Name) {
         loop {
             let receiving = self.chat.receiving.get(user).copied().unwrap_or(0);
-            let full = receiving >= MAX_RECEIVING
+            let full = self.mail.is_catching_up()
+                || receiving >= MAX_RECEIVING
                 || self.chat.receiving_bytes + MAX_TEXT > MAX_RECEIVING_BYTES;
             let (Some(up), Some(endpoint)) = (self.links.up_mut(user), &mut self.endpoint) else {
                 return;
@@ -350,6 +351,8 @@ impl App {
                 peer::Chat::Received { sequence, nonce }
             }
             Receipt::Duplicate => peer::Chat::Received { sequence, nonce },
+            // Only of letters.
+            Receipt::OutOfTurn => return,
             Receipt::Conflict => {
                 self.error(&format!(
                     "{from} sent two different messages under one number: only the first is kept."

@@ -46,6 +46,10 @@ pub(super) struct Mail {
     collecting: Option<Collecting>,
     /// More came meanwhile.
     has_news: bool,
+    /// Since the login not all letters are kept: what comes over links waits, as it may be newer.
+    is_catching_up: bool,
+    /// They are now, or it is in vain.
+    has_caught_up: bool,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +82,20 @@ impl Mail {
         self.asked.clear();
         self.collecting = None;
         self.has_news = false;
+        self.caught_up();
+    }
+
+    fn caught_up(&mut self) {
+        self.has_caught_up |= core::mem::take(&mut self.is_catching_up);
+    }
+
+    pub(super) const fn is_catching_up(&self) -> bool {
+        self.is_catching_up
+    }
+
+    /// Whether what waited may go on.
+    pub(super) fn take_caught_up(&mut self) -> bool {
+        core::mem::take(&mut self.has_caught_up)
     }
 
     pub(super) fn deadline(&self) -> Option<Deadline> {
@@ -208,6 +226,13 @@ impl App {
         }
     }
 
+    /// A session begins: before anything else comes, what waits in the mailbox.
+    pub(super) fn begin_mail(&mut self, now: Instant) {
+        self.mail.session_ended();
+        self.collect_letters(now, 0);
+        self.mail.is_catching_up = self.mail.collecting.is_some();
+    }
+
     /// Asks for the letters that wait here.
     pub(super) fn collect_letters(&mut self, now: Instant, after: u64) {
         if self.mail.collecting.is_some() {
@@ -310,7 +335,7 @@ impl App {
         if let Some(collecting) = &mut self.mail.collecting {
             collecting.pending += 1;
         }
-        self.jobs.store(Job::Letter(Box::new(receiving)), StoreRequest::Receive(incoming));
+        self.jobs.store(Job::Letter(Box::new(receiving)), StoreRequest::ReceiveInTurn(incoming));
         false
     }
 
@@ -329,6 +354,11 @@ impl App {
                 {
                     let (from, room) = (from.to_string(), None);
                     self.tell(Output::Message { from, room, text, sent, at, gap, line });
+                } else if receipt == Receipt::OutOfTurn {
+                    self.info(&format!(
+                        "A letter of {from} follows messages that are not in this data folder: they \
+                         come, in order, when you are both online."
+                    ));
                 }
                 true
             }
@@ -363,6 +393,9 @@ impl App {
         }
         if collecting.more || core::mem::take(&mut self.mail.has_news) {
             self.collect_letters(now, collecting.last);
+        }
+        if self.mail.collecting.is_none() {
+            self.mail.caught_up();
         }
     }
 

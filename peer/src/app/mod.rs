@@ -340,26 +340,6 @@ impl App {
                     "What has just changed is not kept, and forgotten when the program ends: {error}"
                 ));
             }
-            (Job::Queue { to, bytes }, Outcome::Store(result)) => {
-                self.on_queued(now, &to, bytes, result);
-            }
-            (Job::Receive(message), Outcome::Store(result)) => {
-                self.on_received(now, *message, result);
-            }
-            (Job::Post(post), Outcome::Store(result)) => self.on_post_kept(&post, result),
-            (Job::ReceivePost(post), Outcome::Store(result)) => {
-                self.on_post_received(now, *post, result);
-            }
-            (Job::Letter(letter), Outcome::Store(result)) => {
-                self.on_letter_kept(now, *letter, result);
-            }
-            (Job::Prekeys(prekeys), Outcome::Store(result)) => {
-                self.on_prekeys_kept(now, prekeys, result);
-            }
-            (Job::Posts { user, handle, upto }, Outcome::Store(result)) => {
-                self.on_posts(&user, handle, upto, result);
-            }
-            (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
             (Job::Export, outcome) => self.on_exporting(outcome),
             (Job::Login(handle), Outcome::Login(outcome)) => {
                 self.on_stretched(now, handle, outcome);
@@ -384,28 +364,36 @@ impl App {
                 });
                 self.links.want_check();
             }
-            (
-                Job::LoadFirst
-                | Job::LoadProfile
-                | Job::MoveServer
-                | Job::Save
-                | Job::Queue { .. }
-                | Job::Receive(_)
-                | Job::Post(_)
-                | Job::ReceivePost(_)
-                | Job::Letter(_)
-                | Job::Prekeys(_)
-                | Job::Posts { .. }
-                | Job::Lines { .. }
-                | Job::Login(_)
-                | Job::Prove(_)
-                | Job::Change(_)
-                | Job::ExportAccount(_)
-                | Job::ImportAccount(_)
-                | Job::KeepImported(_)
-                | Job::OpenImported(_),
-                outcome,
-            ) => tracing::error!(?outcome, "outcome of another kind than the job"),
+            (job, outcome) => self.on_outcome_of_talk(now, job, outcome),
+        }
+    }
+
+    /// Of what concerns messages.
+    fn on_outcome_of_talk(&mut self, now: Instant, job: Job, outcome: Outcome) {
+        match (job, outcome) {
+            (Job::Queue { to, bytes }, Outcome::Store(result)) => {
+                self.on_queued(now, &to, bytes, result);
+            }
+            (Job::Receive(message), Outcome::Store(result)) => {
+                self.on_received(now, *message, result);
+            }
+            (Job::Post(post), Outcome::Store(result)) => self.on_post_kept(&post, result),
+            (Job::ReceivePost(post), Outcome::Store(result)) => {
+                self.on_post_received(now, *post, result);
+            }
+            (Job::Letter(letter), Outcome::Store(result)) => {
+                self.on_letter_kept(now, *letter, result);
+            }
+            (Job::Prekeys(prekeys), Outcome::Store(result)) => {
+                self.on_prekeys_kept(now, prekeys, result);
+            }
+            (Job::Posts { user, handle, upto }, Outcome::Store(result)) => {
+                self.on_posts(&user, handle, upto, result);
+            }
+            (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
+            (job, outcome) => {
+                tracing::error!(?job, ?outcome, "outcome of another kind than the job")
+            }
         }
     }
 
@@ -418,6 +406,9 @@ impl App {
                 self.on_event(now, handle, event);
             }
             let moved = self.drain_transfers(now);
+            if self.mail.take_caught_up() {
+                self.read_stalled(now);
+            }
             self.check_links(now);
             self.release_held(now);
             if !moved {

@@ -312,8 +312,7 @@ impl App {
         // When it cannot be asked, the next login does it.
         let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
         self.sync_rooms(now);
-        self.mail.session_ended();
-        self.collect_letters(now, 0);
+        self.begin_mail(now);
     }
 
     /// The server does not let this client in.

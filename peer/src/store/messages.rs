@@ -140,20 +140,44 @@ pub(super) fn receive(connection: &Connection, profile: i64, incoming: &Incoming
     insert_incoming(connection, profile, incoming).map(StoreReply::Received).map_err(failed)
 }
 
+/// The same when nothing before it is missing.
+pub(super) fn receive_in_turn(
+    connection: &Connection,
+    profile: i64,
+    incoming: &Incoming,
+) -> Answer {
+    let is_in_turn = incoming.after == 0
+        || kept(connection, profile, incoming, incoming.after).map_err(failed)?.is_some();
+    let is_here = kept(connection, profile, incoming, incoming.sequence).map_err(failed)?.is_some();
+    if is_in_turn || is_here {
+        receive(connection, profile, incoming)
+    } else {
+        Ok(StoreReply::Received(Receipt::OutOfTurn))
+    }
+}
+
+/// Random part and text of the message that this device sent under this number, if it is here.
+fn kept(
+    connection: &Connection,
+    profile: i64,
+    from: &Incoming,
+    sequence: u64,
+) -> rusqlite::Result<Option<([u8; 16], String)>> {
+    connection
+        .prepare_cached(KEPT)?
+        .query_row(
+            params![profile, from.identity.0, from.device.0, sequence.cast_signed()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+}
+
 fn insert_incoming(
     connection: &Connection,
     profile: i64,
     incoming: &Incoming,
 ) -> rusqlite::Result<Receipt> {
-    let kept = |sequence: u64| {
-        connection
-            .prepare_cached(KEPT)?
-            .query_row(
-                params![profile, incoming.identity.0, incoming.device.0, sequence.cast_signed()],
-                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
-            )
-            .optional()
-    };
+    let kept = |sequence: u64| kept(connection, profile, incoming, sequence);
     if let Some((nonce, body)) = kept(incoming.sequence)? {
         let same = nonce == incoming.nonce && body == incoming.body;
         return Ok(if same { Receipt::Duplicate } else { Receipt::Conflict });

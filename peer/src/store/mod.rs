@@ -205,6 +205,10 @@ fn answer(
         StoreRequest::SaveReached { room, reached, everybody } => {
             posts::save_reached(connection, row(open.as_ref())?, room, &reached, everybody)
         }
+        StoreRequest::ReceiveInTurn(incoming) => {
+            let row = row(open.as_ref())?;
+            unkept.in_order(&incoming, || messages::receive_in_turn(connection, row, &incoming))
+        }
         StoreRequest::History { with, limit, before } => {
             messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)
         }

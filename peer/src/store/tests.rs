@@ -102,7 +102,7 @@ fn incoming(sequence: u64, after: u64, body: &str) -> Incoming {
 const fn gap_of(receipt: Receipt) -> Option<bool> {
     match receipt {
         Receipt::Fresh { gap, .. } => Some(gap),
-        Receipt::Duplicate | Receipt::Conflict => None,
+        Receipt::Duplicate | Receipt::OutOfTurn | Receipt::Conflict => None,
     }
 }
 
@@ -442,6 +442,24 @@ fn history_is_turned_back_page_by_page() {
     assert_eq!(page(Some(2)), [(1, "1".to_owned())]);
     assert!(page(Some(1)).is_empty());
     assert_eq!(page(Some(u64::MAX)).len(), 2);
+}
+
+/// What a letter holds is left to the link where something before it is missing.
+#[test]
+fn in_turn_means_that_nothing_before_it_is_missing() {
+    let mut database = fresh();
+    let mut in_turn = |sequence, after| {
+        let request = StoreRequest::ReceiveInTurn(incoming(sequence, after, "text"));
+        match one(&mut database, request) {
+            Ok(StoreReply::Received(receipt)) => receipt,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(in_turn(2, 1), Receipt::OutOfTurn);
+    assert!(matches!(in_turn(1, 0), Receipt::Fresh { gap: false, .. }));
+    assert!(matches!(in_turn(2, 1), Receipt::Fresh { gap: false, .. }));
+    assert_eq!(in_turn(4, 3), Receipt::OutOfTurn);
+    assert_eq!(in_turn(2, 1), Receipt::Duplicate);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Numbered {
 pub(super) fn incoming(requests: &[StoreRequest]) -> Vec<Numbered> {
     let mut messages = Vec::new();
     for request in requests {
-        if let StoreRequest::Receive(message) = request {
+        if let StoreRequest::Receive(message) | StoreRequest::ReceiveInTurn(message) = request {
             messages.push(Numbered::of(message));
         }
     }
