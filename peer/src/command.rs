@@ -32,6 +32,33 @@ pub(crate) const DEFAULT_HISTORY: u32 = 20;
 const MAX_HISTORY: u32 = 1000;
 const NO_CHAT: &str = "'.' stands for the user you are chatting with: open a chat first.";
 
+/// With what assignments begin their commands. Not every name of a command: 'yes', 'all good' and
+/// 'back in five' are what people say to each other.
+const CLASSROOM: &[&str] = &[
+    "message",
+    "msg",
+    "broadcast",
+    "bcm",
+    "whoelse",
+    "whoelsesince",
+    "wholasthr",
+    "atu",
+    "lap",
+    "block",
+    "unblock",
+    "startprivate",
+    "private",
+    "stopprivate",
+    "srb",
+    "srm",
+    "upd",
+    "rdm",
+    "logout",
+    "out",
+    "exit",
+    "xit",
+];
+
 /// A command, parsed and with its arguments checked for form (not yet for meaning).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -238,8 +265,8 @@ pub enum Style {
     /// With a slash before them; everything else is talk.
     #[default]
     Slash,
-    /// As course assignments have it, too: a line that begins with the whole word of a command,
-    /// in upper or lower case, is one (`message bob hi`, `OUT`), and `/quit` leaves an open chat.
+    /// As course assignments have it, too: a line that begins with one of their words, in upper or
+    /// lower case, is a command (`message bob hi`, `OUT`), and `/quit` leaves an open chat.
     Classroom,
 }
 
@@ -357,7 +384,7 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
         return answer;
     }
     let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
-    if context.style == Style::Classroom && is_command(&word) {
+    if context.style == Style::Classroom && CLASSROOM.contains(&word.as_str()) {
         return slash(line, context);
     }
     plain(line, context)

@@ -106,6 +106,13 @@ fn a_classroom_writes_commands_without_a_slash() {
     assert_eq!(class(Some("bob"), "/quit"), ParsedLine::Window(Window::Close));
     assert_eq!(class(None, "/quit"), ParsedLine::Command(Command::Quit));
     assert_eq!(class(Some("bob"), "mess bob"), msg("bob", "mess bob"), "only whole words");
+    // What people say to each other is not taken for a command that no assignment has.
+    for line in
+        ["yes", "no problem", "all good", "say it again", "here we are", "back in five", "w"]
+    {
+        assert_eq!(class(Some("bob"), line), msg("bob", line), "{line}");
+    }
+    assert!(CLASSROOM.iter().all(|word| is_command(word)));
     assert_eq!(chatting("message bob hi"), msg("carol", "message bob hi"), "only when asked for");
 }
 
