@@ -5,10 +5,12 @@ mod account;
 mod arguments;
 mod backup;
 mod crashes;
+mod descriptions;
 mod oneshot;
 mod papers;
 mod pressure;
 mod secrets;
+mod stage;
 mod stories;
 mod terminal;
 

@@ -381,13 +381,31 @@ impl Scene {
         server: SocketAddr,
         more: &[&str],
     ) -> Process {
+        self.start_peer(prefix, user, server, &[&["--json"], more].concat())
+    }
+
+    /// Starts `user`'s peer with lines in and out, without waiting. Registers at the first start.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn plain_peer(&self, user: &str, server: SocketAddr, more: &[&str]) -> Process {
+        self.start_peer(&[], user, server, &[&["--plain"], more].concat())
+    }
+
+    fn start_peer(
+        &self,
+        prefix: &[OsString],
+        user: &str,
+        server: SocketAddr,
+        more: &[&str],
+    ) -> Process {
         let folder = self.folder_of(user);
         let first = !folder.exists();
         std::fs::create_dir_all(folder.join("downloads")).expect("a folder of our own");
         let password = folder.join("password");
         std::fs::write(&password, format!("correct horse {user}\n")).expect("a folder of our own");
-        let mut arguments: Vec<OsString> =
-            vec!["--json".into(), "--server".into(), server.to_string().into()];
+        let mut arguments: Vec<OsString> = vec!["--server".into(), server.to_string().into()];
         arguments.extend(["--user", user].map(OsString::from));
         arguments.extend([OsString::from("--password-file"), password.into()]);
         arguments.extend([OsString::from("--data"), folder.join("data").into()]);

@@ -28,11 +28,17 @@ impl Terminal {
     /// Starts `peer` with `more` arguments; `None` where there is no `script`.
     #[must_use]
     pub fn start(folder: &Path, server: SocketAddr, more: &str) -> Option<Self> {
+        Self::start_asking(folder, &format!("--server {server} {more}"))
+    }
+
+    /// The same without a server: it asks for one.
+    #[must_use]
+    pub fn start_asking(folder: &Path, more: &str) -> Option<Self> {
         let pid_file = folder.join("pid");
         // The program leaves its number, and is a job of a shell that waits for it.
         let command = format!(
             "stty rows {ROWS} cols {COLUMNS}; sh -c 'echo $$ > {}; exec \"$@\"' sh {} \
-             --server {server} --data {} --download-dir {} {more}; echo \"left with $?\"; stty -a",
+             --data {} --download-dir {} {more}; echo \"left with $?\"; stty -a",
             pid_file.display(),
             program("peer").display(),
             folder.join("data").display(),
@@ -42,6 +48,7 @@ impl Terminal {
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
+            .env_remove("TINCAN_SERVER")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
