@@ -1,0 +1,145 @@
+//! Commands from the line that is typed to what others see, as far as no other test has the whole way.
+
+use sim::programs::write_noise;
+
+use crate::stage::{Person, Stage};
+
+/// Types each line and waits for what it leads to.
+#[track_caller]
+fn each(person: &mut Person, lines: &[(&str, &str)]) {
+    for (line, answer) in lines {
+        person.types(line);
+        person.reads(answer);
+    }
+}
+
+#[test]
+fn a_room_is_ruled_by_its_owner_and_operators() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    let mut carol = stage.enter("carol", &[]);
+    each(&mut alice, &[("/rooms", "* no rooms: /create makes one")]);
+    each(&mut alice, &[("/create team bob", "* #team: made, and you own it")]);
+    bob.reads("* alice invites you to #team");
+    each(&mut bob, &[("/rooms", "* #team (1 member; alice invites you: /join or /leave)")]);
+    each(&mut bob, &[("/join team", "* #team: you are in it")]);
+    each(&mut carol, &[("/rooms", "* no rooms: /create makes one")]);
+
+    each(&mut bob, &[("/topic #team the film", "! #team: your role in it does not allow that")]);
+    each(&mut alice, &[("/op #team bob", "* #team: alice made bob its operator")]);
+    each(
+        &mut bob,
+        &[
+            ("/topic #team the film", "* #team: bob says it is about: the film"),
+            ("/owner #team bob", "! #team: your role in it does not allow that"),
+            ("/invite #team carol", "* #team: carol was invited by bob"),
+        ],
+    );
+    each(&mut carol, &[("/join #team", "* #team: you are in it; it is about: the film")]);
+    each(&mut bob, &[("/mute #team carol", "* #team: carol was muted by bob")]);
+    each(&mut carol, &[("#team hello", "! not sent to #team: you are muted in #team.")]);
+    each(&mut bob, &[("/members #team", "* carol: online, muted")]);
+    each(&mut bob, &[("/unmute #team carol", "* #team: carol may speak again, says bob")]);
+    carol.reads("* #team: carol may speak again, says bob");
+    each(&mut carol, &[("/say team hello", "* message 1 to #team: ")]);
+    alice.reads("<#team carol> hello");
+
+    each(&mut alice, &[("/deop #team bob", "* #team: alice made bob its member")]);
+    bob.reads("* #team: alice made bob its member");
+    each(&mut bob, &[("/kick #team carol", "! #team: your role in it does not allow that")]);
+    each(&mut alice, &[("/kick #team carol", "* #team: carol was put out by alice")]);
+    carol.reads("* #team: carol was put out by alice");
+    each(&mut carol, &[("/join team", "! #team: ")]);
+    each(
+        &mut alice,
+        &[
+            ("/deop #team alice", "! #team: you are its only owner"),
+            ("/owner #team bob", "* #team: alice made bob its owner"),
+            ("/rename #team crew", "* #crew: alice gave it this name; it was #team"),
+            ("/leave crew", "* #crew: alice left"),
+        ],
+    );
+    bob.reads("* #crew: alice left");
+    each(&mut bob, &[("/rooms", "* #crew (1 member; you are its owner): the film")]);
+}
+
+#[test]
+fn what_somebody_says_about_himself_is_seen_and_what_was_said_is_found() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    alice.reads("* bob is online");
+    for (line, told) in [
+        ("/status cutting the film", "* bob is online (cutting the film)"),
+        ("/away back at two", "* bob is away (back at two)"),
+        ("/busy", "* bob is busy"),
+        ("/back", "* bob is online"),
+    ] {
+        bob.types(line);
+        alice.reads(told);
+    }
+    alice.types("@bob see you at five o'clock");
+    bob.reads("<alice> see you at five o'clock");
+    bob.types("/search o'clock");
+    let found = bob.reads("[");
+    assert!(found.ends_with("] <alice> see you at five o'clock"), "{found}");
+    each(
+        &mut bob,
+        &[("/search six", "* nothing found"), ("/outbox", "* nothing waits to be sent")],
+    );
+    each(&mut alice, &[("/seen bob", "* bob: online"), ("/seen 1h", "* bob: ")]);
+    each(&mut alice, &[("/seen nobody", "! seen nobody: no such user")]);
+    each(
+        &mut alice,
+        &[("/help seen", "* /seen NAME|TIME"), ("/nosuch", "! Not sent: there is no")],
+    );
+    for person in [&mut alice, &mut bob] {
+        each(person, &[("/fingerprint", "* fingerprint of server: ")]);
+    }
+    let own = bob.reads("* fingerprint of bob: ");
+    alice.types("/fingerprint bob");
+    assert_eq!(alice.reads("* fingerprint of bob: "), own);
+}
+
+#[test]
+fn a_transfer_is_paused_resumed_and_given_up_by_its_number() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    let film = stage.folder().join("film.mp4");
+    write_noise(&film, 1_000_000).unwrap();
+    let alices = |number: u32, state: &str| {
+        format!("# file {number} to bob: \"film.mp4\" (1.00 MB) {state}")
+    };
+    let bobs = |number: u32, state: &str| {
+        format!("# file {number} from alice: \"film.mp4\" (1.00 MB) {state}")
+    };
+    for number in [1, 2] {
+        alice.types(&format!("/send bob {}", film.display()));
+        bob.reads(&format!("# file {number} from alice: \"film.mp4\" (1.00 MB, video/mp4)"));
+        // Before anything of it has come: how far it gets meanwhile is nobody's to say.
+        alice.types(&format!("/pause {number}"));
+        alice.reads(&alices(number, "paused by you"));
+        bob.types(&format!("/accept {number}"));
+        bob.reads(&bobs(number, "paused by them"));
+    }
+    // Each side has a pause of its own.
+    bob.types("/pause 1");
+    bob.reads(&bobs(1, "paused by both"));
+    alice.reads(&alices(1, "paused by both"));
+    alice.types("/resume 1");
+    bob.reads(&bobs(1, "paused by you"));
+    bob.types("/resume 1");
+    bob.reads(&bobs(1, "complete"));
+    alice.reads(&alices(1, "complete"));
+
+    bob.types("/cancel 2");
+    bob.reads(&bobs(2, "cancelled"));
+    alice.reads(&alices(2, "cancelled"));
+    bob.types("/files");
+    bob.reads(&bobs(1, "complete"));
+    bob.reads(&bobs(2, "cancelled"));
+    bob.types("/resume 2");
+    bob.reads("! ");
+}
