@@ -2,6 +2,8 @@
 //! (database, disk, password stretching) is asked for here and answered later, so that the core
 //! never waits: the shell has worker threads, the simulator has virtual time.
 
+mod rooms;
+
 use std::path::{Path, PathBuf};
 
 use rand_core::{CryptoRng, RngCore};
@@ -14,6 +16,8 @@ use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
 
 use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
+
+pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
 
 /// Names one job until its outcome comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -277,44 +281,6 @@ pub struct Profile {
     pub prekeys: Vec<PrekeySecret>,
     /// Rooms that the user is in, or was.
     pub rooms: Vec<RoomRecord>,
-}
-
-/// What the database holds of one room.
-#[derive(Debug)]
-pub struct RoomRecord {
-    /// As the server said last.
-    pub room: Room,
-    /// The numbers held of each feed: first and last of each run, ascending.
-    pub feeds: Vec<FeedRuns>,
-    /// The last post of this device.
-    pub last: Option<Post>,
-    /// Numbers up to this one may have been used for posts that are not in this file: it is a copy.
-    pub used_before: u64,
-    /// Own posts that not everybody has, the newest: number, and the room's version in it.
-    pub pending: Vec<(u64, u64)>,
-    /// How far members are with the own posts.
-    pub reached: Vec<(Name, Reached)>,
-}
-
-/// A feed, and runs of its numbers: first and last of each, ascending.
-pub type FeedRuns = (Feed, Vec<(u64, u64)>);
-
-/// How far a member is with the posts of this device in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
-    /// The room's version from which on he was in it.
-    pub joined: u64,
-    /// He needs nothing up to this number.
-    pub upto: u64,
-}
-
-/// A conversation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Talk {
-    /// With a user.
-    User(Name),
-    /// In a room.
-    Room(RoomId),
 }
 
 /// The keys of one profile.
