@@ -5,6 +5,7 @@
 //! are errors.
 
 pub mod aliases;
+mod changes;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 pub(crate) mod help;
@@ -15,11 +16,12 @@ mod words;
 use std::path::PathBuf;
 
 use wire::Secret;
-use wire::app::room::Role;
 use wire::app::server::{Availability, Status};
 
 use crate::work::ExportFormat;
 use aliases::Aliases;
+#[cfg(feature = "shell")]
+pub(crate) use changes::{Numbers, numbers_for};
 use help::{ENTRIES, Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
@@ -105,6 +107,31 @@ pub enum Command {
         to: String,
         /// The text.
         text: String,
+    },
+    /// Answer a message of a user's.
+    Reply {
+        /// As typed.
+        to: String,
+        /// The line in which that stands; the last of the other side when `None`.
+        line: Option<u64>,
+        /// The text.
+        text: String,
+    },
+    /// Give a message to a user another text.
+    Edit {
+        /// As typed.
+        to: String,
+        /// Its number; the last one when `None`.
+        id: Option<u64>,
+        /// The text.
+        text: String,
+    },
+    /// Take back a message to a user.
+    Unsend {
+        /// As typed.
+        to: String,
+        /// Its number; the last one when `None`.
+        id: Option<u64>,
     },
     /// Who is online; names that contain the filter.
     Who {
@@ -225,6 +252,19 @@ pub enum Command {
 }
 
 impl Command {
+    /// To whom something goes that is kept, sent and acknowledged; as typed.
+    pub(crate) fn addressee(&self) -> Option<&str> {
+        if let Self::Message { to, .. }
+        | Self::Reply { to, .. }
+        | Self::Edit { to, .. }
+        | Self::Unsend { to, .. } = self
+        {
+            Some(to)
+        } else {
+            None
+        }
+    }
+
     /// Whether it concerns the account that is logged in.
     pub(crate) fn needs_account(&self) -> bool {
         // The server's key is a question that comes up before any login.
@@ -503,6 +543,9 @@ fn arguments_of(
         Verb::ChangePassword => return secrets(Need::ChangePassword, words),
         Verb::Account => return account(words, context),
         Verb::Message => return message(words),
+        Verb::Reply => return changes::reply(words, context),
+        Verb::Edit => return changes::edit(words, context),
+        Verb::Unsend => return changes::unsend(words, context),
         Verb::Send => return send(words, context),
         Verb::Export => return export(words, context),
         Verb::History => history(words, context)?,
@@ -536,23 +579,16 @@ fn arguments_of(
         Verb::Create => Command::Room(rooms::create(words)?),
         Verb::Join => Command::Room(RoomCommand::Join { room: words.only()? }),
         Verb::Leave => return rooms::leave(words, context),
-        Verb::Members => {
-            let (room, words) = rooms::room_of(words, context)?;
-            words.none(Command::Room(RoomCommand::Members { room }))?
-        }
-        Verb::Topic => rooms::topic(words, context)?,
-        Verb::Invite => {
-            rooms::member(words, context, |room, user| RoomCommand::Invite { room, user })?
-        }
-        Verb::Kick => rooms::member(words, context, |room, user| RoomCommand::Kick { room, user })?,
-        Verb::Mute => rooms::mute(words, context, true)?,
-        Verb::Unmute => rooms::mute(words, context, false)?,
-        Verb::Op => rooms::role(words, context, Role::Operator)?,
-        Verb::Deop => rooms::role(words, context, Role::Member)?,
-        Verb::Owner => rooms::role(words, context, Role::Owner)?,
-        Verb::Rename => {
-            rooms::member(words, context, |room, name| RoomCommand::Rename { room, name })?
-        }
+        Verb::Members
+        | Verb::Topic
+        | Verb::Invite
+        | Verb::Kick
+        | Verb::Mute
+        | Verb::Unmute
+        | Verb::Op
+        | Verb::Deop
+        | Verb::Owner
+        | Verb::Rename => rooms::about_one(entry.verb, words, context)?,
         Verb::Set => return own::setting(words),
         Verb::Unset => return own::unset("", words),
         Verb::Alias => return own::alias(words),

@@ -94,6 +94,10 @@ pub enum Output {
         gap: bool,
         /// Its place in the history: lines are numbered as they are kept.
         line: u64,
+        /// The line that it answers, where that is here.
+        reply_to: Option<u64>,
+        /// It is the new text of a message that is not here.
+        edited: bool,
     },
     /// A message of ours is kept: from now on it is sent until it arrives.
     Kept {
@@ -107,6 +111,8 @@ pub enum Output {
         at: u64,
         /// Its place in the history.
         line: u64,
+        /// The line that it answers.
+        reply_to: Option<u64>,
     },
     /// What became of a message of ours.
     MessageState {
@@ -114,7 +120,8 @@ pub enum Output {
         to: String,
         /// Its number.
         id: u64,
-        /// `queued`, `stored` (in the receiver's mailbox), `delivered` or `failed`.
+        /// `queued`, `stored` (in the receiver's mailbox), `delivered`, `failed`, or `taken-back`
+        /// before it was delivered.
         state: &'static str,
         /// Why it failed, or waits.
         reason: Option<String>,
@@ -165,6 +172,24 @@ pub enum Output {
         topic: String,
         /// By name; who is invited last.
         members: Vec<MemberLine>,
+    },
+    /// A message between two users was changed by its author.
+    Changed {
+        /// The other user.
+        with: String,
+        /// The author.
+        from: String,
+        /// `edited`, `taken-back`, or `withdrawn`: taken back before it was sent at all, so that its
+        /// line is gone.
+        change: &'static str,
+        /// The number of the change, which is delivered as messages are, when it is ours.
+        id: Option<u64>,
+        /// The place of what was changed.
+        line: u64,
+        /// The new text, when it was edited: foreign text.
+        text: Option<String>,
+        /// When it was typed here or arrived here: milliseconds since 1970.
+        at: u64,
     },
     /// A peer connection came up or went.
     Link {
@@ -411,6 +436,12 @@ pub struct HistoryLine {
     pub state: &'static str,
     /// Why it failed.
     pub reason: Option<String>,
+    /// The line that it answers, where that is here.
+    pub reply_to: Option<u64>,
+    /// The text is not the first one.
+    pub edited: bool,
+    /// Its author has taken it back: there is no text.
+    pub taken_back: bool,
 }
 
 /// One waiting message.
@@ -422,6 +453,8 @@ pub struct OutboxLine {
     pub id: u64,
     /// Milliseconds since 1970.
     pub at: u64,
+    /// `message`, `reply`, `edit` or `unsend` (which has no text).
+    pub kind: &'static str,
     /// The text.
     pub text: String,
 }

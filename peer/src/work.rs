@@ -2,6 +2,7 @@
 //! (database, disk, password stretching) is asked for here and answered later, so that the core
 //! never waits: the shell has worker threads, the simulator has virtual time.
 
+mod files;
 mod rooms;
 
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, TransferId};
+use wire::app::peer::{CancelReason, TextKind, TransferId};
 use wire::app::post::{Feed, Post};
 use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
 
 use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
+pub use self::files::{FileError, FileReply, FileRequest, Pace};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
 
 /// Names one job until its outcome comes back.
@@ -95,17 +97,9 @@ pub enum StoreRequest {
     },
     /// Keep what is known of another user; replaces what was known under the name.
     SaveContact(Contact),
-    /// Number a new message and keep it until it is delivered. Reply: [`StoreReply::Queued`].
-    Queue {
-        /// The other user.
-        to: Name,
-        /// The text.
-        body: String,
-        /// Random part of its id.
-        nonce: [u8; 16],
-        /// Milliseconds since 1970.
-        at: u64,
-    },
+    /// Number a new message and keep it until it is delivered. Reply: [`StoreReply::Queued`], or
+    /// [`StoreReply::Withdrawn`].
+    Queue(Draft),
     /// The other side has it.
     Delivered {
         /// Which message.
@@ -224,6 +218,14 @@ pub enum StoreReply {
     Loaded(Box<Profile>),
     /// A message is kept under this number; the one before it that was not given up.
     Queued(Outgoing),
+    /// A message of ours that was never sent is taken back: it is not to be sent, and nothing is to be
+    /// said of it to the other side.
+    Withdrawn {
+        /// Its number.
+        sequence: u64,
+        /// Its place in the history, which is empty now.
+        line: u64,
+    },
     /// A message that arrived is durable.
     Received(Receipt),
     /// A post of ours is kept.
@@ -396,6 +398,47 @@ pub struct PrekeySecret {
     pub made: u64,
 }
 
+/// A message that was typed just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The other user.
+    pub to: Name,
+    /// The text.
+    pub body: String,
+    /// Random part of its id.
+    pub nonce: [u8; 16],
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// This device.
+    pub device: PublicKey,
+    /// What it is to another message.
+    pub about: About,
+}
+
+/// What a message that was typed is to another one between the same two users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Nothing.
+    Nothing,
+    /// It answers one.
+    Reply {
+        /// The line of the history in which that stands; `None` for the other side's last.
+        line: Option<u64>,
+    },
+    /// It is the new text of one of ours.
+    Edit {
+        /// That one's number; `None` for the last.
+        id: Option<u64>,
+    },
+    /// It takes back one of ours.
+    Unsend {
+        /// That one's number; `None` for the last.
+        id: Option<u64>,
+        /// No message with a higher number than this has left this machine.
+        sent_up_to: u64,
+    },
+}
+
 /// A message on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -413,6 +456,10 @@ pub struct Outgoing {
     pub body: String,
     /// Whether it lies in the receiver's mailbox.
     pub stored: bool,
+    /// What it is to another message...
+    pub kind: TextKind,
+    /// ...and the line in which that stands here, where it is known.
+    pub about: Option<u64>,
 }
 
 /// A message that arrived.
@@ -436,6 +483,8 @@ pub struct Incoming {
     pub at: u64,
     /// The text.
     pub body: String,
+    /// What it is to another message.
+    pub kind: TextKind,
 }
 
 /// What the database knew about a message that arrived.
@@ -447,6 +496,20 @@ pub enum Receipt {
         gap: bool,
         /// Its place in the history.
         line: u64,
+        /// The line that it answers, where that is known here.
+        reply_to: Option<u64>,
+    },
+    /// New, and changes a line that is here: show that, acknowledge it.
+    Changed {
+        /// As above.
+        gap: bool,
+        /// The place of what it changes.
+        line: u64,
+    },
+    /// New, and nothing to show: it concerns what is taken back, or was never here. Acknowledge it.
+    Silent {
+        /// As above.
+        gap: bool,
     },
     /// Stored before: acknowledge it again, do not show it.
     Duplicate,
@@ -470,8 +533,14 @@ pub struct Line {
     pub own: Option<u64>,
     /// Milliseconds since 1970: when it was typed here or arrived here.
     pub at: u64,
-    /// The text.
+    /// The text, the newest where it was edited; empty where it is taken back.
     pub body: String,
+    /// Whether it was edited.
+    pub edited: bool,
+    /// Whether it is taken back.
+    pub taken_back: bool,
+    /// The line that it answers, where that is known here.
+    pub reply_to: Option<u64>,
     /// For own lines: what became of it.
     pub state: MessageState,
 }
@@ -592,190 +661,4 @@ impl ExportFormat {
             )),
         }
     }
-}
-
-/// A job for the disk.
-#[derive(Debug)]
-pub enum FileRequest {
-    /// Read a file of ours that is to be offered, hash it, keep its hash tree. Replies:
-    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end.
-    Hash {
-        /// The transfer it is for.
-        id: TransferId,
-        /// As typed.
-        path: PathBuf,
-    },
-    /// Encode a range of an offered file for the receiver, verified against its tree unless nobody
-    /// has touched it since it was hashed. Reply: [`FileReply::Encoded`].
-    Encode {
-        /// The transfer.
-        id: TransferId,
-        /// The file.
-        path: PathBuf,
-        /// Its size when it was offered.
-        size: u64,
-        /// Its root when it was offered.
-        root: [u8; 32],
-        /// First byte.
-        offset: u64,
-        /// How many.
-        len: u32,
-        /// What to put it into: whatever is in it does not matter, and the room is used again.
-        buffer: Vec<u8>,
-    },
-    /// Make ready to receive: open or create the partial file, and find out what of it is
-    /// already there and right. Replies: [`FileReply::Checking`] now and then,
-    /// [`FileReply::Ready`] at the end.
-    Prepare {
-        /// The transfer.
-        id: TransferId,
-        /// The name that the sender gave: foreign text, made safe by the disk worker.
-        name: String,
-        /// Bytes.
-        size: u64,
-        /// BLAKE3 of the contents.
-        root: [u8; 32],
-    },
-    /// Verify an encoded range against the root, group by group, and write it. Reply:
-    /// [`FileReply::Written`].
-    Write {
-        /// The transfer.
-        id: TransferId,
-        /// First byte.
-        offset: u64,
-        /// How many.
-        len: u32,
-        /// What the sender sent for it.
-        encoded: Vec<u8>,
-    },
-    /// Everything is there: sync it, give it its final name without overwriting anything. Reply:
-    /// [`FileReply::Finished`].
-    Finish {
-        /// The transfer.
-        id: TransferId,
-    },
-    /// The transfer is over: close what is open for it, end what is being done for it, remove its
-    /// partial file and tree.
-    Forget {
-        /// The transfer.
-        id: TransferId,
-        /// Which way it went.
-        direction: Direction,
-    },
-    /// Begin a file that the user wants to have, under another name beside its own until it is
-    /// whole. One at a time. Reply: [`FileReply::Done`].
-    Begin {
-        /// As typed. Nothing may be there.
-        path: PathBuf,
-        /// What makes the other name one that nobody has.
-        mark: [u8; 4],
-    },
-    /// Write more of it. Reply: [`FileReply::Done`], when it is durable.
-    Append(Vec<u8>),
-    /// It is whole: give it its name, never in the place of anything. Reply:
-    /// [`FileReply::Finished`].
-    End,
-    /// Remove what there is of it. Reply: [`FileReply::Done`].
-    Abandon,
-}
-
-/// How long a job may take. A shell works long ones off on threads of their own, so that hashing
-/// one file stops neither the flow nor the beginning of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// Milliseconds.
-    Short,
-    /// As long as reading a whole file takes, for a file that is to be offered.
-    Hashing,
-    /// The same, for a file that is to be received.
-    Checking,
-}
-
-impl FileRequest {
-    /// How long this one may take. Jobs of one transfer are never under way on two threads,
-    /// except a [`Self::Forget`], which ends a long one early.
-    #[must_use]
-    pub const fn pace(&self) -> Pace {
-        match self {
-            Self::Hash { .. } => Pace::Hashing,
-            Self::Prepare { .. } => Pace::Checking,
-            Self::Encode { .. }
-            | Self::Write { .. }
-            | Self::Finish { .. }
-            | Self::Forget { .. }
-            | Self::Begin { .. }
-            | Self::Append(_)
-            | Self::End
-            | Self::Abandon => Pace::Short,
-        }
-    }
-}
-
-/// An outcome of a disk job that went well.
-#[derive(Debug, PartialEq, Eq)]
-pub enum FileReply {
-    /// So many bytes hashed of so many.
-    Hashing {
-        /// So far.
-        done: u64,
-        /// Of.
-        size: u64,
-    },
-    /// The file can be offered.
-    Hashed {
-        /// Absolute path.
-        path: PathBuf,
-        /// The file's own name.
-        name: String,
-        /// Bytes.
-        size: u64,
-        /// BLAKE3 of the contents.
-        root: [u8; 32],
-        /// Guessed from the name's ending.
-        media_type: String,
-    },
-    /// A range in Bao encoding.
-    Encoded(Vec<u8>),
-    /// So many bytes checked of so many that were there.
-    Checking {
-        /// So far.
-        done: u64,
-        /// Of.
-        size: u64,
-    },
-    /// The partial file is open.
-    Ready {
-        /// Ranges that are there and right: `start..end` in bytes, ascending, each beginning at
-        /// a multiple of 16 KiB.
-        present: Vec<(u64, u64)>,
-    },
-    /// The range is verified and written; the room that it was in may be used again.
-    Written(Vec<u8>),
-    /// The file has its final name.
-    Finished {
-        /// Where it is.
-        path: PathBuf,
-    },
-    /// Nothing to say.
-    Done,
-}
-
-/// Why a disk job failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// Our file cannot be read, is no ordinary file, or is gone: it may be there again later.
-    #[error("{0}")]
-    Source(String),
-    /// The hash tree of our file is gone, so that nothing of it can be proven any more.
-    #[error("{0}")]
-    NoTree(String),
-    /// Our file is no longer what was offered.
-    #[error("the file was changed since it was offered")]
-    SourceChanged,
-    /// What came from the other side does not fit the root: never written.
-    #[error("what arrived is not what was offered")]
-    Corrupt,
-    /// No room, no right, or a broken disk: it may go on later.
-    #[error("{0}")]
-    Target(String),
 }

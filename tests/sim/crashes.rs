@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use peer::store::Database;
-use peer::work::{AccountId, Incoming, Installation, StoreReply};
+use peer::work::{About, AccountId, Draft, Incoming, Installation, StoreReply};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{
     Lobby, LockoutPolicy, NewAccount, NewIdentity, SourcePrefix, StoreOutcome, StoreRequest,
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
+use wire::app::peer::TextKind;
 use wire::app::room::{Access, Backlog, RoomId, RoomName, RoomRequest};
 use wire::{PublicKey, Secret, StaticKey};
 
@@ -222,12 +223,14 @@ fn the_peer_store_survives_a_death_at_any_moment() {
     let change = |number: usize| {
         let at = number as u64;
         let requests = (0..dice.between(1, 4)).map(|part| match (number + part as usize) % 2 {
-            0 => StoreRequest::Queue {
+            0 => StoreRequest::Queue(Draft {
                 to: name("bob"),
                 body: format!("a word {number} "),
                 nonce: [3; 16],
                 at,
-            },
+                device: PublicKey([5; 32]),
+                about: About::Nothing,
+            }),
             _ => StoreRequest::Receive(Incoming {
                 from: name("bob"),
                 identity: IdentityKey([4; 32]),
@@ -238,6 +241,7 @@ fn the_peer_store_survives_a_death_at_any_moment() {
                 sent: at,
                 at,
                 body: format!("word {part}"),
+                kind: TextKind::Plain,
             }),
         });
         let answers = database.run(requests.collect());

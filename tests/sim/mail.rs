@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
+use peer::command::Command;
 use peer::output::Output;
 use rendezvous::{Mailbox, Policy};
 use sim::Impairment;
@@ -186,4 +187,53 @@ fn a_blocked_users_letters_are_not_shown_and_he_does_not_learn_of_it() {
     party.restart(BOB, bob);
     party.run(seconds(20));
     assert!(texts(&party.take(BOB)).is_empty());
+}
+
+/// Changes are messages, so they lie in the mailbox, too; what was taken back before it left does not.
+#[test]
+fn edits_and_takings_back_are_left_as_letters() {
+    let mut party = Party::of(2);
+    party.line(ALICE, "@bob first");
+    party.run(seconds(5));
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.take(ALICE);
+    let to = || name(BOB);
+    for (id, text) in [(1, "first of all"), (1, "second thoughts")] {
+        party.command(ALICE, Command::Edit { to: to(), id: Some(id), text: text.to_owned() });
+    }
+    party.line(ALICE, "@bob secret");
+    party.run(seconds(5));
+    assert_eq!(party.take(ALICE).iter().filter(|output| is_stored(output)).count(), 3);
+    party.command(ALICE, Command::Unsend { to: to(), id: None });
+    party.run(seconds(5));
+    let told = party.take(ALICE);
+    assert_eq!(last_state(&told), Some(("stored", None)), "a request to hide it: {told:?}");
+    let alice = party.kill(ALICE);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    party.take(BOB);
+    party.line(BOB, "/history alice");
+    party.run(seconds(1));
+    let shown = |told: &[Output]| match told.last() {
+        Some(Output::History { lines, .. }) => {
+            lines.iter().map(|line| (line.text.clone(), line.taken_back)).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let expected = [("second thoughts".to_owned(), false), (String::new(), true)];
+    assert_eq!(shown(&party.take(BOB)), expected);
+    // Once, whichever way it comes again.
+    party.restart(ALICE, alice);
+    party.run(seconds(20));
+    let again = party.take(BOB);
+    let is_news = |output: &Output| {
+        matches!(output, Output::Message { .. } | Output::Changed { .. } | Output::Error { .. })
+    };
+    assert!(!again.iter().any(is_news), "{again:?}");
+    party.line(ALICE, "/outbox");
+    party.run(seconds(1));
+    let told = party.take(ALICE);
+    assert!(matches!(told.last(), Some(Output::Outbox { messages }) if messages.is_empty()));
 }

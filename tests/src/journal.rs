@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use peer::work::{MessageId, Outgoing};
     use wire::app::name::Name;
+    use wire::app::peer::TextKind;
 
     fn delivered() -> Output {
         Output::MessageState { to: "bert".to_owned(), id: 7, state: "delivered", reason: None }
@@ -97,6 +98,8 @@ mod tests {
             at: 0,
             body: "hi".to_owned(),
             stored: false,
+            kind: TextKind::Plain,
+            about: None,
         };
         anna.stored(None, &StoreReply::Queued(message));
         anna
@@ -109,7 +112,7 @@ mod tests {
     #[test]
     fn stored_then_acknowledged_passes() {
         let anna = anna_sends();
-        bert_stores(&anna, Receipt::Fresh { gap: false, line: 0 });
+        bert_stores(&anna, Receipt::Fresh { gap: false, line: 0, reply_to: None });
         anna.told(&delivered());
     }
 
@@ -131,7 +134,9 @@ mod tests {
     #[should_panic(expected = "bert shows a message of anna that is not durable")]
     fn shown_before_it_is_stored_is_noticed() {
         let (from, text) = ("anna".to_owned(), "hi".to_owned());
-        let shown = Output::Message { from, room: None, text, sent: 0, at: 0, gap: false, line: 0 };
+        let (room, reply_to, edited) = (None, None, false);
+        let (sent, at, gap, line) = (0, 0, false, 0);
+        let shown = Output::Message { from, room, text, sent, at, gap, line, reply_to, edited };
         anna_sends().of("bert").told(&shown);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::app::name::Name;
 use wire::app::peer;
-use wire::app::peer::MAX_TEXT;
+use wire::app::peer::{MAX_TEXT, TextKind};
 use wire::app::room::RoomName;
 use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
@@ -18,7 +18,8 @@ use super::streams::StreamError;
 use crate::output::{HistoryLine, NO_SUCH_USER, OutboxLine, Output};
 use crate::queue::Queue;
 use crate::work::{
-    Incoming, Line, MessageId, MessageState, Receipt, StoreError, StoreReply, StoreRequest, Talk,
+    About, Draft, Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError,
+    StoreReply, StoreRequest, Talk,
 };
 
 /// Why nothing is sent when nobody is logged in.
@@ -75,16 +76,25 @@ impl Chat {
 impl App {
     /// `/msg`, and plain lines.
     pub(super) fn send_message(&mut self, now: Instant, to: Name, text: String) {
-        if let Err(why) = self.may_send(&to, &text) {
+        self.queue_message(now, to, text, About::Nothing);
+    }
+
+    /// Keeps a message that was typed, to send it then.
+    pub(super) fn queue_message(&mut self, now: Instant, to: Name, text: String, about: About) {
+        if let Err(why) = self.may_send(&to, &text, about) {
             return self.not_sent(to.as_str(), why);
         }
+        let Some(device) = self.profile.as_ref().map(|profile| profile.device.public()) else {
+            return self.not_sent(to.as_str(), LOG_IN_FIRST.to_owned());
+        };
         // The way to the other side is looked for while the database keeps the message.
         self.want_link(now, &to);
         self.chat.outbox.reserve(text.len());
-        let job = Job::Queue { to: to.clone(), bytes: text.len() };
-        let nonce = self.random();
-        let at = self.unix_ms;
-        self.jobs.store(job, StoreRequest::Queue { to, body: text, nonce, at });
+        let about = self.hold_for(&to, about);
+        let job = Job::Queue { to: to.clone(), bytes: text.len(), about };
+        let (nonce, at) = (self.random(), self.unix_ms);
+        let draft = Draft { to, body: text, nonce, at, device, about };
+        self.jobs.store(job, StoreRequest::Queue(draft));
     }
 
     /// A message is not taken. `to` as typed.
@@ -92,11 +102,11 @@ impl App {
         self.tell(Output::NotSent { to: to.to_owned(), reason });
     }
 
-    fn may_send(&self, to: &Name, text: &str) -> Result<(), String> {
+    fn may_send(&self, to: &Name, text: &str, about: About) -> Result<(), String> {
         let Some(account) = self.account() else {
             return Err(LOG_IN_FIRST.to_owned());
         };
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && !matches!(about, About::Unsend { .. }) {
             return Err("there is no text.".to_owned());
         }
         if text.len() > MAX_TEXT {
@@ -160,31 +170,46 @@ impl App {
         now: Instant,
         to: &Name,
         bytes: usize,
+        about: About,
         result: Result<StoreReply, StoreError>,
     ) {
-        let message = match result {
-            Ok(StoreReply::Queued(message)) => message,
-            Ok(_) => return self.chat.outbox.release(bytes),
+        if matches!(about, About::Unsend { .. }) {
+            self.chat.outbox.let_go(to);
+        }
+        match result {
+            Ok(StoreReply::Queued(message)) => self.on_kept(now, message),
+            Ok(StoreReply::Withdrawn { sequence, line }) => {
+                self.chat.outbox.release(bytes);
+                self.on_withdrawn(to, sequence, line);
+            }
+            Ok(_) => self.chat.outbox.release(bytes),
             Err(error) => {
                 self.chat.outbox.release(bytes);
-                return self.not_sent(to.as_str(), error.to_string());
+                self.not_sent(to.as_str(), error.to_string());
             }
-        };
-        let id = message.id.sequence;
-        self.tell(Output::Kept {
-            to: to.to_string(),
-            id,
-            text: message.body.clone(),
-            at: message.at,
-            line: message.line,
-        });
-        self.chat.outbox.push(message);
-        self.want_link(now, to);
-        self.check_addressee(now, to);
-        let reason = self.why_waiting(to);
-        self.tell(Output::MessageState { to: to.to_string(), id, state: "queued", reason });
+        }
         self.pump(to);
         self.store_next(now, to);
+    }
+
+    fn on_kept(&mut self, now: Instant, message: Outgoing) {
+        let (to, id) = (message.id.to.clone(), message.id.sequence);
+        match message.kind {
+            TextKind::Plain | TextKind::Reply { .. } => self.tell(Output::Kept {
+                to: to.to_string(),
+                id,
+                text: message.body.clone(),
+                at: message.at,
+                line: message.line,
+                reply_to: message.about,
+            }),
+            TextKind::Edit { .. } | TextKind::Unsend { .. } => self.on_change_kept(&message),
+        }
+        self.chat.outbox.push(message);
+        self.want_link(now, &to);
+        self.check_addressee(now, &to);
+        let reason = self.why_waiting(&to);
+        self.tell(Output::MessageState { to: to.to_string(), id, state: "queued", reason });
     }
 
     /// Why a message to this user is not sent at once.
@@ -213,13 +238,7 @@ impl App {
         while up.chat.backlog() == 0
             && let Some(message) = self.chat.outbox.next_to_send(user)
         {
-            let text = peer::Chat::Text(peer::Text {
-                sequence: message.id.sequence,
-                after: message.after,
-                nonce: message.nonce,
-                sent: message.at,
-                body: message.body.clone(),
-            });
+            let text = peer::Chat::Text(text_of(message));
             if up.chat.send(endpoint, up.handle, &text).is_err() {
                 break;
             }
@@ -276,7 +295,7 @@ impl App {
 
     fn on_text(&mut self, now: Instant, user: &Name, text: peer::Text) {
         let Some(up) = self.links.up(user) else { return };
-        if text.body.len() > MAX_TEXT || text.after >= text.sequence {
+        if !text.is_possible() {
             return self.link_broke_protocol(now, user, "a message that cannot be");
         }
         let incoming = Incoming {
@@ -289,6 +308,7 @@ impl App {
             sent: text.sent,
             at: self.unix_ms,
             body: text.body.clone(),
+            kind: text.kind,
         };
         let receiving = Receiving {
             from: user.clone(),
@@ -298,6 +318,7 @@ impl App {
             sent: text.sent,
             at: self.unix_ms,
             text: text.body,
+            kind: text.kind,
         };
         self.chat.begin_receiving(user, receiving.text.len());
         self.jobs.store(Job::Receive(Box::new(receiving)), StoreRequest::Receive(incoming));
@@ -333,21 +354,11 @@ impl App {
     }
 
     fn on_receipt(&mut self, message: Receiving, receipt: Receipt) {
-        let Receiving { from, device, sequence, nonce, sent, at, text } = message;
+        let (device, sequence, nonce) = (message.device, message.sequence, message.nonce);
+        let from = message.from.clone();
         let answer = match receipt {
-            Receipt::Fresh { gap, line } => {
-                // G08: a block takes effect at once, also on what was on its way.
-                if !self.is_blocked(&from) {
-                    self.tell(Output::Message {
-                        from: from.to_string(),
-                        room: None,
-                        text,
-                        sent,
-                        at,
-                        gap,
-                        line,
-                    });
-                }
+            Receipt::Fresh { .. } | Receipt::Changed { .. } | Receipt::Silent { .. } => {
+                self.show_received(message, receipt);
                 peer::Chat::Received { sequence, nonce }
             }
             Receipt::Duplicate => peer::Chat::Received { sequence, nonce },
@@ -394,6 +405,7 @@ impl App {
                 to: message.id.to.to_string(),
                 id: message.id.sequence,
                 at: message.at,
+                kind: kind_word(&message.kind),
                 text: message.body.clone(),
             })
             .collect();
@@ -451,6 +463,27 @@ impl App {
     }
 }
 
+/// A message as it goes over the wire.
+pub(super) fn text_of(message: &Outgoing) -> peer::Text {
+    peer::Text {
+        sequence: message.id.sequence,
+        after: message.after,
+        nonce: message.nonce,
+        sent: message.at,
+        body: message.body.clone(),
+        kind: message.kind,
+    }
+}
+
+const fn kind_word(kind: &TextKind) -> &'static str {
+    match kind {
+        TextKind::Plain => "message",
+        TextKind::Reply { .. } => "reply",
+        TextKind::Edit { .. } => "edit",
+        TextKind::Unsend { .. } => "unsend",
+    }
+}
+
 fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
     let other = line.author.map_or_else(|| with.clone(), |author| author.to_string());
     let (state, reason) = match line.state {
@@ -469,5 +502,8 @@ fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
         text: line.body,
         state,
         reason,
+        reply_to: line.reply_to,
+        edited: line.edited,
+        taken_back: line.taken_back,
     }
 }

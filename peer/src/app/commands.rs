@@ -19,7 +19,7 @@ use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Transfers};
-use crate::work::{StoreRequest, Talk};
+use crate::work::{About, StoreRequest, Talk};
 
 /// Most lines that `/search` gives.
 const SEARCH_LIMIT: u32 = 100;
@@ -46,6 +46,13 @@ impl App {
             Command::Net => self.show_connections(),
             Command::Help { topic } => self.help(topic.as_deref()),
             Command::Message { to, text } => self.message(now, &to, text),
+            Command::Reply { to, line, text } => {
+                self.about_message(now, &to, text, About::Reply { line });
+            }
+            Command::Edit { to, id, text } => {
+                self.about_message(now, &to, text, About::Edit { id });
+            }
+            Command::Unsend { to, id } => self.take_back(now, &to, id),
             Command::Who { filter } => self.who(filter),
             Command::Seen { user } => self.with_name(&user, |app, user| {
                 let asked = Asked::Users(format!("seen {user}"));
@@ -92,7 +99,7 @@ impl App {
 
     /// Tells, of what it was that is not done, why.
     pub(super) fn refuse(&mut self, command: &Command, why: &str, error: &str) {
-        if let Command::Message { to, .. } = command {
+        if let Some(to) = command.addressee() {
             self.not_sent(to, why.to_owned());
         } else if let Command::Export { path, .. } = command {
             self.not_exported(path, why);

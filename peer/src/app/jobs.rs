@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use wire::app::letter::Prekey;
 use wire::app::name::Name;
+use wire::app::peer::TextKind;
 use wire::app::post::Post;
 use wire::{ConnectionHandle, PublicKey};
 
 use super::mail::ReceivingLetter;
 use super::rooms::ReceivingPost;
 use crate::transfer;
-use crate::work::{AccountId, FileReply, Outcome, StoreRequest, Work, WorkId};
+use crate::work::{About, AccountId, FileReply, Outcome, StoreRequest, Work, WorkId};
 
 /// What an outcome is for.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) enum Job {
     /// Something was kept; nothing follows.
     Save,
     /// A message of ours is kept.
-    Queue { to: Name, bytes: usize },
+    Queue { to: Name, bytes: usize, about: About },
     /// A message from somebody is kept.
     Receive(Box<Receiving>),
     /// A post of ours is kept.
@@ -78,6 +79,7 @@ pub(super) struct Receiving {
     pub(super) sent: u64,
     pub(super) at: u64,
     pub(super) text: String,
+    pub(super) kind: TextKind,
 }
 
 /// Jobs handed out, and those still to be handed out.

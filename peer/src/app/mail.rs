@@ -22,12 +22,10 @@ use wire::time::{Duration, Instant};
 use wire::{Deadline, Seed, StaticKey};
 
 use super::App;
+use super::chat::text_of;
 use super::jobs::{Job, Receiving};
 use super::requests::Asked;
-use crate::output::Output;
-use crate::work::{
-    Incoming, MessageId, PrekeySecret, Receipt, StoreError, StoreReply, StoreRequest,
-};
+use crate::work::{Incoming, MessageId, PrekeySecret, StoreError, StoreReply, StoreRequest};
 
 /// So many keys that serve once are to lie at the server.
 const WANTED_PREKEYS: usize = 48;
@@ -154,17 +152,12 @@ impl App {
         self.met_by_letter(user, identity, 0);
         let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else { return };
         let sequence = message.id.sequence;
-        let text = Text {
-            sequence,
-            after: message.after,
-            nonce: message.nonce,
-            sent: message.at,
-            body: message.body.clone(),
-        };
+        let text = text_of(message);
         let Some(sealed) = self.seal_letter(identity, &prekey, text) else {
             self.mail.shut.insert(user.clone(), now + TRY_AGAIN);
             return;
         };
+        self.chat.outbox.mark_left(user, sequence);
         let request = Request::Deposit { to: user.clone(), prekey: prekey.id, sealed };
         let is_weak = prekey.serves == Serves::Weekly;
         let asked = Asked::Deposit { user: user.clone(), sequence, is_weak };
@@ -311,13 +304,13 @@ impl App {
         let Opened { certificate, text } = opened;
         let contact = self.contact(from).filter(|contact| contact.identity == Some(identity));
         let is_old = contact.is_some_and(|contact| certificate.generation < contact.generation);
-        if is_old || text.after >= text.sequence {
+        if is_old || !text.is_possible() {
             tracing::warn!(%from, is_old, "a letter that cannot be");
             return true;
         }
         self.met_by_letter(from, identity, certificate.generation);
         let (device, at) = (certificate.device, self.unix_ms);
-        let Text { sequence, after, nonce, sent, body } = text;
+        let Text { sequence, after, nonce, sent, body, kind } = text;
         let from = from.clone();
         let incoming = Incoming {
             from: from.clone(),
@@ -329,8 +322,9 @@ impl App {
             sent,
             at,
             body: body.clone(),
+            kind,
         };
-        let message = Receiving { from, device, sequence, nonce, sent, at, text: body };
+        let message = Receiving { from, device, sequence, nonce, sent, at, text: body, kind };
         let receiving = ReceivingLetter { id, prekey, message };
         if let Some(collecting) = &mut self.mail.collecting {
             collecting.pending += 1;
@@ -346,24 +340,14 @@ impl App {
         letter: ReceivingLetter,
         result: Result<StoreReply, StoreError>,
     ) {
-        let Receiving { from, sent, at, text, .. } = letter.message;
         let is_kept = match result {
             Ok(StoreReply::Received(receipt)) => {
-                if let Receipt::Fresh { gap, line } = receipt
-                    && !self.is_blocked(&from)
-                {
-                    let (from, room) = (from.to_string(), None);
-                    self.tell(Output::Message { from, room, text, sent, at, gap, line });
-                } else if receipt == Receipt::OutOfTurn {
-                    self.info(&format!(
-                        "A letter of {from} follows messages that are not in this data folder: they \
-                         come, in order, when you are both online."
-                    ));
-                }
+                self.show_received(letter.message, receipt);
                 true
             }
             Ok(_) => true,
             Err(error) => {
+                let from = letter.message.from;
                 self.error(&format!(
                     "A letter of {from} could not be kept, so it stays in the mailbox: {error}"
                 ));

@@ -7,6 +7,7 @@
 
 mod backoff;
 mod backup;
+mod changes;
 mod chat;
 mod commands;
 mod contacts;
@@ -229,8 +230,8 @@ impl App {
     /// Leaves, whatever waits for a login.
     pub fn leave(&mut self, now: Instant) {
         for command in core::mem::take(&mut self.held) {
-            if let Command::Message { to, .. } = command {
-                self.not_sent(&to, "the program ends before the login is done.".to_owned());
+            if let Some(to) = command.addressee() {
+                self.not_sent(to, "the program ends before the login is done.".to_owned());
             }
         }
         self.quit(now);
@@ -371,8 +372,8 @@ impl App {
     /// Of what concerns messages.
     fn on_outcome_of_talk(&mut self, now: Instant, job: Job, outcome: Outcome) {
         match (job, outcome) {
-            (Job::Queue { to, bytes }, Outcome::Store(result)) => {
-                self.on_queued(now, &to, bytes, result);
+            (Job::Queue { to, bytes, about }, Outcome::Store(result)) => {
+                self.on_queued(now, &to, bytes, about, result);
             }
             (Job::Receive(message), Outcome::Store(result)) => {
                 self.on_received(now, *message, result);

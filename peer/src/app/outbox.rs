@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use wire::app::name::Name;
+use wire::app::peer::TextKind;
 
 use crate::work::Outgoing;
 
@@ -27,6 +28,9 @@ pub(super) struct Outbox {
     users: BTreeMap<Name, Waiting>,
     messages: usize,
     bytes: usize,
+    /// Users to whom nothing more leaves until the database has taken messages back, and how many
+    /// times that was asked.
+    held: BTreeMap<Name, usize>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +39,8 @@ struct Waiting {
     /// How many, from the front, were sent on the link that is up.
     sent: usize,
     sent_bytes: usize,
+    /// The highest number that may have left this machine, on whatever way.
+    left: u64,
 }
 
 impl Outbox {
@@ -64,7 +70,9 @@ impl Outbox {
     pub(super) fn load(&mut self, messages: Vec<Outgoing>) {
         for message in messages {
             self.reserve(message.body.len());
+            let (to, sequence) = (message.id.to.clone(), message.id.sequence);
             self.push(message);
+            self.mark_left(&to, sequence);
         }
     }
 
@@ -90,6 +98,9 @@ impl Outbox {
 
     /// The next message to send to this user, when enough of the earlier ones are acknowledged.
     pub(super) fn next_to_send(&self, user: &Name) -> Option<&Outgoing> {
+        if self.held.contains_key(user) {
+            return None;
+        }
         let waiting = self.users.get(user)?;
         let message = waiting.messages.get(waiting.sent)?;
         let fits = waiting.sent < MAX_IN_FLIGHT
@@ -105,12 +116,40 @@ impl Outbox {
         {
             waiting.sent_bytes += message.body.len();
             waiting.sent += 1;
+            waiting.left = waiting.left.max(message.id.sequence);
+        }
+    }
+
+    /// The message with this number may have left this machine.
+    pub(super) fn mark_left(&mut self, user: &Name, sequence: u64) {
+        if let Some(waiting) = self.users.get_mut(user) {
+            waiting.left = waiting.left.max(sequence);
+        }
+    }
+
+    /// Nothing more leaves to this user until [`Self::let_go`]. Gives the highest number of a message
+    /// that waits and may have left before.
+    pub(super) fn hold(&mut self, user: &Name) -> u64 {
+        *self.held.entry(user.clone()).or_default() += 1;
+        self.users.get(user).map_or(0, |waiting| waiting.left)
+    }
+
+    /// One who wanted nothing to leave to this user has what he wanted.
+    pub(super) fn let_go(&mut self, user: &Name) {
+        if let Some(count) = self.held.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                self.held.remove(user);
+            }
         }
     }
 
     /// The next message to this user for his mailbox. They go there in order: behind one that is too
     /// long for it, or that was asked about and not answered, all wait.
     pub(super) fn next_to_store(&self, user: &Name, longest: usize) -> Option<&Outgoing> {
+        if self.held.contains_key(user) {
+            return None;
+        }
         let message = self.users.get(user)?.messages.iter().find(|message| !message.stored)?;
         (message.body.len() <= longest).then_some(message)
     }
@@ -164,6 +203,28 @@ impl Outbox {
         Some(message)
     }
 
+    /// A message that is taken back waits no more, nor do edits of it; those behind name the one before
+    /// it as theirs. Gives the numbers of what waited.
+    pub(super) fn withdraw(&mut self, user: &Name, sequence: u64) -> Vec<u64> {
+        let is_meant = |message: &&Outgoing| {
+            let is_edit = matches!(message.kind, TextKind::Edit { of } if of.sequence == sequence);
+            message.id.sequence == sequence || is_edit
+        };
+        let Some(waiting) = self.users.get(user) else { return Vec::new() };
+        let meant: Vec<(u64, [u8; 16])> =
+            waiting.messages.iter().filter(is_meant).map(|m| (m.id.sequence, m.nonce)).collect();
+        for (sequence, nonce) in &meant {
+            let Some(gone) = self.take(user, *sequence, nonce) else { continue };
+            let behind = self.users.get_mut(user).map(|waiting| &mut waiting.messages);
+            for message in behind.into_iter().flatten() {
+                if message.after == *sequence {
+                    message.after = gone.after;
+                }
+            }
+        }
+        meant.into_iter().map(|(sequence, _)| sequence).collect()
+    }
+
     /// Takes out everything to this user: given up.
     pub(super) fn take_all(&mut self, user: &Name) -> Vec<Outgoing> {
         let messages = self.users.remove(user).map(|waiting| waiting.messages).unwrap_or_default();
@@ -178,6 +239,8 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::work::MessageId;
+    use wire::PublicKey;
+    use wire::app::peer::TextRef;
 
     fn bob() -> Name {
         Name::new("bob").unwrap()
@@ -192,6 +255,8 @@ mod tests {
             at: 0,
             body: body.into(),
             stored: false,
+            kind: TextKind::Plain,
+            about: None,
         }
     }
 
@@ -220,6 +285,43 @@ mod tests {
         }
         assert!(outbox.users().next().is_none() && !outbox.is_in_flight());
         assert_eq!((outbox.messages, outbox.bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_gap() {
+        let mut outbox = Outbox::default();
+        let mut messages: Vec<Outgoing> = (1..=4).map(|n| message(n, "x")).collect();
+        let of = TextRef { device: PublicKey([1; 32]), sequence: 2, nonce: [2; 16] };
+        messages[2].kind = TextKind::Edit { of };
+        outbox.load(messages);
+        assert_eq!(outbox.withdraw(&bob(), 2), [2, 3]);
+        let left = |outbox: &Outbox| {
+            outbox.messages().map(|m| (m.id.sequence, m.after)).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&outbox), [(1, 0), (4, 1)]);
+        assert_eq!((outbox.messages, outbox.bytes), (2, 2));
+        assert!(outbox.withdraw(&bob(), 2).is_empty());
+        assert_eq!(send_all(&mut outbox), [1, 4]);
+    }
+
+    #[test]
+    fn nothing_leaves_while_it_is_held() {
+        let mut outbox = Outbox::default();
+        for n in 1..=3 {
+            outbox.reserve(1);
+            outbox.push(message(n, "x"));
+        }
+        assert_eq!(outbox.hold(&bob()), 0);
+        assert_eq!(outbox.hold(&bob()), 0);
+        assert!(send_all(&mut outbox).is_empty() && outbox.next_to_store(&bob(), 9).is_none());
+        outbox.let_go(&bob());
+        assert!(outbox.next_to_send(&bob()).is_none(), "held twice");
+        outbox.let_go(&bob());
+        outbox.mark_sent(&bob());
+        outbox.mark_left(&bob(), 2);
+        assert_eq!(outbox.hold(&bob()), 2);
+        outbox.let_go(&bob());
+        assert_eq!(send_all(&mut outbox), [2, 3]);
     }
 
     #[test]

@@ -213,6 +213,7 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         StoreReply::Loaded(profile) => Ok(*profile),
         StoreReply::Done
         | StoreReply::Queued(_)
+        | StoreReply::Withdrawn { .. }
         | StoreReply::Received(_)
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }

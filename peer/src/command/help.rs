@@ -18,6 +18,9 @@ pub(super) enum Verb {
     Login,
     Logout,
     Message,
+    Reply,
+    Edit,
+    Unsend,
     Who,
     Seen,
     Block,
@@ -237,6 +240,43 @@ pub(crate) const ENTRIES: &[Entry] = &[
                   if it is too long for that (3 KiB) or the mailbox is full, it waits here, also over \
                   a restart (/outbox). Marks: on its way, \u{b7} in the mailbox, \u{2713} delivered.\n\
                   At most 64 KiB.",
+    },
+    Entry {
+        verb: Verb::Reply,
+        name: "reply",
+        aliases: &["r"],
+        arguments: "[LINE] TEXT",
+        summary: "Answer a message in the open chat",
+        example: "/reply 41 yes, at five",
+        details: "LINE is the number of a line in /history, which the full screen shows while you type \
+                  the command; without it, the last message of the other side.\n\
+                  A text that begins with a number: /reply . 5 will do. Not in rooms.",
+    },
+    Entry {
+        verb: Verb::Edit,
+        name: "edit",
+        aliases: &["correct", "edt"],
+        arguments: "[NUMBER] TEXT",
+        summary: "Give a message of yours in the open chat another text",
+        example: "/edit see you at six",
+        details: "NUMBER is that of your message, as in 'message 7 to bob' and /history; the full screen \
+                  shows it while you type the command. Without it, your last one.\n\
+                  Both sides show the new text and that it was edited; who has read the old one has \
+                  read it.\n\
+                  A text that begins with a number: /edit . 6 o'clock. Edits work between two users, \
+                  not in rooms.",
+    },
+    Entry {
+        verb: Verb::Unsend,
+        name: "unsend",
+        aliases: &["dlt", "redact"],
+        arguments: "[NUMBER]",
+        summary: "Take back a message of yours in the open chat",
+        example: "/unsend 7",
+        details: "NUMBER as for /edit; without it, your last one.\n\
+                  What was not sent yet never is. Else the other side's program is asked to hide it, \
+                  which nobody can enforce: it may have been read, or kept elsewhere.\n\
+                  Between two users, not in rooms.",
     },
     Entry {
         verb: Verb::Who,

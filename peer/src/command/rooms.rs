@@ -3,6 +3,7 @@
 use wire::app::name::Name;
 use wire::app::room::{Access, Backlog, Role, RoomName};
 
+use super::help::Verb;
 use super::words::Words;
 use super::{Command, Context, ParsedLine, Usage, Window, user};
 
@@ -155,11 +156,29 @@ pub(super) fn leave(words: Words<'_>, context: &Context) -> Result<ParsedLine, U
     Ok(ParsedLine::Command(Command::Room(RoomCommand::Leave { room })))
 }
 
+/// A command about one room that one is in.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen these")]
+pub(super) fn about_one(verb: Verb, words: Words<'_>, context: &Context) -> Result<Command, Usage> {
+    Ok(match verb {
+        Verb::Members => {
+            let (room, words) = room_of(words, context)?;
+            words.none(Command::Room(RoomCommand::Members { room }))?
+        }
+        Verb::Topic => topic(words, context)?,
+        Verb::Invite => member(words, context, |room, user| RoomCommand::Invite { room, user })?,
+        Verb::Kick => member(words, context, |room, user| RoomCommand::Kick { room, user })?,
+        Verb::Mute => mute(words, context, true)?,
+        Verb::Unmute => mute(words, context, false)?,
+        Verb::Op => role(words, context, Role::Operator)?,
+        Verb::Deop => role(words, context, Role::Member)?,
+        Verb::Owner => role(words, context, Role::Owner)?,
+        Verb::Rename => member(words, context, |room, name| RoomCommand::Rename { room, name })?,
+        _ => return Err(Usage),
+    })
+}
+
 /// The room whose name, with its `#`, is the first word; else the open one.
-pub(super) fn room_of<'a>(
-    mut words: Words<'a>,
-    context: &Context,
-) -> Result<(String, Words<'a>), Usage> {
+fn room_of<'a>(mut words: Words<'a>, context: &Context) -> Result<(String, Words<'a>), Usage> {
     let room = match words.peek() {
         Some(word) if word.starts_with('#') => words.next()?,
         _ => context.chat.clone().filter(|chat| chat.starts_with('#')),
@@ -168,7 +187,7 @@ pub(super) fn room_of<'a>(
 }
 
 /// A command about one member of a room.
-pub(super) fn member(
+fn member(
     words: Words<'_>,
     context: &Context,
     command: impl FnOnce(String, String) -> RoomCommand,
@@ -177,15 +196,15 @@ pub(super) fn member(
     Ok(Command::Room(command(room, user(words.only()?))))
 }
 
-pub(super) fn mute(words: Words<'_>, context: &Context, muted: bool) -> Result<Command, Usage> {
+fn mute(words: Words<'_>, context: &Context, muted: bool) -> Result<Command, Usage> {
     member(words, context, |room, user| RoomCommand::Mute { room, user, muted })
 }
 
-pub(super) fn role(words: Words<'_>, context: &Context, role: Role) -> Result<Command, Usage> {
+fn role(words: Words<'_>, context: &Context, role: Role) -> Result<Command, Usage> {
     member(words, context, |room, user| RoomCommand::Role { room, user, role })
 }
 
-pub(super) fn topic(words: Words<'_>, context: &Context) -> Result<Command, Usage> {
+fn topic(words: Words<'_>, context: &Context) -> Result<Command, Usage> {
     let (room, words) = room_of(words, context)?;
     let topic = words.rest().trim().to_owned();
     Ok(Command::Room(RoomCommand::Topic { room, topic: Some(topic).filter(|t| !t.is_empty()) }))

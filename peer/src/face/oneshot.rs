@@ -207,6 +207,7 @@ impl OneShot {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Message { .. }
+            | Output::Changed { .. }
             | Output::NotSent { .. }
             | Output::RoomInvited { .. }
             | Output::RoomChanged { .. }

@@ -130,6 +130,7 @@ impl Plain {
             }
             // Whoever typed it sees it already.
             Output::Kept { .. } => Vec::new(),
+            Output::Changed { .. } => self.changed(output),
             Output::NotSent { to, reason } => {
                 vec![format!("! not sent to {}: {}", short(to), short(reason))]
             }
@@ -251,7 +252,8 @@ impl Plain {
     }
 
     fn message(&self, output: &Output) -> Vec<String> {
-        let Output::Message { from, room, text, sent, at, gap, .. } = output else {
+        let Output::Message { from, room, text, sent, at, gap, reply_to, edited, .. } = output
+        else {
             return Vec::new();
         };
         let from = short(from);
@@ -263,8 +265,27 @@ impl Plain {
         if at.saturating_sub(*sent) >= LATE {
             texts.push(format!("* {from} wrote the next one at {}", self.time(*sent)));
         }
+        if let Some(line) = reply_to {
+            texts.push(format!("* {from} answers line {line} by the next one"));
+        }
+        if *edited {
+            texts.push(format!("* {from} edited the next one, which had not come before"));
+        }
         texts.push(paragraph(&format!("<{place}{from}> "), text));
         texts
+    }
+
+    /// Whoever typed a change knows of it already.
+    fn changed(&self, output: &Output) -> Vec<String> {
+        let Output::Changed { from, with, line, text, .. } = output else { return Vec::new() };
+        if from != with {
+            return Vec::new();
+        }
+        let from = short(from);
+        vec![match text {
+            Some(text) => paragraph(&format!("* {from} edited line {line}: "), text),
+            None => format!("* {from} took line {line} back"),
+        }]
     }
 
     fn message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<&str>) -> Vec<Line> {
@@ -372,7 +393,11 @@ impl Plain {
         if lines.is_empty() {
             return vec!["* nothing found".to_owned()];
         }
-        lines.iter().map(|line| history_line(line, self.style.local_time)).collect()
+        let shown = |line: &HistoryLine| {
+            let numbers = if line.with.starts_with('#') { String::new() } else { numbers(line) };
+            history_line(line, &numbers, self.style.local_time)
+        };
+        lines.iter().map(shown).collect()
     }
 
     fn outbox(&self, messages: &[OutboxLine]) -> Vec<String> {
@@ -382,7 +407,8 @@ impl Plain {
         let line = |message: &OutboxLine| {
             let (to, time) = (short(&message.to), self.time(message.at));
             format!(
-                "* message {} to {to} of {time}: {}",
+                "* {} {} to {to} of {time}: {}",
+                message.kind,
                 message.id,
                 text::excerpt(&message.text, 60)
             )
@@ -399,18 +425,35 @@ impl Plain {
 pub(crate) fn text_of(line: &HistoryLine, local_time: fn(u64) -> String) -> String {
     let (reader, colour) = (Reader::Program, Colour::Off);
     let style = Style { reader, colour, width: None, draws: false, local_time };
-    dress(&history_line(line, local_time), &style)
+    dress(&history_line(line, "", local_time), &style)
 }
 
-fn history_line(line: &HistoryLine, local_time: fn(u64) -> String) -> String {
+fn history_line(line: &HistoryLine, numbers: &str, local_time: fn(u64) -> String) -> String {
     let time = local_time(line.at);
     let is_own = line.state != "received";
-    let state = if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
+    let in_room = line.with.starts_with('#');
+    let mut state =
+        if is_own { format!(" to {}, {}", line.with, line.state) } else { String::new() };
+    state.push_str(numbers);
     // In a room, who wrote it and where are two things.
-    let is_post = !is_own && line.with.starts_with('#');
+    let is_post = !is_own && in_room;
     let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
     let from = format!("{place}{}", short(&line.from));
-    paragraph(&format!("[{time}{}] <{from}> ", short(&state)), &line.text)
+    let text = if line.taken_back { "(taken back)" } else { line.text.as_str() };
+    paragraph(&format!("[{time}{}] <{from}> ", short(&state)), text)
+}
+
+/// What a line between two users is named by, and what was done with it.
+fn numbers(line: &HistoryLine) -> String {
+    let mut text = line.id.map_or_else(String::new, |id| format!(", message {id}"));
+    text.push_str(&format!(", line {}", line.line));
+    if let Some(answered) = line.reply_to {
+        text.push_str(&format!(", answers line {answered}"));
+    }
+    if line.edited {
+        text.push_str(", edited");
+    }
+    text
 }
 
 /// `online`, `offline`, `away (back at two)`.

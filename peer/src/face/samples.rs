@@ -73,6 +73,8 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             at: 1_767_225_600_250,
             gap: false,
             line: 41,
+            reply_to: Some(40),
+            edited: false,
         },
         Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
         Output::NotSent { to: bob(), reason: text() },
@@ -92,7 +94,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
         },
     ];
     outputs.extend(answers(foreign));
-    outputs.extend(rooms(foreign));
+    outputs.extend(more(foreign));
     outputs
 }
 
@@ -114,10 +116,19 @@ fn answers(foreign: &str) -> Vec<Output> {
                 text: text(),
                 state: "received",
                 reason: None,
+                reply_to: Some(40),
+                edited: true,
+                taken_back: false,
             }],
         },
         Output::Outbox {
-            messages: vec![OutboxLine { to: bob(), id: 7, at: 1_767_225_600_000, text: text() }],
+            messages: vec![OutboxLine {
+                to: bob(),
+                id: 7,
+                at: 1_767_225_600_000,
+                kind: "edit",
+                text: text(),
+            }],
         },
         Output::Fingerprint {
             of: bob(),
@@ -150,15 +161,22 @@ fn answers(foreign: &str) -> Vec<Output> {
                 bytes_sent_again: 24_000,
             }],
         },
-        Output::Kept { to: bob(), id: 7, text: text(), at: 1_767_225_600_000, line: 42 },
-        Output::Export { path: text(), lines: Some(1234), reason: None },
     ]
 }
 
-fn rooms(foreign: &str) -> Vec<Output> {
+fn more(foreign: &str) -> Vec<Output> {
     let text = || foreign.to_owned();
     let bob = || "bob".to_owned();
     vec![
+        Output::Kept {
+            to: bob(),
+            id: 7,
+            text: text(),
+            at: 1_767_225_600_000,
+            line: 42,
+            reply_to: None,
+        },
+        Output::Export { path: text(), lines: Some(1234), reason: None },
         Output::RoomInvited { room: "#team".to_owned(), by: bob(), topic: text(), members: 3 },
         Output::RoomChanged {
             room: "#team".to_owned(),
@@ -195,6 +213,15 @@ fn rooms(foreign: &str) -> Vec<Output> {
                 value: Some(text()),
                 from: Some("typed"),
             }],
+        },
+        Output::Changed {
+            with: bob(),
+            from: bob(),
+            change: "edited",
+            id: None,
+            line: 41,
+            text: Some(text()),
+            at: 1_767_225_600_000,
         },
     ]
 }
@@ -235,6 +262,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Export { .. } => 25,
         Output::Trusted { .. } => 30,
         Output::Settings { .. } => 31,
+        Output::Changed { .. } => 32,
     }
 }
 
@@ -243,5 +271,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 32);
+    assert_eq!(outputs("x").len(), 33);
 }

@@ -230,6 +230,7 @@ impl Desk {
             | Output::Message { .. }
             | Output::MessageState { .. }
             | Output::Kept { .. }
+            | Output::Changed { .. }
             | Output::NotSent { .. }
             | Output::RoomInvited { .. }
             | Output::RoomChanged { .. }
@@ -514,7 +515,7 @@ impl Desk {
         if command == Command::Quit {
             return self.leave(now, todo);
         }
-        if matches!(command, Command::Message { .. }) {
+        if command.addressee().is_some() {
             self.open.given += 1;
         }
         if matches!(command, Command::Export { .. }) {
@@ -552,7 +553,8 @@ impl Desk {
                 self.open.track_file(file);
                 true
             }
-            Output::NotSent { .. } => {
+            // Nothing follows either.
+            Output::NotSent { .. } | Output::Changed { change: "withdrawn", .. } => {
                 self.open.given = self.open.given.saturating_sub(1);
                 false
             }
@@ -576,6 +578,7 @@ impl Desk {
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::Kept { .. }
+            | Output::Changed { .. }
             | Output::RoomInvited { .. }
             | Output::RoomChanged { .. }
             | Output::Rooms { .. }

@@ -2,11 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use wire::app::name::Name;
+use wire::app::peer::{TextKind, TextRef};
 
+use super::changes::{self, Place, Target};
 use super::profile::name;
 use super::{Answer, failed, posts};
 use crate::work::{
-    Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError, StoreReply, Talk,
+    About, Draft, Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError,
+    StoreReply, Talk,
 };
 
 // Each of these finds its row by an index, however many there are: what is said twice in a condition
@@ -31,69 +34,122 @@ pub(super) const NUMBER_BEFORE: &str = "
         AND state <> 2
     ORDER BY sequence DESC LIMIT 1";
 pub(super) const KEPT: &str = "
-    SELECT nonce, body FROM messages
+    SELECT nonce, body, taken_back, kind, about_device, about_sequence, about_nonce FROM messages
     WHERE profile = ?1 AND identity = ?2 AND device = ?3 AND sequence = ?4
         AND author IS NULL AND state = 3";
 
 pub(super) const LINES_OF_ONE: &str = "
-    SELECT peer, state, why, at, body, id, sequence, author FROM messages
-    WHERE profile = ?1 AND peer = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
+        text IS NOT NULL OR kind = 2, taken_back, about_line
+    FROM messages
+    WHERE profile = ?1 AND peer = ?4 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
 const LINES_OF_ALL: &str = "
-    SELECT peer, state, why, at, body, id, sequence, author FROM messages
-    WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
+        text IS NOT NULL OR kind = 2, taken_back, about_line
+    FROM messages
+    WHERE profile = ?1 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
 
 pub(super) const PAGE_OF_ONE: &str = "
-    SELECT peer, state, why, at, body, id, sequence, author FROM messages
-    WHERE profile = ?1 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
+    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
+        text IS NOT NULL OR kind = 2, taken_back, about_line
+    FROM messages
+    WHERE profile = ?1 AND hidden = 0 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
 const PAGE_OF_ALL: &str = "
-    SELECT peer, state, why, at, body, id, sequence, author FROM messages
-    WHERE profile = ?1 AND id > ?2 ORDER BY id LIMIT 1000";
+    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
+        text IS NOT NULL OR kind = 2, taken_back, about_line
+    FROM messages
+    WHERE profile = ?1 AND hidden = 0 AND id > ?2 ORDER BY id LIMIT 1000";
 
 /// A page ends after the line with which its texts have this many bytes.
 pub(super) const PAGE: usize = 256 << 10;
 
 const QUEUED: i64 = 0;
 const DELIVERED: i64 = 1;
-const FAILED: i64 = 2;
+pub(super) const FAILED: i64 = 2;
 const INCOMING: i64 = 3;
 const STORED: i64 = 4;
 
-/// Gives a message the next number for its receiver and keeps it.
-pub(super) fn queue(
-    connection: &Connection,
-    profile: i64,
-    to: Name,
-    body: String,
-    nonce: [u8; 16],
-    at: u64,
-) -> Answer {
-    insert_queued(connection, profile, to, body, nonce, at).map(StoreReply::Queued).map_err(failed)
+/// Gives a message the next number for its receiver and keeps it; what it changes is changed here at
+/// once.
+pub(super) fn queue(connection: &Connection, profile: i64, draft: Draft) -> Answer {
+    let queued = |kind, line: Option<i64>| {
+        insert_queued(connection, profile, &draft, kind, line).map_err(failed)
+    };
+    let message = match draft.about {
+        About::Nothing => queued(TextKind::Plain, None)?,
+        About::Reply { line } => {
+            let (line, to) = changes::answered(connection, profile, &draft, line)?;
+            queued(TextKind::Reply { to }, Some(line))?
+        }
+        About::Edit { id } => {
+            let Target { line, reference: of, .. } = changes::own(connection, profile, &draft, id)?;
+            let message = queued(TextKind::Edit { of }, Some(line))?;
+            changes::set_text(connection, line, &draft.body, message.id.sequence)
+                .map_err(failed)?;
+            message
+        }
+        About::Unsend { id, sent_up_to } => {
+            let target = changes::own(connection, profile, &draft, id)?;
+            let (line, of) = (target.line, target.reference);
+            changes::take_back(connection, profile, &draft.to, line, of).map_err(failed)?;
+            let never_left = target.state == QUEUED && of.sequence > sent_up_to;
+            changes::withdraw(connection, line, never_left).map_err(failed)?;
+            if never_left {
+                let line = line.cast_unsigned();
+                return Ok(StoreReply::Withdrawn { sequence: of.sequence, line });
+            }
+            queued(TextKind::Unsend { of }, Some(line))?
+        }
+    };
+    Ok(StoreReply::Queued(message))
 }
 
 fn insert_queued(
     connection: &Connection,
     profile: i64,
-    to: Name,
-    body: String,
-    nonce: [u8; 16],
-    at: u64,
+    draft: &Draft,
+    kind: TextKind,
+    about_line: Option<i64>,
 ) -> rusqlite::Result<Outgoing> {
+    let Draft { to, body, nonce, at, .. } = draft;
     let sequence: i64 = connection
         .prepare_cached(
             "INSERT INTO sequences (profile, peer, next) VALUES (?1, ?2, 2)
              ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
         )?
         .query_row(params![profile, to.as_str()], |row| row.get(0))?;
+    let (number, about) = changes::columns(&kind);
     connection
         .prepare_cached(
-            "INSERT INTO messages (profile, peer, state, sequence, nonce, sent, at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+            "INSERT INTO messages (profile, peer, state, sequence, nonce, sent, at, body,
+                 kind, about_device, about_sequence, about_nonce, about_line, hidden)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
-        .execute(params![profile, to.as_str(), QUEUED, sequence, nonce, at.cast_signed(), body])?;
+        .execute(params![
+            profile,
+            to.as_str(),
+            QUEUED,
+            sequence,
+            nonce,
+            at.cast_signed(),
+            body,
+            number,
+            about.map(|about| about.device.0),
+            about.map(|about| about.sequence.cast_signed()),
+            about.map(|about| about.nonce),
+            about_line,
+            is_change(&kind),
+        ])?;
     let line = connection.last_insert_rowid().cast_unsigned();
-    let after = number_before(connection, profile, &to, sequence)?;
-    let id = MessageId { to, sequence: sequence.cast_unsigned() };
-    Ok(Outgoing { id, line, after, nonce, at, body, stored: false })
+    let after = number_before(connection, profile, to, sequence)?;
+    let id = MessageId { to: to.clone(), sequence: sequence.cast_unsigned() };
+    let (nonce, at, body) = (*nonce, *at, body.clone());
+    let about = about_line.map(i64::cast_unsigned);
+    Ok(Outgoing { id, line, after, nonce, at, body, stored: false, kind, about })
+}
+
+const fn is_change(kind: &TextKind) -> bool {
+    matches!(kind, TextKind::Edit { .. } | TextKind::Unsend { .. })
 }
 
 /// The message reached the other side. Also when it had been given up: it did.
@@ -156,38 +212,122 @@ pub(super) fn receive_in_turn(
     }
 }
 
-/// Random part and text of the message that this device sent under this number, if it is here.
-fn kept(
-    connection: &Connection,
-    profile: i64,
-    from: &Incoming,
-    sequence: u64,
-) -> rusqlite::Result<Option<([u8; 16], String)>> {
-    connection
-        .prepare_cached(KEPT)?
-        .query_row(
-            params![profile, from.identity.0, from.device.0, sequence.cast_signed()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .optional()
-}
-
 fn insert_incoming(
     connection: &Connection,
     profile: i64,
     incoming: &Incoming,
 ) -> rusqlite::Result<Receipt> {
-    let kept = |sequence: u64| kept(connection, profile, incoming, sequence);
-    if let Some((nonce, body)) = kept(incoming.sequence)? {
-        let same = nonce == incoming.nonce && body == incoming.body;
+    if let Some(kept) = kept(connection, profile, incoming, incoming.sequence)? {
+        // Of what is taken back, no text is left to be compared.
+        let same = kept.nonce == incoming.nonce
+            && kept.kind == incoming.kind
+            && (kept.taken_back || kept.body == incoming.body);
         return Ok(if same { Receipt::Duplicate } else { Receipt::Conflict });
     }
-    let gap = incoming.after != 0 && kept(incoming.after)?.is_none();
+    let gap = incoming.after != 0 && kept(connection, profile, incoming, incoming.after)?.is_none();
+    match incoming.kind {
+        TextKind::Plain | TextKind::Reply { .. }
+            if changes::came_before(connection, profile, incoming)? =>
+        {
+            let nothing = Incoming { body: String::new(), ..incoming.clone() };
+            let line = insert(connection, profile, &nothing, None, true)?;
+            changes::forget(connection, line)?;
+            Ok(Receipt::Silent { gap })
+        }
+        TextKind::Plain => {
+            let line = insert(connection, profile, incoming, None, false)?.cast_unsigned();
+            Ok(Receipt::Fresh { gap, line, reply_to: None })
+        }
+        TextKind::Reply { to } => {
+            let about = changes::line_of(connection, profile, incoming, to)?;
+            let line = insert(connection, profile, incoming, about, false)?.cast_unsigned();
+            Ok(Receipt::Fresh { gap, line, reply_to: about.map(i64::cast_unsigned) })
+        }
+        TextKind::Edit { of } | TextKind::Unsend { of } => {
+            insert_change(connection, profile, incoming, of, gap)
+        }
+    }
+}
+
+fn insert_change(
+    connection: &Connection,
+    profile: i64,
+    incoming: &Incoming,
+    of: TextRef,
+    gap: bool,
+) -> rusqlite::Result<Receipt> {
+    let is_edit = matches!(incoming.kind, TextKind::Edit { .. });
+    let place = changes::place_of(connection, profile, incoming, of)?;
+    let stands_in = is_edit && matches!(place, Place::Unknown);
+    let inserted = insert(connection, profile, incoming, None, !stands_in)?;
+    let (line, edited_by) = match place {
+        Place::Line { line, edited_by } => (line, edited_by.cast_unsigned()),
+        Place::Unknown if is_edit => {
+            changes::stand_in(connection, inserted, incoming.sequence)?;
+            let line = inserted.cast_unsigned();
+            return Ok(Receipt::Fresh { gap, line, reply_to: None });
+        }
+        Place::Unknown => return Ok(Receipt::Silent { gap }),
+        Place::TakenBack => {
+            changes::forget(connection, inserted)?;
+            return Ok(Receipt::Silent { gap });
+        }
+    };
+    if !is_edit {
+        changes::take_back(connection, profile, &incoming.from, line, of)?;
+    } else if of.device == incoming.device && edited_by > incoming.sequence {
+        // Something newer came another way.
+        return Ok(Receipt::Silent { gap });
+    } else {
+        changes::set_text(connection, line, &incoming.body, incoming.sequence)?;
+    }
+    Ok(Receipt::Changed { gap, line: line.cast_unsigned() })
+}
+
+/// What is kept of a message that arrived.
+struct Kept {
+    nonce: [u8; 16],
+    body: String,
+    taken_back: bool,
+    kind: TextKind,
+}
+
+/// The message with this number of the sender of `incoming`.
+fn kept(
+    connection: &Connection,
+    profile: i64,
+    incoming: &Incoming,
+    sequence: u64,
+) -> rusqlite::Result<Option<Kept>> {
+    let read = |row: &Row<'_>| {
+        Ok(Kept {
+            nonce: row.get(0)?,
+            body: row.get(1)?,
+            taken_back: row.get(2)?,
+            kind: changes::kind(row, 3)?,
+        })
+    };
+    let (identity, device) = (incoming.identity.0, incoming.device.0);
+    connection
+        .prepare_cached(KEPT)?
+        .query_row(params![profile, identity, device, sequence.cast_signed()], read)
+        .optional()
+}
+
+fn insert(
+    connection: &Connection,
+    profile: i64,
+    incoming: &Incoming,
+    about_line: Option<i64>,
+    hidden: bool,
+) -> rusqlite::Result<i64> {
+    let (kind, about) = changes::columns(&incoming.kind);
     connection
         .prepare_cached(
             "INSERT INTO messages
-             (profile, peer, state, identity, device, sequence, nonce, sent, at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             (profile, peer, state, identity, device, sequence, nonce, sent, at, body,
+                 kind, about_device, about_sequence, about_nonce, about_line, hidden)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             profile,
@@ -199,16 +339,24 @@ fn insert_incoming(
             incoming.nonce,
             incoming.sent.cast_signed(),
             incoming.at.cast_signed(),
-            incoming.body
+            incoming.body,
+            kind,
+            about.map(|about| about.device.0),
+            about.map(|about| about.sequence.cast_signed()),
+            about.map(|about| about.nonce),
+            about_line,
+            hidden,
         ])?;
-    Ok(Receipt::Fresh { gap, line: connection.last_insert_rowid().cast_unsigned() })
+    Ok(connection.last_insert_rowid())
 }
 
 /// Everything neither delivered nor given up, by receiver and number.
 pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Outgoing>> {
     let mut messages: Vec<Outgoing> = connection
         .prepare_cached(
-            "SELECT peer, sequence, nonce, at, body, id, state FROM messages
+            "SELECT peer, sequence, nonce, at, body, id, state,
+                 kind, about_device, about_sequence, about_nonce, about_line
+             FROM messages
              WHERE profile = ?1 AND author IS NULL AND state IN (0, 4) ORDER BY peer, sequence",
         )?
         .query_map([profile], |row| {
@@ -222,6 +370,8 @@ pub(super) fn outbox(connection: &Connection, profile: i64) -> rusqlite::Result<
                 at: row.get::<_, i64>(3)?.cast_unsigned(),
                 body: row.get(4)?,
                 stored: row.get::<_, i64>(6)? == STORED,
+                kind: changes::kind(row, 7)?,
+                about: row.get::<_, Option<i64>>(11)?.map(i64::cast_unsigned),
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -308,7 +458,8 @@ pub(super) fn search(
     if words.is_empty() {
         return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
     }
-    let sql = "SELECT peer, state, why, at, messages.body, messages.id, sequence, author
+    let sql = "SELECT peer, state, why, at, coalesce(text, messages.body), messages.id, sequence,
+                   author, text IS NOT NULL OR kind = 2, taken_back, about_line
                FROM words JOIN messages ON messages.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 AND peer = ifnull(?4, peer)
                ORDER BY words.rowid DESC LIMIT ?3";
@@ -351,6 +502,9 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         own: own.then_some(row.get::<_, i64>(6)?.cast_unsigned()),
         at: row.get::<_, i64>(3)?.cast_unsigned(),
         body: row.get(4)?,
+        edited: row.get(8)?,
+        taken_back: row.get(9)?,
+        reply_to: row.get::<_, Option<i64>>(10)?.map(i64::cast_unsigned),
         state,
     })
 }

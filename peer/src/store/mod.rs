@@ -1,5 +1,6 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
+mod changes;
 mod import;
 mod messages;
 mod place;
@@ -174,9 +175,7 @@ fn answer(
         StoreRequest::SaveContact(contact) => {
             profile::save_contact(connection, row(open.as_ref())?, &contact)
         }
-        StoreRequest::Queue { to, body, nonce, at } => {
-            messages::queue(connection, row(open.as_ref())?, to, body, nonce, at)
-        }
+        StoreRequest::Queue(draft) => messages::queue(connection, row(open.as_ref())?, draft),
         StoreRequest::Delivered { id, at } => {
             messages::delivered(connection, row(open.as_ref())?, &id, at)
         }

@@ -106,7 +106,8 @@ fn insert_received(
         return Ok(Receipt::Conflict);
     }
     insert(connection, profile, post, if own { DELIVERED } else { INCOMING }, at)?;
-    Ok(Receipt::Fresh { gap: false, line: connection.last_insert_rowid().cast_unsigned() })
+    let line = connection.last_insert_rowid().cast_unsigned();
+    Ok(Receipt::Fresh { gap: false, line, reply_to: None })
 }
 
 fn insert(

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 5] = [
+pub(super) const STEPS: [&str; 6] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -180,6 +180,30 @@ pub(super) const STEPS: [&str; 5] = [
     ALTER TABLE contacts ADD COLUMN verified INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE contacts ADD COLUMN shown BLOB;
     ALTER TABLE contacts ADD COLUMN shown_generation INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    -- What a message is to another one: 0 nothing, 1 answers it, 2 edits it, 3 takes it back; and
+    -- which one that is, as its sender names it, and as a line here where it is known (answers only).
+    ALTER TABLE messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN about_device BLOB;
+    ALTER TABLE messages ADD COLUMN about_sequence INTEGER;
+    ALTER TABLE messages ADD COLUMN about_nonce BLOB;
+    ALTER TABLE messages ADD COLUMN about_line INTEGER;
+    -- The newest text, where it was edited, and the number of the edit.
+    ALTER TABLE messages ADD COLUMN text TEXT;
+    ALTER TABLE messages ADD COLUMN edited_by INTEGER NOT NULL DEFAULT 0;
+    -- Nothing is left of its text.
+    ALTER TABLE messages ADD COLUMN taken_back INTEGER NOT NULL DEFAULT 0;
+    -- No line of the history.
+    ALTER TABLE messages ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX changes ON messages
+        (profile, peer, about_nonce, about_sequence, kind, hidden) WHERE kind >= 2;
+    DROP TRIGGER indexed;
+    CREATE TRIGGER indexed AFTER INSERT ON messages WHEN new.hidden = 0 BEGIN
+        INSERT INTO words (rowid, body) VALUES (new.id, new.body);
+    END;
+    -- What is no longer to be found does not stay in the index either.
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 ",
 ];
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, TransferId};
+use wire::app::peer::{CancelReason, TextKind, TransferId};
 use wire::{PublicKey, Secret, StaticKey};
 
 use super::*;
@@ -76,9 +76,10 @@ pub(super) fn fresh() -> Database {
 }
 
 fn queue(database: &mut Database, to: &str, body: &str) -> Outgoing {
-    let request =
-        StoreRequest::Queue { to: name(to), body: body.to_owned(), nonce: [3; 16], at: 7 };
-    match one(database, request) {
+    let (to, body) = (name(to), body.to_owned());
+    let (device, about) = (PublicKey([9; 32]), About::Nothing);
+    let draft = Draft { to, body, nonce: [3; 16], at: 7, device, about };
+    match one(database, StoreRequest::Queue(draft)) {
         Ok(StoreReply::Queued(outgoing)) => outgoing,
         other => panic!("{other:?}"),
     }
@@ -95,6 +96,7 @@ fn incoming(sequence: u64, after: u64, body: &str) -> Incoming {
         sent: 10,
         at: 11,
         body: body.to_owned(),
+        kind: TextKind::Plain,
     }
 }
 
@@ -102,6 +104,7 @@ fn incoming(sequence: u64, after: u64, body: &str) -> Incoming {
 const fn gap_of(receipt: Receipt) -> Option<bool> {
     match receipt {
         Receipt::Fresh { gap, .. } => Some(gap),
+        Receipt::Changed { .. } | Receipt::Silent { .. } => None,
         Receipt::Duplicate | Receipt::OutOfTurn | Receipt::Conflict => None,
     }
 }
@@ -465,7 +468,7 @@ fn in_turn_means_that_nothing_before_it_is_missing() {
 #[test]
 fn a_message_is_fresh_once() {
     let mut database = fresh();
-    let fresh = |gap, line| Receipt::Fresh { gap, line };
+    let fresh = |gap, line| Receipt::Fresh { gap, line, reply_to: None };
     assert_eq!(receive(&mut database, incoming(1, 0, "a")), fresh(false, 1));
     assert_eq!(receive(&mut database, incoming(1, 0, "a")), Receipt::Duplicate);
     assert_eq!(receive(&mut database, incoming(2, 1, "b")), fresh(false, 2));

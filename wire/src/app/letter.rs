@@ -238,6 +238,7 @@ fn verify(identity: IdentityKey, signed: &[u8], r: [u8; 32], s: [u8; 32]) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::peer::{TextKind, TextRef};
 
     struct Users {
         alice: Identity,
@@ -260,7 +261,8 @@ mod tests {
     }
 
     fn text(body: &str) -> Text {
-        Text { sequence: 7, after: 6, nonce: [5; 16], sent: 8, body: body.to_owned() }
+        let (nonce, body) = ([5; 16], body.to_owned());
+        Text { sequence: 7, after: 6, nonce, sent: 8, body, kind: TextKind::Plain }
     }
 
     impl Users {
@@ -269,9 +271,13 @@ mod tests {
         }
 
         fn seal(&self, author: &Identity, body: &str) -> Result<Vec<u8>, SealError> {
-            let certificate = author.certify("alice", self.alice_device.public(), 1);
+            self.seal_text(author, text(body))
+        }
+
+        fn seal_text(&self, author: &Identity, text: Text) -> Result<Vec<u8>, SealError> {
+            let certificate = author.certify("alice", self.alice_device.public(), u64::MAX);
             let author = (author, &self.alice_device, certificate);
-            seal(self.ends(), author, self.prekey.public(), text(body), Seed::new([6; 32]))
+            seal(self.ends(), author, self.prekey.public(), text, Seed::new([6; 32]))
         }
     }
 
@@ -309,6 +315,15 @@ mod tests {
         let len = |body: &str| users.seal(&users.alice, body).unwrap().len();
         assert_eq!(len("a"), len("hello, how are you?"));
         assert!(len(&"x".repeat(MAX_BODY)) <= MAX_LETTER);
+        let to = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
+        let (nonce, body) = ([5; 16], "x".repeat(MAX_BODY));
+        let kind = TextKind::Edit { of: to };
+        let (sequence, after, sent) = (u64::MAX, u64::MAX - 1, u64::MAX);
+        let longest = Text { sequence, after, nonce, sent, body, kind };
+        let letter = users.seal_text(&users.alice, longest.clone()).unwrap();
+        assert!(letter.len() <= MAX_LETTER);
+        let opened = open(users.ends(), &alice(), &users.prekey, &letter).unwrap();
+        assert_eq!(opened.text, longest);
         assert_eq!(users.seal(&users.alice, &"x".repeat(MAX_BODY + 1)), Err(SealError::TooLong));
     }
 

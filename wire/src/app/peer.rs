@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
 use super::post::{Holdings, MAX_FEEDS, MAX_RANGES, Post, Taken};
+use crate::crypto::static_key::PublicKey;
 
 /// Longest text of one message in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -166,6 +167,54 @@ pub struct Text {
     pub sent: u64,
     /// The text, at most [`MAX_TEXT`] bytes: foreign text.
     pub body: String,
+    /// What it is to other messages.
+    pub kind: TextKind,
+}
+
+impl Text {
+    /// Whether an honest program may say this: else nothing of it is kept.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let is_bare = !matches!(self.kind, TextKind::Unsend { .. }) || self.body.is_empty();
+        self.body.len() <= MAX_TEXT && self.after < self.sequence && is_bare
+    }
+}
+
+/// What a message is to other messages between the same two users.
+///
+/// A change (an edit or a taking back) counts only for a message of the same identity, and an edit of
+/// an edit names the message that was edited first. A message that the receiver does not have cannot
+/// be changed: an edit of it is shown as a message of its own, and stands in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextKind {
+    /// Nothing.
+    Plain,
+    /// It answers this one.
+    Reply {
+        /// A message of either side.
+        to: TextRef,
+    },
+    /// Its text is what that one says from now on.
+    Edit {
+        /// A message of the same identity.
+        of: TextRef,
+    },
+    /// That one is to be shown no more. It has no text of its own.
+    Unsend {
+        /// A message of the same identity.
+        of: TextRef,
+    },
+}
+
+/// Names a message between two users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRef {
+    /// Its sender's device.
+    pub device: PublicKey,
+    /// Its number among those of this device to the other user.
+    pub sequence: u64,
+    /// Its random part.
+    pub nonce: [u8; 16],
 }
 
 #[cfg(test)]
@@ -176,7 +225,6 @@ mod tests {
     use crate::app::name::{MAX_CHARS, Name};
     use crate::app::post::{Content, Feed, Held};
     use crate::app::room::RoomId;
-    use crate::crypto::static_key::PublicKey;
 
     /// Whatever the limits allow can be said: `encode` refuses by a panic.
     #[test]
@@ -195,7 +243,18 @@ mod tests {
             body: "x".repeat(MAX_TEXT),
         };
         let room = RoomId([9; 16]);
+        let to = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
+        let text = Text {
+            sequence: u64::MAX,
+            after: u64::MAX - 1,
+            nonce: [9; 16],
+            sent: u64::MAX,
+            body: "x".repeat(MAX_TEXT),
+            kind: TextKind::Reply { to },
+        };
+        assert!(text.is_possible());
         for message in [
+            Chat::Text(text),
             Chat::Holdings(Holdings { room, complete: true, feeds: vec![held; MAX_FEEDS] }),
             Chat::Post(Box::new(Post::sign(&identity, content))),
         ] {
@@ -203,5 +262,21 @@ mod tests {
             deframer.buffer().extend(encode(&message));
             assert_eq!(deframer.next(), Ok(Some(message)));
         }
+    }
+
+    /// Security acceptance G01, G10.
+    #[test]
+    fn what_no_program_says_is_not_possible() {
+        let of = TextRef { device: PublicKey([9; 32]), sequence: 1, nonce: [9; 16] };
+        let text = |after, body: &str, kind| {
+            let (sequence, nonce, sent, body) = (5, [1; 16], 0, body.to_owned());
+            Text { sequence, after, nonce, sent, body, kind }.is_possible()
+        };
+        let longest = "x".repeat(MAX_TEXT);
+        assert!(text(4, &longest, TextKind::Edit { of }));
+        assert!(!text(4, &format!("{longest}x"), TextKind::Plain));
+        assert!(!text(5, "after itself", TextKind::Plain));
+        assert!(text(4, "", TextKind::Unsend { of }));
+        assert!(!text(4, "a text", TextKind::Unsend { of }));
     }
 }

@@ -141,6 +141,7 @@ impl App {
                     text: content.body.clone(),
                     at: content.sent,
                     line,
+                    reply_to: None,
                 });
                 self.tell_coverage(content.room, content.number);
                 self.send_post_to_all(post);
@@ -347,6 +348,8 @@ impl App {
                 at,
                 gap,
                 line,
+                reply_to: None,
+                edited: false,
             });
         }
     }

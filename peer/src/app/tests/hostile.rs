@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use wire::app::framing::encode;
+use wire::app::framing::{Deframer, encode};
 use wire::app::identity::Identity;
 use wire::app::name::Name;
-use wire::app::peer::{Chat, Control, Text, TransferId};
+use wire::app::peer::{Chat, Control, Text, TextKind, TextRef, TransferId};
 use wire::app::server::{Introduction, LABEL, Notice};
 use wire::{
-    Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, Secret, Seed, Side,
-    StaticKey, StreamId, TransportConfig,
+    Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, PublicKey, Secret,
+    Seed, Side, StaticKey, StreamId, TransportConfig,
 };
 
 use super::world::{Stranger, World};
@@ -86,6 +86,24 @@ impl Attack {
         self.world.run_ms(100);
     }
 
+    /// The first message of Alice's to Mallory.
+    fn heard(&mut self) -> Text {
+        let handle = self.handle;
+        let endpoint = self.endpoint();
+        let is_chat = |stream: &StreamId| stream.class() == Class::Chat;
+        let opened = core::iter::from_fn(|| endpoint.poll_event()).find_map(|(_, event)| {
+            let Event::Opened(stream) = event else { return None };
+            Some(stream).filter(is_chat)
+        });
+        let stream = opened.expect("Alice opened one");
+        let mut deframer = Deframer::default();
+        self.endpoint().read(handle, stream, 4096, deframer.buffer()).unwrap();
+        match deframer.next() {
+            Ok(Some(Chat::Text(text))) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Whether the link is closed; then calls again.
     pub(super) fn is_out(&mut self) -> bool {
         let closed = core::iter::from_fn(|| self.endpoint().poll_event())
@@ -115,15 +133,22 @@ fn introduction(number: u8, candidates: Vec<SocketAddr>) -> Introduction {
 }
 
 fn text(sequence: u64, after: u64, nonce: u8, body: &str) -> Vec<u8> {
-    let body = body.to_owned();
-    encode(&Chat::Text(Text { sequence, after, nonce: [nonce; 16], sent: 1, body }))
+    of_kind(sequence, after, nonce, body, TextKind::Plain)
+}
+
+fn of_kind(sequence: u64, after: u64, nonce: u8, body: &str, kind: TextKind) -> Vec<u8> {
+    let (nonce, body) = ([nonce; 16], body.to_owned());
+    encode(&Chat::Text(Text { sequence, after, nonce, sent: 1, body, kind }))
 }
 
 #[test]
 fn who_breaks_the_rules_is_out_and_nobody_is_hurt() {
     let mut attack = Attack::new();
     let long = text(1, 0, 1, &"x".repeat((64 << 10) + 1));
+    let of = TextRef { device: mallorys_device(), sequence: 1, nonce: [1; 16] };
+    let loud = of_kind(2, 1, 2, "a text to be hidden", TextKind::Unsend { of });
     let garbage: &[(Class, &[u8])] = &[
+        (Class::Chat, &loud),
         (Class::Chat, &[0xff; 64]),
         (Class::Chat, &[0, 0, 0, 3, 1, 0, 1]),
         (Class::Control, &[0, 0, 0, 0]),
@@ -187,6 +212,36 @@ fn only_what_may_be_a_peer_is_probed() {
         assert!(!world.probed.is_empty() && world.probed.len() <= 10, "{:?}", world.probed);
         assert!(world.probed.iter().all(|to| *to == victim), "{refused}: {:?}", world.probed);
     }
+}
+
+fn mallorys_device() -> PublicKey {
+    StaticKey::from_private([66; 32]).public()
+}
+
+/// Security acceptance G01, G10: whoever can name another's message can change only her own.
+#[test]
+fn only_the_author_changes_a_message() {
+    let mut attack = Attack::new();
+    let stream = attack.open(Class::Chat);
+    attack.world.line(0, "@mallory mine");
+    attack.write(stream, &text(1, 0, 1, "hers"));
+    let alice = Name::new("alice").unwrap();
+    let device = attack.world.server.accounts[&alice].certificate.unwrap().device;
+    let of = TextRef { device, sequence: 1, nonce: attack.heard().nonce };
+    attack.world.seen(0);
+    attack.write(stream, &of_kind(2, 1, 2, "forged", TextKind::Edit { of }));
+    attack.write(stream, &of_kind(3, 2, 3, "", TextKind::Unsend { of }));
+    // A thousand edits of nothing, and of an edit, are as many lines at most.
+    for n in 4..20 {
+        let of = TextRef { device: mallorys_device(), sequence: n - 1, nonce: [n as u8 - 1; 16] };
+        attack.write(stream, &of_kind(n, n - 1, n as u8, "of nothing", TextKind::Edit { of }));
+    }
+    let seen = attack.world.seen(0);
+    assert!(!seen.iter().any(|o| matches!(o, Output::Error { .. })), "{seen:?}");
+    attack.world.line(0, "/history mallory");
+    let Some(Output::History { lines, .. }) = attack.world.seen(0).pop() else { panic!() };
+    let mine = lines.iter().find(|line| line.id == Some(1)).expect("it is there");
+    assert_eq!((mine.text.as_str(), mine.edited, mine.taken_back), ("mine", false, false));
 }
 
 /// Security acceptance G01, G02, G10.

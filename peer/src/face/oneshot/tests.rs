@@ -67,7 +67,14 @@ fn what_is_only_to_be_kept_needs_no_server_and_is_not_called_delivered() {
     face.on_output(ZERO, &Output::Blocked { users: Vec::new() });
     let acts = face.on_output(ZERO, &files(Vec::new()));
     assert!(matches!(acts[..], [Act::Command(Command::Message { .. })]), "{acts:?}");
-    let kept = |to: &str| Output::Kept { to: to.into(), id: 7, text: "hi".into(), at: 0, line: 1 };
+    let kept = |to: &str| Output::Kept {
+        to: to.into(),
+        id: 7,
+        text: "hi".into(),
+        at: 0,
+        line: 1,
+        reply_to: None,
+    };
     assert!(face.on_output(ZERO, &kept("carol")).is_empty());
     let acts = face.on_output(ZERO, &kept("bob"));
     assert_eq!(acts, [result("kept"), Act::Exit(Exit::Queued)]);

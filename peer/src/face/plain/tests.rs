@@ -44,7 +44,7 @@ fn every_kind_has_its_stable_line() {
         "* bob is away (hi)".to_owned(),
         "* bob: online since T1767225600000".to_owned(),
         "* you block mallory".to_owned(),
-        "<bob> hi".to_owned(),
+        "* bob answers line 40 by the next one\n<bob> hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
         "! not sent to bob: hi".to_owned(),
         "* link to bob: direct 192.0.2.7:6000, 23 ms".to_owned(),
@@ -53,8 +53,8 @@ fn every_kind_has_its_stable_line() {
         ),
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left: hi".to_owned(),
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left".to_owned(),
-        "[T1767225600000] <bob> hi".to_owned(),
-        "* message 7 to bob of T1767225600000: hi".to_owned(),
+        "[T1767225600000, line 41, answers line 40, edited] <bob> hi".to_owned(),
+        "* edit 7 to bob of T1767225600000: hi".to_owned(),
         format!(
             "* fingerprint of bob: {print}\n* safety number with bob (not verified):\n  \
              | {half}\n  | {half}\n! this key is not accepted: bob showed another one before, \
@@ -81,6 +81,7 @@ fn every_kind_has_its_stable_line() {
         "* #team: it is about: hi\n* bob: online".to_owned(),
         format!("* the key of bob is verified: {print}"),
         "* auto-accept = hi (typed)".to_owned(),
+        "* bob edited line 41: hi".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -147,6 +148,8 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         at: 0,
         gap: false,
         line: 1,
+        reply_to: None,
+        edited: false,
     };
     let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
     let text = lines(&mut face, 0, &output).join("\n");
@@ -162,6 +165,8 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         at: 0,
         gap: false,
         line: 1,
+        reply_to: None,
+        edited: false,
     };
     assert!(lines(&mut face, 0, &wide).join("\n").lines().all(|row| cells(&row)));
 }
@@ -185,6 +190,8 @@ fn colour_is_ours_and_covers_no_message() {
         at: 0,
         gap: false,
         line: 1,
+        reply_to: None,
+        edited: false,
     };
     assert_eq!(lines(&mut face, 0, &message), ["\u{1b}[1;32m<bob>\u{1b}[0m hi"]);
     let error = Output::Error { text: "no".into() };
@@ -251,6 +258,8 @@ fn a_late_message_and_a_gap_are_marked() {
         at: 1000 + LATE,
         gap: true,
         line: 1,
+        reply_to: None,
+        edited: false,
     };
     let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
     assert_eq!(shown(&output), expected);
@@ -294,4 +303,70 @@ fn any_time_of_a_server_can_be_shown() {
         let output = Output::Users { query: "who".into(), users };
         assert!(shown(&output).ends_with(&format!(" T{}", u64::MAX)));
     }
+}
+
+#[test]
+fn changes_of_others_are_notices_that_no_text_can_fake() {
+    let changed = |from: &str, change, text: Option<&str>| Output::Changed {
+        with: "bob".into(),
+        from: from.into(),
+        change,
+        id: None,
+        line: 41,
+        text: text.map(str::to_owned),
+        at: 1000,
+    };
+    let edited = changed("bob", "edited", Some("at six\n* bob took line 7 back"));
+    assert_eq!(shown(&edited), "* bob edited line 41: at six\n  | * bob took line 7 back");
+    assert_eq!(shown(&changed("bob", "taken-back", None)), "* bob took line 41 back");
+    assert_eq!(shown(&changed("alice", "edited", Some("x"))), "", "whoever typed it knows");
+    let answer = Output::Message {
+        from: "bob".into(),
+        room: None,
+        text: "yes".into(),
+        sent: 1000,
+        at: 1000,
+        gap: false,
+        line: 42,
+        reply_to: Some(41),
+        edited: true,
+    };
+    let expected = "* bob answers line 41 by the next one\n\
+                    * bob edited the next one, which had not come before\n<bob> yes";
+    assert_eq!(shown(&answer), expected);
+}
+
+/// What `/reply`, `/edit` and `/unsend` are to be told stands in the history.
+#[test]
+fn lines_of_a_history_have_their_numbers() {
+    let line = HistoryLine {
+        line: 42,
+        with: "bob".into(),
+        id: Some(7),
+        from: "alice".into(),
+        at: 1000,
+        text: "yes".into(),
+        state: "delivered",
+        reason: None,
+        reply_to: Some(41),
+        edited: true,
+        taken_back: false,
+    };
+    let history = |line: &HistoryLine| {
+        shown(&Output::History { query: "history bob".into(), lines: vec![line.clone()] })
+    };
+    let own = "[T1000 to bob, delivered, message 7, line 42, answers line 41, edited] <alice> yes";
+    assert_eq!(history(&line), own);
+    let gone = HistoryLine {
+        id: None,
+        from: "bob".into(),
+        state: "received",
+        reply_to: None,
+        edited: false,
+        taken_back: true,
+        ..line.clone()
+    };
+    assert_eq!(history(&gone), "[T1000, line 42] <bob> (taken back)");
+    let in_room = HistoryLine { with: "#team".into(), ..gone };
+    assert_eq!(history(&in_room), "[T1000] <#team bob> (taken back)");
 }

@@ -271,8 +271,10 @@ impl Tui {
         lines.split_off(lines.len().saturating_sub(most))
     }
 
-    fn painter(&self, width: usize) -> Painter<'_> {
-        Painter { look: self.look, width, local_time: self.local_time, files: &self.files }
+    pub(super) fn painter(&self, width: usize) -> Painter<'_> {
+        let numbers = self.numbers();
+        let (local_time, files) = (self.local_time, &self.files);
+        Painter { look: self.look, width, local_time, files, numbers }
     }
 
     /// The line being typed, as rows, and where the cursor stands in them.

@@ -4,7 +4,6 @@ use super::editor::{Edit, Editor};
 use super::form::Next;
 use super::keys::{self, Action};
 use super::log::View;
-use super::paint::Painter;
 use super::switcher::Switcher;
 use super::typed::{Reach, TypedLines};
 use super::view::Rows;
@@ -325,12 +324,7 @@ impl Tui {
     /// The window that is shown, as rows.
     pub(super) fn rows(&self) -> Rows<'_> {
         let window = self.windows.current();
-        let painter = Painter {
-            look: self.look,
-            width: self.page.1,
-            local_time: self.local_time,
-            files: &self.files,
-        };
+        let painter = self.painter(self.page.1);
         Rows { painter, log: &window.log, rule: window.rule }
     }
 

@@ -57,8 +57,30 @@ pub(super) struct Said {
     pub(super) from: String,
     /// Its number, when it is ours.
     pub(super) own: Option<u64>,
+    /// The number of the last change of it, when it is ours: what became of that is shown.
+    pub(super) changed_by: Option<u64>,
+    /// The line that it answers.
+    pub(super) reply_to: Option<u64>,
+    /// Whether it still says what it said first.
+    pub(super) wording: Wording,
     /// As it came.
     pub(super) text: String,
+}
+
+/// Whether a line of talk still says what it said first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wording {
+    First,
+    Edited,
+    /// It says nothing any more.
+    TakenBack,
+}
+
+impl Said {
+    /// The number of ours whose mark is the line's.
+    pub(super) const fn marked(&self) -> Option<u64> {
+        if self.changed_by.is_some() { self.changed_by } else { self.own }
+    }
 }
 
 /// What became of a message of ours.
@@ -218,6 +240,49 @@ impl Log {
         }
     }
 
+    /// The line of talk in this place of the history.
+    pub(super) fn line(&self, line: u64) -> Option<&Said> {
+        let (index, _) = self.find(line)?;
+        match &self.entries[index] {
+            Entry::Said(said) => Some(said),
+            Entry::Notice { .. }
+            | Entry::File { .. }
+            | Entry::Figure { .. }
+            | Entry::Moves { .. } => None,
+        }
+    }
+
+    pub(super) fn line_mut(&mut self, line: u64) -> Option<&mut Said> {
+        let (index, _) = self.find(line)?;
+        match &mut self.entries[index] {
+            Entry::Said(said) => Some(said),
+            Entry::Notice { .. }
+            | Entry::File { .. }
+            | Entry::Figure { .. }
+            | Entry::Moves { .. } => None,
+        }
+    }
+
+    /// The index and the number of the entry of a line of talk.
+    fn find(&self, line: u64) -> Option<(usize, u64)> {
+        let is_meant = |entry: &Entry| matches!(entry, Entry::Said(said) if said.line == line);
+        let index = self.entries.iter().rposition(is_meant)?;
+        Some((index, self.first + index as u64))
+    }
+
+    /// Takes a line of talk out. Gives the number that it had: entries before it have the next one now.
+    pub(super) fn remove(&mut self, line: u64) -> Option<u64> {
+        let (index, number) = self.find(line)?;
+        self.entries.remove(index);
+        self.first += 1;
+        match &mut self.view {
+            View::At { entry, .. } if *entry < number => *entry += 1,
+            View::At { entry, .. } if *entry == number => self.view = View::Bottom,
+            View::At { .. } | View::Bottom => {}
+        }
+        Some(number)
+    }
+
     /// The oldest line of talk that is here.
     pub(super) fn oldest_line(&self) -> Option<u64> {
         self.entries.iter().find_map(|entry| match entry {
@@ -236,7 +301,7 @@ impl Log {
             self.first += 1;
             if let Entry::Said(said) = gone {
                 self.past = Past::More;
-                if let Some(id) = said.own {
+                for id in said.own.into_iter().chain(said.changed_by) {
                     self.marks.remove(&id);
                 }
             }
@@ -269,7 +334,16 @@ mod tests {
     use super::*;
 
     fn said(line: u64) -> Said {
-        Said { line, at: line, from: "bob".to_owned(), own: None, text: format!("text {line}") }
+        Said {
+            line,
+            at: line,
+            from: "bob".to_owned(),
+            own: None,
+            changed_by: None,
+            reply_to: None,
+            wording: Wording::First,
+            text: format!("text {line}"),
+        }
     }
 
     fn lines(log: &Log) -> Vec<u64> {
@@ -332,6 +406,27 @@ mod tests {
         let own = Said { own: Some(3), ..said(1) };
         log.merge(vec![(own, Some(Mark::Sending))]);
         assert_eq!(log.marks[&3], Mark::Delivered);
+    }
+
+    #[test]
+    fn what_is_in_view_stays_when_a_line_goes() {
+        let mut log = Log::new();
+        for line in 1..10 {
+            log.push(Entry::Said(said(line)));
+        }
+        let entry = log.end() - 5;
+        log.view = View::At { entry, row: 0 };
+        let before = log.get(entry).cloned();
+        let last = log.end() - 1;
+        assert_eq!(log.remove(9), Some(last));
+        let View::At { entry: now, .. } = log.view else { panic!("the view moved") };
+        assert_eq!(log.get(now).cloned(), before);
+        log.remove(1);
+        assert_eq!(log.get(now).cloned(), before);
+        assert_eq!(log.remove(1), None);
+        assert_eq!(lines(&log), [2, 3, 4, 5, 6, 7, 8]);
+        log.remove(5);
+        assert_eq!(log.view, View::Bottom, "what was in view is gone");
     }
 
     #[test]

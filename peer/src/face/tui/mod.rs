@@ -4,6 +4,7 @@
 //! into a frame, and gives what is to be done ([`Tui::poll_act`]). It reads no terminal and no
 //! clock.
 
+mod changes;
 mod draw;
 mod editor;
 mod form;
@@ -32,7 +33,7 @@ use self::form::Form;
 pub use self::habits::Habits;
 use self::input::Input;
 pub use self::keys::Keys;
-use self::log::{Entry, Mark, Past, Said, View};
+use self::log::{Entry, Mark, Past, Said, View, Wording};
 use self::switcher::Switcher;
 pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
@@ -272,19 +273,13 @@ impl Tui {
             Output::Presence { user, online, status, text } => {
                 self.on_presence(user, plain::standing(*online, *status, text));
             }
-            Output::Message { from, room, text, at, line, gap, .. } => {
-                let (line, at, from, text) = (*line, *at, from.clone(), text.clone());
-                let said = Said { line, at, from, own: None, text };
-                match room {
-                    Some(room) => self.on_post(room, said, *gap),
-                    None => self.on_message(said, *gap),
-                }
-            }
+            Output::Message { .. } => self.on_heard(output),
             Output::RoomChanged { room, change, user, text, .. } => {
                 self.on_room_changed(room, change, user.as_deref(), text.as_deref(), output);
             }
             Output::RoomInvited { room, by, .. } => self.on_room_invitation(room, by, output),
             Output::Kept { .. } => self.on_kept(output),
+            Output::Changed { .. } => self.on_changed(output),
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.clone());
             }
@@ -384,6 +379,27 @@ impl Tui {
         }
     }
 
+    fn on_heard(&mut self, output: &Output) {
+        let Output::Message { from, room, text, at, line, gap, reply_to, edited, .. } = output
+        else {
+            return;
+        };
+        let said = Said {
+            line: *line,
+            at: *at,
+            from: from.clone(),
+            own: None,
+            changed_by: None,
+            reply_to: *reply_to,
+            wording: if *edited { Wording::Edited } else { Wording::First },
+            text: text.clone(),
+        };
+        match room {
+            Some(room) => self.on_post(room, said, *gap),
+            None => self.on_message(said, *gap),
+        }
+    }
+
     fn on_message(&mut self, said: Said, gap: bool) {
         let from = said.from.clone();
         if gap {
@@ -400,15 +416,29 @@ impl Tui {
     }
 
     fn on_kept(&mut self, output: &Output) {
-        let Output::Kept { to, id, line, text, at } = output else { return };
-        let from = self.bars.user.clone().unwrap_or_default();
-        let said = Said { line: *line, at: *at, from, own: Some(*id), text: text.clone() };
+        let Output::Kept { to, id, line, text, at, reply_to } = output else { return };
+        let said = Said {
+            line: *line,
+            at: *at,
+            from: self.bars.user.clone().unwrap_or_default(),
+            own: Some(*id),
+            changed_by: None,
+            reply_to: *reply_to,
+            wording: Wording::First,
+            text: text.clone(),
+        };
         let window = self.windows.of(to);
         window.log.marks.entry(*id).or_insert(Mark::Sending);
         window.log.push(Entry::Said(said));
     }
 
     fn on_message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<String>) {
+        if state == "taken-back" {
+            // Its line says so itself.
+            let window = self.windows.find_mut(to);
+            window.and_then(|window| window.log.marks.remove(&id));
+            return;
+        }
         let mark = match (state, reason) {
             ("delivered", _) => Mark::Delivered,
             ("stored", _) => Mark::Stored,
@@ -702,11 +732,19 @@ fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
         _ => None,
     };
     let own = mark.is_some().then_some(line.id).flatten();
+    let mark = mark.filter(|_| !line.taken_back);
     let said = Said {
         line: line.line,
         at: line.at,
         from: line.from.clone(),
         own,
+        changed_by: None,
+        reply_to: line.reply_to,
+        wording: match (line.taken_back, line.edited) {
+            (true, _) => Wording::TakenBack,
+            (false, true) => Wording::Edited,
+            (false, false) => Wording::First,
+        },
         text: line.text.clone(),
     };
     (said, mark)

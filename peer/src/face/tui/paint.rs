@@ -7,8 +7,9 @@ use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 use wire::app::text;
 
-use super::log::{Entry, Log, Mark, Said};
+use super::log::{Entry, Log, Mark, Said, Wording};
 use super::theme::Look;
+use crate::command::Numbers;
 use crate::face::units;
 use crate::face::wrap::{cells, rows};
 use crate::output::FileLine;
@@ -28,6 +29,8 @@ pub(super) struct Painter<'a> {
     /// Milliseconds since 1970 as `2026-01-31 17:05`.
     pub(super) local_time: fn(u64) -> String,
     pub(super) files: &'a BTreeMap<u64, FileLine>,
+    /// Which numbers stand in the place of the times.
+    pub(super) numbers: Option<Numbers>,
 }
 
 impl Painter<'_> {
@@ -41,12 +44,17 @@ impl Painter<'_> {
                 } else {
                     ("* ", self.look.notice())
                 };
-                self.block(*at, &[Span::styled(mark, style)], text, style)
+                self.block(&self.clock(*at), &[Span::styled(mark, style)], text, style)
             }
             Entry::File { at, id } => match self.files.get(id) {
                 Some(file) => {
                     let style = self.look.file();
-                    self.block(*at, &[Span::styled("# ", style)], &self.file(file), style)
+                    self.block(
+                        &self.clock(*at),
+                        &[Span::styled("# ", style)],
+                        &self.file(file),
+                        style,
+                    )
                 }
                 None => Vec::new(),
             },
@@ -54,7 +62,7 @@ impl Painter<'_> {
             Entry::Moves { at, users } => {
                 let text = moves(users);
                 let style = self.look.notice();
-                self.block(*at, &[Span::styled("* ", style)], &text, style)
+                self.block(&self.clock(*at), &[Span::styled("* ", style)], &text, style)
             }
         }
     }
@@ -74,7 +82,8 @@ impl Painter<'_> {
     }
 
     fn said(&self, log: &Log, said: &Said) -> Vec<Line<'static>> {
-        let mark = said.own.and_then(|id| log.marks.get(&id));
+        let is_gone = said.wording == Wording::TakenBack;
+        let mark = said.marked().and_then(|id| log.marks.get(&id));
         let sign = match mark {
             None => " ",
             Some(Mark::Sending | Mark::Waiting(_)) => self.look.sign("…", "~"),
@@ -87,7 +96,16 @@ impl Painter<'_> {
         let sign_style =
             if matches!(mark, Some(Mark::Failed(_))) { self.look.warning() } else { Look::dim() };
         let head = [Span::styled(sign, sign_style), Span::styled(format!("{from}: "), style)];
-        let mut lines = self.block(said.at, &head, &text::lines(&said.text), Look::plain());
+        let (text, style) = match said.wording {
+            Wording::First => (text::lines(&said.text), Look::plain()),
+            Wording::Edited => (format!("{} (edited)", text::lines(&said.text)), Look::plain()),
+            Wording::TakenBack => ("(taken back)".to_owned(), Look::dim()),
+        };
+        let mut lines = Vec::new();
+        if let Some(answered) = said.reply_to.filter(|_| !is_gone) {
+            lines.push(indented(rows(&quote(log, answered), self.room())[0], Look::dim()));
+        }
+        lines.extend(self.block(&self.number_or_clock(said), &head, &text, style));
         if let Some(Mark::Failed(why) | Mark::Waiting(why)) = mark {
             let why = text::excerpt(why, 200);
             let what =
@@ -99,16 +117,30 @@ impl Painter<'_> {
         lines
     }
 
+    fn clock(&self, at: u64) -> String {
+        let time = (self.local_time)(at);
+        time.split_once(' ').map_or_else(String::new, |(_, clock)| clock.to_owned())
+    }
+
+    /// What a command that is being typed would call the line, or its time.
+    fn number_or_clock(&self, said: &Said) -> String {
+        let number = match self.numbers {
+            None => return self.clock(said.at),
+            Some(_) if said.wording == Wording::TakenBack => None,
+            Some(Numbers::Lines) => Some(said.line),
+            Some(Numbers::Own) => said.own,
+        };
+        number.map_or_else(|| " ".repeat(5), |number| format!("{number:>5}"))
+    }
+
     /// A time, what stands before a text, and the text, which is filtered already.
     fn block(
         &self,
-        at: u64,
+        clock: &str,
         head: &[Span<'static>],
         text: &str,
         style: Style,
     ) -> Vec<Line<'static>> {
-        let time = (self.local_time)(at);
-        let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
         let mut first = vec![Span::styled(format!("{clock} "), Look::dim())];
         first.extend_from_slice(head);
         let taken: usize = first.iter().map(|span| cells(&span.content)).sum();
@@ -197,6 +229,17 @@ impl Painter<'_> {
         let rest = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
         let (on, off) = (self.look.sign("█", "#"), self.look.sign("░", "."));
         format!("{}{}", on.repeat(full), off.repeat(rest))
+    }
+}
+
+/// The line that is answered, where it is here.
+fn quote(log: &Log, answered: u64) -> String {
+    match log.line(answered) {
+        Some(said) if said.wording == Wording::TakenBack => "> (taken back)".to_owned(),
+        Some(said) => {
+            format!("> {}: {}", text::excerpt(&said.from, 40), text::excerpt(&said.text, 100))
+        }
+        None => format!("> line {answered}"),
     }
 }
 

@@ -111,6 +111,8 @@ impl Scene {
             at,
             gap: false,
             line: self.lines,
+            reply_to: None,
+            edited: false,
         });
     }
 
@@ -118,7 +120,7 @@ impl Scene {
     fn kept(&mut self, to: &str, id: u64, text: &str) {
         self.lines += 1;
         let (to, text, at) = (to.to_owned(), text.to_owned(), self.moment().unix_ms);
-        self.tell(Output::Kept { to, id, text, at, line: self.lines });
+        self.tell(Output::Kept { to, id, text, at, line: self.lines, reply_to: None });
     }
 
     fn state(&mut self, to: &str, id: u64, state: &'static str, reason: Option<&str>) {
@@ -140,6 +142,9 @@ impl Scene {
                 text: (*text).to_owned(),
                 state: if *from == "alice" { "delivered" } else { "received" },
                 reason: None,
+                reply_to: None,
+                edited: false,
+                taken_back: false,
             });
             let query = format!("history {}", with.as_deref().unwrap_or("all"));
             self.tell(Output::History { query, lines: lines.collect() });
@@ -363,6 +368,9 @@ fn the_top_of_a_window_brings_older_lines() {
         text: text.to_owned(),
         state: "received",
         reason: None,
+        reply_to: None,
+        edited: false,
+        taken_back: false,
     });
     let lines = older.collect();
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
@@ -695,7 +703,17 @@ impl Scene {
         self.lines += 1;
         let (at, line) = (self.moment().unix_ms, self.lines);
         let (from, text, room) = (from.to_owned(), text.to_owned(), Some("#team".to_owned()));
-        self.tell(Output::Message { from, room, text, sent: at, at, gap: false, line });
+        self.tell(Output::Message {
+            from,
+            room,
+            text,
+            sent: at,
+            at,
+            gap: false,
+            line,
+            reply_to: None,
+            edited: false,
+        });
     }
 }
 
@@ -739,3 +757,5 @@ fn a_room_that_is_called_otherwise_keeps_its_window() {
     assert_eq!(names, ["#crew"]);
     assert!(scene.rows()[0].contains("#crew: the film"), "{:?}", scene.rows());
 }
+
+mod changes;

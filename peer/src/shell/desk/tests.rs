@@ -188,6 +188,45 @@ fn the_end_of_input_without_anything_open_is_the_end() {
     assert_eq!(deeds(refused.on_typed(ZERO, Typed::End)), ["quit Done"]);
 }
 
+/// A change is delivered as a message is; what was taken back before it was sent is over.
+#[test]
+fn the_end_of_input_waits_for_changes() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let state = |id, state| Output::MessageState { to: "bob".into(), id, state, reason: None };
+    type_line(&mut desk, "/msg bob");
+    type_line(&mut desk, "hi");
+    tell(&mut desk, &state(1, "queued"));
+    type_line(&mut desk, "/edit hello");
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
+    tell(&mut desk, &state(2, "queued"));
+    assert!(tell(&mut desk, &state(1, "delivered")).is_empty());
+    assert_eq!(tell(&mut desk, &state(2, "delivered")), ["quit Done"]);
+}
+
+#[test]
+fn the_end_of_input_does_not_wait_for_what_was_taken_back() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let state = |state| Output::MessageState { to: "bob".into(), id: 1, state, reason: None };
+    type_line(&mut desk, "/msg bob");
+    type_line(&mut desk, "hi");
+    tell(&mut desk, &state("queued"));
+    type_line(&mut desk, "/unsend");
+    assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
+    assert!(tell(&mut desk, &state("taken-back")).is_empty());
+    let withdrawn = Output::Changed {
+        with: "bob".into(),
+        from: "alice".into(),
+        change: "withdrawn",
+        id: None,
+        line: 1,
+        text: None,
+        at: 0,
+    };
+    assert_eq!(tell(&mut desk, &withdrawn), ["quit Done"]);
+}
+
 /// Neither an error about another line nor the end of an older message is about this one, which
 /// is still on its way to the database.
 #[test]

@@ -1,0 +1,109 @@
+//! Answers, edits and takings back on the screen.
+
+use super::*;
+
+impl Scene {
+    fn changed(
+        &mut self,
+        from: &str,
+        change: &'static str,
+        id: Option<u64>,
+        line: u64,
+        text: Option<&str>,
+    ) {
+        let (with, from, at) = ("bob".to_owned(), from.to_owned(), self.moment().unix_ms);
+        let text = text.map(str::to_owned);
+        self.tell(Output::Changed { with, from, change, id, line, text, at });
+    }
+
+    fn answer(&mut self, reply_to: u64, text: &str) {
+        self.minutes += 1;
+        self.lines += 1;
+        let (from, text, at) = ("bob".to_owned(), text.to_owned(), self.moment().unix_ms);
+        let (room, sent, line) = (None, at, self.lines);
+        let (gap, reply_to, edited) = (false, Some(reply_to), false);
+        self.tell(Output::Message { from, room, text, sent, at, gap, line, reply_to, edited });
+    }
+
+    /// Bob's chat, with something of everything.
+    fn changing() -> Self {
+        let mut scene = Self::logged_in(80, 20);
+        scene.message("bob", "at fife?");
+        scene.answer_history(&[]);
+        scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+        scene.kept("bob", 1, "yes, at the harbor");
+        scene.state("bob", 1, "delivered", None);
+        scene.kept("bob", 2, "I shall be early");
+        scene.state("bob", 2, "delivered", None);
+        scene.answer(2, "which one?\nthere are two");
+        scene.answer(900, "and bring the cake");
+        scene
+    }
+}
+
+#[test]
+fn lines_show_what_their_authors_did_with_them() {
+    let mut scene = Scene::changing();
+    scene.changed("bob", "edited", None, 1, Some("at five?"));
+    scene.changed("alice", "edited", Some(3), 2, Some("yes, at the old harbour"));
+    scene.state("bob", 3, "queued", Some("bob is not online"));
+    scene.changed("alice", "taken-back", Some(4), 3, None);
+    scene.state("bob", 4, "delivered", None);
+    scene.check("changed");
+    scene.state("bob", 3, "delivered", None);
+    scene.changed("bob", "taken-back", None, 5, None);
+    scene.check("changed-later");
+}
+
+#[test]
+fn what_was_never_sent_is_gone() {
+    let mut scene = Scene::changing();
+    scene.kept("bob", 5, "oops");
+    scene.state("bob", 5, "queued", Some("bob is not online"));
+    scene.state("bob", 5, "taken-back", None);
+    scene.changed("alice", "withdrawn", None, 6, None);
+    scene.check("withdrawn");
+    // Of a window that is not open, and of a line that is not here, nothing is shown.
+    scene.changed("alice", "withdrawn", None, 6, None);
+    scene.changed("bob", "edited", None, 700, Some("\u{1b}[2Jolder"));
+    scene.check("withdrawn");
+}
+
+/// The numbers that `/reply`, `/edit` and `/unsend` take are seen where they are needed.
+#[test]
+fn while_a_command_about_lines_is_typed_they_have_numbers() {
+    let mut scene = Scene::changing();
+    scene.type_text("/reply ");
+    scene.check("numbers-of-lines");
+    scene.press(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    scene.type_text("/edit ");
+    scene.check("numbers-of-messages");
+}
+
+#[test]
+fn the_history_tells_what_was_done_before() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.acts();
+    let line = |line, from: &str, text: &str| HistoryLine {
+        line,
+        with: "bob".to_owned(),
+        id: (from == "alice").then_some(line),
+        from: from.to_owned(),
+        at: START,
+        text: text.to_owned(),
+        state: if from == "alice" { "delivered" } else { "received" },
+        reason: None,
+        reply_to: None,
+        edited: false,
+        taken_back: false,
+    };
+    let lines = vec![
+        HistoryLine { edited: true, ..line(1, "bob", "at five?") },
+        HistoryLine { reply_to: Some(1), ..line(2, "alice", "yes") },
+        HistoryLine { taken_back: true, state: "failed", ..line(3, "alice", "") },
+        HistoryLine { reply_to: Some(3), ..line(4, "bob", "what was that?") },
+    ];
+    scene.tell(Output::History { query: "history bob".to_owned(), lines });
+    scene.check("changed-history");
+}

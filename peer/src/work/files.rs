@@ -1,0 +1,193 @@
+//! What is asked of the disk, and what comes back.
+
+use std::path::PathBuf;
+
+use wire::app::peer::TransferId;
+
+use super::Direction;
+
+/// A job for the disk.
+#[derive(Debug)]
+pub enum FileRequest {
+    /// Read a file of ours that is to be offered, hash it, keep its hash tree. Replies:
+    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end.
+    Hash {
+        /// The transfer it is for.
+        id: TransferId,
+        /// As typed.
+        path: PathBuf,
+    },
+    /// Encode a range of an offered file for the receiver, verified against its tree unless nobody
+    /// has touched it since it was hashed. Reply: [`FileReply::Encoded`].
+    Encode {
+        /// The transfer.
+        id: TransferId,
+        /// The file.
+        path: PathBuf,
+        /// Its size when it was offered.
+        size: u64,
+        /// Its root when it was offered.
+        root: [u8; 32],
+        /// First byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+        /// What to put it into: whatever is in it does not matter, and the room is used again.
+        buffer: Vec<u8>,
+    },
+    /// Make ready to receive: open or create the partial file, and find out what of it is
+    /// already there and right. Replies: [`FileReply::Checking`] now and then,
+    /// [`FileReply::Ready`] at the end.
+    Prepare {
+        /// The transfer.
+        id: TransferId,
+        /// The name that the sender gave: foreign text, made safe by the disk worker.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// BLAKE3 of the contents.
+        root: [u8; 32],
+    },
+    /// Verify an encoded range against the root, group by group, and write it. Reply:
+    /// [`FileReply::Written`].
+    Write {
+        /// The transfer.
+        id: TransferId,
+        /// First byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+        /// What the sender sent for it.
+        encoded: Vec<u8>,
+    },
+    /// Everything is there: sync it, give it its final name without overwriting anything. Reply:
+    /// [`FileReply::Finished`].
+    Finish {
+        /// The transfer.
+        id: TransferId,
+    },
+    /// The transfer is over: close what is open for it, end what is being done for it, remove its
+    /// partial file and tree.
+    Forget {
+        /// The transfer.
+        id: TransferId,
+        /// Which way it went.
+        direction: Direction,
+    },
+    /// Begin a file that the user wants to have, under another name beside its own until it is
+    /// whole. One at a time. Reply: [`FileReply::Done`].
+    Begin {
+        /// As typed. Nothing may be there.
+        path: PathBuf,
+        /// What makes the other name one that nobody has.
+        mark: [u8; 4],
+    },
+    /// Write more of it. Reply: [`FileReply::Done`], when it is durable.
+    Append(Vec<u8>),
+    /// It is whole: give it its name, never in the place of anything. Reply:
+    /// [`FileReply::Finished`].
+    End,
+    /// Remove what there is of it. Reply: [`FileReply::Done`].
+    Abandon,
+}
+
+/// How long a job may take. A shell works long ones off on threads of their own, so that hashing
+/// one file stops neither the flow nor the beginning of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Milliseconds.
+    Short,
+    /// As long as reading a whole file takes, for a file that is to be offered.
+    Hashing,
+    /// The same, for a file that is to be received.
+    Checking,
+}
+
+impl FileRequest {
+    /// How long this one may take. Jobs of one transfer are never under way on two threads,
+    /// except a [`Self::Forget`], which ends a long one early.
+    #[must_use]
+    pub const fn pace(&self) -> Pace {
+        match self {
+            Self::Hash { .. } => Pace::Hashing,
+            Self::Prepare { .. } => Pace::Checking,
+            Self::Encode { .. }
+            | Self::Write { .. }
+            | Self::Finish { .. }
+            | Self::Forget { .. }
+            | Self::Begin { .. }
+            | Self::Append(_)
+            | Self::End
+            | Self::Abandon => Pace::Short,
+        }
+    }
+}
+
+/// An outcome of a disk job that went well.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FileReply {
+    /// So many bytes hashed of so many.
+    Hashing {
+        /// So far.
+        done: u64,
+        /// Of.
+        size: u64,
+    },
+    /// The file can be offered.
+    Hashed {
+        /// Absolute path.
+        path: PathBuf,
+        /// The file's own name.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// BLAKE3 of the contents.
+        root: [u8; 32],
+        /// Guessed from the name's ending.
+        media_type: String,
+    },
+    /// A range in Bao encoding.
+    Encoded(Vec<u8>),
+    /// So many bytes checked of so many that were there.
+    Checking {
+        /// So far.
+        done: u64,
+        /// Of.
+        size: u64,
+    },
+    /// The partial file is open.
+    Ready {
+        /// Ranges that are there and right: `start..end` in bytes, ascending, each beginning at
+        /// a multiple of 16 KiB.
+        present: Vec<(u64, u64)>,
+    },
+    /// The range is verified and written; the room that it was in may be used again.
+    Written(Vec<u8>),
+    /// The file has its final name.
+    Finished {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Nothing to say.
+    Done,
+}
+
+/// Why a disk job failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Our file cannot be read, is no ordinary file, or is gone: it may be there again later.
+    #[error("{0}")]
+    Source(String),
+    /// The hash tree of our file is gone, so that nothing of it can be proven any more.
+    #[error("{0}")]
+    NoTree(String),
+    /// Our file is no longer what was offered.
+    #[error("the file was changed since it was offered")]
+    SourceChanged,
+    /// What came from the other side does not fit the root: never written.
+    #[error("what arrived is not what was offered")]
+    Corrupt,
+    /// No room, no right, or a broken disk: it may go on later.
+    #[error("{0}")]
+    Target(String),
+}
