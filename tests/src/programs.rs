@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,8 +63,26 @@ pub struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    /// Everything heard so far.
-    transcript: Arc<Mutex<Vec<Said>>>,
+    transcript: Arc<Transcript>,
+}
+
+/// Everything heard from a program so far.
+#[derive(Default)]
+struct Transcript {
+    said: Mutex<Vec<Said>>,
+    /// Told of each line.
+    grown: Condvar,
+}
+
+impl Transcript {
+    fn push(&self, said: Said) {
+        self.lock().push(said);
+        self.grown.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Said>> {
+        self.said.lock().expect("no reader panics")
+    }
 }
 
 /// A line that a program printed.
@@ -98,7 +116,7 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let (sender, lines) = mpsc::channel();
-        let transcript = Arc::new(Mutex::new(Vec::new()));
+        let transcript = Arc::<Transcript>::default();
         let stdin = child.stdin.take();
         let outputs: [(Stream, Box<dyn Read + Send>); 2] = [
             (Stream::Output, Box::new(child.stdout.take().expect("piped"))),
@@ -109,7 +127,7 @@ impl Process {
             thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     let said = Said { on, line: line.clone() };
-                    transcript.lock().expect("no reader panics").push(said);
+                    transcript.push(said);
                     if sender.send(line).is_err() {
                         return;
                     }
@@ -269,15 +287,31 @@ impl Process {
     /// Everything that it has printed to standard error so far.
     #[must_use]
     pub fn errors(&self) -> String {
-        let said = self.transcript.lock().expect("no reader panics");
+        let said = self.transcript.lock();
         let errors = said.iter().filter(|said| said.on == Stream::Error);
         errors.map(|said| said.line.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Waits until it has printed `text` to standard error, now or before: what it tells there
+    /// comes on another way than its output, sooner or later than that.
+    ///
+    /// # Panics
+    /// When it does not in [`PATIENCE`].
+    #[track_caller]
+    pub fn await_error(&self, text: &str) {
+        let is_there = |said: &Said| said.on == Stream::Error && said.line.contains(text);
+        let said = self.transcript.lock();
+        let waited = self.transcript.grown.wait_timeout_while(said, PATIENCE, |said| {
+            !said.iter().any(is_there)
+        });
+        let timed_out = waited.expect("no reader panics").1.timed_out();
+        assert!(!timed_out, "{}: no {text:?}. It said:\n{}", self.name, self.tail());
     }
 
     /// The last lines it printed.
     #[must_use]
     pub fn tail(&self) -> String {
-        let said = self.transcript.lock().expect("no reader panics");
+        let said = self.transcript.lock();
         let last = said[said.len().saturating_sub(30)..].iter();
         last.map(|said| said.line.as_str()).collect::<Vec<_>>().join("\n")
     }

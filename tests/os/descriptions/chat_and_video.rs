@@ -31,8 +31,7 @@ fn known_users_chat_in_groups_and_share_videos() {
         options.into_iter().chain(limits).map(str::to_owned).collect()
     });
     // "Verify the credentials file format and location": the line is named, and only that is left out.
-    let named = stage.server.errors();
-    assert!(named.contains("credentials:3: no password"), "{named}");
+    stage.server.await_error("credentials:3: no password");
 
     authenticate(&stage);
     let mut yoda = stage.enter("yoda", CLASSROOM);
@@ -56,8 +55,7 @@ fn known_users_chat_in_groups_and_share_videos() {
     yoda.types("/logout");
     luke.reads("* yoda is offline");
     for user in ["yoda", "luke", "leia"] {
-        let log = stage.server.errors();
-        assert!(log.contains(&format!("session began name={user}")), "{log}");
+        stage.server.await_error(&format!("session began name={user}"));
     }
     for person in [yoda, luke, leia] {
         person.leaves("/exit");
