@@ -5,9 +5,11 @@
 //! are errors.
 
 pub mod aliases;
+mod arguments;
 mod changes;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
+pub(crate) mod entries;
 pub(crate) mod help;
 mod own;
 mod rooms;
@@ -20,9 +22,14 @@ use wire::app::server::{Availability, Status};
 
 use crate::work::ExportFormat;
 use aliases::Aliases;
+use arguments::{
+    account, credentials, export, history, message, number, search, secrets, seen, send, status,
+    user,
+};
 #[cfg(feature = "shell")]
 pub(crate) use changes::{Numbers, numbers_for};
-use help::{ENTRIES, Entry, Verb};
+use entries::ENTRIES;
+use help::{Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
 use words::Words;
@@ -30,9 +37,6 @@ pub(crate) use words::expand_home;
 
 /// Lines of history when no number is given.
 pub(crate) const DEFAULT_HISTORY: u32 = 20;
-/// Most lines of `/history`.
-const MAX_HISTORY: u32 = 1000;
-const NO_CHAT: &str = "'.' stands for the user you are chatting with: open a chat first.";
 
 /// With what assignments begin their commands. Not every name of a command: 'yes', 'all good' and
 /// 'back in five' are what people say to each other.
@@ -602,177 +606,6 @@ fn arguments_of(
         Verb::Buffer => return Ok(ParsedLine::Window(Window::Switch(user(words.only()?)))),
     };
     Ok(ParsedLine::Command(command))
-}
-
-/// A user's name, with or without the `@`.
-fn user(word: String) -> String {
-    match word.strip_prefix('@') {
-        Some(name) => name.to_owned(),
-        None => word,
-    }
-}
-
-/// A transfer's number: `3` or `#3`.
-fn number(word: String) -> Result<u64, Usage> {
-    word.strip_prefix('#').unwrap_or(&word).parse().map_err(|_| Usage)
-}
-
-/// A password on the line would stand in the terminal's scroll-back and in scripts.
-fn credentials(purpose: Purpose, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
-    let name = words.next()?.map(user);
-    if words.next()?.is_some() {
-        return Ok(password_typed());
-    }
-    Ok(ParsedLine::NeedPassword { purpose, name })
-}
-
-fn password_typed() -> ParsedLine {
-    error(
-        "Not done: the password is asked for, never typed behind the command. If what you typed was \
-         your password, others may have seen it.",
-    )
-}
-
-fn secrets(need: Need, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
-    Ok(if words.next()?.is_some() { password_typed() } else { ParsedLine::NeedSecrets(need) })
-}
-
-/// `/account export FILE`, `/account import FILE`.
-fn account(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
-    let what = words.next()?.ok_or(Usage)?.to_lowercase();
-    let path = words.only().map(|path| expand_home(&path, context.home.as_deref()));
-    let need = match what.as_str() {
-        "export" => Need::Export(path?),
-        "import" => Need::Import(Some(path?)),
-        _ => return Err(Usage),
-    };
-    Ok(ParsedLine::NeedSecrets(need))
-}
-
-fn status(availability: Availability, words: Words<'_>) -> Command {
-    let text = words.rest().trim().to_owned();
-    Command::Status { status: Status { availability, text } }
-}
-
-fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
-    let to = words.bare().map(|word| user(word.to_owned())).ok_or(Usage)?;
-    let to = to.strip_suffix(':').unwrap_or(&to).to_owned();
-    let text = words.rest();
-    if text.trim().is_empty() {
-        return Ok(ParsedLine::Window(Window::Open(to)));
-    }
-    Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }))
-}
-
-fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
-    let to = user(words.next()?.ok_or(Usage)?);
-    let to = match (to.as_str(), &context.chat) {
-        (".", Some(chat)) => chat.clone(),
-        (".", None) => {
-            return Ok(error(NO_CHAT));
-        }
-        _ => to,
-    };
-    let mut paths = Vec::new();
-    while let Some(path) = words.next()? {
-        paths.push(expand_home(&path, context.home.as_deref()));
-    }
-    if paths.is_empty() {
-        return Err(Usage);
-    }
-    Ok(ParsedLine::Command(Command::Send { to, paths }))
-}
-
-/// `/history [user|all] [n]`; without a user, the open chat.
-fn history(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
-    let (first, second) = (words.next()?, words.next()?);
-    if words.next()?.is_some() {
-        return Err(Usage);
-    }
-    let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
-    let (with, limit) = match (first, second) {
-        (Some(word), None) if is_number(&word) => (None, Some(word)),
-        (with, limit) => (with.map(user), limit),
-    };
-    let limit = match limit {
-        Some(word) => word.parse().map_err(|_| Usage)?,
-        None => DEFAULT_HISTORY,
-    };
-    if limit == 0 || limit > MAX_HISTORY {
-        return Err(Usage);
-    }
-    Ok(Command::History { with: whom(with, context), limit, before: None })
-}
-
-/// A user, or `all`; the open chat where none is named.
-fn whom(named: Option<String>, context: &Context) -> Option<String> {
-    match named {
-        Some(word) if word.eq_ignore_ascii_case("all") => None,
-        Some(name) => Some(name),
-        None => context.chat.clone(),
-    }
-}
-
-/// `/search [@user|#room|.] words`. A name alone is a word: of `@` and `#` the search takes no notice.
-fn search(text: &str, context: &Context) -> Result<ParsedLine, Usage> {
-    if text.is_empty() {
-        return Err(Usage);
-    }
-    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let room = first.strip_prefix('#').filter(|name| !name.is_empty()).map(|_| first);
-    let user = first.strip_prefix('@').filter(|name| !name.is_empty());
-    let named = user.or(room).filter(|_| !rest.is_empty());
-    let (with, text) = match (first, named) {
-        (".", _) if context.chat.is_none() => return Ok(error(NO_CHAT)),
-        (".", _) if rest.is_empty() => return Err(Usage),
-        (".", _) => (context.chat.clone(), rest),
-        (_, Some(name)) => (Some(name.strip_suffix([':', ',']).unwrap_or(name).to_owned()), rest),
-        (_, None) => (None, text),
-    };
-    Ok(ParsedLine::Command(Command::Search { text: text.trim().to_owned(), with }))
-}
-
-/// `/export [user|all] file`.
-fn export(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
-    let first = words.next()?.ok_or(Usage)?;
-    let (with, path) = match words.next()? {
-        Some(path) => (Some(user(first)), path),
-        None => (None, first),
-    };
-    let path = words.none(expand_home(&path, context.home.as_deref()))?;
-    Ok(match ExportFormat::of(&path) {
-        Ok(format) => {
-            ParsedLine::Command(Command::Export { with: whom(with, context), path, format })
-        }
-        Err(text) => error(text),
-    })
-}
-
-/// A user, or a time: `90s`, `5m`, `1h`, `2d`; plain seconds too (no `@` before it).
-fn seen(word: &str, argument: &str) -> Result<Command, Usage> {
-    let time = seconds(argument);
-    if matches!(word.to_lowercase().as_str(), "whoelsesince" | "wholasthr") && time.is_none() {
-        return Err(Usage);
-    }
-    Ok(match time {
-        Some(seconds) => Command::SeenSince { seconds },
-        None => Command::Seen { user: user(argument.to_owned()) },
-    })
-}
-
-fn seconds(text: &str) -> Option<u32> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match &text[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse::<u32>().ok()?.checked_mul(factor)
 }
 
 #[cfg(test)]

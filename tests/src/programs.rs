@@ -301,9 +301,10 @@ impl Process {
     pub fn await_error(&self, text: &str) {
         let is_there = |said: &Said| said.on == Stream::Error && said.line.contains(text);
         let said = self.transcript.lock();
-        let waited = self.transcript.grown.wait_timeout_while(said, PATIENCE, |said| {
-            !said.iter().any(is_there)
-        });
+        let waited = self
+            .transcript
+            .grown
+            .wait_timeout_while(said, PATIENCE, |said| !said.iter().any(is_there));
         let timed_out = waited.expect("no reader panics").1.timed_out();
         assert!(!timed_out, "{}: no {text:?}. It said:\n{}", self.name, self.tail());
     }

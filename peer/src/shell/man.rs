@@ -4,7 +4,8 @@ use clap::CommandFactory;
 use manual::{Part, Section};
 
 use super::cli::Cli;
-use crate::command::help::{ENTRIES, Entry, KEYS, KEYS_BESIDES};
+use crate::command::entries::ENTRIES;
+use crate::command::help::{Entry, KEYS, KEYS_BESIDES};
 use crate::face::exit::Exit;
 
 /// The page, in roff.
