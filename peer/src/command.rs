@@ -33,6 +33,7 @@ use help::{Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
 use words::Words;
+#[cfg(feature = "shell")]
 pub(crate) use words::expand_home;
 
 /// Lines of history when no number is given.

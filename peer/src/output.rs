@@ -208,6 +208,8 @@ pub enum Output {
         id: u64,
         /// From.
         from: String,
+        /// The room whose members are all offered it, `#` first.
+        room: Option<String>,
         /// The sender's name for it: foreign text.
         name: String,
         /// Bytes.
@@ -396,6 +398,8 @@ pub struct FileLine {
     pub direction: Direction,
     /// The other user.
     pub with: String,
+    /// The room whose members are all offered it, `#` first.
+    pub room: Option<String>,
     /// Foreign text when receiving.
     pub name: String,
     /// Bytes.

@@ -11,7 +11,7 @@ use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, TextKind, TransferId};
+use wire::app::peer::{CancelReason, Share, TextKind, TransferId};
 use wire::app::post::{Feed, Post};
 use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
@@ -596,9 +596,29 @@ pub struct TransferRecord {
     pub state: TransferState,
     /// Whether this side has paused it.
     pub paused: bool,
+    /// The room whose members are all offered it.
+    pub share: Option<Share>,
 }
 
 impl TransferRecord {
+    /// Under what the disk keeps what belongs to it: what all members of a room are offered is one
+    /// file with one hash tree.
+    #[must_use]
+    pub fn disk_id(&self) -> TransferId {
+        match (self.direction, self.share) {
+            (Direction::Sending, Some(share)) => TransferId(share.id.0),
+            (Direction::Sending, None) | (Direction::Receiving, _) => self.id,
+        }
+    }
+
+    /// Whether others may still fetch it here, now that it is complete.
+    #[must_use]
+    pub fn is_shared_on(&self) -> bool {
+        self.share.is_some()
+            && self.direction == Direction::Receiving
+            && self.state == TransferState::Complete
+    }
+
     /// Whether this is an offer, or an acceptance, of which no file came: others can make any
     /// number of these, so they are kept apart from what was sent and received.
     #[must_use]

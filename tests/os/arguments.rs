@@ -23,6 +23,7 @@ fn a_wrong_command_line_is_one_clear_line_and_code_2() {
         (&["--bind", "everywhere"], "everywhere"),
         (&["msg", "bob"], "TEXT"),
         (&["msg", "bob", ""], "empty"),
+        (&["send", "#team", "film.mp4"], "one user"),
         (&["--password", "secret"], "--password"),
         (&["--json", "--plain"], "--plain"),
     ] {

@@ -1,8 +1,8 @@
 //! Commands from the line that is typed to what others see, as far as no other test has the whole way.
 
-use sim::programs::write_noise;
+use sim::programs::{hash_file, write_noise};
 
-use crate::stage::{Person, Stage};
+use crate::stage::{Person, Stage, path_in};
 
 /// Types each line and waits for what it leads to.
 #[track_caller]
@@ -62,6 +62,32 @@ fn a_room_is_ruled_by_its_owner_and_operators() {
     );
     bob.reads("* #crew: alice left");
     each(&mut bob, &[("/rooms", "* #crew (1 member; you are its owner): the film")]);
+}
+
+/// A file goes to each member, and from member to member.
+#[test]
+fn a_room_is_offered_a_file() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut others = ["bob", "carol"].map(|user| stage.enter(user, &[]));
+    each(&mut alice, &[("/create team bob carol", "* #team: made, and you own it")]);
+    for person in &mut others {
+        person.reads("* alice invites you to #team");
+        each(person, &[("/join team", "* #team: you are in it")]);
+    }
+    alice.reads("* #team: carol came in");
+    let film = stage.folder().join("a film.mp4");
+    write_noise(&film, 4 << 20).unwrap();
+    let hash = hash_file(&film).unwrap();
+    alice.types(&format!("/send #team '{}'", film.display()));
+    let [bob, carol] = &mut others;
+    bob.reads("# file 1 from alice in #team: \"a film.mp4\" (4.19 MB, video/mp4)");
+    each(bob, &[("/accept 1", "# file 1 from alice in #team: \"a film.mp4\" (4.19 MB) complete")]);
+    carol.reads("# file 1 from alice in #team: \"a film.mp4\" (4.19 MB, video/mp4)");
+    alice.leaves("/quit");
+    carol.types("/accept 1");
+    let told = carol.reads("# file 1 from alice in #team: \"a film.mp4\" (4.19 MB) complete");
+    assert_eq!(hash_file(&path_in(&told)).unwrap(), hash, "bob gave it");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod mail;
 mod party;
 mod paths;
 mod punching;
+mod room_files;
 mod rooms;
 mod support;
 mod swarm;

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use core::time::Duration;
+use std::path::PathBuf;
 
 use peer::command::{Command, Context, ParsedLine, parse};
 use peer::output::Output;
@@ -167,6 +168,20 @@ impl Party {
             _ => None,
         });
         said.collect()
+    }
+
+    /// A user has this file, and what he downloads is here.
+    pub(crate) fn write_file(&self, user: usize, name: &str, content: &[u8]) -> PathBuf {
+        self.world.machine(self.hosts[user]).peer().disk.write_file(name, content)
+    }
+
+    pub(crate) fn downloads(&self, user: usize) -> PathBuf {
+        self.world.machine(self.hosts[user]).peer().disk.downloads()
+    }
+
+    /// Datagrams that a user's host has sent.
+    pub(crate) fn sent(&self, user: usize) -> u64 {
+        self.world.datagrams_sent(self.hosts[user])
     }
 
     pub(crate) fn errors(&mut self, user: usize) -> Vec<String> {

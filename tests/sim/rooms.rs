@@ -15,7 +15,7 @@ use crate::support::{loss, millis, seconds};
 
 impl Party {
     /// All who are named are in the room, which the first of them makes.
-    fn room(&mut self, make: &str, room: &str, users: &[usize]) {
+    pub(crate) fn room(&mut self, make: &str, room: &str, users: &[usize]) {
         self.line(users[0], make);
         self.until(users[0], |o| matches!(o, Output::RoomChanged { change: "created", .. }));
         for user in &users[1..] {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wire::app::name::Name;
+use wire::app::room::RoomId;
 use wire::app::server::{Availability, MAX_STATUS, Request, Status};
 use wire::time::Instant;
 use wire::{Class, Endpoint};
@@ -15,10 +16,11 @@ use super::chat::LOG_IN_FIRST;
 use super::jobs::Job;
 use super::links::Links;
 use super::requests::Asked;
+use super::rooms::Rooms;
 use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
-use crate::transfer::{self, BulkStreams, Transfers};
+use crate::transfer::{self, BulkStreams, Membership, Transfers};
 use crate::work::{About, StoreRequest, Talk};
 
 /// Most lines that `/search` gives.
@@ -133,6 +135,9 @@ impl App {
     }
 
     fn send_files(&mut self, now: Instant, to: &str, paths: Vec<PathBuf>) {
+        if to.starts_with('#') {
+            return self.send_files_to_room(now, to, &paths);
+        }
         self.with_other(to, |app, to| {
             if app.is_blocked(&to) {
                 return app.error(&format!("You block {to}: '/unblock {to}' first."));
@@ -142,6 +147,24 @@ impl App {
                 app.transfer(now, |transfers, cx| transfers.send(cx, to, path));
             }
         });
+    }
+
+    /// To each member but those whom this user blocks.
+    fn send_files_to_room(&mut self, now: Instant, to: &str, paths: &[PathBuf]) {
+        let room = match self.speaks_in(to) {
+            Ok(room) => room,
+            Err(why) => return self.error(&format!("Nothing is offered: {why}")),
+        };
+        let own = self.account().map(|account| &account.name);
+        let members = self.rooms.others_in(room, own).into_iter();
+        let members: Vec<Name> = members.filter(|member| !self.is_blocked(member)).collect();
+        if members.is_empty() {
+            return self.error(&format!("Nothing is offered: nobody else is in {to}."));
+        }
+        for path in paths {
+            let members = members.clone();
+            self.transfer(now, |transfers, cx| transfers.send_to_room(cx, room, members, path));
+        }
     }
 
     /// Does something with the transfers, after which there may be somebody to reach.
@@ -281,8 +304,11 @@ impl App {
         now: Instant,
         f: impl FnOnce(&mut Transfers, &mut transfer::Context<'_>) -> R,
     ) -> R {
+        let own = self.account().map(|account| account.name.clone());
         let mut streams = LinkStreams { endpoint: self.endpoint.as_mut(), links: &self.links };
-        let mut cx = transfer::Context { now, unix_ms: self.unix_ms, streams: &mut streams };
+        let rooms = RoomView { rooms: &self.rooms, own };
+        let unix_ms = self.unix_ms;
+        let mut cx = transfer::Context { now, unix_ms, streams: &mut streams, rooms: &rooms };
         f(&mut self.transfers, &mut cx)
     }
 
@@ -302,6 +328,31 @@ impl App {
             moved = true;
         }
         moved
+    }
+}
+
+/// Rooms, as one who is in them sees them.
+struct RoomView<'a> {
+    rooms: &'a Rooms,
+    own: Option<Name>,
+}
+
+impl Membership for RoomView<'_> {
+    fn are_in(&self, room: RoomId, user: &Name) -> bool {
+        self.own
+            .as_ref()
+            .is_some_and(|own| self.rooms.speaks(room, user) && self.rooms.is_in(room, own))
+    }
+
+    fn title(&self, room: RoomId) -> String {
+        self.rooms.title(room)
+    }
+
+    fn place(&self, room: RoomId, without: &Name) -> (u64, u64) {
+        let members = self.rooms.others_in(room, Some(without));
+        let place =
+            members.iter().position(|member| Some(member) == self.own.as_ref()).unwrap_or(0);
+        (place as u64, members.len() as u64)
     }
 }
 

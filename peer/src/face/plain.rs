@@ -344,14 +344,15 @@ impl Plain {
     }
 
     fn offer(&self, output: &Output) -> Vec<String> {
-        let Output::FileOffer { id, from, name, size, media_type, blake3 } = output else {
+        let Output::FileOffer { id, from, room, name, size, media_type, blake3 } = output else {
             return Vec::new();
         };
         let told = self.style.reader == Reader::Program;
         let hash = if told { format!(" blake3 {blake3}") } else { String::new() };
         vec![format!(
-            "# file {id} from {}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
+            "# file {id} from {}{}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
             short(from),
+            in_room(room.as_deref()),
             quoted(name),
             units::bytes(*size),
             text::excerpt(media_type, 60),
@@ -548,8 +549,9 @@ fn file_line(file: &FileLine) -> String {
         Direction::Sending => "to",
         Direction::Receiving => "from",
     };
+    let place = in_room(file.room.as_deref());
     let mut line =
-        format!("# file {} {way} {}: {}", file.id, short(&file.with), quoted(&file.name));
+        format!("# file {} {way} {}{place}: {}", file.id, short(&file.with), quoted(&file.name));
     let size = units::bytes(file.size);
     match file.state {
         "hashing" | "checking" | "running" | "paused" | "waiting" if file.done > 0 => {
@@ -576,6 +578,11 @@ fn file_line(file: &FileLine) -> String {
         line.push_str(&format!(": {}", text::one_line(path)));
     }
     line
+}
+
+/// Where what is offered to a whole room was offered.
+fn in_room(room: Option<&str>) -> String {
+    room.map_or_else(String::new, |room| format!(" in {}", short(room)))
 }
 
 /// A file name between quotes that it cannot close.

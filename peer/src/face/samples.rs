@@ -19,6 +19,7 @@ pub(crate) fn file_line() -> FileLine {
         id: 3,
         direction: Direction::Receiving,
         with: "bob".to_owned(),
+        room: None,
         name: "clip.mp4".to_owned(),
         size: 100_000_000,
         done: 45_000_000,
@@ -87,6 +88,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
         Output::FileOffer {
             id: 3,
             from: bob(),
+            room: None,
             name: text(),
             size: 100_000_000,
             media_type: text(),

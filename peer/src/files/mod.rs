@@ -113,6 +113,10 @@ impl FileWorker {
                 len,
                 buffer,
             ),
+            FileRequest::EncodeReceived { id, path, size, root, offset, len, buffer } => {
+                let whole = Whole { size, root };
+                target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
+            }
             FileRequest::Prepare { id, name, size, root } => shared.long(id, |unwanted| {
                 let target = Target::new(&name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -15,7 +16,7 @@ use rustix::fs::{Advice, FallocateFlags, FsWord, OFlags, fadvise, fallocate};
 use rustix::io::Errno;
 use wire::app::peer::TransferId;
 
-use super::range::{self, DecodeError, Hashed, Whole};
+use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
 use super::{Shared, file_name, final_name, hex};
@@ -139,6 +140,45 @@ pub(super) fn write(
     }
 }
 
+/// Encodes a range for another member of the room: of the partial file, or of the complete one, which
+/// is opened for this alone, so that a file that its owner removes leaves the disk. Every group is
+/// checked, and so is what leads to it.
+pub(super) fn encode(
+    shared: &Shared,
+    id: TransferId,
+    complete: Option<&Path>,
+    whole: Whole,
+    offset: u64,
+    len: u32,
+    mut buffer: Vec<u8>,
+) -> Result<FileReply, FileError> {
+    let from = match complete {
+        None => open(shared, id)?.1,
+        Some(path) => Arc::new(open_complete(shared, id, path).map_err(|error| trouble(&error))?),
+    };
+    range::encode(&from, whole, offset, len, &mut buffer)
+        .and_then(|groups| groups.check(&buffer))
+        .map(|()| FileReply::Encoded(buffer))
+        .map_err(|error| match error {
+            EncodeError::Tree | EncodeError::Changed => FileError::SourceChanged,
+            EncodeError::Disk(error) => trouble(&error),
+        })
+}
+
+fn open_complete(shared: &Shared, id: TransferId, path: &Path) -> io::Result<Hashed> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(disturbed(&path.display().to_string()));
+    }
+    let options = &mut OpenOptions::new();
+    options.read(true).custom_flags(flags(OFlags::NOFOLLOW));
+    let tree = shared.trees.open_with(file_name(id, "tree"), options)?.into_std();
+    Ok(Hashed { file, tree })
+}
+
 /// Has the disk begin with the last whole piece, when the range `offset..end` completes one.
 fn begin_write_back(file: &File, offset: u64, end: u64) {
     let piece = end / WRITE_BACK;
@@ -168,6 +208,8 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
             target.file_name.clone_from(&name);
             target.stage = Stage::Named;
         }
+        // What is kept of it for others is opened when they ask.
+        state.open_targets.remove(id);
     }
     sync_folder(&shared.downloads).map_err(|error| trouble(&error))?;
     Ok(FileReply::Finished { path: shared.downloads_path.join(name) })

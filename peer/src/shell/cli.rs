@@ -166,7 +166,7 @@ pub(super) enum OneShot {
     /// Offer files and send them; ends when each is delivered, declined or given up.
     Send {
         /// Receiver.
-        #[arg(value_name = "USER")]
+        #[arg(value_name = "USER", value_parser = parse_receiver)]
         to: String,
         /// The files.
         #[arg(required = true, value_name = "FILE")]
@@ -302,6 +302,14 @@ pub(super) fn first_paragraph(text: &str) -> String {
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     line.trim_start_matches("error: ").to_owned()
+}
+
+/// Somebody who can take files: with a room it would have to be said what to wait for.
+fn parse_receiver(typed: &str) -> Result<String, String> {
+    if typed.starts_with('#') {
+        return Err("files go to one user here; the program itself offers them to rooms".to_owned());
+    }
+    Ok(typed.to_owned())
 }
 
 fn parse_port(typed: &str) -> Result<u16, String> {

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -204,6 +204,11 @@ pub(super) const STEPS: [&str; 6] = [
     END;
     -- What is no longer to be found does not stay in the index either.
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+",
+    "
+    -- Of a file that is offered to all members of a room: what it is called among them, and the room.
+    ALTER TABLE transfers ADD COLUMN share BLOB;
+    ALTER TABLE transfers ADD COLUMN room BLOB;
 ",
 ];
 

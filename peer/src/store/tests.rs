@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, TextKind, TransferId};
+use wire::app::peer::{CancelReason, Share, ShareId, TextKind, TransferId};
+use wire::app::room::RoomId;
 use wire::{PublicKey, Secret, StaticKey};
 
 use super::*;
@@ -136,6 +137,8 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
         at: 12,
         state,
         paused: true,
+        share: (byte.is_multiple_of(2))
+            .then_some(Share { id: ShareId([byte; 16]), room: RoomId([7; 16]) }),
     }
 }
 

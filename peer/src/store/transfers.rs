@@ -5,7 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use rusqlite::{Connection, Row, params};
-use wire::app::peer::{CancelReason, TransferId};
+use wire::app::peer::{CancelReason, Share, ShareId, TransferId};
+use wire::app::room::RoomId;
 
 use super::profile::name;
 use super::{Answer, failed};
@@ -23,10 +24,11 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
     connection
         .prepare_cached(
             "INSERT INTO transfers (profile, direction, transfer, peer, name, path, size,
-                media_type, root, at, state, reason, paused)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                media_type, root, at, state, reason, paused, share, room)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT DO UPDATE SET peer = ?4, name = ?5, path = ?6, size = ?7,
-                media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13",
+                media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13,
+                share = ?14, room = ?15",
         )
         .and_then(|mut upsert| {
             upsert.execute(params![
@@ -42,7 +44,9 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
                 record.at.cast_signed(),
                 state,
                 reason,
-                record.paused
+                record.paused,
+                record.share.map(|share| share.id.0),
+                record.share.map(|share| share.room.0)
             ])
         })
         .map_err(failed)?;
@@ -57,7 +61,7 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
     connection
         .prepare_cached(
             "SELECT direction, transfer, peer, name, path, size, media_type, root, at, state,
-                reason, paused
+                reason, paused, share, room
              FROM transfers WHERE profile = ?1 ORDER BY id",
         )?
         .query_map([profile], record)?
@@ -93,7 +97,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TransferRecord> {
         at: row.get::<_, i64>(8)?.cast_unsigned(),
         state: state(row.get(9)?, row.get(10)?),
         paused: row.get(11)?,
+        share: share(row.get(12)?, row.get(13)?),
     })
+}
+
+fn share(id: Option<[u8; 16]>, room: Option<[u8; 16]>) -> Option<Share> {
+    Some(Share { id: ShareId(id?), room: RoomId(room?) })
 }
 
 fn path(bytes: Vec<u8>) -> PathBuf {

@@ -6,7 +6,7 @@ use wire::app::name::Name;
 use wire::app::peer::MAX_RANGE;
 
 use super::fetch::{MAX_WINDOW, MAX_WRITING, longest_answer};
-use super::receiving::{MAX_ACTIVE, MAX_OFFERS, MAX_OFFERS_OF_USER, is_offer_to_us};
+use super::receiving::{MAX_OFFERS, MAX_OFFERS_OF_USER, MAX_STREAMS, is_offer_to_us};
 use super::sending::{MAX_HELD, MAX_HELD_FOR_USER, MAX_OPEN_OFFERS};
 use super::spare::MAX_SPARE_BYTES;
 use super::table::Stage;
@@ -30,9 +30,9 @@ impl Transfers {
                 most(&told),
                 MAX_OPEN_OFFERS as u64,
             ),
-            Queue::new("files fetched", self.fetching.len() as u64, MAX_ACTIVE as u64),
-            Queue::new("bytes asked for of one file", most_asked, MAX_WINDOW),
-            Queue::new("bytes of answers in part", arriving, MAX_ACTIVE as u64 * part),
+            Queue::new("streams to fetch by", self.fetching.len() as u64, MAX_STREAMS as u64),
+            Queue::new("bytes asked for by one stream", most_asked, MAX_WINDOW),
+            Queue::new("bytes of answers in part", arriving, MAX_STREAMS as u64 * part),
             Queue::new("bytes that wait for the disk", self.writing, MAX_WRITING),
             Queue::new("bytes of spare buffers", self.spare.held(), MAX_SPARE_BYTES),
             Queue::new("bytes held for one user", most_held, MAX_HELD_FOR_USER),
@@ -40,12 +40,12 @@ impl Transfers {
         ]
     }
 
-    /// The most bytes asked for of one file, and the bytes of all answers that are not whole yet.
+    /// The most bytes asked for by one stream, and the bytes of all answers that are not whole yet.
     fn fetched(&self) -> (u64, u64) {
         let (mut most_asked, mut arriving) = (0, 0);
         for transfer in self.table.iter() {
             let Stage::Fetching(fetch) = &transfer.stage else { continue };
-            let (asked, arrived) = fetch.held();
+            let (asked, arrived) = fetch.queued();
             most_asked = asked.max(most_asked);
             arriving += arrived;
         }

@@ -4,7 +4,8 @@
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, TransferId};
 
-use super::desk::{Desk, Purpose};
+use super::desk::Purpose;
+use super::serve::Wanted;
 use super::table::{LinkState, Paused, Stage, Transfer};
 use super::{Context, Job, Transfers, code, sending};
 use crate::work::{Direction, FileError, FileReply, StoreError, TransferState};
@@ -198,18 +199,24 @@ impl Transfers {
         } else {
             self.desk.save(transfer);
         }
-        if matches!(stage, Stage::Hashing { .. } | Stage::Preparing { .. }) {
-            // Ends the long job; what it leaves behind goes when it has come back.
-            self.desk.forget(transfer);
-        }
         self.desk.show(transfer, cx.now);
-        if let Stage::Fetching(mut fetch) = stage
-            && let Some(stream) = fetch.lose_stream()
+        let record = transfer.record.clone();
+        if matches!(stage, Stage::Hashing { .. } | Stage::Preparing { .. })
+            && self.table.is_last(&record)
         {
-            self.forget_stream(cx, (user.clone(), stream));
+            // Ends the long job; what it leaves behind goes when it has come back.
+            self.desk.forget(&record);
         }
-        for key in self.served_streams(&user, id) {
+        if let Stage::Fetching(mut fetch) = stage {
+            for key in fetch.lose_streams() {
+                self.forget_stream(cx, key);
+            }
+        }
+        for key in self.served_streams(&user, Wanted::Offered(id)) {
             self.drop_served(cx, &key, code::OVER);
+        }
+        if !record.is_shared_on() {
+            self.serve_no_member(cx, &record);
         }
         self.offer_waiting(cx, &user);
         self.start_waiting(cx);
@@ -225,7 +232,8 @@ impl Transfers {
         if transfer.saving > 0 {
             return;
         }
-        forget_when_free(&mut self.desk, transfer);
+        self.forget_when_free(number);
+        let Some(transfer) = self.table.get_mut(number) else { return };
         match transfer.stage {
             Stage::Recording => {
                 transfer.stage = Stage::Serving;
@@ -288,10 +296,10 @@ impl Transfers {
                 self.disk_is_free(number);
                 self.prepared(cx, number, outcome);
             }
-            Purpose::Write { number, len } => {
+            Purpose::Write { number, from, offset, len } => {
                 self.disk_is_free(number);
                 self.writing -= u64::from(len);
-                self.written(cx, number, len, outcome);
+                self.written(cx, number, &from, (offset, len), outcome);
                 self.fetch_held_back(cx);
             }
             Purpose::Finish(number) => {
@@ -305,7 +313,20 @@ impl Transfers {
     fn disk_is_free(&mut self, number: u64) {
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.busy -= 1;
-        forget_when_free(&mut self.desk, transfer);
+        self.forget_when_free(number);
+    }
+
+    /// Has the disk forget what is over, once that is durable and no job can leave anything behind: a
+    /// program that dies before finds all that it needs to go on. What others may still want stays.
+    fn forget_when_free(&mut self, number: u64) {
+        let Some(transfer) = self.table.get(number) else { return };
+        let is_free = matches!(transfer.stage, Stage::Over)
+            && transfer.saving == 0
+            && transfer.busy == 0
+            && !transfer.record.is_shared_on();
+        if is_free && self.table.is_last(&transfer.record) {
+            self.desk.forget(&transfer.record);
+        }
     }
 
     /// Shows what changed since the last report.
@@ -323,13 +344,5 @@ impl Transfers {
         if self.serving.is_empty() && self.fetching.is_empty() {
             self.spare.clear();
         }
-    }
-}
-
-/// Has the disk forget what is over, once that is durable and no job can leave anything behind: a
-/// program that dies before finds all that it needs to go on.
-fn forget_when_free(desk: &mut Desk, transfer: &Transfer) {
-    if matches!(transfer.stage, Stage::Over) && transfer.saving == 0 && transfer.busy == 0 {
-        desk.forget(transfer);
     }
 }

@@ -8,12 +8,15 @@ use wire::app::peer::Control;
 use wire::time::{Duration, Instant};
 
 use super::Job;
-use super::table::{LinkState, Transfer};
+use super::table::{LinkState, Stage, Transfer};
 use crate::output::Output;
-use crate::work::{FileRequest, StoreRequest, Work};
+use crate::work::{FileRequest, StoreRequest, TransferRecord, Work};
 
 /// Progress is shown at most this often.
 const REPORT: Duration = Duration::from_secs(1);
+
+/// Members of a room are told at most this often what arrived.
+const TELL_MEMBERS: Duration = Duration::from_millis(250);
 
 /// A stream of a user's link.
 pub(super) type StreamKey = (Name, StreamId);
@@ -24,7 +27,7 @@ pub(super) enum Purpose {
     Save(u64),
     Hash(u64),
     Prepare(u64),
-    Write { number: u64, len: u32 },
+    Write { number: u64, from: Name, offset: u64, len: u32 },
     Finish(u64),
     Encode(StreamKey),
     Forget,
@@ -43,6 +46,8 @@ pub(super) struct Desk {
     pub(super) next_report: Option<Instant>,
     /// No stream is to be tried again before this.
     pub(super) next_retry: Option<Instant>,
+    /// When members of rooms are told what arrived of files that they are offered too.
+    pub(super) next_have: Option<Instant>,
 }
 
 impl Desk {
@@ -57,6 +62,7 @@ impl Desk {
             up: BTreeSet::new(),
             next_report: None,
             next_retry: None,
+            next_have: None,
         }
     }
 
@@ -93,16 +99,29 @@ impl Desk {
     }
 
     /// Has the disk close and remove everything that is not the file itself.
-    pub(super) fn forget(&mut self, transfer: &Transfer) {
-        let id = transfer.record.id;
-        let direction = transfer.record.direction;
-        let request = FileRequest::Forget { id, direction };
+    pub(super) fn forget(&mut self, record: &TransferRecord) {
+        let request = FileRequest::Forget { id: record.disk_id(), direction: record.direction };
         self.start(Purpose::Forget, Work::File(request));
     }
 
     /// Whether the user's link is up.
     pub(super) fn link(&self, user: &Name) -> LinkState {
         if self.up.contains(user) { LinkState::Up } else { LinkState::Down }
+    }
+
+    /// Whether anybody's link is up from whom, or to whom, it comes.
+    pub(super) fn reach(&self, transfer: &Transfer) -> LinkState {
+        if let Stage::Fetching(fetch) = &transfer.stage
+            && fetch.givers().any(|user| self.up.contains(user))
+        {
+            return LinkState::Up;
+        }
+        self.link(&transfer.record.with)
+    }
+
+    /// Users whose link is up.
+    pub(super) fn linked(&self) -> impl Iterator<Item = &Name> {
+        self.up.iter()
     }
 
     pub(super) fn link_up(&mut self, user: &Name) {
@@ -124,7 +143,7 @@ impl Desk {
     /// Shows a transfer now.
     pub(super) fn show(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.is_dirty = false;
-        let file = transfer.line(now, self.link(&transfer.record.with));
+        let file = transfer.line(now, self.reach(transfer));
         self.outputs.push_back(Output::File { file });
     }
 
@@ -137,6 +156,11 @@ impl Desk {
     /// Makes sure that a report is due within the usual time.
     pub(super) fn report_at(&mut self, now: Instant) {
         self.next_report.get_or_insert(now + REPORT);
+    }
+
+    /// Makes sure that members hear within the usual time what arrived.
+    pub(super) fn have_at(&mut self, now: Instant) {
+        self.next_have.get_or_insert(now + TELL_MEMBERS);
     }
 
     pub(super) fn retry_at(&mut self, at: Instant) {

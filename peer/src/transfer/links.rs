@@ -4,7 +4,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wire::app::name::Name;
+use wire::app::room::RoomId;
 use wire::{OpenError, Read, ReadError, StreamId, WriteError};
+
+/// Rooms, as much of them as transfers need to know. Implemented by the app, and by tests.
+pub trait Membership {
+    /// Whether the user who is logged in here and this one are both in a room.
+    fn are_in(&self, room: RoomId, user: &Name) -> bool;
+
+    /// What the room is called, for people.
+    fn title(&self, room: RoomId) -> String;
+
+    /// The place of the user who is logged in here among the members of a room but this one, and how
+    /// many these are.
+    fn place(&self, room: RoomId, without: &Name) -> (u64, u64);
+}
 
 /// Streams of class Bulk over the links that are up, by user. Implemented by the app over its
 /// endpoint, and by tests over pipes in memory. A user without a link has no streams.

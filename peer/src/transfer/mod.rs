@@ -19,6 +19,7 @@ mod common;
 mod desk;
 mod fetch;
 mod links;
+mod members;
 mod ranges;
 mod rate;
 mod receiving;
@@ -28,17 +29,18 @@ mod spare;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rand_core::RngCore;
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control};
+use wire::app::room::RoomId;
 use wire::time::Instant;
 use wire::{Deadline, Seed, StreamId};
 
 use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
-pub use self::links::BulkStreams;
+pub use self::links::{BulkStreams, Membership};
 use self::serve::Serving;
 use self::spare::Spare;
 use self::table::{Paused, Stage, Table, Transfer};
@@ -63,6 +65,8 @@ pub struct Context<'a> {
     pub unix_ms: u64,
     /// Bulk streams by user.
     pub streams: &'a mut dyn BulkStreams,
+    /// Who is in which room.
+    pub rooms: &'a dyn Membership,
 }
 
 /// How transfers behave here.
@@ -135,25 +139,57 @@ impl Transfers {
             };
             let is_offer =
                 record.direction == Direction::Receiving && record.state == TransferState::Offered;
-            let number = self.table.insert(record, stage);
+            let number = self.add(cx, record, stage);
             let Some(transfer) = self.table.get_mut(number) else { continue };
             if matches!(transfer.stage, Stage::Over) {
                 if transfer.record.state == TransferState::Complete {
                     transfer.done = transfer.record.size;
                 }
-                // The last run may have died before its disk forgot.
-                self.desk.forget(transfer);
             } else if is_offer {
                 self.desk.outputs.push_back(receiving::offer_line(transfer));
             } else {
                 self.desk.show(transfer, cx.now);
             }
         }
+        // The last run may have died before its disk forgot.
+        for transfer in self.table.iter() {
+            if matches!(transfer.stage, Stage::Over)
+                && !transfer.record.is_shared_on()
+                && self.table.is_last(&transfer.record)
+            {
+                self.desk.forget(&transfer.record);
+            }
+        }
+    }
+
+    /// One more transfer; gives its number.
+    fn add(&mut self, cx: &Context<'_>, record: TransferRecord, stage: Stage) -> u64 {
+        let room = record.share.map(|share| cx.rooms.title(share.room));
+        let number = self.table.insert(record, stage);
+        if let Some(transfer) = self.table.get_mut(number) {
+            transfer.room = room;
+        }
+        for record in self.table.take_dropped() {
+            self.desk.forget(&record);
+        }
+        number
     }
 
     /// Hashes a file and offers it.
     pub fn send(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {
-        self.begin_sending(cx, to, path);
+        self.begin_sending(cx, vec![to], None, &path);
+    }
+
+    /// Hashes a file once and offers it to these members of a room, who may fetch it from each other
+    /// too.
+    pub fn send_to_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: RoomId,
+        members: Vec<Name>,
+        path: &Path,
+    ) {
+        self.begin_sending(cx, members, Some(room), path);
     }
 
     /// Takes an offered file: the only one when `id` is `None`.
@@ -227,10 +263,7 @@ impl Transfers {
     /// All transfers, by number.
     #[must_use]
     pub fn list(&self, now: Instant) -> Vec<FileLine> {
-        self.table
-            .iter()
-            .map(|transfer| transfer.line(now, self.desk.link(&transfer.record.with)))
-            .collect()
+        self.table.iter().map(|transfer| transfer.line(now, self.desk.reach(transfer))).collect()
     }
 
     /// Whether somebody who is there is still to be told the end of a transfer: that it is
@@ -276,6 +309,7 @@ impl Transfers {
             self.introduce(cx, number);
             self.advance(cx, number);
         }
+        self.ask_member(cx, user);
     }
 
     /// The link to this user is gone, and its streams with it.
@@ -289,12 +323,11 @@ impl Transfers {
             transfer.is_told = false;
             transfer.rate.clear();
             if let Stage::Fetching(fetch) = &mut transfer.stage {
-                fetch.lose_stream();
-                fetch.retry_at = None;
-                fetch.awaits_place = false;
+                fetch.lose_link(user);
             }
             self.desk.show(transfer, cx.now);
         }
+        self.lose_member(cx, user);
         self.serve_waiting(cx);
         self.start_waiting(cx);
     }
@@ -313,6 +346,7 @@ impl Transfers {
             Control::Unknown(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
             Control::Pause(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
             Control::Resume(id) => self.paused_by_peer(cx, user, id, Paused::No),
+            Control::Have(have) => self.on_have(cx, user, &have),
         }
     }
 
@@ -333,7 +367,7 @@ impl Transfers {
             if let Some(Stage::Fetching(fetch)) =
                 self.table.get_mut(number).map(|transfer| &mut transfer.stage)
             {
-                fetch.note_readable();
+                fetch.note_readable(user);
             }
             self.advance(cx, number);
         }
@@ -356,7 +390,7 @@ impl Transfers {
         if self.serving.contains_key(&key) {
             self.drop_served(cx, &key, code::OVER);
         } else if let Some(number) = self.fetching.get(&key).copied() {
-            self.lose_stream(cx, number);
+            self.lose_stream(cx, number, user);
         }
     }
 
@@ -397,6 +431,10 @@ impl Transfers {
             self.desk.next_retry = None;
             self.retry(cx);
         }
+        if self.desk.next_have.is_some_and(|at| at <= cx.now) {
+            self.desk.next_have = None;
+            self.tell_members();
+        }
     }
 
     /// When `handle_timeout` is next due.
@@ -404,7 +442,8 @@ impl Transfers {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let report = self.desk.next_report.map(|at| Deadline { at, timer: "transfer report" });
         let retry = self.desk.next_retry.map(|at| Deadline { at, timer: "transfer retry" });
-        report.into_iter().chain(retry).min()
+        let have = self.desk.next_have.map(|at| Deadline { at, timer: "transfer members" });
+        report.into_iter().chain(retry).chain(have).min()
     }
 
     /// The next job for the database or the disk.

@@ -1,10 +1,13 @@
 //! The receiver's side: offers, and fetching what was accepted.
 
+use std::collections::BTreeSet;
+
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
 
 use super::desk::{Purpose, StreamKey};
-use super::fetch::{Broken, Fetch, MAX_WRITING};
+use super::fetch::{Answer, Broken, Fetch, MAX_WRITING};
+use super::members::start_in;
 use super::table::{LinkState, Stage, Transfer};
 use super::{Context, Ending, Transfers, code};
 use crate::output::Output;
@@ -16,6 +19,8 @@ pub(super) const MAX_OFFERS_OF_USER: usize = 100;
 pub(super) const MAX_OFFERS: usize = 1000;
 /// Most files that are fetched at once; others wait for their turn.
 pub(super) const MAX_ACTIVE: usize = 8;
+/// Most streams by which they are fetched: what the members of a room are offered comes from several.
+pub(super) const MAX_STREAMS: usize = 2 * MAX_ACTIVE;
 /// Largest file: beyond any disk, and every sum of sizes fits.
 const MAX_SIZE: u64 = 1 << 60;
 
@@ -28,6 +33,7 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         name: record.name.clone(),
         size: record.size,
         media_type: record.media_type.clone(),
+        room: transfer.room.clone(),
         blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
@@ -60,6 +66,10 @@ impl Transfers {
         if self.has_too_many_offers(user) {
             return;
         }
+        let share = offer.share.filter(|share| {
+            // One that is taken is not this one's, whoever says so.
+            self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
+        });
         let is_welcome = self.policy.auto_accept.is_some_and(|limit| offer.size <= limit);
         let record = TransferRecord {
             direction: Direction::Receiving,
@@ -73,8 +83,9 @@ impl Transfers {
             at: cx.unix_ms,
             state: TransferState::Offered,
             paused: false,
+            share,
         };
-        let number = self.table.insert(record, Stage::Idle);
+        let number = self.add(cx, record, Stage::Idle);
         let Some(transfer) = self.table.get_mut(number) else { return };
         self.desk.outputs.push_back(offer_line(transfer));
         if is_welcome {
@@ -153,6 +164,7 @@ impl Transfers {
     /// Has the disk make ready, when it is this transfer's turn.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
         let has_place = self.has_place();
+        let is_reached = self.may_be_reached(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &transfer.record;
         let may_start = matches!(transfer.stage, Stage::Idle)
@@ -160,7 +172,7 @@ impl Transfers {
             && transfer.may_flow()
             && transfer.saving == 0
             && transfer.busy == 0
-            && self.desk.link(&record.with) == LinkState::Up
+            && is_reached
             && has_place;
         if !may_start {
             return;
@@ -204,14 +216,14 @@ impl Transfers {
     pub(super) fn is_active(&self, transfer: &Transfer) -> bool {
         let has_place = match &transfer.stage {
             Stage::Preparing { .. } | Stage::Finishing => true,
-            Stage::Fetching(fetch) => fetch.stream().is_some(),
+            Stage::Fetching(fetch) => fetch.has_stream(),
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
             | Stage::Idle
             | Stage::Over => false,
         };
-        has_place && transfer.may_flow() && self.desk.link(&transfer.record.with) == LinkState::Up
+        has_place && transfer.may_flow() && self.desk.reach(transfer) == LinkState::Up
     }
 
     pub(super) fn checking(&mut self, cx: &mut Context<'_>, number: u64, done: u64) {
@@ -235,10 +247,13 @@ impl Transfers {
         match outcome {
             Ok(FileReply::Ready { present }) => {
                 let size = transfer.record.size;
-                let fetch = Fetch::new(size, &present);
+                let record = &transfer.record;
+                let start = record.share.map_or(0, |share| start_in(cx, share, record));
+                let fetch = Fetch::new(record.with.clone(), size, &present, start);
                 transfer.done = size - fetch.remaining();
                 transfer.stage = Stage::Fetching(Box::new(fetch));
                 self.desk.show(transfer, cx.now);
+                self.ask_members(cx, number);
                 self.fetch_on(cx, number);
                 self.start_waiting(cx);
             }
@@ -248,56 +263,85 @@ impl Transfers {
 
     /// Reads answers, asks for more, and ends when nothing is missing.
     pub(super) fn fetch_on(&mut self, cx: &mut Context<'_>, number: u64) {
-        self.open_stream(cx, number);
-        match self.exchange(cx, number) {
-            Ok(()) => {}
-            Err(Broken::Lost) => return self.lose_stream(cx, number),
-            Err(Broken::Lie) => return self.give_up_corrupt(cx, number),
+        self.open_streams(cx, number);
+        for user in self.asked_users(number) {
+            match self.exchange(cx, number, &user) {
+                Ok(()) => {}
+                Err(Broken::Lost) => self.lose_stream(cx, number, &user),
+                Err(Broken::Lie) => self.distrust(cx, number, &user),
+            }
         }
         let Some(transfer) = self.table.get_mut(number) else { return };
         let Stage::Fetching(fetch) = &mut transfer.stage else { return };
         if fetch.remaining() > 0 || transfer.busy > 0 {
             return;
         }
-        if let Some(stream) = fetch.lose_stream() {
-            let key = (transfer.record.with.clone(), stream);
-            cx.streams.finish(&key.0, stream);
+        for key in fetch.lose_streams() {
+            cx.streams.finish(&key.0, key.1);
             self.fetching.remove(&key);
         }
+        let members: Vec<Name> = fetch.members().cloned().collect();
         transfer.stage = Stage::Finishing;
+        self.tell_everything_is_here(number, &members);
+        let Some(transfer) = self.table.get_mut(number) else { return };
         let request = FileRequest::Finish { id: transfer.record.id };
         self.desk.disk(transfer, Purpose::Finish(number), request);
     }
 
-    /// Opens a stream when one is needed and may be.
-    fn open_stream(&mut self, cx: &mut Context<'_>, number: u64) {
-        let Some(transfer) = self.table.get_mut(number) else { return };
-        let may_flow = transfer.may_flow();
-        let user = transfer.record.with.clone();
-        let Stage::Fetching(fetch) = &mut transfer.stage else { return };
-        let is_needed = fetch.stream().is_none() && fetch.has_more_to_ask();
-        let is_time = fetch.retry_at.is_none_or(|at| at <= cx.now);
-        if !is_needed || !is_time || !may_flow || self.desk.link(&user) == LinkState::Down {
+    /// Opens streams where they are needed and may be.
+    fn open_streams(&mut self, cx: &mut Context<'_>, number: u64) {
+        let Some(transfer) = self.table.get(number) else { return };
+        let Stage::Fetching(fetch) = &transfer.stage else { return };
+        if !transfer.may_flow() {
             return;
         }
-        if !self.has_place() {
+        for user in fetch.to_open(cx.now) {
+            if self.desk.link(&user) == LinkState::Up {
+                self.open_stream(cx, number, &user);
+            }
+        }
+    }
+
+    fn open_stream(&mut self, cx: &mut Context<'_>, number: u64, user: &Name) {
+        let is_first = self.asked_users(number).is_empty();
+        if is_first && !self.has_place() {
             return self.await_place(cx, number);
         }
-        if self.fetching.len() >= MAX_ACTIVE {
+        if is_first && self.files_fetched() >= MAX_ACTIVE {
             self.lose_paused_stream(cx);
+        }
+        if self.fetching.len() >= MAX_STREAMS {
+            return;
         }
         let Some(transfer) = self.table.get_mut(number) else { return };
         let Stage::Fetching(fetch) = &mut transfer.stage else { return };
-        match cx.streams.open(&user) {
+        match cx.streams.open(user) {
             Ok(stream) => {
                 let has_waited = fetch.awaits_place;
-                fetch.begin(cx.now, stream);
-                self.fetching.insert((user, stream), number);
+                fetch.begin(cx.now, user, stream);
+                self.fetching.insert((user.clone(), stream), number);
                 if has_waited {
                     self.desk.show(transfer, cx.now);
                 }
             }
-            Err(_) => self.desk.retry_at(fetch.retry_later(cx.now)),
+            Err(_) => {
+                if let Some(at) = fetch.retry_later(cx.now, user) {
+                    self.desk.retry_at(at);
+                }
+            }
+        }
+    }
+
+    /// How many files have streams.
+    fn files_fetched(&self) -> usize {
+        self.fetching.values().collect::<BTreeSet<_>>().len()
+    }
+
+    /// Those to whom a transfer has a stream.
+    fn asked_users(&self, number: u64) -> Vec<Name> {
+        match self.table.get(number).map(|transfer| &transfer.stage) {
+            Some(Stage::Fetching(fetch)) => fetch.asked_users(),
+            _ => Vec::new(),
         }
     }
 
@@ -316,16 +360,22 @@ impl Transfers {
         let is_paused =
             |number: &u64| self.table.get(*number).is_some_and(|transfer| !transfer.may_flow());
         let Some(number) = self.fetching.values().copied().find(is_paused) else { return };
-        self.end_stream(cx, number);
+        self.end_streams(cx, number);
     }
 
-    /// Gives up a transfer's stream, if it has one.
-    fn end_stream(&mut self, cx: &mut Context<'_>, number: u64) {
+    /// Gives up a transfer's streams, if it has any.
+    fn end_streams(&mut self, cx: &mut Context<'_>, number: u64) {
+        for user in self.asked_users(number) {
+            self.end_stream(cx, number, &user);
+        }
+    }
+
+    /// Gives up a transfer's stream to a user, if it has one.
+    fn end_stream(&mut self, cx: &mut Context<'_>, number: u64, user: &Name) {
         let Some(transfer) = self.table.get_mut(number) else { return };
-        let user = transfer.record.with.clone();
         let Stage::Fetching(fetch) = &mut transfer.stage else { return };
-        let Some(stream) = fetch.lose_stream() else { return };
-        self.forget_stream(cx, (user, stream));
+        let Some(stream) = fetch.lose_stream(user) else { return };
+        self.forget_stream(cx, (user.clone(), stream));
     }
 
     /// Nothing more is to come over it.
@@ -335,36 +385,31 @@ impl Transfers {
         cx.streams.stop(&key.0, key.1, code::OVER);
     }
 
-    fn exchange(&mut self, cx: &mut Context<'_>, number: u64) -> Result<(), Broken> {
+    fn exchange(&mut self, cx: &mut Context<'_>, number: u64, user: &Name) -> Result<(), Broken> {
         let sharers = self.fetching.len() as u64;
         let Some(transfer) = self.table.get_mut(number) else { return Ok(()) };
         let may_flow = transfer.may_flow();
-        let (id, user) = (transfer.record.id, transfer.record.with.clone());
-        let rate = transfer.rate.per_second(cx.now);
+        let id = transfer.record.id;
         loop {
             let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
             let room = MAX_WRITING - self.writing;
             let spare = &mut self.spare;
-            let answer = fetch.next_answer(cx.now, room, spare, &user, cx.streams)?;
-            let Some(answer) = answer else { break };
-            self.writing += u64::from(answer.len);
-            let purpose = Purpose::Write { number, len: answer.len };
-            let request = FileRequest::Write {
-                id,
-                offset: answer.offset,
-                len: answer.len,
-                encoded: answer.encoded,
-            };
+            let answer = fetch.next_answer(cx.now, room, spare, user, cx.streams)?;
+            let Some(Answer { offset, len, encoded }) = answer else { break };
+            self.writing += u64::from(len);
+            let purpose = Purpose::Write { number, from: user.clone(), offset, len };
+            let request = FileRequest::Write { id, offset, len, encoded };
             self.desk.disk(transfer, purpose, request);
         }
+        let wanted = transfer.wanted_of(user);
         let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
         if may_flow {
-            fetch.ask(id, rate, sharers);
-            if fetch.waits_for_answer() {
+            fetch.ask(cx.now, user, wanted, sharers);
+            if fetch.is_to_be_watched() {
                 self.desk.report_at(cx.now);
             }
         }
-        fetch.send(&user, cx.streams)
+        fetch.send(user, cx.streams)
     }
 
     /// Reads on where the disk had too much to do.
@@ -379,36 +424,58 @@ impl Transfers {
         }
     }
 
-    /// Gives up streams over which nothing has come for long.
+    /// Gives up streams over which nothing has come for long, and asks on where members are slow.
     pub(super) fn drop_silent(&mut self, cx: &mut Context<'_>) {
-        let mut silent = Vec::new();
+        let (mut silent, mut watched) = (Vec::new(), Vec::new());
         for transfer in self.table.iter().filter(|transfer| transfer.may_flow()) {
             let Stage::Fetching(fetch) = &transfer.stage else { continue };
-            if fetch.is_silent(cx.now) {
-                silent.push(transfer.number);
-            } else if fetch.waits_for_answer() {
+            silent.extend(fetch.silent(cx.now).into_iter().map(|user| (transfer.number, user)));
+            if fetch.is_to_be_watched() {
                 self.desk.report_at(cx.now);
             }
+            if transfer.record.share.is_some() {
+                watched.push(transfer.number);
+            }
         }
-        for number in silent {
-            self.lose_stream(cx, number);
+        for (number, user) in silent {
+            self.lose_stream(cx, number, &user);
+        }
+        for number in watched {
+            self.advance(cx, number);
         }
     }
 
     /// The stream is of no more use while the link is up: another is tried after a while.
-    pub(super) fn lose_stream(&mut self, cx: &mut Context<'_>, number: u64) {
-        self.end_stream(cx, number);
+    pub(super) fn lose_stream(&mut self, cx: &mut Context<'_>, number: u64, user: &Name) {
+        self.end_stream(cx, number, user);
         let Some(transfer) = self.table.get_mut(number) else { return };
         let Stage::Fetching(fetch) = &mut transfer.stage else { return };
-        self.desk.retry_at(fetch.retry_later(cx.now));
+        if let Some(at) = fetch.retry_later(cx.now, user) {
+            self.desk.retry_at(at);
+        }
         self.start_waiting(cx);
+    }
+
+    /// What came from this user is not what was offered: who offered it ends it so, a member is asked
+    /// for nothing more.
+    fn distrust(&mut self, cx: &mut Context<'_>, number: u64, user: &Name) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        if transfer.record.with == *user {
+            return self.give_up_corrupt(cx, number);
+        }
+        if let Stage::Fetching(fetch) = &mut transfer.stage {
+            fetch.distrust(user);
+        }
+        self.end_stream(cx, number, user);
+        self.advance(cx, number);
     }
 
     pub(super) fn written(
         &mut self,
         cx: &mut Context<'_>,
         number: u64,
-        len: u32,
+        from: &Name,
+        (offset, len): (u64, u32),
         outcome: Result<FileReply, FileError>,
     ) {
         let Some(transfer) = self.table.get_mut(number) else { return };
@@ -418,11 +485,19 @@ impl Transfers {
         match outcome {
             Ok(FileReply::Written(room)) => {
                 self.spare.give(room);
-                fetch.written(len);
+                fetch.written(from, offset, len);
                 transfer.done += u64::from(len);
                 transfer.rate.add(cx.now, u64::from(len));
                 self.desk.show_soon(transfer, cx.now);
+                if transfer.record.share.is_some() {
+                    transfer.has_news = true;
+                    self.desk.have_at(cx.now);
+                }
                 self.fetch_on(cx, number);
+            }
+            Err(FileError::Corrupt) if *from != transfer.record.with => {
+                fetch.not_written(offset, len);
+                self.distrust(cx, number, from);
             }
             outcome => self.disk_refused(cx, number, outcome.err()),
         }
@@ -456,7 +531,7 @@ impl Transfers {
         let mut due = Vec::new();
         for transfer in self.table.iter() {
             let Stage::Fetching(fetch) = &transfer.stage else { continue };
-            match fetch.retry_at {
+            match fetch.next_retry() {
                 Some(at) if at <= cx.now => due.push(transfer.number),
                 Some(at) => self.desk.retry_at(at),
                 None => {}
@@ -475,12 +550,11 @@ impl Transfers {
             None => "the disk gave no answer".to_owned(),
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
-        let user = transfer.record.with.clone();
         let stage = std::mem::replace(&mut transfer.stage, Stage::Idle);
-        if let Stage::Fetching(mut fetch) = stage
-            && let Some(stream) = fetch.lose_stream()
-        {
-            self.forget_stream(cx, (user, stream));
+        if let Stage::Fetching(mut fetch) = stage {
+            for key in fetch.lose_streams() {
+                self.forget_stream(cx, key);
+            }
         }
         self.pause_here(cx, number, Some(reason));
     }

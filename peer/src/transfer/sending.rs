@@ -1,14 +1,16 @@
 //! The sender's side: hashing, offering, and serving whoever accepted.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use rand_core::RngCore;
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, Control, Offer, TransferId};
+use wire::app::peer::{CancelReason, Control, Offer, Share, ShareId, TransferId};
+use wire::app::room::RoomId;
 use wire::time::Duration;
 
 use super::desk::{Purpose, StreamKey};
-use super::serve::{Get, Next};
+use super::members::judge_member;
+use super::serve::{Get, Next, Wanted};
 use super::table::{LinkState, Stage, Transfer};
 use super::{Context, Ending, Job, Transfers, code};
 use crate::work::{
@@ -32,11 +34,13 @@ pub(super) fn offer(record: &TransferRecord) -> Offer {
         size: record.size,
         media_type: record.media_type.clone(),
         root: record.root,
+        share: record.share,
     }
 }
 
 /// What to do with a request.
-enum Verdict {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
     Serve,
     /// Not yet: the acceptance is still on its way, or this side pauses.
     Hold,
@@ -44,33 +48,58 @@ enum Verdict {
 }
 
 impl Transfers {
-    pub(super) fn begin_sending(&mut self, cx: &mut Context<'_>, to: Name, path: PathBuf) {
-        let mut id = TransferId([0; 16]);
-        self.rng.fill_bytes(&mut id.0);
+    /// One user, or those members of a room who are all offered it.
+    pub(super) fn begin_sending(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Vec<Name>,
+        room: Option<RoomId>,
+        path: &Path,
+    ) {
+        let share = room.map(|room| Share { id: ShareId(self.draw()), room });
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let record = TransferRecord {
-            direction: Direction::Sending,
-            id,
-            with: to,
-            name,
-            path: Some(path.clone()),
-            size: 0,
-            media_type: String::new(),
-            root: [0; 32],
-            at: cx.unix_ms,
-            state: TransferState::Offered,
-            paused: false,
-        };
-        let number = self.table.insert(record, Stage::Hashing { done: 0 });
-        let Some(transfer) = self.table.get_mut(number) else { return };
-        self.desk.disk(transfer, Purpose::Hash(number), FileRequest::Hash { id, path });
-        self.desk.show(transfer, cx.now);
+        let mut is_hashed = false;
+        for with in to {
+            let record = TransferRecord {
+                direction: Direction::Sending,
+                id: TransferId(self.draw()),
+                with,
+                name: name.clone(),
+                path: Some(path.to_owned()),
+                size: 0,
+                media_type: String::new(),
+                root: [0; 32],
+                at: cx.unix_ms,
+                state: TransferState::Offered,
+                paused: false,
+                share,
+            };
+            let id = record.disk_id();
+            let number = self.add(cx, record, Stage::Hashing { done: 0 });
+            let Some(transfer) = self.table.get_mut(number) else { continue };
+            if !std::mem::replace(&mut is_hashed, true) {
+                let request = FileRequest::Hash { id, path: path.to_owned() };
+                self.desk.disk(transfer, Purpose::Hash(number), request);
+            }
+            self.desk.show(transfer, cx.now);
+        }
+    }
+
+    fn draw(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// All transfers that wait for the same hash.
+    fn hashing_with(&self, number: u64) -> Vec<u64> {
+        self.table.get(number).map_or_else(Vec::new, |it| self.table.hashing(it.record.disk_id()))
     }
 
     pub(super) fn hashing(&mut self, cx: &mut Context<'_>, number: u64, done: u64, size: u64) {
-        let Some(transfer) = self.table.get_mut(number) else { return };
-        if let Stage::Hashing { done: so_far } = &mut transfer.stage {
-            *so_far = done;
+        for number in self.hashing_with(number) {
+            let Some(transfer) = self.table.get_mut(number) else { continue };
+            transfer.stage = Stage::Hashing { done };
             transfer.record.size = size;
             self.desk.show_soon(transfer, cx.now);
         }
@@ -82,27 +111,26 @@ impl Transfers {
         number: u64,
         outcome: Result<FileReply, FileError>,
     ) {
-        let Some(transfer) = self.table.get_mut(number) else { return };
-        if !matches!(transfer.stage, Stage::Hashing { .. }) {
-            return;
-        }
-        match outcome {
-            Ok(FileReply::Hashed { path, name, size, root, media_type }) => {
-                let record = &mut transfer.record;
-                record.path = Some(path);
-                record.name = name;
-                record.size = size;
-                record.root = root;
-                record.media_type = media_type;
-                record.at = cx.unix_ms;
-                transfer.stage = Stage::Recording;
-                self.desk.save(transfer);
-            }
-            outcome => {
-                let why = outcome.err().map_or_else(String::new, |error| error.to_string());
+        let waiting = self.hashing_with(number);
+        let Ok(FileReply::Hashed { path, name, size, root, media_type }) = outcome else {
+            let why = outcome.err().map_or_else(String::new, |error| error.to_string());
+            for number in waiting {
                 let state = TransferState::Cancelled(CancelReason::SourceGone);
-                self.end(cx, number, state, Ending::default().because(why));
+                self.end(cx, number, state, Ending::default().because(why.clone()));
             }
+            return;
+        };
+        for number in waiting {
+            let Some(transfer) = self.table.get_mut(number) else { continue };
+            let record = &mut transfer.record;
+            record.path = Some(path.clone());
+            record.name.clone_from(&name);
+            record.size = size;
+            record.root = root;
+            record.media_type.clone_from(&media_type);
+            record.at = cx.unix_ms;
+            transfer.stage = Stage::Recording;
+            self.desk.save(transfer);
         }
     }
 
@@ -157,16 +185,16 @@ impl Transfers {
     pub(super) fn serve_transfer(&mut self, cx: &mut Context<'_>, number: u64) {
         let Some(transfer) = self.table.get(number) else { return };
         let (user, id) = (transfer.record.with.clone(), transfer.record.id);
-        for key in self.served_streams(&user, id) {
+        for key in self.served_streams(&user, Wanted::Offered(id)) {
             self.serve_on(cx, &key);
         }
     }
 
-    /// The streams over which a user fetches this transfer.
-    pub(super) fn served_streams(&self, user: &Name, id: TransferId) -> Vec<StreamKey> {
+    /// The streams over which a user fetches this.
+    pub(super) fn served_streams(&self, user: &Name, of: Wanted) -> Vec<StreamKey> {
         self.serving
             .iter()
-            .filter(|((with, _), serving)| with == user && serving.id() == Some(id))
+            .filter(|((with, _), serving)| with == user && serving.of() == Some(of))
             .map(|(key, _)| key.clone())
             .collect()
     }
@@ -198,7 +226,7 @@ impl Transfers {
                     return;
                 }
                 Next::Refuse => return self.drop_served(cx, key, code::REFUSED),
-                Next::Encode(get) => match self.judge(user, get) {
+                Next::Encode(get) => match self.judge(cx, user, get) {
                     Verdict::Serve if self.has_room(user, get) => self.encode(key, get),
                     Verdict::Serve | Verdict::Hold => return,
                     Verdict::Refuse => return self.drop_served(cx, key, code::REFUSED),
@@ -209,17 +237,21 @@ impl Transfers {
 
     /// Gives a request to the disk.
     fn encode(&mut self, key: &StreamKey, get: Get) {
-        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        let Some(transfer) = self.meant(&key.0, get.of) else { return };
         let record = &transfer.record;
-        let Some(path) = record.path.clone() else { return };
-        let request = FileRequest::Encode {
-            id: get.id,
-            path,
-            size: record.size,
-            root: record.root,
-            offset: get.offset,
-            len: get.len,
-            buffer: self.spare.take(),
+        let (size, root, Get { offset, len, .. }) = (record.size, record.root, get);
+        let (id, path) = (record.disk_id(), record.path.clone());
+        let request = match (record.direction, path) {
+            (Direction::Sending, None) => return,
+            (Direction::Sending, Some(path)) => {
+                let buffer = self.spare.take();
+                FileRequest::Encode { id, path, size, root, offset, len, buffer }
+            }
+            (Direction::Receiving, path) => {
+                let path = path.filter(|_| record.state == TransferState::Complete);
+                let buffer = self.spare.take();
+                FileRequest::EncodeReceived { id, path, size, root, offset, len, buffer }
+            }
         };
         let job = self.desk.start(Purpose::Encode(key.clone()), Work::File(request));
         if let Some(serving) = self.serving.get_mut(key) {
@@ -247,6 +279,10 @@ impl Transfers {
                 self.serve_on(cx, key);
                 self.serve_waiting(cx);
             }
+            Err(error) if matches!(get.of, Wanted::Shared(_)) => {
+                tracing::debug!(%error, user = %key.0, "not served to a member");
+                self.drop_served(cx, key, code::REFUSED);
+            }
             Err(FileError::SourceChanged) => {
                 self.source_lost(cx, key, get, CancelReason::SourceChanged, outcome.err());
             }
@@ -273,7 +309,7 @@ impl Transfers {
         error: Option<FileError>,
     ) {
         let why = error.map_or_else(String::new, |error| error.to_string());
-        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        let Some(transfer) = self.meant(&key.0, get.of) else { return };
         let ending = Ending::cancelled(reason).because(why);
         self.end(cx, transfer.number, TransferState::Cancelled(reason), ending);
     }
@@ -286,7 +322,7 @@ impl Transfers {
         get: Get,
         error: Option<FileError>,
     ) {
-        let Some(transfer) = self.table.find_with(&key.0, get.id) else { return };
+        let Some(transfer) = self.meant(&key.0, get.of) else { return };
         // The other stream of the same transfer has said it, or the user has paused meanwhile.
         if transfer.record.paused {
             return;
@@ -337,8 +373,19 @@ impl Transfers {
         }
     }
 
-    fn judge(&self, user: &Name, get: Get) -> Verdict {
-        let Some(transfer) = self.table.find_with(user, get.id) else { return Verdict::Refuse };
+    /// The transfer that a request of a user is about.
+    fn meant(&self, user: &Name, of: Wanted) -> Option<&Transfer> {
+        match of {
+            Wanted::Offered(id) => self.table.find_with(user, id),
+            Wanted::Shared(share) => self.table.find_shared(share),
+        }
+    }
+
+    fn judge(&self, cx: &Context<'_>, user: &Name, get: Get) -> Verdict {
+        let Some(transfer) = self.meant(user, get.of) else { return Verdict::Refuse };
+        if let Wanted::Shared(_) = get.of {
+            return judge_member(cx, user, transfer, get);
+        }
         let is_served = matches!(transfer.stage, Stage::Serving)
             && transfer.record.direction == Direction::Sending;
         if !is_served || !get.fits(transfer.record.size) {
@@ -368,12 +415,15 @@ impl Transfers {
 
     /// A whole answer went to the stream.
     fn served(&mut self, cx: &mut Context<'_>, user: &Name, get: Get) {
-        let Some(number) = self.table.find_with(user, get.id).map(|transfer| transfer.number)
-        else {
+        let Wanted::Offered(id) = get.of else { return };
+        let Some(number) = self.table.find_with(user, id).map(|transfer| transfer.number) else {
             return;
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
-        transfer.done = get.offset + u64::from(get.len);
+        // Of what members fetch from each other too, they themselves say how far they are.
+        if transfer.record.share.is_none() {
+            transfer.done = get.offset + u64::from(get.len);
+        }
         transfer.rate.add(cx.now, u64::from(get.len));
         self.desk.show_soon(transfer, cx.now);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wire::app::framing::{Deframer, FramingError};
 use wire::app::name::Name;
-use wire::app::peer::{BulkRequest, MAX_RANGE, TransferId};
+use wire::app::peer::{BulkRequest, GROUP, MAX_RANGE, ShareId, TransferId};
 use wire::time::Instant;
 use wire::{Read, StreamId, WriteError};
 
@@ -20,13 +20,29 @@ const PIECE: usize = 1024;
 /// Bytes before each answer that tell its length.
 const HEAD: usize = 4;
 
-/// Ranges begin at multiples of this.
-const GROUP: u64 = 16 << 10;
+/// Of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Of a file that was offered to the one who asks by the one who is asked.
+    Offered(TransferId),
+    /// Of a file that both were offered by somebody else.
+    Shared(ShareId),
+}
+
+impl Wanted {
+    /// Asks for a range.
+    pub(super) const fn request(self, offset: u64, len: u32) -> BulkRequest {
+        match self {
+            Self::Offered(id) => BulkRequest::Get { id, offset, len },
+            Self::Shared(share) => BulkRequest::GetShared { share, offset, len },
+        }
+    }
+}
 
 /// What the other side asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Get {
-    pub(super) id: TransferId,
+    pub(super) of: Wanted,
     pub(super) offset: u64,
     pub(super) len: u32,
 }
@@ -55,8 +71,8 @@ pub(super) struct Serving {
     requests: Deframer,
     is_readable: bool,
     has_ended: bool,
-    /// The transfer that it is for: the first request says it.
-    id: Option<TransferId>,
+    /// What it is for: the first request says it.
+    of: Option<Wanted>,
     /// A request that was read and not yet given to the disk.
     pub(super) waiting: Option<Get>,
     /// A request that the disk works on.
@@ -89,9 +105,9 @@ impl Serving {
         self.is_readable = true;
     }
 
-    /// The transfer that it is for, when it has said so.
-    pub(super) const fn id(&self) -> Option<TransferId> {
-        self.id
+    /// What it is for, when it has said so.
+    pub(super) const fn of(&self) -> Option<Wanted> {
+        self.of
     }
 
     /// Bytes held here, or to be held when the disk has answered.
@@ -130,13 +146,19 @@ impl Serving {
 
     /// Takes a whole request out of what was read; says whether there was one.
     fn parse(&mut self) -> Result<bool, FramingError> {
-        let Some(BulkRequest::Get { id, offset, len }) = self.requests.next()? else {
-            return Ok(false);
+        let get = match self.requests.next()? {
+            None => return Ok(false),
+            Some(BulkRequest::Get { id, offset, len }) => {
+                Get { of: Wanted::Offered(id), offset, len }
+            }
+            Some(BulkRequest::GetShared { share, offset, len }) => {
+                Get { of: Wanted::Shared(share), offset, len }
+            }
         };
-        if *self.id.get_or_insert(id) != id {
+        if *self.of.get_or_insert(get.of) != get.of {
             return Err(FramingError::Malformed);
         }
-        self.waiting = Some(Get { id, offset, len });
+        self.waiting = Some(get);
         Ok(true)
     }
 
@@ -188,7 +210,7 @@ mod tests {
 
     #[test]
     fn only_ranges_of_the_file_are_served() {
-        let get = |offset, len| Get { id: TransferId([0; 16]), offset, len };
+        let get = |offset, len| Get { of: Wanted::Offered(TransferId([0; 16])), offset, len };
         let size = 100_000;
         assert!(get(0, 16384).fits(size));
         assert!(get(16384, 83_616).fits(size), "to the end");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, Control, TransferId};
+use wire::app::peer::{CancelReason, Control, ShareId, TransferId};
 use wire::time::Instant;
 
 use super::fetch::Fetch;
@@ -37,6 +37,10 @@ pub(super) struct Transfer {
     pub(super) is_told: bool,
     /// Whether something was not yet shown.
     pub(super) is_dirty: bool,
+    /// What the room is called whose members are all offered it.
+    pub(super) room: Option<String>,
+    /// Whether members do not yet know of everything that is here.
+    pub(super) has_news: bool,
 }
 
 /// Whether somebody pauses.
@@ -82,6 +86,8 @@ impl Transfer {
             busy: 0,
             is_told: false,
             is_dirty: false,
+            room: None,
+            has_news: false,
         }
     }
 
@@ -120,6 +126,7 @@ impl Transfer {
             id: self.number,
             direction: self.record.direction,
             with: self.record.with.to_string(),
+            room: self.room.clone(),
             name: self.record.name.clone(),
             size: self.record.size,
             done,
@@ -197,11 +204,13 @@ pub(super) struct Table {
     transfers: BTreeMap<u64, Transfer>,
     numbers: BTreeMap<TransferId, u64>,
     next: u64,
+    /// Forgotten here, of which the disk still keeps something.
+    dropped: Vec<TransferRecord>,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { transfers: BTreeMap::new(), numbers: BTreeMap::new(), next: 1 }
+        Self { transfers: BTreeMap::new(), numbers: BTreeMap::new(), next: 1, dropped: Vec::new() }
     }
 }
 
@@ -232,6 +241,37 @@ impl Table {
     /// The transfer of this id with this user: nobody speaks about another's.
     pub(super) fn find_with(&self, user: &Name, id: TransferId) -> Option<&Transfer> {
         self.find(id).filter(|transfer| transfer.record.with == *user)
+    }
+
+    /// What this side receives, or has received, of a file that the members of a room are offered.
+    pub(super) fn find_shared(&self, share: ShareId) -> Option<&Transfer> {
+        self.iter().find(|transfer| {
+            transfer.record.direction == Direction::Receiving
+                && transfer.record.share.is_some_and(|it| it.id == share)
+        })
+    }
+
+    /// Whether nothing that is not over needs what the disk keeps for this transfer.
+    pub(super) fn is_last(&self, record: &TransferRecord) -> bool {
+        let is_another = |transfer: &Transfer| {
+            !matches!(transfer.stage, Stage::Over)
+                && transfer.record.id != record.id
+                && transfer.record.disk_id() == record.disk_id()
+        };
+        record.share.is_none() || !self.iter().any(is_another)
+    }
+
+    /// The numbers of those whose file, the same for all, is being hashed.
+    pub(super) fn hashing(&self, disk_id: TransferId) -> Vec<u64> {
+        let is_meant = |transfer: &&Transfer| {
+            matches!(transfer.stage, Stage::Hashing { .. }) && transfer.record.disk_id() == disk_id
+        };
+        self.iter().filter(is_meant).map(|transfer| transfer.number).collect()
+    }
+
+    /// Those that were forgotten here since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> Vec<TransferRecord> {
+        std::mem::take(&mut self.dropped)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Transfer> {
@@ -274,6 +314,9 @@ impl Table {
         for number in old {
             if let Some(transfer) = self.transfers.remove(&number) {
                 self.numbers.remove(&transfer.record.id);
+                if transfer.record.is_shared_on() {
+                    self.dropped.push(transfer.record);
+                }
             }
         }
     }

@@ -35,6 +35,24 @@ pub enum FileRequest {
         /// What to put it into: whatever is in it does not matter, and the room is used again.
         buffer: Vec<u8>,
     },
+    /// The same of a file that arrives, or has arrived, for another member of the room whose members
+    /// are all offered it. What is not there or not right is [`FileError::SourceChanged`].
+    EncodeReceived {
+        /// The transfer.
+        id: TransferId,
+        /// Where the file is, when it is complete.
+        path: Option<PathBuf>,
+        /// Its size.
+        size: u64,
+        /// Its root.
+        root: [u8; 32],
+        /// First byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+        /// As for [`Self::Encode`].
+        buffer: Vec<u8>,
+    },
     /// Make ready to receive: open or create the partial file, and find out what of it is
     /// already there and right. Replies: [`FileReply::Checking`] now and then,
     /// [`FileReply::Ready`] at the end.
@@ -112,6 +130,7 @@ impl FileRequest {
             Self::Hash { .. } => Pace::Hashing,
             Self::Prepare { .. } => Pace::Checking,
             Self::Encode { .. }
+            | Self::EncodeReceived { .. }
             | Self::Write { .. }
             | Self::Finish { .. }
             | Self::Forget { .. }

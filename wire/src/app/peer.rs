@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
 use super::post::{Holdings, MAX_FEEDS, MAX_RANGES, Post, Taken};
+use super::room::RoomId;
 use crate::crypto::static_key::PublicKey;
 
 /// Longest text of one message in bytes.
@@ -16,6 +17,11 @@ pub const MAX_FILE_NAME: usize = 1024;
 pub const MAX_MEDIA_TYPE: usize = 127;
 /// Largest range that one [`BulkRequest`] asks for.
 pub const MAX_RANGE: u32 = 1 << 20;
+
+/// Bytes of one chunk group: ranges begin at multiples of this.
+pub const GROUP: u64 = 16 << 10;
+/// Most runs in one [`Have`].
+pub const MAX_HAVE_RUNS: usize = 128;
 
 /// Close codes of peer connections.
 pub mod close {
@@ -53,10 +59,12 @@ pub enum Control {
     /// The transfer of this number is not known at this device: its user may have offered it at
     /// another. It does not go on here, and is not over.
     Unknown(TransferId),
+    /// What this side holds of a file that was offered to a whole room.
+    Have(Have),
 }
 
 impl Message for Control {
-    const KINDS: u32 = 8;
+    const KINDS: u32 = 9;
     const MAX_LEN: usize = 4096;
 }
 
@@ -73,6 +81,49 @@ pub struct Offer {
     pub media_type: String,
     /// BLAKE3 of the contents (what `b3sum` prints).
     pub root: [u8; 32],
+    /// The room whose members are all offered it.
+    pub share: Option<Share>,
+}
+
+/// A file that is offered to all members of a room: each may fetch it from any of them who has
+/// verified parts of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Share {
+    /// The same for all of them.
+    pub id: ShareId,
+    /// The room.
+    pub room: RoomId,
+}
+
+/// Identifies a file among the members of a room: random, chosen by who offers it, and known to
+/// nobody else than who was offered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShareId(pub [u8; 16]);
+
+/// What somebody holds, verified, of a file that was offered to a room. Replaces what he said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Have {
+    /// Which file.
+    pub share: ShareId,
+    /// First group of 16 KiB and how many, ascending and apart; at most [`MAX_HAVE_RUNS`]. The last
+    /// group of a file may be shorter.
+    pub runs: Vec<(u64, u64)>,
+    /// Whether the other side is to say the same of itself, once.
+    pub asks: bool,
+}
+
+impl Have {
+    /// Whether an honest program may say this.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let mut end = None;
+        self.runs.len() <= MAX_HAVE_RUNS
+            && self.runs.iter().all(|(first, count)| {
+                let follows = end.is_none_or(|end| *first > end);
+                end = first.checked_add(*count);
+                follows && *count > 0 && end.is_some_and(|end| end <= u64::MAX / GROUP)
+            })
+    }
 }
 
 /// Why a transfer was given up.
@@ -92,8 +143,9 @@ pub enum CancelReason {
     Corrupt,
 }
 
-/// Asks for a range, on a Bulk stream, receiver to sender. The first names the transfer; all
-/// requests of one stream are for the same transfer. Ranges begin at multiples of 16 KiB.
+/// Asks for a range, on a Bulk stream, receiver to sender, or of a file that was offered to a room,
+/// member to member. The first names the transfer or the file; all requests of one stream are for the
+/// same. Ranges begin at multiples of 16 KiB.
 ///
 /// For each request, in order, the sender answers on the same stream with a four-byte big-endian
 /// length and that many bytes: the range in Bao encoding with chunk groups of 16 KiB.
@@ -108,10 +160,19 @@ pub enum BulkRequest {
         /// How many: at most [`MAX_RANGE`], not beyond the end of the file.
         len: u32,
     },
+    /// The same of a member who said that he [has](Have) it.
+    GetShared {
+        /// Which file.
+        share: ShareId,
+        /// First byte: a multiple of 16384.
+        offset: u64,
+        /// How many: at most [`MAX_RANGE`], not beyond the end of the file.
+        len: u32,
+    },
 }
 
 impl Message for BulkRequest {
-    const KINDS: u32 = 1;
+    const KINDS: u32 = 2;
     const MAX_LEN: usize = 64;
 }
 
@@ -261,6 +322,29 @@ mod tests {
             let mut deframer = Deframer::default();
             deframer.buffer().extend(encode(&message));
             assert_eq!(deframer.next(), Ok(Some(message)));
+        }
+    }
+
+    #[test]
+    fn the_most_runs_fit_and_others_are_not_possible() {
+        let have = |runs| Have { share: ShareId([9; 16]), runs, asks: true };
+        let far = u64::MAX / GROUP - 2 * MAX_HAVE_RUNS as u64;
+        let most = have((0..MAX_HAVE_RUNS as u64).map(|n| (far + 2 * n, 1)).collect());
+        assert!(most.is_possible());
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(encode(&Control::Have(most.clone())));
+        assert_eq!(deframer.next(), Ok(Some(Control::Have(most.clone()))));
+
+        assert!(have(vec![]).is_possible());
+        for runs in [
+            vec![(0, 0)],
+            vec![(5, 2), (7, 1)],
+            vec![(5, 2), (4, 1)],
+            vec![(u64::MAX, 1)],
+            vec![(0, u64::MAX)],
+            most.runs.iter().copied().chain([(u64::MAX / GROUP - 1, 1)]).collect(),
+        ] {
+            assert!(!have(runs.clone()).is_possible(), "{runs:?}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::Deadline;
 use wire::app::name::Name;
 use wire::app::post::{BACKLOG_POSTS, Feed};
-use wire::app::room::{Backlog, Room, RoomId, RoomName, RoomSummary};
+use wire::app::room::{Backlog, Room, RoomId, RoomName, RoomSummary, Standing};
 use wire::time::{Duration, Instant};
 
 use self::partner::Partner;
@@ -104,6 +104,26 @@ impl Rooms {
                 format!("#{digits}")
             }
         }
+    }
+
+    /// Everybody who is in a room but this one, by name.
+    pub(super) fn others_in(&self, id: RoomId, but: Option<&Name>) -> Vec<Name> {
+        let present = self.known.get(&id).into_iter().flat_map(|known| known.room.present());
+        let mut names: Vec<Name> =
+            present.map(|member| &member.name).filter(|name| Some(*name) != but).cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Whether somebody is in a room.
+    pub(super) fn is_in(&self, id: RoomId, user: &Name) -> bool {
+        self.known.get(&id).is_some_and(|known| known.room.role(user).is_some())
+    }
+
+    /// Whether somebody is in a room and not muted there.
+    pub(super) fn speaks(&self, id: RoomId, user: &Name) -> bool {
+        let member = self.known.get(&id).and_then(|known| known.room.member(user));
+        member.is_some_and(|member| matches!(member.standing, Standing::In { muted: None, .. }))
     }
 
     /// The room of this name: one that the user is in, before one that he was in.

@@ -56,7 +56,8 @@ impl App {
         self.keep_draft(room);
     }
 
-    fn may_post(&self, to: &str, text: &str) -> Result<RoomId, String> {
+    /// The room of this name, in which this user may say something.
+    pub(in crate::app) fn speaks_in(&self, to: &str) -> Result<RoomId, String> {
         let Some(account) = self.account() else { return Err(LOG_IN_FIRST.to_owned()) };
         let name = to.strip_prefix('#').unwrap_or(to);
         let name = RoomName::new(name).map_err(|error| format!("that is no room: {error}."))?;
@@ -71,6 +72,11 @@ impl App {
                 return Err(format!("you are no longer in #{name}: '/join {name}' first."));
             }
         }
+        Ok(room)
+    }
+
+    fn may_post(&self, to: &str, text: &str) -> Result<RoomId, String> {
+        let room = self.speaks_in(to)?;
         if text.trim().is_empty() {
             return Err("there is no text.".to_owned());
         }

@@ -211,6 +211,7 @@ fn as_many_files_are_taken_as_were_asked_for() {
     let offer = |id, from: &str| Output::FileOffer {
         id,
         from: from.into(),
+        room: None,
         name: "x".into(),
         size: 1,
         media_type: String::new(),

@@ -290,7 +290,7 @@ impl Tui {
                     self.bars.links.insert(user.clone(), (state, *rtt_ms));
                 }
             }
-            Output::FileOffer { id, from, name, size, .. } => self.on_offer(*id, from, name, *size),
+            Output::FileOffer { .. } => self.on_offer(output),
             Output::File { file } => self.on_file(file),
             Output::Files { files } => {
                 self.files = files.iter().map(|file| (file.id, file.clone())).collect();
@@ -456,13 +456,15 @@ impl Tui {
         }
     }
 
-    fn on_offer(&mut self, id: u64, from: &str, name: &str, size: u64) {
+    fn on_offer(&mut self, offer: &Output) {
+        let Output::FileOffer { id, from, room, name, size, .. } = offer else { return };
         self.on_file(&FileLine {
-            id,
+            id: *id,
             direction: Direction::Receiving,
-            with: from.to_owned(),
-            name: name.to_owned(),
-            size,
+            with: from.clone(),
+            room: room.clone(),
+            name: name.clone(),
+            size: *size,
             done: 0,
             rate: 0,
             eta: None,
@@ -471,7 +473,7 @@ impl Tui {
             path: None,
             reason: None,
         });
-        if !self.is_in_view(from) {
+        if !self.is_in_view(room.as_ref().unwrap_or(from)) {
             let title = text::excerpt(from, 40);
             let text = format!("offers a file: {}", text::excerpt(name, 80));
             self.acts.push_back(Act::Notify(Notice { title, text }));
@@ -488,12 +490,13 @@ impl Tui {
             }
         }
         let is_news = before.is_none_or(|before| before.state != file.state);
-        self.begin(&file.with);
-        if !self.windows.of(&file.with).log.has_file(file.id) {
+        let place = file.room.as_ref().unwrap_or(&file.with);
+        self.begin(place);
+        if !self.windows.of(place).log.has_file(file.id) {
             let entry = Entry::File { at: self.moment.unix_ms, id: file.id };
-            self.arrived(&file.with, entry, Activity::Message);
+            self.arrived(place, entry, Activity::Message);
         } else if is_news && is_over(file) {
-            self.raise_unseen(&file.with, Activity::Message);
+            self.raise_unseen(place, Activity::Message);
         }
     }
 

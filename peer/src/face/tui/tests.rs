@@ -420,6 +420,7 @@ fn transfers_have_a_line_in_their_window_a_pane_and_a_place_in_the_bar() {
     scene.tell(Output::FileOffer {
         id: 3,
         from: "bob".to_owned(),
+        room: None,
         name: "clip.mp4".to_owned(),
         size: 100_000_000,
         media_type: "video/mp4".to_owned(),

@@ -249,6 +249,7 @@ fn offers_end_with_the_account() {
     let mut desk = desk(Giver::Script, None);
     tell(&mut desk, &logged_in());
     let offer = Output::FileOffer {
+        room: None,
         id: 1,
         from: "bob".into(),
         name: "x".into(),

@@ -220,7 +220,7 @@ fn a_disk_that_hangs_holds_the_network_up() {
     }
     world.settle();
     assert!(waiting(&world) <= most);
-    assert!(world.held(BOB, "bytes asked for of one file") > 0);
+    assert!(world.held(BOB, "bytes asked for by one stream") > 0);
     world.end_hanging(BOB);
     world.settle();
     for number in 1..=4 {

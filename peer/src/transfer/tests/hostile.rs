@@ -15,6 +15,7 @@ fn offer(number: u32, size: u64) -> Offer {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());
     Offer {
+        share: None,
         id: TransferId(id),
         name: format!("{number}"),
         size,
@@ -120,13 +121,13 @@ fn a_sender_who_pauses_one_after_the_other_gains_nothing() {
         world.pipes.write(ALICE, stream, &part).unwrap();
         say_unheard(&mut world, Control::Pause(offer(number, 1).id));
     }
-    assert_eq!(world.held(BOB, "files fetched"), 8);
+    assert_eq!(world.held(BOB, "streams to fetch by"), 8);
     assert_eq!(world.held(BOB, "bytes of answers in part"), 8 * ((60 << 10) - 4));
     // The eight that kept their streams go on, the others wait for them.
     for number in 1..=30 {
         say_unheard(&mut world, Control::Resume(offer(number, 1).id));
     }
-    assert_eq!(world.held(BOB, "files fetched"), 8);
+    assert_eq!(world.held(BOB, "streams to fetch by"), 8);
     let lines = world.sides[BOB].transfers.list(world.now);
     let count = |state: &str| lines.iter().filter(|line| line.state == state).count();
     assert_eq!((count("running"), count("waiting")), (8, 22));

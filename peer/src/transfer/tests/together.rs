@@ -37,8 +37,15 @@ fn files_of_every_size_arrive() {
         let mut world = World::new();
         let path = world.send("film.mp4", &bytes);
         world.settle();
-        let Some(Output::FileOffer { id: 1, from, name, size: offered, media_type, blake3 }) =
-            world.sides[BOB].outputs.first()
+        let Some(Output::FileOffer {
+            id: 1,
+            from,
+            name,
+            size: offered,
+            media_type,
+            blake3,
+            room: None,
+        }) = world.sides[BOB].outputs.first()
         else {
             panic!("{:?}", world.sides[BOB].outputs);
         };

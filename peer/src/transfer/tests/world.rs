@@ -38,6 +38,8 @@ pub(super) struct World {
     pub(super) sides: [Person; 2],
     pub(super) pipes: Pipes,
     pub(super) now: Instant,
+    /// Whether everybody is in the one room that there is.
+    pub(super) is_team: bool,
     is_up: bool,
 }
 
@@ -77,6 +79,7 @@ impl World {
             sides: [Person::new(ALICE, Policy::default()), Person::new(BOB, policy)],
             pipes: Pipes::default(),
             now: Instant::ZERO,
+            is_team: false,
             is_up: false,
         }
     }
@@ -115,8 +118,9 @@ impl World {
         verb: impl FnOnce(&mut Transfers, &mut Context<'_>) -> R,
     ) -> R {
         let mut end = End { pipes: &mut self.pipes, side, is_up: self.is_up };
-        let mut cx =
-            Context { now: self.now, unix_ms: self.now.as_micros() / 1000, streams: &mut end };
+        let unix_ms = self.now.as_micros() / 1000;
+        let rooms = Team(self.is_team);
+        let mut cx = Context { now: self.now, unix_ms, streams: &mut end, rooms: &rooms };
         let result = verb(&mut self.sides[side].transfers, &mut cx);
         while let Some(output) = self.sides[side].transfers.poll_output() {
             self.sides[side].outputs.push(output);
@@ -274,6 +278,7 @@ impl World {
             id: number,
             direction: Direction::Receiving,
             with: String::new(),
+            room: None,
             name: String::new(),
             size: 0,
             done: 0,
@@ -526,6 +531,23 @@ impl Pipes {
         if !std::mem::replace(&mut halves[1 - side].is_stopped, true) {
             self.events[1 - side].push_back((stream, PipeEvent::Stopped));
         }
+    }
+}
+
+/// A room, in which is everybody or nobody.
+struct Team(bool);
+
+impl Membership for Team {
+    fn are_in(&self, _: RoomId, _: &Name) -> bool {
+        self.0
+    }
+
+    fn title(&self, _: RoomId) -> String {
+        "#team".to_owned()
+    }
+
+    fn place(&self, _: RoomId, _: &Name) -> (u64, u64) {
+        (0, 0)
     }
 }
 
