@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use wire::Secret;
 use wire::app::server::{Availability, Status};
 
-use crate::work::ExportFormat;
+use crate::work::{Calls, ExportFormat};
 use aliases::Aliases;
 use arguments::{
     account, credentials, export, history, message, number, search, secrets, seen, send, status,
@@ -223,6 +223,13 @@ pub enum Command {
         path: PathBuf,
         /// How.
         format: ExportFormat,
+    },
+    /// What calls the person in a conversation: chosen, or shown.
+    Notify {
+        /// A user or a room as typed; all of them when `None`.
+        chat: Option<String>,
+        /// What calls him; shown when `None`.
+        calls: Option<Calls>,
     },
     /// What others are told about one's being there.
     Status {
@@ -594,6 +601,7 @@ fn arguments_of(
         | Verb::Deop
         | Verb::Owner
         | Verb::Rename => rooms::about_one(entry.verb, words, context)?,
+        Verb::Notify => return own::notify(words, context),
         Verb::Set => return own::setting(words),
         Verb::Unset => return own::unset("", words),
         Verb::Alias => return own::alias(words),

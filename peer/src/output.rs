@@ -6,7 +6,7 @@
 use serde::Serialize;
 use wire::app::server::Availability;
 
-use crate::work::Direction;
+use crate::work::{Calls, Direction};
 
 /// One thing to tell. Serialised, `event` names the kind (docs/json.md).
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -98,6 +98,8 @@ pub enum Output {
         reply_to: Option<u64>,
         /// It is the new text of a message that is not here.
         edited: bool,
+        /// Whether a person who looks elsewhere is to be called.
+        notify: bool,
     },
     /// A message of ours is kept: from now on it is sent until it arrives.
     Kept {
@@ -143,6 +145,8 @@ pub enum Output {
         topic: String,
         /// How many are in it.
         members: u32,
+        /// Whether a person who looks elsewhere is to be called.
+        notify: bool,
     },
     /// Something happened in a room.
     RoomChanged {
@@ -218,6 +222,8 @@ pub enum Output {
         media_type: String,
         /// BLAKE3, hexadecimal.
         blake3: String,
+        /// Whether a person who looks elsewhere is to be called.
+        notify: bool,
     },
     /// A transfer of ours or theirs changed.
     File {
@@ -281,6 +287,11 @@ pub enum Output {
         new: String,
         /// Whether nothing is sent to him until it is accepted: the former one was verified.
         held: bool,
+    },
+    /// Answer to `/notify`.
+    Notify {
+        /// The conversation that was asked about; of all, those where something was chosen.
+        chats: Vec<NotifyLine>,
     },
     /// Answer to `/set`, `/alias` and `/bind`.
     Settings {
@@ -461,6 +472,17 @@ pub struct OutboxLine {
     pub kind: &'static str,
     /// The text.
     pub text: String,
+}
+
+/// What calls the person in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotifyLine {
+    /// A user, or a room, `#` first.
+    pub chat: String,
+    /// What calls him.
+    pub calls: Calls,
+    /// Whether that is so where nothing was chosen.
+    pub usual: bool,
 }
 
 /// One setting.

@@ -2,6 +2,7 @@
 //! (database, disk, password stretching) is asked for here and answered later, so that the core
 //! never waits: the shell has worker threads, the simulator has virtual time.
 
+mod calls;
 mod files;
 mod rooms;
 
@@ -18,6 +19,7 @@ use wire::{PublicKey, Secret, StaticKey};
 
 use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
+pub use self::calls::Calls;
 pub use self::files::{FileError, FileReply, FileRequest, Pace};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
 
@@ -162,6 +164,13 @@ pub enum StoreRequest {
     },
     /// Keep what the server says of a room.
     SaveRoom(Box<Room>),
+    /// Keep what calls the person in a conversation.
+    SaveCalls {
+        /// Which.
+        talk: Talk,
+        /// What; `None` is as usual.
+        calls: Option<Calls>,
+    },
     /// Keep how far members are with the own posts in a room.
     SaveReached {
         /// Which.
@@ -283,6 +292,8 @@ pub struct Profile {
     pub prekeys: Vec<PrekeySecret>,
     /// Rooms that the user is in, or was.
     pub rooms: Vec<RoomRecord>,
+    /// What calls the person, where that is not as usual.
+    pub calls: Vec<(Talk, Calls)>,
 }
 
 /// The keys of one profile.

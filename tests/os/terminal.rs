@@ -1,8 +1,13 @@
 //! The full screen on a terminal.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use rustix::process::Signal;
-use sim::programs::Scene;
+use sim::programs::{PATIENCE, Scene};
 use sim::terminal::Terminal;
+use wire::net::Clock;
+use wire::time::Instant;
 
 /// Registers alice through the questions of the first start.
 fn register(alice: &mut Terminal) {
@@ -38,7 +43,7 @@ fn the_first_start_leads_to_an_account_and_shows_no_password() {
     alice.await_end(0);
     let shown = String::from_utf8_lossy(alice.bytes()).into_owned();
     assert!(!shown.contains("hunter2"), "{shown:?}");
-    let kept = std::fs::read_to_string(folder.path().join("data/typed-lines.json")).unwrap();
+    let kept = fs::read_to_string(folder.path().join("data/typed-lines.json")).unwrap();
     assert!(kept.contains("hello from a terminal") && !kept.contains("hunter2"), "{kept}");
 }
 
@@ -84,7 +89,7 @@ fn ways_of_ones_own_are_used_changed_and_kept() {
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
     let file = folder.path().join("peer.toml");
-    std::fs::write(&file, "linger = 7 # mine\n[keys]\nF5 = \"/set linger\"\n").unwrap();
+    fs::write(&file, "linger = 7 # mine\n[keys]\nF5 = \"/set linger\"\n").unwrap();
     let more = format!("--config {}", file.display());
     let Some(mut alice) = Terminal::start(folder.path(), address, &more) else { return };
     register(&mut alice);
@@ -100,13 +105,64 @@ fn ways_of_ones_own_are_used_changed_and_kept() {
     alice.await_text("you block nobody");
     alice.type_line("/save");
     alice.await_text("Saved in");
-    let kept = std::fs::read_to_string(&file).unwrap();
+    let kept = fs::read_to_string(&file).unwrap();
     assert_eq!(kept, "linger = 8 # mine\n[keys]\nF5 = \"/set linger\"\n\"Alt-.\" = \"/blocked\"\n");
-    std::fs::write(&file, "linger = 9\n").unwrap();
+    fs::write(&file, "linger = 9\n").unwrap();
     alice.type_line("/reload");
     alice.await_text("Read ");
     alice.type_line("/set linger");
     alice.await_text("linger = 9 (configuration file)");
+    alice.type_line("/quit");
+    alice.await_end(0);
+}
+
+/// Features part 5: bell and desktop, for the chats that are to, with the texts as arguments of a
+/// program and nothing else.
+#[test]
+fn a_person_who_looks_elsewhere_is_called_as_he_has_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    let (program, called) = (folder.path().join("notify-send"), folder.path().join("called"));
+    let script = format!("#!/bin/sh\nprintf '%s|' \"$@\" >> {}\n", called.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let variables = [
+        ("PATH", format!("{}:{path}", folder.path().display())),
+        ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus".to_owned()),
+    ];
+    let Some(mut alice) = Terminal::start_with(folder.path(), address, &variables) else { return };
+    register(&mut alice);
+    let mut says = |text: &str| {
+        bob.type_line(&format!("/msg alice {text}"));
+        bob.await_event("message-state", |event| event["state"] == "delivered");
+    };
+    let calls = || fs::read_to_string(&called).unwrap_or_default();
+    let clock = Clock::start();
+    let patient = || assert!(clock.now() - Instant::ZERO < PATIENCE, "{}", calls());
+    says("--icon=x <b>");
+    let first = "--app-name=Tincan|--|bob|--icon=x &lt;b&gt;|";
+    while calls() != first {
+        patient();
+        std::thread::yield_now();
+    }
+    alice.type_line("/notify bob off");
+    alice.await_text("notify bob: off");
+    says("in silence");
+    alice.await_text("2:bob(2)");
+    alice.type_line("/notify bob all");
+    alice.await_text("notify bob: all (as usual)");
+    // Not more often than once a second.
+    while calls() == first {
+        patient();
+        says("aloud");
+    }
+    assert!(calls().starts_with(&format!("{first}--app-name=Tincan|--|bob|aloud|")), "{}", calls());
+    assert!(!calls().contains("silence"));
+    let shown = String::from_utf8_lossy(alice.bytes()).into_owned();
+    assert!(shown.contains('\u{7}') && !shown.contains("]777;"), "the desktop shows it: {shown:?}");
     alice.type_line("/quit");
     alice.await_end(0);
 }

@@ -69,6 +69,29 @@ fn what_one_says_all_members_are_shown_and_nobody_else() {
     assert_eq!(lines, [("alice", "hello all"), ("bob", "hello alice")]);
 }
 
+/// Usually a room calls by what names one; also by all or by nothing, as was chosen.
+#[test]
+fn a_room_calls_as_was_chosen() {
+    let mut party = Party::of(2);
+    party.room("/create team bob", "team", &[ALICE, BOB]);
+    let mut calls = |choice: &str, text: &str| {
+        if !choice.is_empty() {
+            party.line(BOB, &format!("/notify #team {choice}"));
+        }
+        party.line(ALICE, &format!("#team {text}"));
+        party.run(seconds(2));
+        let told = party.take(BOB);
+        let heard = told.iter().find_map(|output| match output {
+            Output::Message { room: Some(_), notify, .. } => Some(*notify),
+            _ => None,
+        });
+        heard.unwrap_or_else(|| panic!("{told:?}"))
+    };
+    assert!(!calls("", "hello") && calls("", "bob?"));
+    assert!(calls("all", "hello") && !calls("off", "bob?"));
+    assert!(!calls("mentions", "hello") && calls("", "Bob!"));
+}
+
 #[test]
 fn a_member_who_was_away_gets_it_from_its_author() {
     let mut party = Party::of(3);

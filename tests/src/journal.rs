@@ -134,9 +134,10 @@ mod tests {
     #[should_panic(expected = "bert shows a message of anna that is not durable")]
     fn shown_before_it_is_stored_is_noticed() {
         let (from, text) = ("anna".to_owned(), "hi".to_owned());
-        let (room, reply_to, edited) = (None, None, false);
+        let (room, reply_to, edited, notify) = (None, None, false, true);
         let (sent, at, gap, line) = (0, 0, false, 0);
-        let shown = Output::Message { from, room, text, sent, at, gap, line, reply_to, edited };
+        let shown =
+            Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, notify };
         anna_sends().of("bert").told(&shown);
     }
 }

@@ -31,9 +31,23 @@ impl Terminal {
         Self::start_asking(folder, &format!("--server {server} {more}"))
     }
 
+    /// The same with these variables.
+    #[must_use]
+    pub fn start_with(
+        folder: &Path,
+        server: SocketAddr,
+        variables: &[(&str, String)],
+    ) -> Option<Self> {
+        Self::run(folder, &format!("--server {server}"), variables)
+    }
+
     /// The same without a server: it asks for one.
     #[must_use]
     pub fn start_asking(folder: &Path, more: &str) -> Option<Self> {
+        Self::run(folder, more, &[])
+    }
+
+    fn run(folder: &Path, more: &str, variables: &[(&str, String)]) -> Option<Self> {
         let pid_file = folder.join("pid");
         // The program leaves its number, and is a job of a shell that waits for it.
         let command = format!(
@@ -49,6 +63,10 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
             .env_remove("TINCAN_SERVER")
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env_remove("SSH_CONNECTION")
+            .env_remove("TMUX")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

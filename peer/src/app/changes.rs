@@ -11,7 +11,7 @@ use wire::time::Instant;
 use super::App;
 use super::jobs::Receiving;
 use crate::output::Output;
-use crate::work::{About, Outgoing, Receipt};
+use crate::work::{About, Outgoing, Receipt, Talk};
 
 impl App {
     /// `/reply`, `/edit`.
@@ -97,6 +97,7 @@ impl App {
         let is_edit = matches!(kind, TextKind::Edit { .. });
         match receipt {
             Receipt::Fresh { gap, line, reply_to } => self.tell(Output::Message {
+                notify: self.is_called(&Talk::User(from.clone()), &text),
                 from: from.to_string(),
                 room: None,
                 text,

@@ -79,6 +79,7 @@ impl App {
             Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text, with } => self.search(text, with),
             Command::Export { with, path, format } => self.export(with.as_deref(), path, format),
+            Command::Notify { chat, calls } => self.choose_calls(chat, calls),
             Command::Status { status } => self.set_status(now, status),
             Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),
@@ -324,6 +325,7 @@ impl App {
             moved = true;
         }
         while let Some(output) = self.transfers.poll_output() {
+            let output = self.with_call(output);
             self.tell(output);
             moved = true;
         }

@@ -7,6 +7,7 @@
 
 mod backoff;
 mod backup;
+mod calls;
 mod changes;
 mod chat;
 mod commands;
@@ -57,7 +58,8 @@ use crate::command::Command;
 use crate::output::Output;
 use crate::queue::Queue;
 use crate::transfer::{Policy, Transfers};
-use crate::work::{Outcome, StoreReply, StoreRequest, Work, WorkId};
+use crate::work::{Calls, Outcome, StoreReply, StoreRequest, Talk, Work, WorkId};
+pub(crate) use calls::names;
 
 /// Most commands that wait for the database or for a login.
 const MAX_HELD: usize = 1024;
@@ -151,6 +153,8 @@ pub struct App {
     chat: Chat,
     rooms: Rooms,
     mail: Mail,
+    /// What calls the person in a conversation, where that is not as usual.
+    calls: BTreeMap<Talk, Calls>,
     /// On its way into a file.
     export: Option<Export>,
     transfers: Transfers,
@@ -196,6 +200,7 @@ impl App {
             chat: Chat::default(),
             rooms: Rooms::default(),
             mail: Mail::default(),
+            calls: BTreeMap::new(),
             export: None,
             transfers: Transfers::new(policy, &seed.derive("transfers")),
             seed: seed.clone(),

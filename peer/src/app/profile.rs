@@ -123,6 +123,7 @@ impl App {
         self.rooms.load(profile.rooms);
         self.mail = Mail::default();
         self.mail.load(profile.prekeys);
+        self.calls = profile.calls.into_iter().collect();
         self.jobs.forget_profile();
         self.give_up_export("another account was logged in");
         let policy = Policy { auto_accept: self.settings.auto_accept };

@@ -7,6 +7,7 @@ mod rendezvous;
 mod world;
 
 mod backup;
+mod calls;
 mod changes;
 mod exports;
 mod hostile;

@@ -532,6 +532,18 @@ pub(crate) const ENTRIES: &[Entry] = &[
         details: "Nothing is forgotten: PgUp or /history brings it back.",
     },
     Entry {
+        verb: Verb::Notify,
+        name: "notify",
+        aliases: &[],
+        arguments: "[NAME|#ROOM] [all|mentions|off]",
+        summary: "What of a chat calls you when you look elsewhere",
+        example: "/notify #team all",
+        details: "all: every message. mentions: those that name you, and files and invitations. off: \
+                  nothing.\nUsually all of users and mentions in rooms. Without NAME, of the open chat; \
+                  alone, it lists what you chose.\nHow you are called says --notify: /set notify \
+                  bell,terminal,desktop.",
+    },
+    Entry {
         verb: Verb::Set,
         name: "set",
         aliases: &["prefs", "fset"],

@@ -63,6 +63,7 @@ pub(super) enum Verb {
     Busy,
     Back,
     Status,
+    Notify,
     Set,
     Unset,
     Alias,

@@ -1,7 +1,8 @@
-//! Lines about the settings, and about words and keys of the user's own.
+//! Lines about the settings, about words and keys of the user's own, and about what calls him.
 
 use super::words::Words;
-use super::{ParsedLine, Preference, Usage};
+use super::{Command, Context, ParsedLine, Preference, Usage, error, user};
+use crate::work::Calls;
 
 /// `/set [name [value]]`: a value is what stands there, blanks and all.
 pub(super) fn setting(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
@@ -38,6 +39,22 @@ pub(super) fn bind(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
         Some(_) if line.is_empty() => return Err(Usage),
         Some(key) => set(format!("keys.{key}"), line),
     }))
+}
+
+/// `/notify [name|#room] [all|mentions|off]`.
+pub(super) fn notify(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let (chat, calls) = match (words.next()?, words.next()?) {
+        (None, _) => (None, None),
+        (Some(word), None) => match Calls::of(&word) {
+            None => (Some(user(word)), None),
+            Some(_) if context.chat.is_none() => {
+                return Ok(error("Not done: of which chat? Name it: '/notify NAME off'."));
+            }
+            calls => (context.chat.clone(), calls),
+        },
+        (Some(name), Some(word)) => (Some(user(name)), Some(Calls::of(&word).ok_or(Usage)?)),
+    };
+    Ok(ParsedLine::Command(words.none(Command::Notify { chat, calls })?))
 }
 
 fn set(name: String, value: &str) -> Preference {

@@ -231,6 +231,23 @@ fn settings_words_and_keys() {
 }
 
 #[test]
+fn what_calls_is_chosen_for_a_chat_or_shown() {
+    let notify = |chat: Option<&str>, calls| {
+        ParsedLine::Command(Command::Notify { chat: chat.map(str::to_owned), calls })
+    };
+    assert_eq!(bare("/notify"), notify(None, None));
+    assert_eq!(chatting("/notify"), notify(None, None), "also in a chat");
+    assert_eq!(bare("/notify @bob"), notify(Some("bob"), None));
+    assert_eq!(bare("/notify #team ALL"), notify(Some("#team"), Some(Calls::All)));
+    assert_eq!(chatting("/notify mentions"), notify(Some("carol"), Some(Calls::Mentions)));
+    assert_eq!(bare("/notify off off"), notify(Some("off"), Some(Calls::Off)), "a user's name");
+    assert_eq!(bare("/notify @off"), notify(Some("off"), None));
+    for line in ["/notify bob loud", "/notify bob off now", "/notify off"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+}
+
+#[test]
 fn one_conversation_is_searched_or_all() {
     let search = |with: Option<&str>, text: &str| {
         let (with, text) = (with.map(str::to_owned), text.to_owned());

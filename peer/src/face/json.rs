@@ -11,7 +11,7 @@ use wire::app::text;
 
 use crate::command::{Command, DEFAULT_HISTORY, RoomCommand};
 use crate::output::Output;
-use crate::work::ExportFormat;
+use crate::work::{Calls, ExportFormat};
 
 /// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
 /// that it is safe to look at too.
@@ -74,6 +74,7 @@ enum Request {
     Cancel { id: u64 },
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String, with: Option<String> },
+    Notify { chat: Option<String>, calls: Option<Calls> },
     Status { availability: Availability, text: Option<String> },
     Rooms {},
     Create { room: String, access: Access, backlog: Option<Backlog>, invite: Option<Vec<String>> },
@@ -145,6 +146,7 @@ fn command(request: Request) -> Result<Command, String> {
             Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
         }
         Request::Search { text, with } => Command::Search { text, with },
+        Request::Notify { chat, calls } => Command::Notify { chat, calls },
         Request::Status { availability, text } => {
             let text = text.unwrap_or_default();
             Command::Status { status: Status { availability, text } }

@@ -219,6 +219,7 @@ impl OneShot {
             | Output::Net { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Notify { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. } => Vec::new(),

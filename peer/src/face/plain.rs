@@ -14,7 +14,8 @@ use super::progress::Progress;
 use super::wrap::rows;
 use super::{Line, qr, rooms, units};
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
+    ConnectionLine, FileLine, HistoryLine, NotifyLine, OutboxLine, Output, ServerState,
+    SettingLine, UserLine,
 };
 use crate::work::Direction;
 
@@ -154,6 +155,7 @@ impl Plain {
             Output::Trusted { user, fingerprint } => {
                 vec![format!("* the key of {} is verified: {}", short(user), short(fingerprint))]
             }
+            Output::Notify { chats } => calls_lines(chats),
             Output::Settings { settings } => match settings.as_slice() {
                 [] => vec!["* there is none".to_owned()],
                 settings => settings.iter().map(setting_line).collect(),
@@ -344,7 +346,8 @@ impl Plain {
     }
 
     fn offer(&self, output: &Output) -> Vec<String> {
-        let Output::FileOffer { id, from, room, name, size, media_type, blake3 } = output else {
+        let Output::FileOffer { id, from, room, name, size, media_type, blake3, .. } = output
+        else {
             return Vec::new();
         };
         let told = self.style.reader == Reader::Program;
@@ -525,6 +528,18 @@ fn export(path: &str, lines: Option<u64>, reason: Option<&str>) -> String {
     match lines {
         Some(lines) => format!("* lines exported: {lines}, to {path}"),
         None => format!("! not exported to {path}: {}", short(reason.unwrap_or_default())),
+    }
+}
+
+/// What calls the person, in one conversation or in those where something was chosen.
+fn calls_lines(chats: &[NotifyLine]) -> Vec<String> {
+    let line = |line: &NotifyLine| {
+        let usual = if line.usual { " (as usual)" } else { "" };
+        format!("* notify {}: {}{usual}", short(&line.chat), line.calls.word())
+    };
+    match chats {
+        [] => vec!["* notify: as usual, all of users and mentions in rooms".to_owned()],
+        chats => chats.iter().map(line).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ const MAX_SHORT: usize = 256;
 
 /// Everything about rooms, as lines of the plain face.
 pub(super) fn lines(output: &Output) -> Vec<String> {
-    if let Output::RoomInvited { room, by, topic, members } = output {
+    if let Output::RoomInvited { room, by, topic, members, .. } = output {
         let (room, by) = (text::excerpt(room, MAX_SHORT), text::excerpt(by, MAX_SHORT));
         let about = about(topic);
         vec![format!(

@@ -3,10 +3,10 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, MemberLine, OutboxLine, Output, RoomLine, ServerState,
-    SettingLine, UserLine,
+    ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine, Output, RoomLine,
+    ServerState, SettingLine, UserLine,
 };
-use crate::work::Direction;
+use crate::work::{Calls, Direction};
 
 const PRINT: &str = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
 const OTHER_PRINT: &str = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
@@ -76,6 +76,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             line: 41,
             reply_to: Some(40),
             edited: false,
+            notify: true,
         },
         Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
         Output::NotSent { to: bob(), reason: text() },
@@ -93,6 +94,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             size: 100_000_000,
             media_type: text(),
             blake3: "00".repeat(32),
+            notify: true,
         },
     ];
     outputs.extend(answers(foreign));
@@ -179,7 +181,13 @@ fn more(foreign: &str) -> Vec<Output> {
             reply_to: None,
         },
         Output::Export { path: text(), lines: Some(1234), reason: None },
-        Output::RoomInvited { room: "#team".to_owned(), by: bob(), topic: text(), members: 3 },
+        Output::RoomInvited {
+            room: "#team".to_owned(),
+            by: bob(),
+            topic: text(),
+            members: 3,
+            notify: true,
+        },
         Output::RoomChanged {
             room: "#team".to_owned(),
             change: "topic",
@@ -225,6 +233,7 @@ fn more(foreign: &str) -> Vec<Output> {
             text: Some(text()),
             at: 1_767_225_600_000,
         },
+        Output::Notify { chats: vec![NotifyLine { chat: bob(), calls: Calls::Off, usual: false }] },
     ]
 }
 
@@ -265,6 +274,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Trusted { .. } => 30,
         Output::Settings { .. } => 31,
         Output::Changed { .. } => 32,
+        Output::Notify { .. } => 33,
     }
 }
 
@@ -273,5 +283,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 33);
+    assert_eq!(outputs("x").len(), 34);
 }

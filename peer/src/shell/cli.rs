@@ -10,6 +10,7 @@ use manual::Shell;
 use super::config::Config;
 use super::preferences::Preferences;
 use crate::face::oneshot::Until;
+use crate::face::tui::Notices;
 use crate::face::units;
 use crate::work::ExportFormat;
 
@@ -127,6 +128,13 @@ pub(super) struct Options {
     #[arg(long, global = true, env = "TINCAN_ON_FILE", value_name = "PROGRAM")]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub on_file: Option<PathBuf>,
+    /// How you are called when a message comes that you do not look at, on the full screen: bell, terminal
+    /// (its own notice, where no desktop shows one) and desktop, with commas between, or off. /notify
+    /// says of which chats.
+    #[arg(long, global = true, env = "TINCAN_NOTIFY", value_name = "WAYS",
+        default_value = "bell,terminal,desktop", value_parser = Notices::parse)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub notify: Notices,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
     #[allow(dead_code, reason = "it can change: see Preferences")]

@@ -247,6 +247,7 @@ impl Desk {
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Notify { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
@@ -591,6 +592,7 @@ impl Desk {
             | Output::Fingerprint { .. }
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
+            | Output::Notify { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }

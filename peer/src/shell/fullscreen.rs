@@ -17,12 +17,13 @@ use wire::app::server::Status;
 use wire::net::Clock;
 use wire::time::{Duration, Instant};
 
+use super::notices::Caller;
 use super::typed_lines::TypedLines;
 use super::workers::Mailbox;
 use super::{Wake, terminal};
 use crate::command::Window;
 use crate::face::asking::Ask;
-use crate::face::tui::{Act, Habits, Look, Moment, Notice, Tui};
+use crate::face::tui::{Act, Habits, Look, Moment, Tui};
 use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// Between two drawings, unless a key was pressed.
@@ -110,6 +111,7 @@ impl FullScreen {
             longest: Duration::ZERO,
             figures: None,
             typed,
+            caller: Caller::new(),
             mailbox,
         };
         let (going, gone) = mpsc::channel();
@@ -228,6 +230,7 @@ struct Keeper {
     /// When the figures were asked for.
     figures: Option<Instant>,
     typed: TypedLines,
+    caller: Caller,
     mailbox: Mailbox,
 }
 
@@ -284,7 +287,10 @@ impl Keeper {
             Item::Output(output) => self.tui.tell(moment, &output),
             Item::Ask(ask) => self.tui.ask(ask),
             Item::Window(window) => self.tui.window(moment, window),
-            Item::Habits(habits) => self.tui.set_habits(*habits),
+            Item::Habits(habits) => {
+                self.caller.set_ways(habits.notices);
+                self.tui.set_habits(*habits);
+            }
             Item::Users(users) => self.tui.set_users(users),
             Item::Keys(keys) => self.tui.set_keys(keys),
             Item::Connections(connections) => self.tui.set_connections(&connections),
@@ -322,7 +328,10 @@ impl Keeper {
                 Act::Typed(typed) => self.mailbox.put(Wake::Typed(typed)),
                 Act::Command(command) => self.mailbox.put(Wake::Command(command)),
                 Act::Remember(window, line) => self.typed.append(window, line),
-                Act::Notify(notice) => self.write(&call_for(&notice)),
+                Act::Notify(notice) => {
+                    let bytes = self.caller.call(self.clock.now(), &notice);
+                    self.write(&bytes);
+                }
                 Act::Redraw => self.start_anew(),
                 Act::Suspend => self.suspend(),
             }
@@ -384,20 +393,6 @@ impl Keeper {
         }
         self.start_anew();
     }
-}
-
-/// A bell, and a notice where the terminal knows how to show one (OSC 9, OSC 777).
-fn call_for(notice: &Notice) -> String {
-    let Notice { title, text } = notice;
-    if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
-        return "\u{7}".to_owned();
-    }
-    let plain = |text: &str| text.replace(';', ",");
-    format!(
-        "\u{7}\u{1b}]9;{title}: {text}\u{7}\u{1b}]777;notify;{};{}\u{7}",
-        plain(title),
-        plain(text)
-    )
 }
 
 const fn to_next_minute(unix_ms: u64) -> Duration {

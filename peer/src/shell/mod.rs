@@ -12,6 +12,7 @@ mod fullscreen;
 mod hooks;
 mod man;
 mod names;
+mod notices;
 mod preferences;
 mod save;
 mod screen;

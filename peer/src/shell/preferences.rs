@@ -12,12 +12,13 @@ use super::config::{self, Config, TABLES, Tables};
 use super::hooks::Programs;
 use crate::command;
 use crate::command::aliases::Aliases;
-use crate::face::tui::{Keys, Theme};
+use crate::face::tui::{Keys, Notices, Theme};
 use crate::face::units;
 use crate::output::SettingLine;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 5] = ["auto_accept", "linger", "on_message", "on_file", "classroom"];
+const AT_ONCE: [&str; 6] =
+    ["auto_accept", "linger", "on_message", "on_file", "notify", "classroom"];
 
 /// What was typed: a name as in the file (`auto-accept`, `aliases.brb`), and the value, or that there is
 /// to be none.
@@ -290,6 +291,12 @@ impl Preferences {
     pub(super) fn programs(&self) -> Programs {
         let program = |name| self.value(name).map(PathBuf::from);
         Programs { on_message: program("on-message"), on_file: program("on-file") }
+    }
+
+    /// How the person is called when he looks elsewhere.
+    pub(super) fn notices(&self) -> Notices {
+        let chosen = self.value("notify").map(|value| Notices::parse(&value));
+        chosen.and_then(Result::ok).unwrap_or_default()
     }
 
     /// How commands are written.

@@ -468,7 +468,7 @@ pub(super) fn search(
 }
 
 /// What stands for a conversation in the column of the other side.
-fn key(talk: &Talk) -> String {
+pub(super) fn key(talk: &Talk) -> String {
     match talk {
         Talk::User(name) => name.to_string(),
         Talk::Room(room) => posts::key(*room),

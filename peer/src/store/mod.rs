@@ -1,5 +1,6 @@
 //! The database worker: everything that must survive the end of the program, in one SQLite file.
 
+mod calls;
 mod changes;
 mod import;
 mod messages;
@@ -199,6 +200,9 @@ fn answer(
         }
         request @ StoreRequest::Posts { .. } => {
             posts::lacking(connection, row(open.as_ref())?, &request)
+        }
+        StoreRequest::SaveCalls { talk, calls } => {
+            calls::save(connection, row(open.as_ref())?, &talk, calls)
         }
         StoreRequest::SaveRoom(room) => posts::save_room(connection, row(open.as_ref())?, &room),
         StoreRequest::SaveReached { room, reached, everybody } => {

@@ -7,7 +7,7 @@ use wire::app::name::Name;
 use wire::{PublicKey, Secret, StaticKey};
 use zeroize::Zeroizing;
 
-use super::{Answer, Open, failed, messages, posts, transfers};
+use super::{Answer, Open, calls, failed, messages, posts, transfers};
 use crate::work::{
     Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, ShownIdentity,
     StoreError, StoreReply,
@@ -34,6 +34,7 @@ pub(super) fn load(
         loaded.contacts = contacts(connection, *row).map_err(failed)?;
         loaded.outbox = messages::outbox(connection, *row).map_err(failed)?;
         loaded.prekeys = prekeys(connection, *row).map_err(failed)?;
+        loaded.calls = calls::load(connection, *row).map_err(failed)?;
         loaded.transfers = transfers::load(connection, *row).map_err(failed)?;
     }
     Ok(StoreReply::Loaded(Box::new(loaded)))

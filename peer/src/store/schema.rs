@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 7] = [
+pub(super) const STEPS: [&str; 8] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -209,6 +209,16 @@ pub(super) const STEPS: [&str; 7] = [
     -- Of a file that is offered to all members of a room: what it is called among them, and the room.
     ALTER TABLE transfers ADD COLUMN share BLOB;
     ALTER TABLE transfers ADD COLUMN room BLOB;
+",
+    "
+    -- What calls the person in a conversation, where something was chosen: 0 everything, 1 what names
+    -- him, 2 nothing. A room is `#` and its id.
+    CREATE TABLE calls (
+        profile INTEGER NOT NULL,
+        talk TEXT NOT NULL,
+        level INTEGER NOT NULL,
+        PRIMARY KEY (profile, talk)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

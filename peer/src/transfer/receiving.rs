@@ -35,6 +35,7 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         media_type: record.media_type.clone(),
         room: transfer.room.clone(),
         blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+        notify: true,
     }
 }
 

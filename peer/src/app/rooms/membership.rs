@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::app::requests::Asked;
 use crate::command::RoomCommand;
 use crate::output::{MemberLine, Output, RoomLine};
-use crate::work::StoreRequest;
+use crate::work::{StoreRequest, Talk};
 
 /// Most invitations that are remembered.
 const MAX_INVITATIONS: usize = MAX_ROOMS_OF_ONE;
@@ -405,6 +405,7 @@ impl App {
             by: by.to_string(),
             topic: room.topic.clone(),
             members: room.members,
+            notify: self.may_call(&Talk::User(by.clone())),
         });
     }
 

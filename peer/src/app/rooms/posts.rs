@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::app::chat::LOG_IN_FIRST;
 use crate::app::jobs::Job;
 use crate::output::Output;
-use crate::work::{Receipt, StoreError, StoreReply, StoreRequest};
+use crate::work::{Receipt, StoreError, StoreReply, StoreRequest, Talk};
 
 /// Most devices of one author in a room of which posts are taken: else one could have more feeds
 /// than members tell each other of.
@@ -347,6 +347,7 @@ impl App {
         self.rooms.want_tick(now);
         if !self.is_blocked(&content.author) {
             self.tell(Output::Message {
+                notify: self.is_called(&Talk::Room(content.room), &content.body),
                 from: content.author.to_string(),
                 room: Some(room),
                 text: content.body.clone(),

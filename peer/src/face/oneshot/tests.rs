@@ -216,6 +216,7 @@ fn as_many_files_are_taken_as_were_asked_for() {
         size: 1,
         media_type: String::new(),
         blake3: String::new(),
+        notify: true,
     };
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());
     assert_eq!(face.on_output(ZERO, &offer(6, "bob")), [accept(6)], "3 may never arrive");

@@ -82,6 +82,7 @@ fn every_kind_has_its_stable_line() {
         format!("* the key of bob is verified: {print}"),
         "* auto-accept = hi (typed)".to_owned(),
         "* bob edited line 41: hi".to_owned(),
+        "* notify bob: off".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -150,6 +151,7 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         line: 1,
         reply_to: None,
         edited: false,
+        notify: true,
     };
     let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
     let text = lines(&mut face, 0, &output).join("\n");
@@ -167,6 +169,7 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         line: 1,
         reply_to: None,
         edited: false,
+        notify: true,
     };
     assert!(lines(&mut face, 0, &wide).join("\n").lines().all(|row| cells(&row)));
 }
@@ -192,6 +195,7 @@ fn colour_is_ours_and_covers_no_message() {
         line: 1,
         reply_to: None,
         edited: false,
+        notify: true,
     };
     assert_eq!(lines(&mut face, 0, &message), ["\u{1b}[1;32m<bob>\u{1b}[0m hi"]);
     let error = Output::Error { text: "no".into() };
@@ -260,6 +264,7 @@ fn a_late_message_and_a_gap_are_marked() {
         line: 1,
         reply_to: None,
         edited: false,
+        notify: true,
     };
     let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
     assert_eq!(shown(&output), expected);
@@ -330,6 +335,7 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
         line: 42,
         reply_to: Some(41),
         edited: true,
+        notify: true,
     };
     let expected = "* bob answers line 41 by the next one\n\
                     * bob edited the next one, which had not come before\n<bob> yes";

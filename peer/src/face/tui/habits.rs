@@ -11,14 +11,67 @@ pub struct Habits {
     pub keys: Keys,
     /// The names of all settings, for completion.
     pub settings: Vec<String>,
+    /// How he is called when he looks elsewhere.
+    pub notices: Notices,
+}
+
+/// How a person is called who looks elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// By the terminal's bell.
+    pub bell: bool,
+    /// By a notice of the terminal (OSC 9, OSC 777), where no desktop shows one.
+    pub terminal: bool,
+    /// By a notice of the desktop.
+    pub desktop: bool,
+}
+
+impl Notices {
+    /// `bell,terminal,desktop`: any of these words, or `off`.
+    ///
+    /// # Errors
+    /// What may stand there.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let mut notices = Self::default();
+        if typed.trim().eq_ignore_ascii_case("off") {
+            return Ok(notices);
+        }
+        for word in typed.split(',') {
+            match word.trim().to_lowercase().as_str() {
+                "bell" => notices.bell = true,
+                "terminal" => notices.terminal = true,
+                "desktop" => notices.desktop = true,
+                _ => {
+                    return Err("bell, terminal and desktop with commas between, or off".to_owned());
+                }
+            }
+        }
+        Ok(notices)
+    }
 }
 
 impl Tui {
-    /// The user's own ways, now and whenever they change.
+    /// The user's own ways, now and whenever they change. How he is called is not the screen's.
     pub fn set_habits(&mut self, habits: Habits) {
-        let Habits { theme, keys, settings } = habits;
+        let Habits { theme, keys, settings, notices: _ } = habits;
         self.look.theme = theme;
         self.keys = keys;
         self.settings = settings;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_one_is_called_is_said_in_words() {
+        let notices = |bell, terminal, desktop| Ok(Notices { bell, terminal, desktop });
+        assert_eq!(Notices::parse("bell,terminal,desktop"), notices(true, true, true));
+        assert_eq!(Notices::parse("Desktop, bell"), notices(true, false, true));
+        assert_eq!(Notices::parse(" off "), notices(false, false, false));
+        for wrong in ["", "bell,", "off,bell", "beep", "true"] {
+            assert!(Notices::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -30,7 +30,7 @@ use wire::app::text;
 use wire::time::Instant;
 
 use self::form::Form;
-pub use self::habits::Habits;
+pub use self::habits::{Habits, Notices};
 use self::input::Input;
 pub use self::keys::Keys;
 use self::log::{Entry, Mark, Past, Said, View, Wording};
@@ -277,7 +277,7 @@ impl Tui {
             Output::RoomChanged { room, change, user, text, .. } => {
                 self.on_room_changed(room, change, user.as_deref(), text.as_deref(), output);
             }
-            Output::RoomInvited { room, by, .. } => self.on_room_invitation(room, by, output),
+            Output::RoomInvited { .. } => self.on_room_invitation(output),
             Output::Kept { .. } => self.on_kept(output),
             Output::Changed { .. } => self.on_changed(output),
             Output::MessageState { to, id, state, reason } => {
@@ -318,6 +318,7 @@ impl Tui {
             | Output::Export { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }
+            | Output::Notify { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
@@ -380,7 +381,8 @@ impl Tui {
     }
 
     fn on_heard(&mut self, output: &Output) {
-        let Output::Message { from, room, text, at, line, gap, reply_to, edited, .. } = output
+        let Output::Message { from, room, text, at, line, gap, reply_to, edited, notify, .. } =
+            output
         else {
             return;
         };
@@ -395,12 +397,12 @@ impl Tui {
             text: text.clone(),
         };
         match room {
-            Some(room) => self.on_post(room, said, *gap),
-            None => self.on_message(said, *gap),
+            Some(room) => self.on_post(room, said, *gap, *notify),
+            None => self.on_message(said, *gap, *notify),
         }
     }
 
-    fn on_message(&mut self, said: Said, gap: bool) {
+    fn on_message(&mut self, said: Said, gap: bool, calls: bool) {
         let from = said.from.clone();
         if gap {
             let text = "messages before the next one are missing".to_owned();
@@ -409,7 +411,7 @@ impl Tui {
         let excerpt = text::excerpt(&said.text, 100);
         self.begin(&from);
         self.arrived(&from, Entry::Said(said), Activity::Message);
-        if !self.is_in_view(&from) {
+        if calls && !self.is_in_view(&from) {
             let title = text::excerpt(&from, 40);
             self.acts.push_back(Act::Notify(Notice { title, text: excerpt }));
         }
@@ -457,7 +459,7 @@ impl Tui {
     }
 
     fn on_offer(&mut self, offer: &Output) {
-        let Output::FileOffer { id, from, room, name, size, .. } = offer else { return };
+        let Output::FileOffer { id, from, room, name, size, notify, .. } = offer else { return };
         self.on_file(&FileLine {
             id: *id,
             direction: Direction::Receiving,
@@ -473,7 +475,7 @@ impl Tui {
             path: None,
             reason: None,
         });
-        if !self.is_in_view(room.as_ref().unwrap_or(from)) {
+        if *notify && !self.is_in_view(room.as_ref().unwrap_or(from)) {
             let title = text::excerpt(from, 40);
             let text = format!("offers a file: {}", text::excerpt(name, 80));
             self.acts.push_back(Act::Notify(Notice { title, text }));

@@ -113,6 +113,7 @@ impl Scene {
             line: self.lines,
             reply_to: None,
             edited: false,
+            notify: true,
         });
     }
 
@@ -425,6 +426,7 @@ fn transfers_have_a_line_in_their_window_a_pane_and_a_place_in_the_bar() {
         size: 100_000_000,
         media_type: "video/mp4".to_owned(),
         blake3: "00".repeat(32),
+        notify: true,
     });
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
     assert!(scene.text().contains("/accept 3 or /decline 3"));
@@ -703,6 +705,7 @@ impl Scene {
         self.minutes += 1;
         self.lines += 1;
         let (at, line) = (self.moment().unix_ms, self.lines);
+        let notify = crate::app::names(text, "alice");
         let (from, text, room) = (from.to_owned(), text.to_owned(), Some("#team".to_owned()));
         self.tell(Output::Message {
             from,
@@ -714,6 +717,7 @@ impl Scene {
             line,
             reply_to: None,
             edited: false,
+            notify,
         });
     }
 }
@@ -735,7 +739,7 @@ fn a_room_has_a_window_of_its_own() {
 }
 
 #[test]
-fn a_room_calls_only_whom_it_names() {
+fn a_room_calls_only_when_it_is_to() {
     let mut scene = Scene::logged_in(80, 12);
     scene.acts();
     scene.post("bob", "nobody in particular");
@@ -743,6 +747,16 @@ fn a_room_calls_only_whom_it_names() {
     assert_eq!(calls(scene.acts()), 0);
     scene.post("bob", "alice?");
     assert_eq!(calls(scene.acts()), 1);
+    for notify in [false, true] {
+        scene.tell(Output::RoomInvited {
+            room: "#side".to_owned(),
+            by: "bob".to_owned(),
+            topic: String::new(),
+            members: 1,
+            notify,
+        });
+        assert_eq!(calls(scene.acts()), usize::from(notify));
+    }
 }
 
 #[test]

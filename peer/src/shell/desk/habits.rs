@@ -32,6 +32,7 @@ impl Desk {
                 theme: preferences.theme(),
                 keys: preferences.keys().clone(),
                 settings: preferences.names(),
+                notices: preferences.notices(),
             },
         }
     }

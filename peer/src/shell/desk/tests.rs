@@ -256,6 +256,7 @@ fn offers_end_with_the_account() {
         size: 1,
         media_type: String::new(),
         blake3: String::new(),
+        notify: true,
     };
     tell(&mut desk, &offer);
     tell(&mut desk, &needed(None));

@@ -45,6 +45,7 @@ fn files_of_every_size_arrive() {
             media_type,
             blake3,
             room: None,
+            ..
         }) = world.sides[BOB].outputs.first()
         else {
             panic!("{:?}", world.sides[BOB].outputs);

@@ -21,8 +21,10 @@ impl Scene {
         self.lines += 1;
         let (from, text, at) = ("bob".to_owned(), text.to_owned(), self.moment().unix_ms);
         let (room, sent, line) = (None, at, self.lines);
-        let (gap, reply_to, edited) = (false, Some(reply_to), false);
-        self.tell(Output::Message { from, room, text, sent, at, gap, line, reply_to, edited });
+        let (gap, reply_to, edited, notify) = (false, Some(reply_to), false, true);
+        let message =
+            Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, notify };
+        self.tell(message);
     }
 
     /// Bob's chat, with something of everything.
