@@ -231,6 +231,18 @@ pub enum Command {
         /// What calls him; shown when `None`.
         calls: Option<Calls>,
     },
+    /// The person is writing to a user.
+    Typing {
+        /// As typed.
+        to: String,
+    },
+    /// The person has read what a user said.
+    Read {
+        /// As typed.
+        from: String,
+        /// Up to this line of the history; all that was told when `None`.
+        line: Option<u64>,
+    },
     /// What others are told about one's being there.
     Status {
         /// It.

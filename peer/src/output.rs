@@ -122,11 +122,17 @@ pub enum Output {
         to: String,
         /// Its number.
         id: u64,
-        /// `queued`, `stored` (in the receiver's mailbox), `delivered`, `failed`, or `taken-back`
-        /// before it was delivered.
+        /// `queued`, `stored` (in the receiver's mailbox), `delivered`, `read` (this one and all before
+        /// it), `failed`, or `taken-back` before it was delivered.
         state: &'static str,
         /// Why it failed, or waits.
         reason: Option<String>,
+    },
+    /// Somebody is writing to this user. Nobody tells when he stops: it counts for a few seconds, and
+    /// ends with his message.
+    Typing {
+        /// Who.
+        user: String,
     },
     /// A message of ours was not taken: it is kept nowhere and will not be sent.
     NotSent {
@@ -447,7 +453,7 @@ pub struct HistoryLine {
     pub at: u64,
     /// Foreign text.
     pub text: String,
-    /// `queued`, `stored`, `delivered`, `failed`, or `received`.
+    /// `queued`, `stored`, `delivered`, `read`, `failed`, or `received`.
     pub state: &'static str,
     /// Why it failed.
     pub reason: Option<String>,

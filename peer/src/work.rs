@@ -4,6 +4,7 @@
 
 mod calls;
 mod files;
+mod marks;
 mod rooms;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
 pub use self::calls::Calls;
 pub use self::files::{FileError, FileReply, FileRequest, Pace};
+pub use self::marks::{MarkRequest, ReadMark};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
 
 /// Names one job until its outcome comes back.
@@ -164,6 +166,8 @@ pub enum StoreRequest {
     },
     /// Keep what the server says of a room.
     SaveRoom(Box<Room>),
+    /// About how far messages between two users were read.
+    Marks(MarkRequest),
     /// Keep what calls the person in a conversation.
     SaveCalls {
         /// Which.
@@ -244,6 +248,13 @@ pub enum StoreReply {
     },
     /// Posts that somebody lacks.
     Posts(Vec<Post>),
+    /// How far the person has read.
+    Marked(Vec<ReadMark>),
+    /// How far another user has read what this device said to him.
+    ReadThere {
+        /// Up to the message of this number.
+        upto: u64,
+    },
     /// Lines of a conversation.
     Lines(Vec<Line>),
     /// The accounts of a server are under its new key.
@@ -565,6 +576,8 @@ pub enum MessageState {
     Stored,
     /// The other side has it durably.
     Delivered,
+    /// The other side's person has read it, too.
+    Read,
     /// It will not be delivered.
     Failed(String),
     /// It came from the other side.

@@ -166,3 +166,39 @@ fn a_person_who_looks_elsewhere_is_called_as_he_has_chosen() {
     alice.type_line("/quit");
     alice.await_end(0);
 }
+
+/// Features part 5: who is writing, and what was read, between a full screen and a script.
+#[test]
+fn attention_is_told_where_both_wish_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut bob = scene.peer(&[], "bob", address, &["--typing", "on", "--read-marks", "on"]);
+    let more = "--typing on --read-marks on";
+    let Some(mut alice) = Terminal::start(folder.path(), address, more) else { return };
+    register(&mut alice);
+    bob.type_line("/msg alice hello");
+    let kept = bob.await_event("message-state", |event| event["state"] == "delivered");
+    alice.await_text("2:bob(1)");
+    alice.type_line("/msg bob");
+    alice.await_prompt("bob> ");
+    let read = bob.await_event("message-state", |event| event["state"] == "read");
+    assert_eq!((&read["to"], &read["id"]), (&kept["to"], &kept["id"]));
+    alice.type_text("hi b");
+    bob.await_event("typing", |event| event["user"] == "alice");
+    bob.type_line(r#"{"command":"typing","to":"alice"}"#);
+    alice.await_text("[bob is typing…]");
+    alice.type_line("ob");
+    bob.await_event("message", |event| event["text"] == "hi bob");
+    bob.type_line(r#"{"command":"read","from":"alice"}"#);
+    alice.await_text("✓✓alice: hi bob");
+    alice.await_screen("end of the notice", |screen| !screen.contents().contains("is typing"));
+    alice.type_line("/set typing off");
+    alice.await_text("typing = off. /save keeps it.");
+    bob.type_line(r#"{"command":"typing","to":"alice"}"#);
+    bob.type_line("/msg alice now");
+    alice.await_text("bob: now");
+    assert!(!alice.screen().contents().contains("is typing"));
+    alice.type_line("/quit");
+    alice.await_end(0);
+}

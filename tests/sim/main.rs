@@ -1,5 +1,6 @@
 //! Scenarios in virtual time. One binary; each file is one subject.
 
+mod attention;
 mod coldstart;
 mod crashes;
 mod goodput;

@@ -118,6 +118,11 @@ impl Party {
         self.world.with(self.hosts[user], |peer, now| peer.peer_mut().command(now, command));
     }
 
+    /// This user tells of his attention, and wants to be told.
+    pub(crate) fn attend(&mut self, user: usize) {
+        self.world.with(self.hosts[user], |peer, _| peer.peer_mut().attend());
+    }
+
     /// A typed line.
     pub(crate) fn line(&mut self, user: usize, line: &str) {
         match parse(line, &Context::default()) {

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use peer::app::{App, Settings, WeakStretch};
+use peer::app::{App, Attention, Settings, Switch, WeakStretch};
 use peer::command::Command;
 use peer::files::FileWorker;
 use peer::output::Output;
@@ -245,6 +245,12 @@ impl PeerProgram {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.app.poll_exit().is_some()
+    }
+
+    /// The user tells of his attention, and wants to be told.
+    pub fn attend(&mut self) {
+        let attention = Attention { typing: Switch::On, read_marks: Switch::On };
+        self.app.set_attention(attention);
     }
 
     /// The host has these addresses now.

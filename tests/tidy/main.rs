@@ -40,7 +40,11 @@ fn files(ending: &str) -> Vec<PathBuf> {
 /// The rule numbers in `text` behind `mark`.
 fn rules(text: &str, mark: &str) -> BTreeSet<u32> {
     text.match_indices(mark)
-        .filter_map(|(at, _)| text.get(at + mark.len()..at + mark.len() + 2)?.parse().ok())
+        .filter_map(|(at, _)| {
+            let rest = &text[at + mark.len()..];
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            rest[..digits].parse().ok()
+        })
         .collect()
 }
 

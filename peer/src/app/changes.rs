@@ -95,6 +95,9 @@ impl App {
             return;
         }
         let is_edit = matches!(kind, TextKind::Edit { .. });
+        if let Receipt::Fresh { line, .. } = receipt {
+            self.chat.tell_line(line);
+        }
         match receipt {
             Receipt::Fresh { gap, line, reply_to } => self.tell(Output::Message {
                 notify: self.is_called(&Talk::User(from.clone()), &text),

@@ -10,6 +10,7 @@ use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
 
 use super::App;
+use super::attention::Switch;
 use super::jobs::{Job, Receiving};
 use super::links::BACKLOG;
 use super::outbox::{MAX_WAITING, MAX_WAITING_BYTES, Outbox};
@@ -37,6 +38,8 @@ pub(super) struct Chat {
     pub(super) checked: BTreeSet<Name>,
     receiving: BTreeMap<Name, usize>,
     receiving_bytes: usize,
+    /// The last line of the history in which something was told that came.
+    told: u64,
     /// Users from whom no more is read before the database has caught up.
     pub(super) stalled: BTreeSet<Name>,
 }
@@ -46,6 +49,21 @@ impl Chat {
     pub(super) fn begin_receiving(&mut self, user: &Name, bytes: usize) {
         *self.receiving.entry(user.clone()).or_default() += 1;
         self.receiving_bytes += bytes;
+    }
+
+    /// A message was told, which stands in this line.
+    pub(super) const fn tell_line(&mut self, line: u64) {
+        self.told = line;
+    }
+
+    /// The last line in which something was told that came.
+    pub(super) const fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Whether something of this user is on its way into the database.
+    pub(super) fn is_receiving(&self, user: &Name) -> bool {
+        self.receiving.contains_key(user)
     }
 
     /// It is there, or is not taken.
@@ -277,6 +295,8 @@ impl App {
             peer::Chat::Holdings(holdings) => self.on_holdings(now, user, holdings),
             peer::Chat::Post(post) => self.on_post(now, user, *post),
             peer::Chat::Taken(taken) => self.on_taken(now, user, taken),
+            peer::Chat::Typing => self.on_typing(now, user),
+            peer::Chat::Read { sequence, nonce } => self.on_read(user, sequence, nonce),
             peer::Chat::Received { sequence, nonce } => {
                 let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
                 let at = self.unix_ms;
@@ -425,12 +445,17 @@ impl App {
 
     /// Lines as they are shown. Who blocks somebody does not want to read what he said in a room.
     pub(super) fn shown_lines(&self, lines: Vec<Line>, own: &str) -> Vec<HistoryLine> {
+        // Who lets nobody know what he has read does not see it of others [W-102].
+        let is_off = self.settings.attention.read_marks == Switch::Off;
         let is_shown =
             |line: &Line| !line.author.as_ref().is_some_and(|name| self.is_blocked(name));
         lines
             .into_iter()
             .filter(is_shown)
-            .map(|line| {
+            .map(|mut line| {
+                if line.state == MessageState::Read && is_off {
+                    line.state = MessageState::Delivered;
+                }
                 let with = self.title_of(&line.with);
                 history_line(line, with, own)
             })
@@ -490,6 +515,7 @@ fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
         MessageState::Queued => ("queued", None),
         MessageState::Stored => ("stored", None),
         MessageState::Delivered => ("delivered", None),
+        MessageState::Read => ("read", None),
         MessageState::Failed(why) => ("failed", Some(why)),
         MessageState::Incoming => ("received", None),
     };

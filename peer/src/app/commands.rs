@@ -80,6 +80,10 @@ impl App {
             Command::Search { text, with } => self.search(text, with),
             Command::Export { with, path, format } => self.export(with.as_deref(), path, format),
             Command::Notify { chat, calls } => self.choose_calls(chat, calls),
+            Command::Typing { to } => self.with_other(&to, |app, to| app.say_typing(now, &to)),
+            Command::Read { from, line } => {
+                self.with_other(&from, |app, from| app.mark_read(from, line));
+            }
             Command::Status { status } => self.set_status(now, status),
             Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),

@@ -41,6 +41,10 @@ pub(super) enum Job {
     Posts { user: Name, handle: ConnectionHandle, upto: u64 },
     /// Lines of history, for this question.
     Lines { query: String },
+    /// How far the person has read what this user said is kept, or looked for.
+    MarkRead(Name),
+    /// How far this user has read what ours said is kept.
+    ReadThere(Name),
     /// A step of an export.
     Export,
     /// A password is stretched, for the session over this connection.
@@ -136,6 +140,8 @@ impl Jobs {
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
+                | Job::MarkRead(_)
+                | Job::ReadThere(_)
                 | Job::Export
                 | Job::Login(_)
                 | Job::Prove(_)
@@ -171,6 +177,8 @@ impl Jobs {
             | Job::Prekeys(_)
             | Job::Posts { .. }
             | Job::Lines { .. }
+            | Job::MarkRead(_)
+            | Job::ReadThere(_)
             | Job::Login(_)
             | Job::Prove(_)
             | Job::Change(_)

@@ -26,6 +26,7 @@ use wire::{
 };
 
 use super::App;
+use super::attention::Passed;
 use super::backoff::Backoff;
 use super::identities::{Verdict, Warnings};
 use super::requests::Asked;
@@ -87,6 +88,7 @@ pub(super) struct Up {
     pub(super) chat: Outgoing,
     control_in: Option<Incoming>,
     pub(super) chat_in: Option<Incoming>,
+    pub(super) passed: Passed,
 }
 
 impl Links {
@@ -392,12 +394,14 @@ impl App {
             chat: Outgoing::new(chat),
             control_in: None,
             chat_in: None,
+            passed: Passed::default(),
         });
         self.tell_link(user, "direct");
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
         self.pump(user);
         self.greet_in_rooms(user);
+        self.greet_with_mark(user);
     }
 
     fn on_link_closed(

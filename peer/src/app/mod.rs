@@ -5,6 +5,7 @@
 //! (`server`) and the session on it (`session`), links to other users (`links`), messages
 //! (`chat`), commands (`commands`).
 
+mod attention;
 mod backoff;
 mod backup;
 mod calls;
@@ -44,6 +45,7 @@ use wire::{
     ConnectionHandle, Deadline, Endpoint, Event, Node, Seed, Source, Transmit, TransportConfig,
 };
 
+pub use self::attention::{Attention, Switch};
 use self::chat::Chat;
 use self::export::Export;
 use self::jobs::{Job, Jobs};
@@ -88,6 +90,8 @@ pub struct Settings {
     pub token_epoch: u64,
     /// Settings of each connection.
     pub transport: TransportConfig,
+    /// What is told and shown of attention.
+    pub attention: Attention,
     /// Milliseconds since 1970 as date and time, for texts that are written into files.
     pub local_time: fn(u64) -> String,
 }
@@ -115,6 +119,7 @@ impl Settings {
             weak_stretch: WeakStretch::Refuse,
             token_epoch: 0,
             transport: TransportConfig::default(),
+            attention: Attention::default(),
             local_time: |ms| format!("{ms} ms after 1970"),
         }
     }
@@ -219,6 +224,10 @@ impl App {
     pub fn command(&mut self, now: Instant, command: Command) {
         let is_second_quit = command == Command::Quit && self.held.contains(&Command::Quit);
         let waits = self.is_busy() && (command != Command::Quit || !self.held.is_empty());
+        if waits && matches!(command, Command::Typing { .. }) {
+            // Later it would not be true.
+            return;
+        }
         if is_second_quit {
             self.leave(now);
         } else if !waits {
@@ -397,6 +406,10 @@ impl App {
                 self.on_posts(&user, handle, upto, result);
             }
             (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
+            (Job::MarkRead(user), Outcome::Store(result)) => self.on_marked(&user, result),
+            (Job::ReadThere(user), Outcome::Store(result)) => {
+                self.on_read_there(now, &user, result);
+            }
             (job, outcome) => {
                 tracing::error!(?job, ?outcome, "outcome of another kind than the job")
             }

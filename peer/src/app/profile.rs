@@ -220,6 +220,8 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         | StoreReply::Posted { .. }
         | StoreReply::Posts(_)
         | StoreReply::Imported(_)
+        | StoreReply::Marked(_)
+        | StoreReply::ReadThere { .. }
         | StoreReply::Moved { .. } => {
             Err(StoreError("the database gave another answer".to_owned()))
         }

@@ -29,6 +29,11 @@ impl Outgoing {
         self.unsent.len()
     }
 
+    /// Whether all that was said is known to have arrived.
+    pub(super) fn is_through(&self, endpoint: &Endpoint, handle: ConnectionHandle) -> bool {
+        self.unsent.is_empty() && endpoint.unacknowledged(handle, self.stream) == 0
+    }
+
     pub(super) fn send<M: Message>(
         &mut self,
         endpoint: &mut Endpoint,

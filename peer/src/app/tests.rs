@@ -6,6 +6,7 @@
 mod rendezvous;
 mod world;
 
+mod attention;
 mod backup;
 mod calls;
 mod changes;

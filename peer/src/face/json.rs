@@ -75,6 +75,8 @@ enum Request {
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String, with: Option<String> },
     Notify { chat: Option<String>, calls: Option<Calls> },
+    Typing { to: String },
+    Read { from: String, line: Option<u64> },
     Status { availability: Availability, text: Option<String> },
     Rooms {},
     Create { room: String, access: Access, backlog: Option<Backlog>, invite: Option<Vec<String>> },
@@ -147,6 +149,8 @@ fn command(request: Request) -> Result<Command, String> {
         }
         Request::Search { text, with } => Command::Search { text, with },
         Request::Notify { chat, calls } => Command::Notify { chat, calls },
+        Request::Typing { to } => Command::Typing { to },
+        Request::Read { from, line } => Command::Read { from, line },
         Request::Status { availability, text } => {
             let text = text.unwrap_or_default();
             Command::Status { status: Status { availability, text } }

@@ -220,6 +220,7 @@ impl OneShot {
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Typing { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. } => Vec::new(),
@@ -351,8 +352,10 @@ impl OneShot {
         else {
             return Vec::new();
         };
-        // Older messages may be on their way too: the newest number is this one's.
-        if !is_same(to, ours) || number.is_some_and(|number| id < number) {
+        // Older messages may be on their way too: the newest number is this one's. That some were read is
+        // told of older ones, too.
+        let is_older = number.is_some_and(|number| id < number) || state == "read";
+        if !is_same(to, ours) || is_older {
             return Vec::new();
         }
         *number = Some(id);

@@ -129,8 +129,8 @@ impl Plain {
             Output::MessageState { to, id, state, reason } => {
                 return self.message_state(to, *id, state, reason.as_deref());
             }
-            // Whoever typed it sees it already.
-            Output::Kept { .. } => Vec::new(),
+            // Whoever typed it sees it already; and what is over in seconds is no line that stays.
+            Output::Kept { .. } | Output::Typing { .. } => Vec::new(),
             Output::Changed { .. } => self.changed(output),
             Output::NotSent { to, reason } => {
                 vec![format!("! not sent to {}: {}", short(to), short(reason))]
@@ -303,6 +303,7 @@ impl Plain {
                     true
                 }
                 "delivered" => self.waiting.remove(&key),
+                "read" => false,
                 _ => {
                     self.waiting.remove(&key);
                     true

@@ -234,6 +234,7 @@ fn more(foreign: &str) -> Vec<Output> {
             at: 1_767_225_600_000,
         },
         Output::Notify { chats: vec![NotifyLine { chat: bob(), calls: Calls::Off, usual: false }] },
+        Output::Typing { user: bob() },
     ]
 }
 
@@ -275,6 +276,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Settings { .. } => 31,
         Output::Changed { .. } => 32,
         Output::Notify { .. } => 33,
+        Output::Typing { .. } => 34,
     }
 }
 
@@ -283,5 +285,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 34);
+    assert_eq!(outputs("x").len(), 35);
 }

@@ -9,6 +9,7 @@ use manual::Shell;
 
 use super::config::Config;
 use super::preferences::Preferences;
+use crate::app::Switch;
 use crate::face::oneshot::Until;
 use crate::face::tui::Notices;
 use crate::face::units;
@@ -135,6 +136,16 @@ pub(super) struct Options {
         default_value = "bell,terminal,desktop", value_parser = Notices::parse)]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub notify: Notices,
+    /// Whether users whom you write to learn that you are writing, and you of them: on, off.
+    #[arg(long, global = true, env = "TINCAN_TYPING", value_name = "on|off", default_value = "off",
+        value_parser = Switch::parse)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub typing: Switch,
+    /// Whether users learn how far you have read what they wrote, and you of them: on, off.
+    #[arg(long, global = true, env = "TINCAN_READ_MARKS", value_name = "on|off",
+        default_value = "off", value_parser = Switch::parse)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub read_marks: Switch,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
     #[allow(dead_code, reason = "it can change: see Preferences")]

@@ -248,11 +248,13 @@ impl Desk {
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Typing { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
             | Output::Error { .. } => {}
         }
+        self.mark_read(output, &mut todo);
         if let Giver::Task(task) = &mut self.giver {
             let acts = task.on_output(now, output);
             self.act(acts, &mut todo);
@@ -593,6 +595,7 @@ impl Desk {
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Typing { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }

@@ -257,8 +257,11 @@ impl Keeper {
                     return false;
                 }
             }
-            // The clock in the bar, or a frame that was put off.
-            Err(RecvTimeoutError::Timeout) => self.is_stale = true,
+            // The clock in the bar, something that is over, or a frame that was put off.
+            Err(RecvTimeoutError::Timeout) => {
+                self.tui.tick(moment(&self.clock));
+                self.is_stale = true;
+            }
             Err(RecvTimeoutError::Disconnected) => return false,
         }
         // All of what is there is one frame.
@@ -275,7 +278,11 @@ impl Keeper {
         match self.drawn {
             _ if self.is_writing => None,
             Some(at) if self.is_stale => Some(FRAME.saturating_sub(self.clock.now() - at)),
-            _ => Some(to_next_minute(self.clock.unix_ms())),
+            _ => {
+                let minute = to_next_minute(self.clock.unix_ms());
+                let over = self.tui.deadline().map(|at| at - self.clock.now());
+                Some(over.map_or(minute, |over| over.min(minute)))
+            }
         }
     }
 

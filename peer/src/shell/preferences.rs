@@ -10,6 +10,7 @@ use toml::Value;
 
 use super::config::{self, Config, TABLES, Tables};
 use super::hooks::Programs;
+use crate::app::{Attention, Switch};
 use crate::command;
 use crate::command::aliases::Aliases;
 use crate::face::tui::{Keys, Notices, Theme};
@@ -17,8 +18,16 @@ use crate::face::units;
 use crate::output::SettingLine;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 6] =
-    ["auto_accept", "linger", "on_message", "on_file", "notify", "classroom"];
+const AT_ONCE: [&str; 8] = [
+    "auto_accept",
+    "linger",
+    "on_message",
+    "on_file",
+    "notify",
+    "typing",
+    "read_marks",
+    "classroom",
+];
 
 /// What was typed: a name as in the file (`auto-accept`, `aliases.brb`), and the value, or that there is
 /// to be none.
@@ -297,6 +306,15 @@ impl Preferences {
     pub(super) fn notices(&self) -> Notices {
         let chosen = self.value("notify").map(|value| Notices::parse(&value));
         chosen.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What is told and shown of attention.
+    pub(super) fn attention(&self) -> Attention {
+        let switch = |name| {
+            let chosen = self.value(name).map(|value| Switch::parse(&value));
+            chosen.and_then(Result::ok).unwrap_or_default()
+        };
+        Attention { typing: switch("typing"), read_marks: switch("read-marks") }
     }
 
     /// How commands are written.

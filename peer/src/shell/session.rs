@@ -92,6 +92,7 @@ impl Session {
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
         let Ways { auto_accept, programs, habits } = desk.ways();
         settings.auto_accept = auto_accept;
+        settings.attention = habits.attention;
         let front = Front::start(full, mailbox)?;
         front.set_habits(habits);
         Ok(Self {
@@ -322,6 +323,7 @@ impl Session {
     fn change(&mut self, ways: Ways) -> io::Result<()> {
         let Ways { auto_accept, programs, habits } = ways;
         self.app.set_auto_accept(auto_accept);
+        self.app.set_attention(habits.attention);
         self.front.set_habits(habits);
         self.hooks.set_programs(programs)
     }

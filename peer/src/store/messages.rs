@@ -40,23 +40,31 @@ pub(super) const KEPT: &str = "
 
 pub(super) const LINES_OF_ONE: &str = "
     SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line
+        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
+            SELECT sequence FROM read_there
+            WHERE profile = messages.profile AND peer = messages.peer)
     FROM messages
     WHERE profile = ?1 AND peer = ?4 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
 const LINES_OF_ALL: &str = "
     SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line
+        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
+            SELECT sequence FROM read_there
+            WHERE profile = messages.profile AND peer = messages.peer)
     FROM messages
     WHERE profile = ?1 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
 
 pub(super) const PAGE_OF_ONE: &str = "
     SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line
+        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
+            SELECT sequence FROM read_there
+            WHERE profile = messages.profile AND peer = messages.peer)
     FROM messages
     WHERE profile = ?1 AND hidden = 0 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
 const PAGE_OF_ALL: &str = "
     SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line
+        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
+            SELECT sequence FROM read_there
+            WHERE profile = messages.profile AND peer = messages.peer)
     FROM messages
     WHERE profile = ?1 AND hidden = 0 AND id > ?2 ORDER BY id LIMIT 1000";
 
@@ -459,7 +467,9 @@ pub(super) fn search(
         return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
     }
     let sql = "SELECT peer, state, why, at, coalesce(text, messages.body), messages.id, sequence,
-                   author, text IS NOT NULL OR kind = 2, taken_back, about_line
+                   author, text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
+                       SELECT sequence FROM read_there
+                       WHERE profile = messages.profile AND peer = messages.peer)
                FROM words JOIN messages ON messages.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 AND peer = ifnull(?4, peer)
                ORDER BY words.rowid DESC LIMIT ?3";
@@ -482,7 +492,10 @@ fn oldest_first(newest_first: rusqlite::Result<Vec<Line>>) -> Answer {
 }
 
 fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    let is_read = row.get::<_, Option<bool>>(11)? == Some(true);
     let state = match row.get::<_, i64>(1)? {
+        // Of what is said in rooms no such thing is known.
+        DELIVERED if is_read => MessageState::Read,
         QUEUED => MessageState::Queued,
         STORED => MessageState::Stored,
         DELIVERED => MessageState::Delivered,

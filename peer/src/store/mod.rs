@@ -3,6 +3,7 @@
 mod calls;
 mod changes;
 mod import;
+mod marks;
 mod messages;
 mod place;
 mod posts;
@@ -201,6 +202,7 @@ fn answer(
         request @ StoreRequest::Posts { .. } => {
             posts::lacking(connection, row(open.as_ref())?, &request)
         }
+        StoreRequest::Marks(request) => marks::answer(connection, row(open.as_ref())?, &request),
         StoreRequest::SaveCalls { talk, calls } => {
             calls::save(connection, row(open.as_ref())?, &talk, calls)
         }

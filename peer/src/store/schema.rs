@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -218,6 +218,27 @@ pub(super) const STEPS: [&str; 8] = [
         talk TEXT NOT NULL,
         level INTEGER NOT NULL,
         PRIMARY KEY (profile, talk)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- How far the person has read what each device of another user said: its last message, and the
+    -- line of the history up to which it was looked for.
+    CREATE TABLE read_here (
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        device BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        nonce BLOB NOT NULL,
+        line INTEGER NOT NULL,
+        PRIMARY KEY (profile, peer, device)
+    ) STRICT, WITHOUT ROWID;
+
+    -- How far others have read what was said to them here.
+    CREATE TABLE read_there (
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (profile, peer)
     ) STRICT, WITHOUT ROWID;
 ",
 ];

@@ -203,10 +203,29 @@ pub enum Chat {
     Post(Box<Post>),
     /// The answer to each post.
     Taken(Taken),
+    /// This side's person is writing to the other one, just now [W-103]:
+    ///
+    /// ```text
+    /// 00 00 00 02  01       06
+    /// length       version  kind
+    /// ```
+    Typing,
+    /// This side's person has read what the device at the other end said to him, up to a message [W-104]:
+    ///
+    /// ```text
+    /// length 4  01       07    number, a varint  random part 16
+    ///           version  kind
+    /// ```
+    Read {
+        /// Its number: all with lower ones count as read too.
+        sequence: u64,
+        /// Its random part.
+        nonce: [u8; 16],
+    },
 }
 
 impl Message for Chat {
-    const KINDS: u32 = 6;
+    const KINDS: u32 = 8;
     /// The longest holdings are the longest: `the_longest_fit` in this module's tests.
     const MAX_LEN: usize = MAX_FEEDS * (64 + 1 + MAX_RANGES * 20) + 64;
 }
@@ -346,6 +365,34 @@ mod tests {
         ] {
             assert!(!have(runs.clone()).is_possible(), "{runs:?}");
         }
+    }
+
+    /// [W-103] [W-104] byte by byte; a program that does not know them passes them over.
+    #[test]
+    fn what_is_told_of_attention_has_this_form() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Older {
+            Text(u64),
+        }
+        impl Message for Older {
+            const KINDS: u32 = 6;
+            const MAX_LEN: usize = 100;
+        }
+        let read = Chat::Read { sequence: 300, nonce: [9; 16] };
+        let mut bytes = encode(&Chat::Typing);
+        assert_eq!(bytes, [0, 0, 0, 2, 1, 6]);
+        let expected = [&[0, 0, 0, 20, 1, 7, 0xac, 2][..], &[9; 16]].concat();
+        assert_eq!(encode(&read), expected);
+        bytes.extend(expected);
+        bytes.extend(encode(&Older::Text(1)));
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(&bytes);
+        assert_eq!(deframer.next(), Ok(Some(Chat::Typing)));
+        assert_eq!(deframer.next(), Ok(Some(read)));
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(&bytes);
+        assert_eq!(deframer.next(), Ok(Some(Older::Text(1))));
+        assert_eq!(deframer.skipped, 2);
     }
 
     /// Security acceptance G01, G10.

@@ -440,6 +440,10 @@ impl Connection {
         }
     }
 
+    pub(crate) fn unacknowledged(&self, stream: StreamId) -> u64 {
+        self.streams.unacknowledged(stream)
+    }
+
     pub(crate) fn finish(&mut self, stream: StreamId) -> Result<(), WriteError> {
         match self.state {
             State::Established => self.streams.finish(stream),

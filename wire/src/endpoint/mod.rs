@@ -290,6 +290,13 @@ impl Endpoint {
         self.link(handle).map_or(0, |link| link.connection.writable(stream))
     }
 
+    /// How many bytes of the stream were written and are not known to have arrived, with all behind
+    /// the first of them; 0 when it does not exist.
+    #[must_use]
+    pub fn unacknowledged(&self, handle: ConnectionHandle, stream: StreamId) -> u64 {
+        self.link(handle).map_or(0, |link| link.connection.unacknowledged(stream))
+    }
+
     /// Ends this side's half of the stream after what was written.
     ///
     /// # Errors

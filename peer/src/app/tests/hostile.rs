@@ -14,6 +14,7 @@ use wire::{
 };
 
 use super::world::{Stranger, World};
+use crate::app::{Attention, Switch};
 use crate::output::Output;
 
 pub(super) struct Attack {
@@ -266,6 +267,36 @@ fn one_number_one_message() {
     attack.write(stream, &text(9, 7, 9, "much later"));
     let seen = attack.world.seen(0);
     assert!(matches!(seen.last(), Some(Output::Message { gap: true, .. })), "{seen:?}");
+}
+
+/// [W-103] [W-105] Marks of what was never said, and notices as fast as they go.
+#[test]
+fn attention_is_believed_within_reason() {
+    let mut attack = Attack::new();
+    let on = Attention { typing: Switch::On, read_marks: Switch::On };
+    attack.world.app(0).set_attention(on);
+    attack.world.line(0, "@mallory hello");
+    attack.world.run_ms(500);
+    let Text { sequence, nonce, .. } = attack.heard();
+    let stream = attack.open(Class::Chat);
+    let mut marks = |marks: &[(u64, [u8; 16])]| {
+        for (sequence, nonce) in marks {
+            attack.write(stream, &encode(&Chat::Read { sequence: *sequence, nonce: *nonce }));
+        }
+        let told = attack.world.seen(0).into_iter().filter_map(|output| match output {
+            Output::MessageState { id, state: "read", .. } => Some(id),
+            _ => None,
+        });
+        told.collect::<Vec<u64>>()
+    };
+    let never = [(0, nonce), (u64::MAX, nonce), (sequence + 1, nonce), (sequence, [0; 16])];
+    assert_eq!(marks(&never), Vec::<u64>::new());
+    assert_eq!(marks(&[(sequence, nonce), (sequence, nonce), (0, nonce)]), [sequence]);
+    attack.write(stream, &encode(&Chat::Typing).repeat(5000));
+    attack.world.run_ms(2500);
+    let is_typing = |output: &Output| matches!(output, Output::Typing { .. });
+    assert_eq!(attack.world.seen(0).into_iter().filter(is_typing).count(), 1);
+    assert!(!attack.is_out(), "it is no fault to say it");
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn a_message_is_delivered() {
     assert!(face.on_output(ZERO, &state(6, "delivered")).len() == 2, "any first number is taken");
     let mut face = begun(message(), Some(30));
     face.on_output(ZERO, &files(Vec::new()));
+    assert!(face.on_output(ZERO, &state(9, "read")).is_empty(), "no message of this task's");
     assert!(face.on_output(ZERO, &state(7, "queued")).is_empty());
     assert!(face.on_output(ZERO, &state(6, "delivered")).is_empty(), "an older one");
     let acts = face.on_output(ZERO, &state(7, "delivered"));

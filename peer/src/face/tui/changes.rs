@@ -8,7 +8,7 @@ use crate::output::Output;
 impl Tui {
     /// A line that is not here comes from the history as it is by then.
     pub(super) fn on_changed(&mut self, output: &Output) {
-        let Output::Changed { with, change, id, line, text, .. } = output else { return };
+        let Output::Changed { with, from, change, id, line, text, .. } = output else { return };
         let Some(window) = self.windows.find_mut(with) else { return };
         if *change == "withdrawn" {
             if let Some(number) = window.log.remove(*line) {
@@ -17,6 +17,7 @@ impl Tui {
             }
             return;
         }
+        window.has_unmarked |= with == from;
         let Some(said) = window.log.line_mut(*line) else { return };
         let before = said.marked();
         said.changed_by = id.or(said.changed_by);

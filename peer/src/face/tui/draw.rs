@@ -186,6 +186,9 @@ impl Tui {
         if !self.bars.server_state.is_empty() {
             parts.push(format!("[{}]", self.bars.server_state));
         }
+        parts.extend(
+            self.attention.shown(self.look.sign("…", "...")).map(|text| format!("[{text}]")),
+        );
         let below = self.rows().below();
         if below > 0 {
             // First, because it must not be cut off.

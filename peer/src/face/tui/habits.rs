@@ -1,6 +1,7 @@
 //! What the user chooses of the screen.
 
 use super::{Keys, Theme, Tui};
+use crate::app::Attention;
 
 /// A user's own ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Habits {
     pub settings: Vec<String>,
     /// How he is called when he looks elsewhere.
     pub notices: Notices,
+    /// What he lets others know of his attention.
+    pub attention: Attention,
 }
 
 /// How a person is called who looks elsewhere.
@@ -53,10 +56,11 @@ impl Notices {
 impl Tui {
     /// The user's own ways, now and whenever they change. How he is called is not the screen's.
     pub fn set_habits(&mut self, habits: Habits) {
-        let Habits { theme, keys, settings, notices: _ } = habits;
+        let Habits { theme, keys, settings, notices: _, attention } = habits;
         self.look.theme = theme;
         self.keys = keys;
         self.settings = settings;
+        self.attention.set(attention);
     }
 }
 

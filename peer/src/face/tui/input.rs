@@ -71,6 +71,11 @@ impl Tui {
         }
         let Some(action) = keys::action(key) else { return };
         self.input.hint = None;
+        let before = self.input.editor.text().len();
+        let edits = matches!(
+            action,
+            Action::Insert(_) | Action::Newline | Action::Edit(_) | Action::Complete
+        );
         match action {
             Action::Redraw => self.acts.push_back(Act::Redraw),
             Action::Suspend => self.acts.push_back(Act::Suspend),
@@ -78,6 +83,9 @@ impl Tui {
             _ if self.switcher.is_some() => self.key_in_switcher(action),
             _ if self.input.search.is_some() => self.key_in_search(action),
             _ => self.key_in_window(action),
+        }
+        if edits && self.input.editor.text().len() != before {
+            self.say_typing();
         }
     }
 
@@ -106,6 +114,7 @@ impl Tui {
         } else {
             None
         };
+        self.say_typing();
     }
 
     fn key_in_window(&mut self, action: Action) {

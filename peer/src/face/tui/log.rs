@@ -132,6 +132,8 @@ pub(super) struct Log {
     /// The number of the first of them.
     first: u64,
     pub(super) marks: BTreeMap<u64, Mark>,
+    /// The other side has read what was said to it up to this number.
+    read: u64,
     pub(super) view: View,
     pub(super) past: Past,
 }
@@ -143,6 +145,7 @@ impl Log {
             // Older lines are put in before it.
             first: 1 << 32,
             marks: BTreeMap::new(),
+            read: 0,
             view: View::Bottom,
             past: Past::Unknown,
         }
@@ -182,6 +185,16 @@ impl Log {
         }
         let users = BTreeMap::from([(user.to_owned(), standing)]);
         self.push(Entry::Moves { at, users });
+    }
+
+    /// The other side has read up to this one of ours.
+    pub(super) fn read_up_to(&mut self, id: u64) {
+        self.read = self.read.max(id);
+    }
+
+    /// Whether the other side has read this one of ours, which it has.
+    pub(super) const fn is_read(&self, id: u64) -> bool {
+        id <= self.read
     }
 
     /// The transfer has an entry, unless it was too long ago.

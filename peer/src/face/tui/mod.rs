@@ -4,6 +4,7 @@
 //! into a frame, and gives what is to be done ([`Tui::poll_act`]). It reads no terminal and no
 //! clock.
 
+mod attention;
 mod changes;
 mod draw;
 mod editor;
@@ -29,6 +30,7 @@ use wire::app::server::Status;
 use wire::app::text;
 use wire::time::Instant;
 
+use self::attention::Attention;
 use self::form::Form;
 pub use self::habits::{Habits, Notices};
 use self::input::Input;
@@ -129,6 +131,7 @@ pub struct Tui {
     wants_line: bool,
     /// Lines typed before it could.
     waiting: VecDeque<Typed>,
+    attention: Attention,
     /// Queries for history that nobody typed, and whether the account is still the same.
     asked: VecDeque<(String, bool)>,
     /// Rows and cells of the part in which a window is shown, when it was drawn last.
@@ -168,6 +171,7 @@ impl Tui {
             is_focused: true,
             wants_line: false,
             waiting: VecDeque::new(),
+            attention: Attention::default(),
             asked: VecDeque::new(),
             page: (20, 80),
             moment,
@@ -182,6 +186,8 @@ impl Tui {
 
     /// The next thing to do.
     pub fn poll_act(&mut self) -> Option<Act> {
+        // Whatever happened: it is about to be drawn.
+        self.mark_read();
         self.acts.pop_front()
     }
 
@@ -278,6 +284,7 @@ impl Tui {
                 self.on_room_changed(room, change, user.as_deref(), text.as_deref(), output);
             }
             Output::RoomInvited { .. } => self.on_room_invitation(output),
+            Output::Typing { user } => self.attention.begins(moment.now, user),
             Output::Kept { .. } => self.on_kept(output),
             Output::Changed { .. } => self.on_changed(output),
             Output::MessageState { to, id, state, reason } => {
@@ -285,6 +292,7 @@ impl Tui {
             }
             Output::Link { user, state, rtt_ms, .. } => {
                 if matches!(*state, "closed" | "lost" | "unreachable") {
+                    self.attention.ends(user);
                     self.bars.links.remove(user);
                 } else {
                     self.bars.links.insert(user.clone(), (state, *rtt_ms));
@@ -365,6 +373,7 @@ impl Tui {
         self.key_marks.clear();
         self.bars.links.clear();
         self.bars.topics.clear();
+        self.attention.forget();
         for (_, is_valid) in &mut self.asked {
             *is_valid = false;
         }
@@ -409,6 +418,7 @@ impl Tui {
             self.notice(Some(&from), true, text);
         }
         let excerpt = text::excerpt(&said.text, 100);
+        self.attention.ends(&from);
         self.begin(&from);
         self.arrived(&from, Entry::Said(said), Activity::Message);
         if calls && !self.is_in_view(&from) {
@@ -440,6 +450,10 @@ impl Tui {
             let window = self.windows.find_mut(to);
             window.and_then(|window| window.log.marks.remove(&id));
             return;
+        }
+        if state == "read" {
+            let window = self.windows.find_mut(to);
+            return window.into_iter().for_each(|window| window.log.read_up_to(id));
         }
         let mark = match (state, reason) {
             ("delivered", _) => Mark::Delivered,
@@ -523,7 +537,13 @@ impl Tui {
             by_window.entry(&line.with).or_default().push(said_of(line));
         }
         for (user, lines) in by_window {
-            self.windows.of(user).log.merge(lines);
+            let window = self.windows.of(user);
+            window.has_unmarked |= lines.iter().any(|(said, _)| said.own.is_none());
+            window.log.merge(lines);
+        }
+        for line in lines.iter().filter(|line| line.state == "read") {
+            let id = line.id.unwrap_or_default();
+            self.windows.of(&line.with).log.read_up_to(id);
         }
         if let Some(user) = whom {
             let log = &mut self.windows.of(user).log;
@@ -597,6 +617,7 @@ impl Tui {
         if !is_in_view && window.rule.is_none() {
             window.rule = Some(window.log.end());
         }
+        window.has_unmarked |= matches!(entry, Entry::Said(_));
         window.log.push(entry);
         self.raise_unseen(user, activity);
     }
@@ -731,7 +752,7 @@ fn is_over(file: &FileLine) -> bool {
 fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
     let mark = match line.state {
         "queued" => Some(Mark::Sending),
-        "delivered" => Some(Mark::Delivered),
+        "delivered" | "read" => Some(Mark::Delivered),
         "stored" => Some(Mark::Stored),
         "failed" => Some(Mark::Failed(line.reason.clone().unwrap_or_default())),
         _ => None,

@@ -88,6 +88,9 @@ impl Painter<'_> {
             None => " ",
             Some(Mark::Sending | Mark::Waiting(_)) => self.look.sign("…", "~"),
             Some(Mark::Stored) => self.look.sign("·", "."),
+            Some(Mark::Delivered) if said.marked().is_some_and(|id| log.is_read(id)) => {
+                self.look.sign("✓✓", "++")
+            }
             Some(Mark::Delivered) => self.look.sign("✓", "+"),
             Some(Mark::Failed(_)) => self.look.sign("✗", "x"),
         };

@@ -2,6 +2,7 @@
 //! `UPDATE_VECTORS=1 cargo test -p peer tui` writes them anew.
 
 mod account;
+mod attention;
 
 use std::path::Path;
 

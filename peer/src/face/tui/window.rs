@@ -27,6 +27,8 @@ pub(super) struct Window {
     pub(super) activity: Option<Activity>,
     /// Things that came since.
     pub(super) unread: usize,
+    /// Something came of which it was not told yet that it was read.
+    pub(super) has_unmarked: bool,
     /// What was being typed in it, and where the cursor stood.
     pub(super) draft: (String, usize),
 }
@@ -39,6 +41,7 @@ impl Window {
             rule: None,
             activity: None,
             unread: 0,
+            has_unmarked: false,
             draft: (String::new(), 0),
         }
     }

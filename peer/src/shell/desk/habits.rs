@@ -2,8 +2,9 @@
 
 use wire::time::{Duration, Instant};
 
-use super::{Changes, Desk, Do, Face};
-use crate::command::Preference;
+use super::{Changes, Desk, Do, Face, Giver};
+use crate::app::Switch;
+use crate::command::{Command, Preference};
 use crate::face::tui::Habits;
 use crate::output::Output;
 use crate::shell::config::{Config, TABLES};
@@ -33,8 +34,28 @@ impl Desk {
                 keys: preferences.keys().clone(),
                 settings: preferences.names(),
                 notices: preferences.notices(),
+                attention: preferences.attention(),
             },
         }
+    }
+
+    /// What a person has before him as lines, he has read. The full screen knows better what it shows, and
+    /// a program says it itself.
+    pub(super) fn mark_read(&self, output: &Output, todo: &mut Vec<Do>) {
+        let is_shown = matches!((&self.face, &self.giver), (Face::Plain(_), Giver::Person));
+        if !is_shown || self.preferences.attention().read_marks == Switch::Off {
+            return;
+        }
+        let from = if let Output::Message { from, room: None, .. } = output {
+            from
+        } else if let Output::Changed { from, with, .. } = output
+            && from == with
+        {
+            from
+        } else {
+            return;
+        };
+        todo.push(Do::Command(Command::Read { from: from.clone(), line: None }));
     }
 
     /// How long to wait at the end of standard input when nothing moves.

@@ -312,6 +312,45 @@ fn a_task_needs_an_account() {
     assert_eq!(tell(&mut desk, &needed(None)), ["quit LoginFailed"]);
 }
 
+/// Where that is switched on; a program says itself what was read.
+#[test]
+fn what_a_person_has_before_him_as_lines_he_has_read() {
+    let message = |room: Option<&str>| Output::Message {
+        from: "bob".into(),
+        room: room.map(str::to_owned),
+        text: "hi".into(),
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+        reply_to: None,
+        edited: false,
+        notify: true,
+    };
+    let changed = |from: &str| Output::Changed {
+        with: "bob".into(),
+        from: from.into(),
+        change: "taken-back",
+        id: None,
+        line: 1,
+        text: None,
+        at: 0,
+    };
+    let read = format!("{:?}", Command::Read { from: "bob".into(), line: None });
+    for (giver, config, has_read) in [
+        (Giver::Person, "read-marks = \"on\"", true),
+        (Giver::Person, "", false),
+        (Giver::Script, "read-marks = \"on\"", false),
+    ] {
+        let mut desk = Desk { preferences: preferences(&[], config), ..desk(giver, None) };
+        tell(&mut desk, &logged_in());
+        assert_eq!(tell(&mut desk, &message(None)).contains(&read), has_read, "{config}");
+        assert_eq!(tell(&mut desk, &changed("bob")).contains(&read), has_read, "{config}");
+        assert!(tell(&mut desk, &changed("alice")).is_empty(), "his own");
+        assert!(tell(&mut desk, &message(Some("#team"))).is_empty(), "rooms are not told");
+    }
+}
+
 #[test]
 fn ctrl_c_leaves_at_the_second_time() {
     let mut desk = desk(Giver::Person, None);

@@ -147,7 +147,7 @@ impl Conversation {
         for (body, state) in sent {
             let arrived = self.arrivals.iter().any(|arrival| arrival.stored.contains(body));
             match state {
-                MessageState::Delivered => {
+                MessageState::Delivered | MessageState::Read => {
                     assert!(arrived, "{who}: delivered and not there: {body:.40}");
                 }
                 MessageState::Failed(why) => panic!("{who}: failed: {why}: {body:.40}"),

@@ -379,6 +379,11 @@ impl Streams {
         self.streams.get(&id).map_or(0, |stream| stream.send.writable(self.unsent))
     }
 
+    /// See [`Endpoint::unacknowledged`](crate::Endpoint::unacknowledged).
+    pub(crate) fn unacknowledged(&self, id: StreamId) -> u64 {
+        self.streams.get(&id).map_or(0, |stream| stream.send.unacknowledged())
+    }
+
     /// See [`Endpoint::finish`](crate::Endpoint::finish).
     pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
         let stream = self.streams.get_mut(&id).ok_or(WriteError::NoStream(id))?;

@@ -135,6 +135,11 @@ impl SendHalf {
         if self.check_open().is_ok() { self.room(unsent) } else { 0 }
     }
 
+    /// How many bytes are behind the first that was not acknowledged.
+    pub(super) const fn unacknowledged(&self) -> u64 {
+        self.end - self.acked
+    }
+
     /// Ends the stream after what was written.
     pub(super) fn finish(&mut self) -> Result<(), WriteError> {
         self.check_open()?;
