@@ -23,8 +23,8 @@ use wire::app::server::{Availability, Status};
 use crate::work::{Calls, ExportFormat};
 use aliases::Aliases;
 use arguments::{
-    account, credentials, export, history, message, number, search, secrets, seen, send, status,
-    user,
+    account, act, credentials, export, history, message, number, search, secrets, seen, send,
+    status, user,
 };
 #[cfg(feature = "shell")]
 pub(crate) use changes::{Numbers, numbers_for};
@@ -60,6 +60,8 @@ const CLASSROOM: &[&str] = &[
     "srm",
     "upd",
     "rdm",
+    "edt",
+    "dlt",
     "logout",
     "out",
     "exit",
@@ -138,6 +140,8 @@ pub enum Command {
         /// Its number; the last one when `None`.
         id: Option<u64>,
     },
+    /// Users who were met.
+    Contacts,
     /// Who is online; names that contain the filter.
     Who {
         /// Part of a name.
@@ -567,6 +571,7 @@ fn arguments_of(
         Verb::ChangePassword => return secrets(Need::ChangePassword, words),
         Verb::Account => return account(words, context),
         Verb::Message => return message(words),
+        Verb::Me => return act(words, context),
         Verb::Reply => return changes::reply(words, context),
         Verb::Edit => return changes::edit(words, context),
         Verb::Unsend => return changes::unsend(words, context),
@@ -588,6 +593,7 @@ fn arguments_of(
         Verb::Cancel => Command::Cancel { id: number(words.only()?)? },
         Verb::Logout => words.none(Command::Logout)?,
         Verb::Blocked => words.none(Command::Blocked)?,
+        Verb::Contacts => words.none(Command::Contacts)?,
         Verb::Files => words.none(Command::Files)?,
         Verb::Outbox => words.none(Command::Outbox)?,
         Verb::Net => words.none(Command::Net)?,

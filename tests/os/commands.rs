@@ -169,3 +169,18 @@ fn a_transfer_is_paused_resumed_and_given_up_by_its_number() {
     bob.types("/resume 2");
     bob.reads("! ");
 }
+
+/// Features part 5: what somebody does is told as such, and whom one has met is known.
+#[test]
+fn one_waves_and_knows_whom_one_has_met() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    each(&mut alice, &[("/contacts", "* nobody yet: /msg NAME writes to somebody")]);
+    alice.types("/msg bob");
+    alice.types("/me waves");
+    bob.reads("<* alice> waves");
+    each(&mut bob, &[("/contacts", "* alice: online since ")]);
+    bob.types("/history alice");
+    assert!(bob.reads("[").ends_with(", line 1] <* alice> waves"));
+}

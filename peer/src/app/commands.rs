@@ -21,7 +21,7 @@ use super::server::{Claim, Goal};
 use crate::command::{self, Command, Purpose};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Membership, Transfers};
-use crate::work::{About, StoreRequest, Talk};
+use crate::work::{About, Contact, StoreRequest, Talk};
 
 /// Most lines that `/search` gives.
 const SEARCH_LIMIT: u32 = 100;
@@ -56,6 +56,7 @@ impl App {
             }
             Command::Unsend { to, id } => self.take_back(now, &to, id),
             Command::Who { filter } => self.who(filter),
+            Command::Contacts => self.show_contacts(),
             Command::Seen { user } => self.with_name(&user, |app, user| {
                 let asked = Asked::Users(format!("seen {user}"));
                 app.ask_for_person(now, asked, Request::Seen(user));
@@ -211,6 +212,26 @@ impl App {
         let users = self.others_online(&part);
         let query = if part.is_empty() { "who".to_owned() } else { format!("who {part}") };
         self.tell(Output::Users { query, users });
+    }
+
+    /// `/contacts`.
+    fn show_contacts(&mut self) {
+        let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
+        let met = contacts.filter(|contact| contact.identity.is_some() && !contact.blocked);
+        let line = |contact: &Contact| {
+            let here = self.roster.here(&contact.name);
+            let status = here.map(|here| here.status.clone()).unwrap_or_default();
+            UserLine {
+                user: contact.name.to_string(),
+                online: here.is_some(),
+                since: here.map_or(0, |here| here.since),
+                status: status.availability,
+                text: status.text,
+                verified: self.is_verified(&contact.name),
+            }
+        };
+        let users = met.map(line).collect();
+        self.tell(Output::Users { query: "contacts".to_owned(), users });
     }
 
     /// After the first login: who is there already.

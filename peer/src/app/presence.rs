@@ -147,9 +147,14 @@ impl Roster {
         self.online.contains_key(user)
     }
 
+    /// What is known of this user's being online.
+    pub(super) fn here(&self, user: &Name) -> Option<&Here> {
+        self.online.get(user)
+    }
+
     /// What this user, who is online, says about being there.
     pub(super) fn status(&self, user: &Name) -> Option<&Status> {
-        self.online.get(user).map(|here| &here.status)
+        self.here(user).map(|here| &here.status)
     }
 
     /// Everyone online, by name.

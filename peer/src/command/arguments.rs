@@ -3,7 +3,9 @@
 use wire::app::server::{Availability, Status};
 
 use super::words::{Words, expand_home};
-use super::{Command, Context, DEFAULT_HISTORY, Need, ParsedLine, Purpose, Usage, Window, error};
+use super::{
+    Command, Context, DEFAULT_HISTORY, Need, ParsedLine, Purpose, Usage, Window, error, plain,
+};
 use crate::work::ExportFormat;
 
 /// Most lines of `/history`.
@@ -68,6 +70,15 @@ pub(super) fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
         return Ok(ParsedLine::Window(Window::Open(to)));
     }
     Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }))
+}
+
+/// `/me text`: a text that says of itself that it is something done.
+pub(super) fn act(words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let text = words.rest();
+    if text.trim().is_empty() {
+        return Err(Usage);
+    }
+    Ok(plain(&format!("/me {text}"), context))
 }
 
 pub(super) fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {

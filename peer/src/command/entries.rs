@@ -82,6 +82,15 @@ pub(crate) const ENTRIES: &[Entry] = &[
                   At most 64 KiB.",
     },
     Entry {
+        verb: Verb::Me,
+        name: "me",
+        aliases: &[],
+        arguments: "TEXT",
+        summary: "Say in the open chat what you do",
+        example: "/me waves",
+        details: "It goes as the text '/me waves', which this program shows as '* alice waves'.",
+    },
+    Entry {
         verb: Verb::Reply,
         name: "reply",
         aliases: &["r"],
@@ -420,6 +429,16 @@ pub(crate) const ENTRIES: &[Entry] = &[
         summary: "Whom you block",
         example: "/blocked",
         details: "",
+    },
+    Entry {
+        verb: Verb::Contacts,
+        name: "contacts",
+        aliases: &["roster"],
+        arguments: "",
+        summary: "Whom you have met, and who of them is online",
+        example: "/contacts",
+        details: "Everybody whose key is known here, from a message or a room. Whom you block stands in \
+                  /blocked. Needs no server.",
     },
     Entry {
         verb: Verb::History,

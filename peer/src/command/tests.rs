@@ -34,6 +34,16 @@ fn every_way_to_send_a_message() {
 }
 
 #[test]
+fn what_one_does_is_said_in_the_open_chat() {
+    assert_eq!(chatting("/me waves"), msg("carol", "/me waves"));
+    assert_eq!(chatting("/ME  waves "), msg("carol", "/me waves "));
+    assert_eq!(chatting("//me waves"), msg("carol", "/me waves"), "the same text");
+    assert!(matches!(bare("/me waves"), ParsedLine::Error(_)), "to whom?");
+    assert!(matches!(chatting("/me "), ParsedLine::Error(_)));
+    assert_eq!(bare("/roster"), ParsedLine::Command(Command::Contacts));
+}
+
+#[test]
 fn nothing_is_sent_by_surprise() {
     for line in [" /quit", "\t/msg bob hi", "/nosuchword hello", "/", "/ msg bob hi", "@ bob hi"] {
         assert!(matches!(chatting(line), ParsedLine::Error(_)), "{line}");
@@ -100,6 +110,13 @@ fn a_classroom_writes_commands_without_a_slash() {
         ("/activeuser", ParsedLine::Command(Command::Who { filter: None })),
     ] {
         assert_eq!(class(None, line), expected, "{line}");
+    }
+    let edited = Command::Edit { to: "bob".into(), id: Some(7), text: "at six".into() };
+    assert_eq!(class(Some("bob"), "EDT 7 at six"), ParsedLine::Command(edited));
+    let unsent = Command::Unsend { to: "bob".into(), id: Some(7) };
+    assert_eq!(class(Some("bob"), "DLT 7"), ParsedLine::Command(unsent));
+    for line in ["EDT 7", "DLT 7 8"] {
+        assert!(matches!(class(Some("bob"), line), ParsedLine::Error(_)), "{line}");
     }
     let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
     assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));

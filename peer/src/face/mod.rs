@@ -24,5 +24,32 @@ pub enum Line {
     Progress(String),
 }
 
+/// What somebody does instead of saying it: behind `/me`, where a text begins with that (XEP-0245).
+fn action(text: &str) -> Option<&str> {
+    text.strip_prefix("/me ").map(str::trim_start).filter(|done| !done.is_empty())
+}
+
+/// A text in one line: what somebody does behind his name.
+#[cfg(feature = "shell")]
+fn in_short(from: &str, text: &str, max: usize) -> String {
+    match action(text) {
+        Some(done) => wire::app::text::excerpt(&format!("* {from} {done}"), max),
+        None => wire::app::text::excerpt(text, max),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_does_stands_behind_a_word() {
+        assert_eq!(action("/me  waves\nand goes"), Some("waves\nand goes"));
+        for text in ["/me", "/me ", "/men at work", " /me waves", "me waves", ""] {
+            assert_eq!(action(text), None, "{text}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, qr, rooms, units};
+use super::{Line, action, qr, rooms, units};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, NotifyLine, OutboxLine, Output, ServerState,
     SettingLine, UserLine,
@@ -119,6 +119,9 @@ impl Plain {
             }
             Output::Presence { user, online, status, text } => {
                 vec![format!("* {} is {}", short(user), standing(*online, *status, text))]
+            }
+            Output::Users { query, users } if query == "contacts" && users.is_empty() => {
+                vec!["* nobody yet: /msg NAME writes to somebody".to_owned()]
             }
             Output::Users { users, .. } => self.users(users),
             Output::Blocked { users } => vec![match users.as_slice() {
@@ -273,7 +276,7 @@ impl Plain {
         if *edited {
             texts.push(format!("* {from} edited the next one, which had not come before"));
         }
-        texts.push(paragraph(&format!("<{place}{from}> "), text));
+        texts.push(said(&format!("{place}{from}"), text));
         texts
     }
 
@@ -445,7 +448,15 @@ fn history_line(line: &HistoryLine, numbers: &str, local_time: fn(u64) -> String
     let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
     let from = format!("{place}{}", short(&line.from));
     let text = if line.taken_back { "(taken back)" } else { line.text.as_str() };
-    paragraph(&format!("[{time}{}] <{from}> ", short(&state)), text)
+    format!("[{time}{}] {}", short(&state), said(&from, text))
+}
+
+/// `<bob> hi`, or `<* bob> waves` of something done. The sign stands where no text of others can.
+fn said(from: &str, text: &str) -> String {
+    match action(text) {
+        Some(done) => paragraph(&format!("<* {from}> "), done),
+        None => paragraph(&format!("<{from}> "), text),
+    }
 }
 
 /// What a line between two users is named by, and what was done with it.

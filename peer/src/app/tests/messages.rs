@@ -336,3 +336,29 @@ fn presence_is_told_and_listed() {
     world.run_ms(100);
     assert!(matches!(&world.seen(0)[..], [Output::Users { query, .. }] if query == "seen bob"));
 }
+
+#[test]
+fn contacts_are_those_who_were_met_and_are_not_blocked() {
+    let mut world = World::logged_in(3);
+    let contacts = |world: &mut World| {
+        world.seen(0);
+        world.line(0, "/contacts");
+        match world.seen(0).pop() {
+            Some(Output::Users { query, users }) if query == "contacts" => {
+                users.into_iter().map(|it| (it.user, it.online)).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(contacts(&mut world).is_empty(), "whoever is only online was not met");
+    world.line(0, "@bob hi");
+    world.line(2, "@alice hi");
+    world.run_ms(2000);
+    let (bob, carol) = (("bob".to_owned(), true), ("carol".to_owned(), true));
+    assert_eq!(contacts(&mut world), [bob, carol.clone()]);
+    world.line(1, "/quit");
+    world.run_ms(2000);
+    assert_eq!(contacts(&mut world), [("bob".to_owned(), false), carol]);
+    world.line(0, "/block carol");
+    assert_eq!(contacts(&mut world), [("bob".to_owned(), false)]);
+}

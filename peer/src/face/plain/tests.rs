@@ -90,6 +90,8 @@ fn every_kind_has_its_stable_line() {
         assert_eq!(text, expected);
     }
     assert_eq!(texts.len(), expected.len());
+    let contacts = Output::Users { query: "contacts".into(), users: Vec::new() };
+    assert_eq!(shown(&contacts), "* nobody yet: /msg NAME writes to somebody");
 }
 
 const HOSTILE: &str =
@@ -310,6 +312,42 @@ fn any_time_of_a_server_can_be_shown() {
         let output = Output::Users { query: "who".into(), users };
         assert!(shown(&output).ends_with(&format!(" T{}", u64::MAX)));
     }
+}
+
+/// It looks like no notice of the program's own.
+#[test]
+fn what_somebody_does_is_told_as_such() {
+    let message = |room: Option<&str>| Output::Message {
+        from: "bob".into(),
+        room: room.map(str::to_owned),
+        text: "/me waves\n* and is online".into(),
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+        reply_to: None,
+        edited: false,
+        notify: true,
+    };
+    assert_eq!(shown(&message(None)), "<* bob> waves\n  | * and is online");
+    assert_eq!(shown(&message(Some("#team"))), "<* #team bob> waves\n  | * and is online");
+    let line = HistoryLine {
+        line: 41,
+        with: "bob".into(),
+        id: None,
+        from: "bob".into(),
+        at: 5,
+        text: "/me waves".into(),
+        state: "received",
+        reason: None,
+        reply_to: None,
+        edited: false,
+        taken_back: false,
+    };
+    let history = |lines| shown(&Output::History { query: "history bob".into(), lines });
+    assert_eq!(history(vec![line.clone()]), "[T5, line 41] <* bob> waves");
+    let gone = HistoryLine { taken_back: true, text: String::new(), ..line };
+    assert_eq!(history(vec![gone]), "[T5, line 41] <bob> (taken back)");
 }
 
 #[test]

@@ -39,10 +39,10 @@ use self::log::{Entry, Mark, Past, Said, View, Wording};
 use self::switcher::Switcher;
 pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
-use super::Line;
 use super::asking::{Ask, Typed};
 use super::plain::{self, Colour, GUTTER, Plain, Reader, Style};
 use super::qr;
+use super::{Line, in_short};
 use crate::command::{Command, Window, chat_name};
 use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState};
 use crate::work::Direction;
@@ -417,7 +417,7 @@ impl Tui {
             let text = "messages before the next one are missing".to_owned();
             self.notice(Some(&from), true, text);
         }
-        let excerpt = text::excerpt(&said.text, 100);
+        let excerpt = in_short(&said.from, &said.text, 100);
         self.attention.ends(&from);
         self.begin(&from);
         self.arrived(&from, Entry::Said(said), Activity::Message);

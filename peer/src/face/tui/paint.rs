@@ -10,8 +10,8 @@ use wire::app::text;
 use super::log::{Entry, Log, Mark, Said, Wording};
 use super::theme::Look;
 use crate::command::Numbers;
-use crate::face::units;
 use crate::face::wrap::{cells, rows};
+use crate::face::{action, in_short, units};
 use crate::output::FileLine;
 use crate::work::Direction;
 
@@ -98,10 +98,13 @@ impl Painter<'_> {
         let style = self.look.name(&from, said.own.is_some());
         let sign_style =
             if matches!(mark, Some(Mark::Failed(_))) { self.look.warning() } else { Look::dim() };
-        let head = [Span::styled(sign, sign_style), Span::styled(format!("{from}: "), style)];
+        let done = action(&said.text).filter(|_| !is_gone);
+        let who = if done.is_some() { format!("* {from} ") } else { format!("{from}: ") };
+        let head = [Span::styled(sign, sign_style), Span::styled(who, style)];
+        let text = text::lines(done.unwrap_or(&said.text));
         let (text, style) = match said.wording {
-            Wording::First => (text::lines(&said.text), Look::plain()),
-            Wording::Edited => (format!("{} (edited)", text::lines(&said.text)), Look::plain()),
+            Wording::First => (text, Look::plain()),
+            Wording::Edited => (format!("{text} (edited)"), Look::plain()),
             Wording::TakenBack => ("(taken back)".to_owned(), Look::dim()),
         };
         let mut lines = Vec::new();
@@ -239,6 +242,9 @@ impl Painter<'_> {
 fn quote(log: &Log, answered: u64) -> String {
     match log.line(answered) {
         Some(said) if said.wording == Wording::TakenBack => "> (taken back)".to_owned(),
+        Some(said) if action(&said.text).is_some() => {
+            format!("> {}", in_short(&said.from, &said.text, 140))
+        }
         Some(said) => {
             format!("> {}: {}", text::excerpt(&said.from, 40), text::excerpt(&said.text, 100))
         }

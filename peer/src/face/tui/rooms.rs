@@ -6,7 +6,7 @@ use super::log::{Entry, Said};
 use super::window::Activity;
 use super::{Act, Notice, Tui};
 use crate::app::names;
-use crate::face::rooms;
+use crate::face::{in_short, rooms};
 use crate::output::Output;
 
 impl Tui {
@@ -18,7 +18,7 @@ impl Tui {
         }
         let names_user = self.bars.user.as_ref().is_some_and(|user| names(&said.text, user));
         let title = format!("{} in {}", text::excerpt(&said.from, 40), text::excerpt(room, 40));
-        let excerpt = text::excerpt(&said.text, 100);
+        let excerpt = in_short(&said.from, &said.text, 100);
         self.begin(room);
         let activity = if names_user { Activity::Mention } else { Activity::Message };
         self.arrived(room, Entry::Said(said), activity);

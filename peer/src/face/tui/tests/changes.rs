@@ -109,3 +109,19 @@ fn the_history_tells_what_was_done_before() {
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
     scene.check("changed-history");
 }
+
+/// In a window, as what is answered, and in a notice.
+#[test]
+fn what_somebody_does_is_shown_as_such() {
+    let mut scene = Scene::changing();
+    scene.message("bob", "/me waves");
+    scene.answer(scene.lines, "who?");
+    scene.kept("bob", 77, "/me waves back");
+    scene.state("bob", 77, "delivered", None);
+    scene.check("action");
+    scene.tui.set_focus(false);
+    scene.acts();
+    scene.message("bob", "/me goes");
+    let notice = Notice { title: "bob".to_owned(), text: "* bob goes".to_owned() };
+    assert!(matches!(&scene.acts()[..], [Act::Notify(it)] if *it == notice));
+}
