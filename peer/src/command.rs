@@ -92,6 +92,13 @@ pub enum Command {
         /// The one that shall hold.
         new: Secret<String>,
     },
+    /// Remove the account that is logged in from the server, and its keys from here.
+    DeleteAccount {
+        /// The account's name once more, as typed: a confirmation.
+        name: String,
+        /// The password; as above, never on a command line.
+        password: Secret<String>,
+    },
     /// Write the account that is logged in into a new file.
     ExportAccount {
         /// Where.
@@ -423,6 +430,8 @@ pub enum Need {
     Export(PathBuf),
     /// `/account import`, from this file, or from one that is asked for.
     Import(Option<PathBuf>),
+    /// `/account delete`; the name, where it was typed already.
+    Delete(Option<String>),
 }
 
 /// Parses one typed line, without its line break.

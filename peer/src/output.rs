@@ -55,6 +55,14 @@ pub enum Output {
         /// Why.
         reason: String,
     },
+    /// An account is no more.
+    AccountDeleted {
+        /// Which.
+        user: String,
+        /// Where the history stays, as its keys are gone from here; `None` when it was deleted
+        /// elsewhere, as the server says, and its keys are here still.
+        kept: Option<String>,
+    },
     /// Somebody came or left, or says something else about being there.
     Presence {
         /// Who.

@@ -77,6 +77,10 @@ pub enum StoreRequest {
     /// Keep who is logged in here; with `None` nobody is any more and the secrets kept with the
     /// account are removed, the rest of the profile stays for the next login under this name.
     SaveAccount(Option<Account>),
+    /// The account of the open profile is no more: its secrets, the keys for letters and the device's
+    /// key are removed, nothing that waits is ever sent; what was said and received stays. These are
+    /// the keys of whoever uses the name next.
+    ForgetAccount(Installation),
     /// Keep the key that the server at this address (as typed) showed first.
     PinServer {
         /// `host:port` as typed.

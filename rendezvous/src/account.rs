@@ -88,7 +88,8 @@ impl Server {
                 | Request::ProveStart { .. }
                 | Request::ProveFinish { .. }
                 | Request::ChangePasswordStart { .. }
-                | Request::ChangePasswordFinish { .. },
+                | Request::ChangePasswordFinish { .. }
+                | Request::DeleteAccount,
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -331,7 +332,7 @@ impl Server {
             return Answer::refuse(Refusal::Malformed);
         }
         Answer::Ask(
-            StoreRequest::AddDevice { name, certificate, now: self.clock.unix(now) },
+            StoreRequest::AddDevice { name, identity, certificate, now: self.clock.unix(now) },
             Continuation::Begin { conflict: Refusal::Malformed },
         )
     }
@@ -393,8 +394,10 @@ impl Server {
         name: Name,
         outcome: StoreOutcome,
     ) -> Response {
-        let StoreOutcome::Outdated { identity, generation } = outcome else {
-            return self.on_session_stored(now, handle, Refusal::UnknownDevice, outcome);
+        let (identity, generation) = match outcome {
+            StoreOutcome::Outdated { identity, generation } => (identity, generation),
+            StoreOutcome::Deleted => return Response::Refused(Refusal::AccountDeleted),
+            other => return self.on_session_stored(now, handle, Refusal::UnknownDevice, other),
         };
         if let Some(Session { state: State::Device { outdated, .. }, .. }) =
             self.sessions.get_mut(&handle)
@@ -465,7 +468,7 @@ impl Server {
             session.flush(&mut self.endpoint, handle);
         }
         let leave = match reason.code {
-            close::LOGOUT | close::REVOKED => Leave::Meant,
+            close::LOGOUT | close::REVOKED | close::DELETED => Leave::Meant,
             _ => Leave::Lost,
         };
         self.endpoint.close(now, handle, reason);

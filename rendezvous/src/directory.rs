@@ -91,6 +91,7 @@ impl Server {
             Request::ChangePasswordFinish { message, stretch, sealed_identity } => {
                 self.on_change_finish(now, handle, &message, stretch, sealed_identity)
             }
+            Request::DeleteAccount => self.on_delete(now, handle),
         }
     }
 
@@ -175,7 +176,7 @@ impl Server {
     }
 
     /// From here on the connection only waits for its last answer to arrive.
-    fn leaving(&mut self, now: Instant, handle: ConnectionHandle) {
+    pub(crate) fn leaving(&mut self, now: Instant, handle: ConnectionHandle) {
         let Some(session) = self.sessions.get_mut(&handle) else { return };
         session.state = State::Leaving;
         session.login_deadline = now + crate::server::LEAVE_WITHIN;

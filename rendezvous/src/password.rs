@@ -4,16 +4,19 @@
 //! ```text
 //! ProveStart -> KE2 (counted) -> ProveFinish (given back) -> within a minute, once:
 //!     ChangePasswordStart -> ChangePasswordFinish
+//!     or DeleteAccount
 //! ```
 
-use wire::ConnectionHandle;
+use wire::app::identity::IdentityKey;
 use wire::app::login::Stretch;
 use wire::app::name::Name;
-use wire::app::server::{MAX_SEALED, Refusal, Response};
+use wire::app::server::{MAX_SEALED, Refusal, Response, close};
 use wire::time::Instant;
+use wire::{CloseReason, ConnectionHandle};
 
 use crate::account::unexpected;
 use crate::login::{Proof, checked_record};
+use crate::presence::Leave;
 use crate::server::{Answer, Continuation, Server};
 use crate::session::Session;
 use crate::store::{NewPassword, StoreOutcome, StoreRequest};
@@ -99,8 +102,58 @@ impl Server {
             | StoreOutcome::Prekey { .. }
             | StoreOutcome::Letters { .. }
             | StoreOutcome::Room(_)
+            | StoreOutcome::Removed { .. }
+            | StoreOutcome::Deleted
             | StoreOutcome::Failed => unexpected(outcome),
         }
+    }
+
+    pub(crate) fn on_delete(&mut self, now: Instant, handle: ConnectionHandle) -> Answer {
+        if !self.has_proven(now, handle) {
+            return Answer::refuse(Refusal::WrongPassword);
+        }
+        self.set_proof(handle, Proof::Missing);
+        let Some(user) = self.sessions.get(&handle).and_then(Session::user) else {
+            return Answer::refuse(Refusal::NotLoggedIn);
+        };
+        let (name, identity) = (user.name.clone(), user.identity);
+        let request = StoreRequest::DeleteAccount { name: name.clone(), identity };
+        Answer::Ask(request, Continuation::DeleteAccount { name, identity })
+    }
+
+    /// The account is gone, whether or not its user still waits for the answer: nobody sees him any
+    /// more, and a session that another device has begun meanwhile ends.
+    pub(crate) fn on_deleted(
+        &mut self,
+        now: Instant,
+        asker: ConnectionHandle,
+        name: &Name,
+        identity: IdentityKey,
+        outcome: &StoreOutcome,
+    ) -> Response {
+        if !matches!(outcome, StoreOutcome::Removed { .. }) {
+            return unexpected(outcome);
+        }
+        tracing::info!(%name, "account deleted by its user");
+        match self.online.get(name).copied() {
+            Some(handle) if handle == asker => {
+                self.online.remove(name);
+                self.leave(now, name, Leave::Meant);
+                self.leaving(now, asker);
+            }
+            Some(other) if self.identity(other) == Some(identity) => {
+                let reason = CloseReason::new(close::DELETED, "the account was deleted");
+                self.drop_session(now, other, reason);
+            }
+            // Somebody has taken the name in the meantime.
+            Some(_) => {}
+            None => self.leave(now, name, Leave::Meant),
+        }
+        Response::Done
+    }
+
+    fn identity(&self, handle: ConnectionHandle) -> Option<IdentityKey> {
+        Some(self.sessions.get(&handle)?.user()?.identity)
     }
 
     fn has_proven(&self, now: Instant, handle: ConnectionHandle) -> bool {

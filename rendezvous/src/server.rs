@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use opaque_ke::CredentialRequest;
 use rand_chacha::ChaCha20Rng;
+use wire::app::identity::IdentityKey;
 use wire::app::login::Suite;
 use wire::app::name::Name;
 use wire::app::server::{ClientMessage, Notice, Presence, Refusal, Request, Response, close};
@@ -113,6 +114,8 @@ pub(crate) enum Continuation {
     Room,
     /// Another password.
     ChangePassword,
+    /// The end of an account.
+    DeleteAccount { name: Name, identity: IdentityKey },
 }
 
 struct Job {
@@ -251,6 +254,8 @@ impl Server {
         if let StoreOutcome::Room(outcome) = &outcome {
             self.tell_rooms(&outcome.news);
             self.tell_invited(&outcome.invited);
+        } else if let StoreOutcome::Removed { rooms } = &outcome {
+            self.tell_rooms(rooms);
         }
         if let Some(Some(job)) = self.store.jobs.remove(&ticket) {
             self.finish_job(now, job, outcome);
@@ -470,6 +475,9 @@ impl Server {
             Continuation::Block { by, target, at } => self.on_blocked(&by, &target, at, &outcome),
             Continuation::Unblock { by, target } => self.on_unblocked(&by, &target, &outcome),
             Continuation::Deposit { from, to } => self.on_deposited(&from, &to, outcome),
+            Continuation::DeleteAccount { name, identity } => {
+                self.on_deleted(now, handle, &name, identity, &outcome)
+            }
             _ if !is_here => return,
             Continuation::Begin { conflict } => {
                 self.on_session_stored(now, handle, conflict, outcome)

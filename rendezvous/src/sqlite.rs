@@ -32,6 +32,8 @@ pub struct SqliteStore {
     unpruned: u32,
     /// The `data_version` at which the table of revoked devices was last looked at.
     looked_at: Option<i64>,
+    /// What was removed may stand in the log.
+    has_removed: bool,
 }
 
 impl SqliteStore {
@@ -54,17 +56,30 @@ impl SqliteStore {
 
     fn prepare(mut connection: Connection) -> core::result::Result<Self, OpenError> {
         schema::prepare(&mut connection)?;
-        Ok(Self { connection, unpruned: 0, looked_at: None })
+        Ok(Self { connection, unpruned: 0, looked_at: None, has_removed: false })
     }
 
     /// Executes requests in order in one transaction; one outcome for each.
     pub fn execute(&mut self, requests: &[StoreRequest]) -> Vec<StoreOutcome> {
         match self.try_execute(requests) {
-            Ok(outcomes) => outcomes,
+            Ok(outcomes) => {
+                let is_removal = |outcome| matches!(outcome, &StoreOutcome::Removed { .. });
+                self.has_removed |= outcomes.iter().any(is_removal);
+                outcomes
+            }
             Err(error) => {
                 tracing::error!(%error, requests = requests.len(), "the database failed");
                 vec![StoreOutcome::Failed; requests.len()]
             }
+        }
+    }
+
+    /// Accounts that were removed must not linger in the write-ahead log either: to be called now and
+    /// then, when nobody waits. That another program may be reading does not matter: the next
+    /// checkpoint overwrites it.
+    pub fn overwrite_removed(&mut self) {
+        if core::mem::take(&mut self.has_removed) {
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
 
@@ -101,8 +116,8 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::PasswordProven { name, source, now } => {
             attempts::password_proven(db, name, *source, *now)
         }
-        StoreRequest::AddDevice { name, certificate, now } => {
-            accounts::add_device(db, name, certificate, *now)
+        StoreRequest::AddDevice { name, identity, certificate, now } => {
+            accounts::add_device(db, name, *identity, certificate, *now)
         }
         StoreRequest::SetIdentity { name, identity, now } => {
             accounts::set_identity(db, name, identity, *now)
@@ -132,6 +147,7 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
         StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
         StoreRequest::ChangePassword(new) => accounts::change_password(db, new),
+        StoreRequest::DeleteAccount { name, identity } => accounts::delete(db, name, *identity),
     }
 }
 

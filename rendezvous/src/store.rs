@@ -77,6 +77,8 @@ pub enum StoreRequest {
     AddDevice {
         /// Whose device.
         name: Name,
+        /// Who that is: a name may be another user's by now.
+        identity: IdentityKey,
         /// Verified by the server.
         certificate: DeviceCertificate,
         /// The time.
@@ -92,8 +94,8 @@ pub enum StoreRequest {
         /// The time.
         now: u64,
     },
-    /// Begin a session with a device that has proven its key. Answered by `Session`, `Outdated`
-    /// or `NotFound`.
+    /// Begin a session with a device that has proven its key. Answered by `Session`, `Outdated`,
+    /// `Deleted` or `NotFound`.
     Resume {
         /// Who.
         name: Name,
@@ -222,6 +224,14 @@ pub enum StoreRequest {
     /// Let another password hold for an account instead of its own. Answered by `Done`, or by
     /// `NotFound` when the name is no longer this user's.
     ChangePassword(Box<NewPassword>),
+    /// Remove an account with all that belongs to it. Answered by `Removed`; when the name is no
+    /// longer this user's, nothing is removed.
+    DeleteAccount {
+        /// Whose.
+        name: Name,
+        /// Who that is.
+        identity: IdentityKey,
+    },
 }
 
 /// Another password for an account, as its user made it.
@@ -377,6 +387,13 @@ pub enum StoreOutcome {
     },
     /// What follows for the asker and for others.
     Room(Box<RoomOutcome>),
+    /// The account is no longer there.
+    Removed {
+        /// What that means to rooms.
+        rooms: Vec<RoomNews>,
+    },
+    /// The device was one of an account that is no longer there.
+    Deleted,
     /// The store failed: nothing of the request is stored. Later requests may succeed.
     Failed,
 }

@@ -7,7 +7,7 @@ use std::process::Output;
 
 use sim::programs::{Process, Scene};
 
-use crate::oneshot::{assert_ends, register};
+use crate::oneshot::{assert_ends, register, run};
 use crate::{peer, text};
 
 /// Whether this password logs in on a machine that knows no device key.
@@ -115,4 +115,60 @@ fn a_passphrase_comes_from_a_file_or_from_a_person() {
     let output = account_file(Path::new(data), &["import", "x"], &none);
     assert_ends(&output, 8, "");
     assert!(text(&output.stderr).contains("password file"), "{}", text(&output.stderr));
+}
+
+/// From the command line, by JSON and by a second run of the same: what is deleted is gone at the
+/// server and here, a slip deletes nothing, and the machine that is left behind is told.
+#[test]
+fn an_account_is_deleted_by_its_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    assert_eq!(register(folder.path(), "alice", address).status.code(), Some(0));
+    let path = |name: &str| folder.path().join(name);
+    let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
+    fs::write(path("wrong"), "correct donkey\n").expect("a folder of our own");
+    let (right, wrong) = (plain(&path("alice/password")), plain(&path("wrong")));
+    // A copy of the folder from before is as another machine.
+    let copy = path("copy/data");
+    fs::create_dir_all(&copy).expect("a folder of our own");
+    for entry in fs::read_dir(path("alice/data")).expect("it is there") {
+        let entry = entry.expect("it is there");
+        if entry.file_type().expect("it is there").is_file() {
+            fs::copy(entry.path(), copy.join(entry.file_name())).expect("a folder of our own");
+        }
+    }
+    let delete = |user: &str, name: &str, password: &str| {
+        let words = ["account", "delete", name, "--password-file", password];
+        run(folder.path(), user, address, &words)
+    };
+    let refused = delete("alice", "alice", &wrong);
+    assert_ends(&refused, 8, "");
+    assert!(text(&refused.stderr).contains("not deleted: that is not your current password"));
+    let refused = delete("alice", "alicia", &right);
+    assert_ends(&refused, 8, "");
+    assert!(text(&refused.stderr).contains("logged in as alice"), "{}", text(&refused.stderr));
+    let unnamed = run(folder.path(), "alice", address, &["account", "delete", "alice"]);
+    assert_ends(&unnamed, 2, "");
+    assert!(text(&unnamed.stderr).contains("give --password-file"));
+
+    let deleted = delete("alice", "alice", &right);
+    assert_ends(&deleted, 0, "deleted alice\n");
+    let told = text(&deleted.stderr);
+    assert!(told.contains("history") && told.contains(&plain(&path("alice/data"))), "{told}");
+    // The run whose answer got lost, once more: the same success.
+    assert_ends(&delete("copy", "alice", &right), 0, "deleted alice\n");
+    assert_ends(&delete("copy", "alice", &right), 8, "");
+
+    // The name is free, and who has it now deletes it by JSON.
+    assert!(!holds(&scene, address, "correct horse alice"));
+    let mut alice = scene.peer(&[], "alice", address, &["--register"]);
+    alice.type_line(
+        r#"{"command":"account-delete","name":"alice","password":"correct horse alice"}"#,
+    );
+    alice.await_event("account-deleted", |event| event["kept"].is_string());
+    alice.await_event("login-needed", |event| event["reason"].is_null());
+    alice.type_line("/quit");
+    alice.await_exit();
+    assert!(!holds(&scene, address, "correct horse alice"));
 }

@@ -8,13 +8,15 @@ use peer::store::Database;
 use peer::work::{About, AccountId, Draft, Incoming, Installation, StoreReply};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{
-    Lobby, LockoutPolicy, NewAccount, NewIdentity, SourcePrefix, StoreOutcome, StoreRequest,
+    Lobby, LockoutPolicy, Mailbox, NewAccount, NewIdentity, SourcePrefix, StoreOutcome,
+    StoreRequest,
 };
 use sim::Dice;
 use sim::crash::Files;
 use sim::swarm::seed;
 use tempfile::TempDir;
 use wire::app::identity::{Identity, IdentityKey};
+use wire::app::letter::{Prekey, Serves};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
 use wire::app::peer::TextKind;
@@ -95,7 +97,7 @@ fn certified(user: &str, device: u8) -> NewIdentity {
 fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
     let (user, other) = (*dice.pick(&USERS), name(USERS[dice.index(USERS.len())]));
     let (own, source) = (name(user), *dice.pick(&SOURCES));
-    match dice.below(12) {
+    match dice.below(13) {
         0 | 1 => StoreRequest::CreateAccount(Box::new(NewAccount {
             name: own,
             record: vec![7; 192],
@@ -109,12 +111,14 @@ fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
             let device = u8::try_from(dice.between(2, 200)).unwrap();
             StoreRequest::AddDevice {
                 name: own,
+                identity: certified(user, 1).identity,
                 certificate: certified(user, device).certificate,
                 now,
             }
         }
         6 => StoreRequest::Block { by: own, target: other, online: vec![], now },
         7 => StoreRequest::Unblock { by: own, target: other },
+        8 => StoreRequest::DeleteAccount { name: own, identity: certified(user, 1).identity },
         _ => {
             let request = room_request(dice, other);
             StoreRequest::Room { by: own, request, lobby: Lobby::Shut }
@@ -160,9 +164,11 @@ fn server_view(disk: &Path) -> String {
         });
         let [rooms, room] = [RoomRequest::List, RoomRequest::Get(ROOM)]
             .map(|request| StoreRequest::Room { by: name(user), request, lobby: Lobby::Shut });
+        let collect = StoreRequest::Collect { owner: name(user), after: 0, oldest: 0 };
+        let prekey = StoreRequest::Prekey { asker: name("bob"), owner: name(user) };
         // The locks first: a session clears the count of failures.
         let [here, there] = login;
-        let told = store.execute(&[here, there, resume, rooms, room]);
+        let told = store.execute(&[here, there, resume, rooms, room, collect, prekey]);
         view += &format!("\n{user}: {told:?}");
     }
     view
@@ -183,6 +189,66 @@ fn the_server_store_survives_a_death_at_any_moment() {
         assert!(!outcomes.contains(&StoreOutcome::Failed), "{outcomes:?}");
     };
     sweep(data.path(), change, server_view);
+}
+
+/// All that an account can have, and all of it gone, with nothing between.
+#[test]
+fn a_deleted_account_is_gone_whole_or_not_at_all() {
+    let data = folder();
+    let mut store = SqliteStore::open(&data.path().join("db")).unwrap();
+    let [alice, bob] = ["alice", "bob"].map(name);
+    let account = |user: &str| {
+        StoreRequest::CreateAccount(Box::new(NewAccount {
+            name: name(user),
+            record: vec![7; 192],
+            stretch: Stretch::STANDARD,
+            identity: Some(certified(user, 1)),
+            now: 1,
+        }))
+    };
+    let room =
+        |by: &Name, request| StoreRequest::Room { by: by.clone(), request, lobby: Lobby::Shut };
+    let called = RoomName::new("cats").unwrap();
+    let create = RoomRequest::Create {
+        id: ROOM,
+        name: called.clone(),
+        access: Access::Open,
+        backlog: Backlog::Shared,
+        invite: vec![],
+    };
+    let prekeys = |user: &str| {
+        let owner = Identity::from_secret(blake3::hash(user.as_bytes()).as_bytes());
+        let prekey = |id| Prekey::sign(&owner, id, PublicKey([9; 32]), Serves::Once, 5);
+        StoreRequest::PublishPrekeys { owner: name(user), prekeys: (1..9).map(prekey).collect() }
+    };
+    let letter = |from: &Name, to: &Name| StoreRequest::Deposit {
+        from: from.clone(),
+        to: to.clone(),
+        prekey: 1,
+        sealed: vec![3; 3000],
+        mailbox: Mailbox::default(),
+        now: 1,
+    };
+    let requests = [
+        account("alice"),
+        account("bob"),
+        room(&alice, create),
+        room(&bob, RoomRequest::Join(called)),
+        prekeys("alice"),
+        letter(&alice, &bob),
+        letter(&bob, &alice),
+        StoreRequest::Block { by: alice.clone(), target: bob.clone(), online: vec![], now: 1 },
+        StoreRequest::Block { by: bob, target: alice.clone(), online: vec![], now: 1 },
+    ];
+    let outcomes = store.execute(&requests);
+    assert!(!outcomes.contains(&StoreOutcome::Failed), "{outcomes:?}");
+    let before = Files::read(data.path()).unwrap();
+    let identity = certified("alice", 1).identity;
+    let outcome = store.execute(&[StoreRequest::DeleteAccount { name: alice, identity }]);
+    let [StoreOutcome::Removed { rooms }] = &outcome[..] else { panic!("{outcome:?}") };
+    assert_eq!(rooms.len(), 2, "she left, and bob inherits");
+    let after = Files::read(data.path()).unwrap();
+    look(&before, &after, server_view);
 }
 
 fn peer_account() -> AccountId {

@@ -1,5 +1,6 @@
 //! Scenarios in virtual time. One binary; each file is one subject.
 
+mod accounts;
 mod attention;
 mod coldstart;
 mod crashes;

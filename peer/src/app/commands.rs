@@ -40,6 +40,9 @@ impl App {
                 self.log_in(now, Purpose::Login, &name, &password);
             }
             Command::ChangePassword { old, new } => self.change_password(now, &old, &new),
+            Command::DeleteAccount { name, password } => {
+                self.delete_account(now, &name, &password);
+            }
             Command::ExportAccount { path, passphrase } => self.export_account(path, &passphrase),
             Command::ImportAccount { path, passphrase } => self.import_account(path, &passphrase),
             Command::Logout => self.log_out(now),

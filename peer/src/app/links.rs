@@ -262,6 +262,7 @@ impl App {
             | Refusal::NoMailbox
             | Refusal::MailboxFull
             | Refusal::Room(_)
+            | Refusal::AccountDeleted
             | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }
     }

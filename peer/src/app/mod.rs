@@ -13,6 +13,7 @@ mod changes;
 mod chat;
 mod commands;
 mod contacts;
+mod deletion;
 mod export;
 mod identities;
 mod jobs;
@@ -94,6 +95,8 @@ pub struct Settings {
     pub attention: Attention,
     /// Milliseconds since 1970 as date and time, for texts that are written into files.
     pub local_time: fn(u64) -> String,
+    /// Where keys and history are kept, for texts about what stays there.
+    pub data_folder: String,
 }
 
 /// What to do when a server asks for little password stretching.
@@ -121,6 +124,7 @@ impl Settings {
             transport: TransportConfig::default(),
             attention: Attention::default(),
             local_time: |ms| format!("{ms} ms after 1970"),
+            data_folder: "the data folder".to_owned(),
         }
     }
 }
@@ -149,8 +153,10 @@ pub struct App {
     server: Server,
     /// An account is being read from a file: no other is opened meanwhile.
     is_importing: bool,
-    /// The password is being changed.
+    /// What the password is being proven for.
     change: Option<Change>,
+    /// The server said that the account which is kept here was deleted.
+    is_deleted_there: bool,
     roster: Roster,
     /// What others are told about this user's being there.
     status: Status,
@@ -199,6 +205,7 @@ impl App {
             server: Server::new(settings.server_addresses.clone()),
             is_importing: false,
             change: None,
+            is_deleted_there: false,
             roster: Roster::default(),
             status: Status::default(),
             links: Links::default(),

@@ -6,6 +6,8 @@
 //!      └────────────── with the new one, at the next login ──────────────────┘
 //! ```
 //!
+//! The account's deletion is proven the same way; what follows is in `deletion`.
+//!
 //! The server lets the new password hold in one step, so that at any moment one of the two does.
 //! Where the answer to that step is lost, the new one is tried.
 
@@ -24,23 +26,32 @@ use crate::login::{
 };
 use crate::work::Work;
 
-/// A password that is being changed.
+/// What the password is proven for, and how far that is.
 #[derive(Debug)]
 pub(super) struct Change {
     current: Secret<Vec<u8>>,
-    new: Secret<Vec<u8>>,
+    wish: Wish,
     step: Step,
+}
+
+/// What the password is proven for.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// This one shall hold.
+    Password(Secret<Vec<u8>>),
+    /// The account shall be no more.
+    Deletion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// The current one is proven, and the new one registered.
+    /// The current one is proven, and a new one registered.
     Proving,
-    /// The server was asked to let the new one hold.
+    /// The server was asked to do it.
     Changing,
     /// Its answer was lost.
     Unsure,
-    /// The new one is tried.
+    /// The new password is tried.
     Checking,
 }
 
@@ -65,11 +76,15 @@ impl App {
         let current = password(current).map_err(|error| format!("the current one: {error}"));
         match (current, new_password(new)) {
             (Ok(current), Ok(new)) => {
-                self.change = Some(Change { current, new, step: Step::Proving });
-                self.prove(now);
+                self.begin_change(now, current, Wish::Password(new));
             }
             (Err(why), _) | (_, Err(why)) => self.error(&format!("Not done: {why}.")),
         }
+    }
+
+    pub(super) fn begin_change(&mut self, now: Instant, current: Secret<Vec<u8>>, wish: Wish) {
+        self.change = Some(Change { current, wish, step: Step::Proving });
+        self.prove(now);
     }
 
     /// Proves the password that should hold now.
@@ -81,7 +96,7 @@ impl App {
         self.ask_for_change(now, Asked::ProveStart(started.state), request);
     }
 
-    fn ask_for_change(&mut self, now: Instant, asked: Asked, request: Request) {
+    pub(super) fn ask_for_change(&mut self, now: Instant, asked: Asked, request: Request) {
         if self.ask(now, asked, request).is_err() {
             self.end_change("too many requests wait for the server; try again in a moment");
         }
@@ -131,7 +146,10 @@ impl App {
 
     pub(super) fn on_proven(&mut self, now: Instant) {
         match &self.change {
-            Some(Change { step: Step::Proving, new, .. }) => {
+            Some(Change { step: Step::Proving, wish: Wish::Deletion, .. }) => {
+                self.ask_for_deletion(now);
+            }
+            Some(Change { step: Step::Proving, wish: Wish::Password(new), .. }) => {
                 let started = start_registration(&mut self.rng, new);
                 let request = Request::ChangePasswordStart { message: started.message };
                 self.ask_for_change(now, Asked::ChangeStart(started.state), request);
@@ -147,12 +165,12 @@ impl App {
         message: Vec<u8>,
     ) {
         let seed = Seed::new(self.random());
-        let (Some(change), Some(handle), Some(account)) =
+        let (Some(Change { wish: Wish::Password(new), .. }), Some(handle), Some(account)) =
             (&self.change, self.server.handle(), self.account())
         else {
             return;
         };
-        let who = (account.name.clone(), change.new.clone());
+        let who = (account.name.clone(), new.clone());
         let job = LoginJob::register(state, who, message, self.settings.stretch, seed);
         self.jobs.start(Job::Change(handle), Work::Login(job));
     }
@@ -225,8 +243,24 @@ impl App {
     }
 
     fn end_change(&mut self, why: &str) {
-        self.change = None;
-        self.error(&format!("The password is not changed: {why}."));
+        let Some(change) = self.change.take() else { return };
+        let what = match change.wish {
+            Wish::Password(_) => "The password is not changed",
+            Wish::Deletion => "The account is not deleted",
+        };
+        self.error(&format!("{what}: {why}."));
+    }
+
+    /// From here on it may be done.
+    pub(super) const fn change_is_asked(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.step = Step::Changing;
+        }
+    }
+
+    /// Whether the server was asked to delete the account, and its answer was lost.
+    pub(super) const fn awaits_deletion(&self) -> bool {
+        matches!(self.change, Some(Change { wish: Wish::Deletion, step: Step::Unsure, .. }))
     }
 
     /// The connection to the server is gone.
@@ -236,10 +270,14 @@ impl App {
             Step::Proving => self.end_change("the server was lost before it answered; try again"),
             Step::Changing => {
                 change.step = Step::Unsure;
-                self.info(
-                    "The server was lost before it said whether the password is changed: that is \
-                     found out when it is back.",
-                );
+                let what = match change.wish {
+                    Wish::Password(_) => "the password is changed",
+                    Wish::Deletion => "the account is deleted",
+                };
+                self.info(&format!(
+                    "The server was lost before it said whether {what}: that is found out when it \
+                     is back."
+                ));
             }
             Step::Checking => change.step = Step::Unsure,
             Step::Unsure => {}
@@ -248,9 +286,15 @@ impl App {
 
     /// The session is back.
     pub(super) fn check_change(&mut self, now: Instant) {
-        if let Some(change) = &mut self.change {
-            change.step = Step::Checking;
-            self.prove(now);
+        match &mut self.change {
+            Some(Change { wish: Wish::Deletion, .. }) => {
+                self.end_change("the server was lost before it did that; try again");
+            }
+            Some(change) => {
+                change.step = Step::Checking;
+                self.prove(now);
+            }
+            None => {}
         }
     }
 }
@@ -258,9 +302,9 @@ impl App {
 impl Change {
     /// The password that should hold now.
     const fn tried(&self) -> &Secret<Vec<u8>> {
-        match self.step {
-            Step::Proving => &self.current,
-            Step::Changing | Step::Unsure | Step::Checking => &self.new,
+        match (&self.wish, self.step) {
+            (Wish::Password(new), Step::Changing | Step::Unsure | Step::Checking) => new,
+            (Wish::Password(_), Step::Proving) | (Wish::Deletion, _) => &self.current,
         }
     }
 }

@@ -115,6 +115,7 @@ impl App {
             compared: BTreeMap::new(),
         });
         self.change = None;
+        self.is_deleted_there = false;
         self.roster = Roster::default();
         self.links = Links::default();
         self.chat = Chat::default();

@@ -75,6 +75,7 @@ pub(super) enum Asked {
     ProveFinish,
     ChangeStart(Box<ClientRegistration<Suite>>),
     ChangeFinish,
+    DeleteAccount,
 }
 
 impl core::fmt::Debug for Asked {
@@ -107,6 +108,7 @@ impl core::fmt::Debug for Asked {
             Self::ProveFinish => "ProveFinish",
             Self::ChangeStart(_) => "ChangeStart",
             Self::ChangeFinish => "ChangeFinish",
+            Self::DeleteAccount => "DeleteAccount",
         })
     }
 }
@@ -182,7 +184,8 @@ impl App {
                 | Asked::ProveStart(_)
                 | Asked::ProveFinish
                 | Asked::ChangeStart(_)
-                | Asked::ChangeFinish => {}
+                | Asked::ChangeFinish
+                | Asked::DeleteAccount => {}
             }
         }
         self.change_lost_server();
@@ -254,6 +257,7 @@ impl App {
                 self.on_registering_change(state, message);
             }
             (Asked::ChangeFinish, Response::Done) => self.on_password_changed(),
+            (Asked::DeleteAccount, Response::Done) => self.account_is_deleted(now),
             (asked, response) => self.on_response_for_others(now, asked, response),
         }
     }
@@ -317,6 +321,7 @@ impl App {
                 | Refusal::NoMailbox
                 | Refusal::MailboxFull
                 | Refusal::Room(_)
+                | Refusal::AccountDeleted
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),
@@ -336,7 +341,8 @@ impl App {
             Asked::ProveStart(_)
             | Asked::ProveFinish
             | Asked::ChangeStart(_)
-            | Asked::ChangeFinish => self.on_change_refused(&refusal),
+            | Asked::ChangeFinish
+            | Asked::DeleteAccount => self.on_change_refused(&refusal),
             Asked::BlockAgain(user) => tracing::debug!(%user, %refusal, "block not repeated"),
             Asked::Prekey(user) => self.on_not_stored(now, &user, None, &refusal),
             Asked::Deposit { user, sequence, .. } => {

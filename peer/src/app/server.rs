@@ -514,6 +514,9 @@ impl App {
             ConnectionError::ClosedByPeer(reason) if reason.code == close::REVOKED => {
                 self.turned_away(now, "this device no longer belongs to the account");
             }
+            ConnectionError::ClosedByPeer(reason) if reason.code == close::DELETED => {
+                self.deleted_elsewhere(now);
+            }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::SHUTDOWN => {
                 self.server_failed(now, "it is shutting down");
             }

@@ -293,6 +293,7 @@ impl App {
         }
         self.server.login_is_over();
         self.server.claim = Claim::GoOn;
+        self.is_deleted_there = false;
         self.roster.begin();
         self.links.server_is_back();
         self.chat.checked.clear();
@@ -329,7 +330,11 @@ impl App {
             return self.on_newer_device(now, *generation);
         }
         self.drop_server(now, close::LOGOUT);
+        if self.is_wished_deletion(refusal) {
+            return self.account_is_deleted(now);
+        }
         match refusal {
+            Refusal::AccountDeleted => self.deleted_elsewhere(now),
             Refusal::UnknownDevice | Refusal::UnknownUser => {
                 self.turned_away(now, "the server does not know this account or device");
             }
@@ -406,10 +411,11 @@ impl App {
         self.close_all_links(now);
         self.leave_server(now);
         self.tell(Output::LoggedOut { reason: reason.to_owned() });
+        let erase = if self.is_deleted_there { "; '/account delete' erases them" } else { "" };
         let reason = format!(
             "{reason}; its keys are kept here: '/login {name}' enters the account with its \
              password, and if the server has lost it, '/register {name}' makes it again with the \
-             same identity"
+             same identity{erase}"
         );
         self.tell(Output::LoginNeeded { reason: Some(reason) });
     }

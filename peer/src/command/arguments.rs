@@ -45,9 +45,12 @@ pub(super) fn secrets(need: Need, mut words: Words<'_>) -> Result<ParsedLine, Us
     Ok(if words.next()?.is_some() { password_typed() } else { ParsedLine::NeedSecrets(need) })
 }
 
-/// `/account export FILE`, `/account import FILE`.
+/// `/account export FILE`, `/account import FILE`, `/account delete`.
 pub(super) fn account(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
     let what = words.next()?.ok_or(Usage)?.to_lowercase();
+    if what == "delete" {
+        return secrets(Need::Delete(None), words);
+    }
     let path = words.only().map(|path| expand_home(&path, context.home.as_deref()));
     let need = match what.as_str() {
         "export" => Need::Export(path?),

@@ -49,14 +49,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         verb: Verb::Account,
         name: "account",
         aliases: &[],
-        arguments: "export FILE | import FILE",
-        summary: "Carry your account to another machine in a file",
+        arguments: "export FILE | import FILE | delete",
+        summary: "Carry your account to another machine in a file, or delete it",
         example: "/account export ~/alice.account",
         details: "The file holds your keys, your server and the keys that you verified, under a passphrase \
                   that is\nasked for. It is never written over another. Messages and files stay \
                   here.\n\
                   Where it is imported, nobody may be logged in; /login NAME or /register NAME then \
-                  goes on with\nthese keys. A wrong passphrase and a damaged file look the same.",
+                  goes on with\nthese keys. A wrong passphrase and a damaged file look the same.\n\
+                  delete asks for your name and password: letters, rooms, blocks and the name go from \
+                  the server,\nyour keys from here, for ever. History and files stay. A wrong password \
+                  counts like a failed login.",
     },
     Entry {
         verb: Verb::Message,

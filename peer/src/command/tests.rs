@@ -158,6 +158,10 @@ fn passwords_are_asked_for_never_typed() {
     let ParsedLine::Error(text) = bare("/passwd hunter2") else { panic!("refused") };
     assert!(text.contains("never typed") && !text.contains("hunter2"));
     assert!(is_secret("/passwd hunter2"));
+    assert_eq!(bare("/account DELETE"), ParsedLine::NeedSecrets(Need::Delete(None)));
+    let ParsedLine::Error(text) = bare("/account delete hunter2") else { panic!("refused") };
+    assert!(text.contains("never typed") && !text.contains("hunter2"));
+    assert!(is_secret("/account delete hunter2"));
 }
 
 /// Security acceptance D12: a command that is logged or that a panic shows tells no password.

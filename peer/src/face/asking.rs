@@ -97,6 +97,17 @@ const PASSPHRASE_AGAIN: Question = Question {
     kind: Kind::Again,
 };
 
+const NAME: Question = Question {
+    prompt: "Delete the account of the name: ",
+    hint: "Type your own name: nothing at the server can be brought back. Esc gives up.",
+    kind: Kind::Shown,
+};
+const PASSWORD: Question = Question {
+    prompt: "Its password: ",
+    hint: "It is not shown, and never leaves this machine. Esc gives up.",
+    kind: Kind::Hidden,
+};
+
 /// What a command needs, asked one after the other.
 #[derive(Debug)]
 pub struct Questions {
@@ -119,6 +130,8 @@ impl Questions {
             Need::Export(_) => &[PASSPHRASE, PASSPHRASE_AGAIN],
             Need::Import(Some(_)) => &[PASSPHRASE],
             Need::Import(None) => &[FILE, PASSPHRASE],
+            Need::Delete(None) => &[NAME, PASSWORD],
+            Need::Delete(Some(_)) => &[PASSWORD],
         }
     }
 
@@ -181,6 +194,10 @@ impl Questions {
                 let path = path.clone().unwrap_or_else(|| PathBuf::from(next().trim()));
                 Command::ImportAccount { path, passphrase: secret(next()) }
             }
+            Need::Delete(name) => {
+                let name = name.clone().unwrap_or_else(|| next().trim().to_owned());
+                Command::DeleteAccount { name, password: secret(next()) }
+            }
         }
     }
 }
@@ -209,6 +226,21 @@ mod tests {
         let new = Secret::new("a new one".to_owned());
         let command = Command::ChangePassword { old, new };
         assert_eq!(answer(&mut questions, "a new one"), Some(command));
+    }
+
+    /// The name is the confirmation: it is typed, not offered.
+    #[test]
+    fn an_account_is_deleted_by_its_name_and_its_password() {
+        let password = Secret::new("correct horse".to_owned());
+        let command = Command::DeleteAccount { name: "Alice".to_owned(), password };
+        let mut questions = Questions::new(Need::Delete(None));
+        assert!(!questions.is_hidden());
+        answer(&mut questions, " Alice ");
+        assert!(questions.is_hidden());
+        assert_eq!(answer(&mut questions, "correct horse"), Some(command.clone()));
+        let mut questions = Questions::new(Need::Delete(Some("Alice".to_owned())));
+        assert!(questions.is_hidden());
+        assert_eq!(answer(&mut questions, "correct horse"), Some(command));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use wire::Secret;
 use wire::app::name::Name;
 use wire::app::text;
 use wire::time::{Duration, Instant};
@@ -46,6 +47,13 @@ pub enum Task {
     Fingerprint {
         /// Whose; one's own and the server's when `None`.
         user: Option<String>,
+    },
+    /// Delete the account.
+    DeleteAccount {
+        /// Its name, as typed.
+        name: String,
+        /// Its password.
+        password: Secret<String>,
     },
     /// Write a conversation into a file. Needs no server.
     Export {
@@ -103,6 +111,8 @@ enum Phase {
     /// Fingerprints still to come.
     Showing(usize),
     Exporting,
+    /// The deletion was given to the core.
+    Deleting,
     Over,
 }
 
@@ -173,6 +183,7 @@ impl OneShot {
             | Phase::Sending(_)
             | Phase::Receiving(_)
             | Phase::Exporting
+            | Phase::Deleting
             | Phase::Showing(_) => Exit::Timeout,
         };
         self.end(exit, (exit == Exit::Timeout).then_some("it did not happen in time"))
@@ -185,6 +196,11 @@ impl OneShot {
             Output::Kept { to, .. } => self.on_kept(to),
             Output::Export { path, lines, .. } => self.on_export(path, *lines),
             Output::LoggedIn { .. } if matches!(self.phase, Phase::LoggingIn) => self.begin(now),
+            Output::AccountDeleted { user, kept } => self.on_deleted(user, kept.is_some()),
+            // What follows from it is told by itself.
+            Output::LoginNeeded { .. } | Output::LoggedOut { .. } if self.is_deleting() => {
+                Vec::new()
+            }
             Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
             Output::LoggedOut { .. } => self.end(Exit::LoginFailed, None),
             Output::Blocked { users } => self.on_lists(|lists| lists.blocked = Some(users.clone())),
@@ -238,6 +254,30 @@ impl OneShot {
         complaint.into_iter().chain([Act::Exit(exit)]).collect()
     }
 
+    /// Whether an account is being deleted, after which nobody is logged in.
+    #[must_use]
+    pub const fn is_deleting(&self) -> bool {
+        matches!(self.phase, Phase::Deleting)
+    }
+
+    /// The account is gone: by this task, or by an earlier one whose answer was lost, after which only
+    /// what is here is left to be done.
+    fn on_deleted(&mut self, user: &str, by_this: bool) -> Vec<Act> {
+        let Task::DeleteAccount { .. } = &self.task else { return Vec::new() };
+        if by_this {
+            let deleted = Act::Result(format!("deleted {}", text::one_line(user)));
+            return core::iter::once(deleted).chain(self.end(Exit::Done, None)).collect();
+        }
+        self.delete()
+    }
+
+    fn delete(&mut self) -> Vec<Act> {
+        let Task::DeleteAccount { name, password } = &self.task else { return Vec::new() };
+        let (name, password) = (name.clone(), password.clone());
+        self.phase = Phase::Deleting;
+        vec![Act::Command(Command::DeleteAccount { name, password })]
+    }
+
     /// What needs no server begins when the data folder is open; the core lets it wait for a login
     /// as another account.
     fn begin_here(&mut self, now: Instant) -> Vec<Act> {
@@ -252,6 +292,7 @@ impl OneShot {
             Task::Message { until: Until::Delivered, .. }
             | Task::Send { .. }
             | Task::Receive { .. }
+            | Task::DeleteAccount { .. }
             | Task::Fingerprint { .. } => Vec::new(),
         }
     }
@@ -284,6 +325,9 @@ impl OneShot {
             let user = user.clone();
             self.phase = Phase::Showing(if user.is_some() { 1 } else { 2 });
             return vec![Act::Command(Command::Fingerprint { user })];
+        }
+        if matches!(self.task, Task::DeleteAccount { .. }) {
+            return self.delete();
         }
         self.phase = Phase::Listing(Lists::default());
         vec![Act::Command(Command::Blocked), Act::Command(Command::Files)]
@@ -336,7 +380,9 @@ impl OneShot {
                 });
                 self.accept()
             }
-            Task::Fingerprint { .. } | Task::Export { .. } => Vec::new(),
+            Task::Fingerprint { .. } | Task::Export { .. } | Task::DeleteAccount { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -392,6 +438,7 @@ impl OneShot {
             | Phase::Messaging(_)
             | Phase::Showing(_)
             | Phase::Exporting
+            | Phase::Deleting
             | Phase::Over => Vec::new(),
         }
     }
@@ -472,6 +519,7 @@ impl OneShot {
     fn on_error(&mut self) -> Vec<Act> {
         match &self.phase {
             Phase::Listing(_) => self.end(Exit::Failure, None),
+            Phase::Deleting => self.end(Exit::LoginFailed, None),
             Phase::Showing(_) => self.end(Exit::Unreachable, None),
             // Every file is shown at once, unless all of them are refused together.
             Phase::Sending(sending) if sending.ours.is_empty() => self.end(Exit::Unreachable, None),

@@ -117,6 +117,9 @@ impl Plain {
                 self.user = None;
                 vec![format!("* logged out: {}", short(reason))]
             }
+            Output::AccountDeleted { user, kept } => {
+                vec![account_deleted(&short(user), kept.as_deref())]
+            }
             Output::Presence { user, online, status, text } => {
                 vec![format!("* {} is {}", short(user), standing(*online, *status, text))]
             }
@@ -491,6 +494,21 @@ pub(super) fn standing(online: bool, status: Availability, text: &str) -> String
 fn halves(number: &str) -> String {
     let groups: Vec<&str> = number.split(' ').collect();
     groups.chunks(6).map(|half| short(&half.join(" "))).collect::<Vec<_>>().join("\n")
+}
+
+fn account_deleted(user: &str, kept: Option<&str>) -> String {
+    match kept {
+        Some(folder) => format!(
+            "* the account {user} is deleted: at the server nothing of it is left, and its keys are \
+             gone from this machine. What was said and received stays here: the history in {}, \
+             until you remove that folder, and files where they are.",
+            text::one_line(folder)
+        ),
+        None => format!(
+            "! the server says that the account {user} was deleted, at another of your machines or \
+             by its operator. Here it is kept until you type /account delete or /logout."
+        ),
+    }
 }
 
 fn identity_changed(output: &Output) -> String {

@@ -235,6 +235,7 @@ fn more(foreign: &str) -> Vec<Output> {
         },
         Output::Notify { chats: vec![NotifyLine { chat: bob(), calls: Calls::Off, usual: false }] },
         Output::Typing { user: bob() },
+        Output::AccountDeleted { user: "alice".to_owned(), kept: Some(text()) },
     ]
 }
 
@@ -277,6 +278,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Changed { .. } => 32,
         Output::Notify { .. } => 33,
         Output::Typing { .. } => 34,
+        Output::AccountDeleted { .. } => 35,
     }
 }
 
@@ -285,5 +287,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 35);
+    assert_eq!(outputs("x").len(), 36);
 }

@@ -27,6 +27,7 @@ pub(super) fn run(options: &Options, task: AccountFile) -> Result<Exit, Failure>
             let typed = passphrase(passphrase_file.as_ref(), Need::Export(file.clone()))?;
             export(&data, file, &typed)?
         }
+        AccountFile::Delete { .. } => unreachable!("it needs a session"),
         AccountFile::Import { file, passphrase_file } => {
             let need = Need::Import(Some(file.clone()));
             let typed = passphrase(passphrase_file.as_ref(), need)?;

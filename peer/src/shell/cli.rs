@@ -220,12 +220,12 @@ pub(super) enum OneShot {
         #[arg(value_name = "USER")]
         of: Option<String>,
     },
-    /// Carry the account of this data folder to another one, in a file.
+    /// Carry the account of this data folder to another one in a file, or delete it.
     #[command(subcommand, arg_required_else_help = false)]
     Account(AccountFile),
 }
 
-/// What to do with an account file. Needs no server.
+/// What to do with an account. Files of accounts need no server.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum AccountFile {
     /// Write the account into a new file, under a passphrase.
@@ -243,6 +243,12 @@ pub(super) enum AccountFile {
         /// File whose first line is the passphrase; without it, it is asked for on a terminal.
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
+    },
+    /// Delete the account at the server, for ever, and its keys here; history and files stay. The
+    /// password is that of --password-file, or asked for on a terminal.
+    Delete {
+        /// The name of the account: so that it is no other one.
+        name: String,
     },
 }
 
@@ -442,6 +448,7 @@ mod tests {
             ("dance", "dance"),
             ("account", "subcommand"),
             ("account export", "FILE"),
+            ("account delete", "NAME"),
             ("account import x --passphrase secret", "--passphrase"),
         ] {
             let text = complaint(line);

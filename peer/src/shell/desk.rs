@@ -224,6 +224,7 @@ impl Desk {
             Output::Server { state: ServerState::Connected } => self.server = Contact::There,
             Output::Server { state: ServerState::Connecting }
             | Output::ServerFingerprint { .. }
+            | Output::AccountDeleted { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Blocked { .. }
@@ -381,6 +382,9 @@ impl Desk {
         if matches!(self.face, Face::Full) {
             // Its line can become a question at any time.
             self.reading = Reading::No;
+        }
+        if matches!(&self.giver, Giver::Task(task) if task.is_deleting()) {
+            return;
         }
         if self.credentials.is_some() && !was_pending {
             self.log_in(todo);
@@ -576,6 +580,7 @@ impl Desk {
             | Output::ServerFingerprint { .. }
             | Output::LoggedIn { .. }
             | Output::LoggedOut { .. }
+            | Output::AccountDeleted { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Blocked { .. }

@@ -254,6 +254,7 @@ impl Session {
         if let Output::LoggedIn { .. }
         | Output::IdentityChanged { .. }
         | Output::Trusted { .. }
+        | Output::CodeOver { .. }
         | Output::Link { .. } = output
             && self.front.wants_users()
         {

@@ -11,18 +11,18 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
-use wire::Seed;
 use wire::net::{Clock, Socket};
 use wire::time::Duration;
+use wire::{Secret, Seed};
 
-use super::cli::{OneShot as Asked, Options, Plan};
+use super::cli::{AccountFile, OneShot as Asked, Options, Plan};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{account, complain, folders, terminal, typing};
 use crate::app::Settings;
-use crate::command::Purpose;
+use crate::command::{Command, Need, Purpose};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
 use crate::face::plain::{Colour, Plain, Reader, Style};
@@ -39,7 +39,9 @@ pub(super) fn run(plan: Plan) -> Exit {
     terminal::keep();
     let Plan { options, command, preferences } = plan;
     let outcome = match command {
-        Some(Asked::Account(task)) => account::run(&options, task),
+        Some(Asked::Account(task @ (AccountFile::Export { .. } | AccountFile::Import { .. }))) => {
+            account::run(&options, task)
+        }
         command => prepare(Plan { options, command, preferences }).map(|mut session| session.run()),
     };
     let exit = outcome.unwrap_or_else(|(exit, text)| complain(exit, &text));
@@ -72,6 +74,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     settings.local_candidates = super::names::candidates(socket.local_address());
     settings.token_epoch = clock.unix_ms() / 1000;
     settings.local_time = local_time;
+    settings.data_folder = data.display().to_string();
     let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
         clock,
         look: Look { colour: has_colour(), unicode: is_unicode(), theme: Theme::default() },
@@ -195,9 +198,28 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             (Task::Export { with, path, format }, None)
         }
         Asked::Fingerprint { of } => (Task::Fingerprint { user: of }, Some(30)),
+        Asked::Account(AccountFile::Delete { name }) => {
+            let password = password(options, &name)?;
+            (Task::DeleteAccount { name, password }, Some(60))
+        }
         Asked::Account(_) => unreachable!("it begins no session"),
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
+}
+
+/// What proves that the account may be deleted, from the file or from somebody at a terminal.
+fn password(options: &Options, name: &str) -> Result<Secret<String>, Failure> {
+    if let Some(file) = &options.password_file {
+        return typing::password_of(file).map_err(|error| (Exit::LoginFailed, error));
+    }
+    if !typing::is_person() {
+        let text = "the password is needed: give --password-file";
+        return Err((Exit::Usage, text.to_owned()));
+    }
+    match typing::ask_secrets(Need::Delete(Some(name.to_owned()))) {
+        Some(Command::DeleteAccount { password, .. }) => Ok(password),
+        _ => Err((Exit::Interrupted, "no password was typed".to_owned())),
+    }
 }
 
 fn text_of_input() -> Result<String, Failure> {

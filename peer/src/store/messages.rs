@@ -188,6 +188,19 @@ pub(super) fn stored(connection: &Connection, profile: i64, id: &MessageId) -> A
     Ok(StoreReply::Done)
 }
 
+/// Messages and posts that wait never go anywhere.
+pub(super) fn give_all_up(
+    connection: &Connection,
+    profile: i64,
+    why: &str,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE messages SET state = ?2, why = ?3 WHERE profile = ?1 AND state IN (?4, ?5)",
+        params![profile, FAILED, why, QUEUED, STORED],
+    )?;
+    Ok(())
+}
+
 /// The message is given up.
 pub(super) fn gave_up(connection: &Connection, profile: i64, id: &MessageId, why: &str) -> Answer {
     connection

@@ -111,8 +111,9 @@ impl Database {
         let count = requests.len();
         let before = (self.open.clone(), self.unkept.clone());
         let incoming = unkept::incoming(&requests);
-        let forgets_secrets =
-            requests.iter().any(|request| matches!(request, StoreRequest::SaveAccount(None)));
+        let forgets_secrets = requests.iter().any(|request| {
+            matches!(request, StoreRequest::SaveAccount(None) | StoreRequest::ForgetAccount(_))
+        });
         match self.transact(requests) {
             Ok(answers) => {
                 if forgets_secrets {
@@ -168,6 +169,9 @@ fn answer(
         }
         StoreRequest::SaveAccount(account) => {
             profile::save_account(connection, open.as_ref(), account.as_ref())
+        }
+        StoreRequest::ForgetAccount(installation) => {
+            profile::forget_account(connection, row(open.as_ref())?, &installation)
         }
         StoreRequest::PinServer { address, key } => profile::pin_server(connection, &address, key),
         StoreRequest::MoveServer { from, to } => profile::move_server(connection, open, from, to),

@@ -97,6 +97,26 @@ pub(super) fn save_account(
     }
 }
 
+/// Removes what made the profile its account's, and gives up what waits.
+pub(super) fn forget_account(
+    connection: &Connection,
+    profile: i64,
+    installation: &Installation,
+) -> Answer {
+    let given_up = "the account was deleted";
+    connection
+        .execute(
+            "UPDATE profiles SET identity_secret = NULL, certificate = NULL, device = ?2,
+                 token_secret = ?3 WHERE id = ?1",
+            params![profile, installation.device.private(), installation.token_secret.expose()],
+        )
+        .and_then(|_| connection.execute("DELETE FROM prekeys WHERE profile = ?1", [profile]))
+        .and_then(|_| messages::give_all_up(connection, profile, given_up))
+        .and_then(|()| transfers::cancel_all(connection, profile))
+        .map_err(failed)?;
+    Ok(StoreReply::Done)
+}
+
 /// Pins a server's key. A token of the key before is worth nothing.
 pub(super) fn pin_server(connection: &Connection, address: &str, key: PublicKey) -> Answer {
     connection

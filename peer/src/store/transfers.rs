@@ -68,6 +68,16 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
+/// What was not over is.
+pub(super) fn cancel_all(connection: &Connection, profile: i64) -> rusqlite::Result<()> {
+    let (cancelled, why) = state_columns(&TransferState::Cancelled(CancelReason::User));
+    connection.execute(
+        "UPDATE transfers SET state = ?2, reason = ?3 WHERE profile = ?1 AND state <= 1",
+        params![profile, cancelled, why],
+    )?;
+    Ok(())
+}
+
 /// `nothing`: of those that [came to nothing](TransferRecord::came_to_nothing), or of the others.
 fn prune(connection: &Connection, profile: i64, nothing: bool) -> rusqlite::Result<()> {
     connection

@@ -28,7 +28,7 @@ mod serve;
 mod spare;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rand_core::RngCore;
@@ -257,6 +257,15 @@ impl Transfers {
         for number in self.table.open_with(user) {
             let state = TransferState::Cancelled(CancelReason::User);
             self.end(cx, number, state, Ending::silent(why.map(str::to_owned)));
+        }
+    }
+
+    /// Gives up everything with everybody without telling anybody: the account is gone.
+    pub fn cancel_everything(&mut self, cx: &mut Context<'_>, why: &str) {
+        let users: BTreeSet<Name> =
+            self.table.iter().map(|transfer| transfer.record.with.clone()).collect();
+        for user in users {
+            self.cancel_all(cx, &user, Some(why));
         }
     }
 

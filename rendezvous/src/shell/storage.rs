@@ -136,6 +136,7 @@ fn work(
         if !news.is_empty() && !outgoing.tell(news) {
             return;
         }
+        store.overwrite_removed();
     }
 }
 

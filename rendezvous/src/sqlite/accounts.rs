@@ -1,13 +1,16 @@
 //! Accounts, their devices, and the beginnings of sessions.
 
-use rusqlite::{OptionalExtension, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension, Savepoint, params};
 use wire::PublicKey;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
 
-use super::{Result, attempts, blocks, damaged, from_sql, to_sql};
+use super::{Result, attempts, blocks, damaged, from_sql, rooms, to_sql};
 use crate::source::SourcePrefix;
 use crate::store::{NewAccount, NewIdentity, NewPassword, SessionAccount, StoreOutcome};
+
+/// Most devices of accounts that were removed of which it is known; the oldest are forgotten.
+const MAX_DELETED: i64 = 65_536;
 
 pub(super) fn create(db: &Savepoint<'_>, new: &NewAccount) -> Result<StoreOutcome> {
     let taken: Option<i64> = db
@@ -67,10 +70,15 @@ fn repeat(db: &Savepoint<'_>, account: i64, new: &NewAccount) -> Result<StoreOut
 pub(super) fn add_device(
     db: &Savepoint<'_>,
     name: &Name,
+    identity: IdentityKey,
     certificate: &DeviceCertificate,
     now: u64,
 ) -> Result<StoreOutcome> {
     let Some(account) = id(db, name)? else { return Ok(StoreOutcome::Conflict) };
+    // The account may have been deleted since its password was proven, and the name taken.
+    if read_identity(db, account)? != Some(identity) {
+        return Ok(StoreOutcome::Conflict);
+    }
     if device(db, account, certificate.device)? != Some(*certificate) {
         if certificate.generation <= generation(db, account)? {
             return Ok(StoreOutcome::Conflict);
@@ -110,8 +118,14 @@ pub(super) fn resume(
     source: SourcePrefix,
     now: u64,
 ) -> Result<StoreOutcome> {
-    let Some(account) = id(db, name)? else { return Ok(StoreOutcome::NotFound) };
-    let Some(certificate) = device(db, account, key)? else { return Ok(StoreOutcome::NotFound) };
+    let certificate = match id(db, name)? {
+        Some(account) => device(db, account, key)?.map(|certificate| (account, certificate)),
+        None => None,
+    };
+    let Some((account, certificate)) = certificate else {
+        let is_deleted = was_deleted(db, key)?;
+        return Ok(if is_deleted { StoreOutcome::Deleted } else { StoreOutcome::NotFound });
+    };
     attempts::remember_source(db, account, source, now)?;
     let newest = generation(db, account)?;
     match read_identity(db, account)? {
@@ -156,6 +170,55 @@ pub(super) fn change_password(db: &Savepoint<'_>, new: &NewPassword) -> Result<S
             new.sealed,
         ])?;
     Ok(if changed == 1 { StoreOutcome::Done } else { StoreOutcome::NotFound })
+}
+
+/// The account of this user goes, with all that belongs to it; nobody else's does.
+pub(super) fn delete(
+    db: &Savepoint<'_>,
+    name: &Name,
+    identity: IdentityKey,
+) -> Result<StoreOutcome> {
+    let is_his = match id(db, name)? {
+        Some(account) => read_identity(db, account)? == Some(identity),
+        None => false,
+    };
+    if !is_his {
+        return Ok(StoreOutcome::Removed { rooms: Vec::new() });
+    }
+    remove(db, name)?;
+    Ok(StoreOutcome::Removed { rooms: rooms::take_untold(db)? })
+}
+
+/// Removes an account: its devices, keys for letters, blocks of and against it, and letters of and
+/// for it go with its row. What that means to rooms waits to be told. `false` when there is none.
+pub(super) fn remove(db: &Connection, name: &Name) -> Result<bool> {
+    let devices: Vec<PublicKey> = db
+        .prepare_cached("SELECT device FROM devices JOIN accounts ON account = id WHERE name = ?1")?
+        .query_map([name.as_str()], |row| row.get(0).map(PublicKey))?
+        .collect::<Result<_>>()?;
+    for device in devices {
+        db.prepare_cached("INSERT OR REPLACE INTO deleted (device) VALUES (?1)")?
+            .execute([fingerprint(device)])?;
+    }
+    db.prepare_cached(
+        "DELETE FROM deleted WHERE number <= (SELECT max(number) FROM deleted) - ?1",
+    )?
+    .execute([MAX_DELETED])?;
+    rooms::leave_all(db, name)?;
+    let removed =
+        db.prepare_cached("DELETE FROM accounts WHERE name = ?1")?.execute([name.as_str()])?;
+    Ok(removed > 0)
+}
+
+/// Whether this was a device of an account that was removed.
+fn was_deleted(db: &Savepoint<'_>, device: PublicKey) -> Result<bool> {
+    db.prepare_cached("SELECT EXISTS (SELECT * FROM deleted WHERE device = ?1)")?
+        .query_row([fingerprint(device)], |row| row.get(0))
+}
+
+/// What is kept of a device whose account is gone: only who has it can find it again.
+fn fingerprint(device: PublicKey) -> [u8; 32] {
+    *blake3::hash(&device.0).as_bytes()
 }
 
 /// The number of an account.
@@ -223,5 +286,7 @@ fn put_device(db: &Savepoint<'_>, account: i64, certificate: &DeviceCertificate)
              certificate = excluded.certificate",
     )?
     .execute(params![account, certificate.device.0, to_sql(certificate.generation), bytes])?;
+    db.prepare_cached("DELETE FROM deleted WHERE device = ?1")?
+        .execute([fingerprint(certificate.device)])?;
     Ok(())
 }

@@ -79,10 +79,11 @@ impl SqliteStore {
              SELECT name, device FROM accounts JOIN devices ON account = id WHERE name = ?1",
             [name.as_str()],
         )?;
-        rooms::leave_all(&change, name)?;
-        let removed = change.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()])?;
+        let removed = accounts::remove(&change, name)?;
         change.commit()?;
-        Ok(removed > 0)
+        self.has_removed |= removed;
+        self.overwrite_removed();
+        Ok(removed)
     }
 
     /// What another program has done since this was last asked. Costs next to nothing while no

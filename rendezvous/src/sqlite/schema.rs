@@ -81,7 +81,10 @@ CREATE INDEX attempts_by_last ON attempts (last);
 ///
 /// 4: mailboxes. In `prekeys`, `once` says whether a key serves for one letter, and `body` is all of it
 /// with its signature. The numbers of letters are never used again.
-const STEPS: [&str; 2] = [
+///
+/// 5: `deleted` lists, hashed, the devices of accounts that are no longer there, so that these can be
+/// told so.
+const STEPS: [&str; 3] = [
     "
 ALTER TABLE accounts ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE rooms (
@@ -144,6 +147,12 @@ CREATE TABLE letters (
 CREATE INDEX letters_by_owner ON letters (owner, id);
 CREATE INDEX letters_by_sender ON letters (sender);
 ",
+    "
+CREATE TABLE deleted (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    device BLOB NOT NULL UNIQUE
+) STRICT;
+",
 ];
 
 /// Why a database cannot be used.
@@ -201,6 +210,8 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    // What somebody had deleted is not found on a disk that is stolen.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     if version != Some(VERSION) {
         complete(connection)?;
     }

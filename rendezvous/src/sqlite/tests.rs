@@ -94,7 +94,8 @@ fn devices_come_with_growing_generations() {
     let mut store = with_users(&["alice"]);
     let add = |device, generation| {
         let certificate = new_identity("alice", device, generation).certificate;
-        StoreRequest::AddDevice { name: name("alice"), certificate, now: 200 }
+        let (name, identity) = (name("alice"), identity_of("alice").public());
+        StoreRequest::AddDevice { name, identity, certificate, now: 200 }
     };
     assert_eq!(ask(&mut store, add(2, 1)), StoreOutcome::Conflict, "not greater");
     assert!(matches!(ask(&mut store, add(2, 2)), StoreOutcome::Session(_)));
@@ -395,6 +396,75 @@ fn a_removed_account_leaves_nothing_behind() {
     assert!(!store.delete(&name("alice")).unwrap());
     let totals = store.totals(0).unwrap();
     assert_eq!((totals.accounts, totals.devices, totals.blocks), (1, 1, 0));
+}
+
+/// Not even in the file or its log, where a thief of the disk would look.
+#[test]
+fn what_was_deleted_is_overwritten() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    let sealed = b"sealed identity of a user who is no more";
+    let mut made = account("alice");
+    made.identity.as_mut().unwrap().sealed = sealed.to_vec();
+    ask(&mut store, StoreRequest::CreateAccount(Box::new(made)));
+    let is_found = || {
+        ["db", "db-wal"].iter().any(|file| {
+            let bytes = std::fs::read(temp.path().join(file)).unwrap_or_default();
+            bytes.windows(sealed.len()).any(|part| part == sealed)
+        })
+    };
+    assert!(is_found(), "or this would show nothing");
+    let identity = identity_of("alice").public();
+    ask(&mut store, StoreRequest::DeleteAccount { name: name("alice"), identity });
+    store.overwrite_removed();
+    assert!(!is_found());
+}
+
+/// Whose account is no more is told so, as far as memory goes; nobody else is.
+#[test]
+fn devices_of_removed_accounts_are_remembered_and_bounded() {
+    let mut store = with_users(&["alice", "bob"]);
+    let resume = |device, user: &str| StoreRequest::Resume {
+        name: name(user),
+        device: PublicKey([device; 32]),
+        source: HOME,
+        now: 300,
+    };
+    let delete = |user: &str, of: &str| StoreRequest::DeleteAccount {
+        name: name(user),
+        identity: identity_of(of).public(),
+    };
+    let nothing = StoreOutcome::Removed { rooms: vec![] };
+    assert_eq!(ask(&mut store, delete("alice", "bob")), nothing, "not his");
+    assert!(matches!(ask(&mut store, resume(1, "alice")), StoreOutcome::Session(_)));
+    assert_eq!(ask(&mut store, delete("alice", "alice")), nothing);
+    assert_eq!(ask(&mut store, delete("alice", "alice")), nothing, "once more");
+    assert_eq!(ask(&mut store, resume(1, "alice")), StoreOutcome::Deleted);
+    assert_eq!(ask(&mut store, resume(2, "alice")), StoreOutcome::NotFound);
+    let keys: i64 = store
+        .connection
+        .query_row("SELECT count(*) FROM deleted WHERE device = ?1", [[1; 32]], |row| row.get(0))
+        .unwrap();
+    assert_eq!(keys, 0, "no key is kept");
+    ask(&mut store, create("alice"));
+    assert!(matches!(ask(&mut store, resume(1, "alice")), StoreOutcome::Session(_)), "again one");
+    store
+        .connection
+        .execute("UPDATE sqlite_sequence SET seq = seq + 70000 WHERE name = 'deleted'", [])
+        .unwrap();
+    store.connection.execute("INSERT INTO deleted (device) VALUES (x'01')", []).unwrap();
+    assert!(store.delete(&name("bob")).unwrap());
+    let rows = |store: &SqliteStore| -> i64 {
+        store.connection.query_row("SELECT count(*) FROM deleted", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(rows(&store), 2, "the one of just now, and the one before it");
+    store
+        .connection
+        .execute("UPDATE sqlite_sequence SET seq = seq + 70000 WHERE name = 'deleted'", [])
+        .unwrap();
+    assert!(store.delete(&name("alice")).unwrap());
+    assert_eq!(rows(&store), 1);
 }
 
 /// Security acceptance J02: a failing request leaves the others of its batch whole, a failing

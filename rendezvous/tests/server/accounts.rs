@@ -295,7 +295,7 @@ fn the_session_of_a_device_that_was_taken_away_ends_at_once() {
     });
     assert!(world.now - began < Duration::from_secs(1));
     world.connect(bob, Identify::Known);
-    assert_eq!(world.refused(bob, Request::Resume(name("bob"))), Refusal::UnknownDevice);
+    assert_eq!(world.refused(bob, Request::Resume(name("bob"))), Refusal::AccountDeleted);
 }
 
 #[test]

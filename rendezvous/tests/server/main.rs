@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod deletion;
 mod lobby;
 mod mail;
 mod password;

@@ -55,6 +55,8 @@ pub mod close {
     pub const REVOKED: u32 = 5;
     /// Too many sessions.
     pub const FULL: u32 = 6;
+    /// The account was deleted by its user, in another session.
+    pub const DELETED: u32 = 7;
 }
 
 /// A request with a number that its response repeats.
@@ -124,7 +126,8 @@ pub enum Request {
         sealed_identity: Vec<u8>,
     },
     /// On a connection that proved a device's key: log in as this user, whose newest device it
-    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`].
+    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`] or
+    /// [`Refusal::AccountDeleted`].
     Resume(Name),
     /// Ends the session.
     Logout,
@@ -181,7 +184,7 @@ pub enum Request {
         message: Vec<u8>,
     },
     /// Its last step, KE3. Answered by [`Response::Done`]: for a minute, the password may be
-    /// changed once.
+    /// changed once, or the account deleted.
     ProveFinish {
         /// 64 bytes.
         message: Vec<u8>,
@@ -202,6 +205,9 @@ pub enum Request {
         /// The identity's secret, sealed under the new export key; may be empty.
         sealed_identity: Vec<u8>,
     },
+    /// After [`Request::ProveFinish`]: remove the account of this session with all that belongs to
+    /// it. Answered by [`Response::Done`] when that is durable, and the session is over then.
+    DeleteAccount,
 }
 
 /// What the server says.
@@ -384,6 +390,9 @@ pub enum Refusal {
     /// About rooms.
     #[error(transparent)]
     Room(#[from] RoomRefusal),
+    /// To [`Request::Resume`]: this device was one of an account that was deleted.
+    #[error("the account was deleted")]
+    AccountDeleted,
 }
 
 /// News that nobody asked for.

@@ -257,7 +257,7 @@ impl App {
     }
 
     /// Rooms that the user was in when this client was last there, and is not in now.
-    fn leave_all_but(&mut self, mine: &BTreeSet<RoomId>) {
+    pub(in crate::app) fn leave_all_but(&mut self, mine: &BTreeSet<RoomId>) {
         let Some(own) = self.account().map(|account| account.name.clone()) else { return };
         let is_gone =
             |id: &RoomId, known: &Known| known.room.role(&own).is_some() && !mine.contains(id);

@@ -44,6 +44,8 @@ pub(super) struct Rendezvous {
     pub(super) refuse_introductions: Option<Refusal>,
     /// Changes introductions before they are told.
     pub(super) corrupt: Option<fn(&mut Introduction)>,
+    /// Devices of accounts that were deleted.
+    pub(super) deleted: Vec<PublicKey>,
     /// What is told of rooms.
     pub(super) rooms: Vec<Room>,
     /// Names of requests, as they came.
@@ -92,6 +94,7 @@ impl Rendezvous {
             refuse: Vec::new(),
             refuse_introductions: None,
             corrupt: None,
+            deleted: Vec::new(),
             rooms: Vec::new(),
             log: Vec::new(),
         }
@@ -255,6 +258,11 @@ impl Rendezvous {
                         session.proven = Some(name);
                         Refusal::NewerDevice { generation: newest.generation }
                     }
+                    Some(_) | None
+                        if session.device.is_some_and(|it| self.deleted.contains(&it)) =>
+                    {
+                        Refusal::AccountDeleted
+                    }
                     Some(_) | None => Refusal::UnknownDevice,
                 };
                 (Response::Refused(refusal), Vec::new())
@@ -371,6 +379,16 @@ impl Rendezvous {
                 let account = self.accounts.get_mut(user).unwrap();
                 account.record = ServerRegistration::finish(upload);
                 account.sealed = sealed_identity;
+                Response::Done
+            }
+            Request::DeleteAccount => {
+                let session = self.sessions.get_mut(&handle).unwrap();
+                assert!(core::mem::take(&mut session.has_proven));
+                session.user = None;
+                let account = self.accounts.remove(user).unwrap();
+                self.deleted.extend(account.older);
+                self.deleted.extend(account.certificate.map(|certificate| certificate.device));
+                self.announce(user, false);
                 Response::Done
             }
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),

@@ -288,3 +288,39 @@ fn a_source_that_cannot_be_read_ends_sending() {
     let name = samples::file_line().name;
     assert_eq!(acts, [result(&format!("paused {name}")), Act::Exit(Exit::Failure)]);
 }
+
+fn deleted(by_this: bool) -> Output {
+    Output::AccountDeleted { user: "alice".into(), kept: by_this.then(|| "folder".into()) }
+}
+
+/// What follows from the deletion, or from an earlier one whose answer was lost, is no failure.
+#[test]
+fn a_deletion_ends_when_the_account_is_gone_from_here_too() {
+    let password = wire::Secret::new("correct horse".to_owned());
+    let task = Task::DeleteAccount { name: "Alice".into(), password: password.clone() };
+    let command = Act::Command(Command::DeleteAccount { name: "Alice".into(), password });
+    let out = Output::LoggedOut { reason: "because".into() };
+    let needed = Output::LoginNeeded { reason: Some("because".into()) };
+    let done = [result("deleted alice"), Act::Exit(Exit::Done)];
+    let mut face = OneShot::new(ZERO, task.clone(), Some(Duration::from_secs(60)));
+    assert_eq!(face.on_output(ZERO, &logged_in()), std::slice::from_ref(&command));
+    assert!(face.is_deleting() && face.on_output(ZERO, &out).is_empty());
+    assert_eq!(face.on_output(ZERO, &deleted(true)), done);
+    assert!(!face.is_deleting() && face.on_output(ZERO, &needed).is_empty());
+
+    let mut face = OneShot::new(ZERO, task.clone(), Some(Duration::from_secs(60)));
+    assert_eq!(face.on_output(ZERO, &deleted(false)), std::slice::from_ref(&command));
+    assert!(face.on_output(ZERO, &out).is_empty() && face.on_output(ZERO, &needed).is_empty());
+    assert_eq!(face.on_output(ZERO, &deleted(true)), done);
+
+    let error = Output::Error { text: "not deleted: wrong".into() };
+    let mut face = OneShot::new(ZERO, task.clone(), Some(Duration::from_secs(60)));
+    face.on_output(ZERO, &logged_in());
+    assert_eq!(face.on_output(ZERO, &error), [Act::Exit(Exit::LoginFailed)]);
+    let mut face = OneShot::new(ZERO, task, Some(Duration::from_secs(60)));
+    assert_eq!(face.on_output(ZERO, &needed), [Act::Exit(Exit::LoginFailed)], "there is none");
+    // To other tasks it is the end that follows from it.
+    let mut face = OneShot::new(ZERO, message(), Some(Duration::from_secs(60)));
+    assert!(face.on_output(ZERO, &deleted(false)).is_empty());
+    assert_eq!(face.on_output(ZERO, &out), [Act::Exit(Exit::LoginFailed)]);
+}

@@ -85,6 +85,10 @@ fn every_kind_has_its_stable_line() {
         "* notify bob: off".to_owned(),
         // What is over in seconds is no line that stays.
         String::new(),
+        "* the account alice is deleted: at the server nothing of it is left, and its keys are gone \
+         from this machine. What was said and received stays here: the history in hi, until you \
+         remove that folder, and files where they are."
+            .to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

@@ -312,9 +312,9 @@ impl Tui {
                 self.show_at(Some(user), output);
                 self.windows.raise(user, Activity::Mention);
             }
-            Output::LoginNeeded { .. } | Output::ServerFingerprint { .. } => {
-                self.show_at(None, output);
-            }
+            Output::LoginNeeded { .. }
+            | Output::AccountDeleted { .. }
+            | Output::ServerFingerprint { .. } => self.show_at(None, output),
             Output::Fingerprint { qr, .. } => self.on_fingerprint(qr.as_deref(), output),
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
             Output::Users { .. }

@@ -1,0 +1,113 @@
+//! An account that its user deletes, with the real server and real clients, over links that lose.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
+
+use peer::command::Command;
+use peer::output::Output;
+use rendezvous::Policy;
+use sim::Impairment;
+use wire::Secret;
+
+use crate::party::{ALICE, BOB, CAROL, Party};
+use crate::support::{loss, seconds};
+
+impl Party {
+    fn delete_alice(&mut self) {
+        let password = Secret::new("a password".to_owned());
+        self.command(ALICE, Command::DeleteAccount { name: "alice".to_owned(), password });
+        self.until(ALICE, |o| matches!(o, Output::AccountDeleted { kept: Some(_), .. }));
+    }
+
+    fn register_alice(&mut self) {
+        let password = Secret::new("another password".to_owned());
+        self.command(ALICE, Command::Register { name: "alice".to_owned(), password });
+        self.until(ALICE, |o| matches!(o, Output::LoggedIn { .. }));
+    }
+}
+
+#[test]
+fn a_deleted_account_is_gone_for_a_room_too_whatever_is_lost() {
+    let link = Impairment { loss: loss(20.0), ..Impairment::default() };
+    let mut party = Party::with(3, Policy::default(), &link);
+    party.line(ALICE, "/create team bob carol");
+    party.until(ALICE, |o| matches!(o, Output::RoomChanged { change: "created", .. }));
+    for user in [BOB, CAROL] {
+        party.line(user, "/join team");
+        party.until(user, |o| matches!(o, Output::RoomChanged { change: "entered", .. }));
+    }
+    party.line(ALICE, "#team goodbye");
+    party.line(ALICE, "/msg bob goodbye to you too");
+    party.until(BOB, |o| matches!(o, Output::Message { room: None, .. }));
+    party.until(CAROL, |o| matches!(o, Output::Message { room: Some(_), .. }));
+
+    party.delete_alice();
+    for user in [BOB, CAROL] {
+        party.until(
+            user,
+            |o| matches!(o, Output::Presence { user, online: false, .. } if user == "alice"),
+        );
+        let by_name = |user: &Option<String>, name: &str| user.as_deref() == Some(name);
+        party.until(user, |o| {
+            matches!(o, Output::RoomChanged { change: "left", user, .. } if by_name(user, "alice"))
+        });
+        party.until(user, |o| {
+            matches!(o, Output::RoomChanged { change: "role", user, .. } if by_name(user, "bob"))
+        });
+    }
+    // The room goes on without her, and is not hers when she comes back: she is somebody else.
+    party.line(BOB, "#team she is gone");
+    party.until(CAROL, |o| matches!(o, Output::Message { text, .. } if text == "she is gone"));
+    party.take(BOB);
+    party.take(ALICE);
+    party.register_alice();
+    party.line(ALICE, "#team let me in");
+    party.run(seconds(5));
+    let told = party.take(ALICE);
+    assert!(told.iter().any(|o| matches!(o, Output::NotSent { .. })), "{told:?}");
+    party.line(ALICE, "/msg bob hello again");
+    party.until(BOB, |o| matches!(o, Output::Message { text, .. } if text == "hello again"));
+    let told = party.take(BOB);
+    let changed = told.iter().position(|o| matches!(o, Output::IdentityChanged { .. }));
+    let said = told.iter().position(|o| matches!(o, Output::Message { .. }));
+    assert!(changed.is_some() && changed < said, "another key is shown first: {told:?}");
+}
+
+/// The server is killed while it is asked: whatever it has done by then, the client says which.
+#[test]
+fn a_server_that_dies_meanwhile_has_done_all_of_it_or_nothing() {
+    use core::time::Duration;
+    use sim::swarm::seed;
+    use sim::tincan::{Program, ServerProgram};
+    let (mut done, mut undone) = (0, 0);
+    for ms in (0..300).step_by(20) {
+        let mut party = Party::of(2);
+        let password = Secret::new("a password".to_owned());
+        party.command(ALICE, Command::DeleteAccount { name: "alice".to_owned(), password });
+        party.run(Duration::from_millis(ms));
+        let Some(Program::Server(server)) = party.world.crash(party.server) else { panic!() };
+        party.run(seconds(1));
+        let server = ServerProgram::start(
+            party.world.now(),
+            server.into_disk(),
+            Policy::default(),
+            &seed(3),
+        );
+        party.world.boot(party.server, Program::Server(Box::new(server)));
+        party.until(ALICE, |o| {
+            matches!(o, Output::AccountDeleted { kept: Some(_), .. } | Output::Error { .. })
+        });
+        party.run(seconds(40));
+        let told = party.take(ALICE);
+        let is_deleted =
+            told.iter().any(|o| matches!(o, Output::AccountDeleted { kept: Some(_), .. }));
+        party.line(BOB, "/seen alice");
+        party.run(seconds(2));
+        let told = party.take(BOB);
+        let is_unknown = told
+            .iter()
+            .any(|o| matches!(o, Output::Error { text } if text.contains("no such user")));
+        assert_eq!(is_deleted, is_unknown, "at {ms} ms: {told:?}");
+        *(if is_deleted { &mut done } else { &mut undone }) += 1;
+    }
+    assert!(done > 0 && undone > 0, "{done} {undone}");
+}
