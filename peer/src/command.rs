@@ -159,6 +159,11 @@ pub enum Command {
         /// As typed.
         user: String,
     },
+    /// All that is known of a user.
+    Whois {
+        /// As typed.
+        user: String,
+    },
     /// Who was on in the last so many seconds.
     SeenSince {
         /// Seconds.
@@ -592,6 +597,7 @@ fn arguments_of(
         Verb::Who => Command::Who { filter: words.at_most_one()? },
         Verb::Fingerprint => Command::Fingerprint { user: words.at_most_one()?.map(user) },
         Verb::Help => Command::Help { topic: words.at_most_one()? },
+        Verb::Whois => Command::Whois { user: user(words.only()?) },
         Verb::Block => Command::Block { user: user(words.only()?) },
         Verb::Unblock => Command::Unblock { user: user(words.only()?) },
         Verb::Trust => Command::Trust { user: user(words.only()?) },

@@ -81,6 +81,34 @@ pub enum Output {
         /// Sorted.
         users: Vec<UserLine>,
     },
+    /// Answer to `/whois`.
+    Whois {
+        /// Who.
+        user: String,
+        /// Online now; `None` without the server.
+        online: Option<bool>,
+        /// When he came, or was last seen, in seconds since 1970; 0 when not known.
+        since: u64,
+        /// What he says about being there.
+        status: Availability,
+        /// The same in his own words: foreign text.
+        text: String,
+        /// What the fingerprint is worth: `verified`, `met` (in a handshake), `changed` since (and not
+        /// accepted), `named` by the server, `unknown`.
+        key: &'static str,
+        /// Of the key that he shows, or that the server names.
+        fingerprint: Option<String>,
+        /// Of the one known before, when he shows another.
+        former: Option<String>,
+        /// Whether this user blocks him.
+        blocked: bool,
+        /// To where the direct link leads, if there is one.
+        address: Option<String>,
+        /// How long a round trip takes there.
+        rtt_ms: Option<u64>,
+        /// In which rooms both are, `#` first.
+        rooms: Vec<String>,
+    },
     /// Answer to `/blocked`.
     Blocked {
         /// Sorted.

@@ -126,6 +126,15 @@ fn what_somebody_says_about_himself_is_seen_and_what_was_said_is_found() {
     let own = bob.reads("* fingerprint of bob: ");
     alice.types("/fingerprint bob");
     assert_eq!(alice.reads("* fingerprint of bob: "), own);
+    each(&mut alice, &[("/whois bob", "* bob: online since ")]);
+    let key = alice.reads("*   key ");
+    assert_eq!(
+        key,
+        format!("*   key {}, not verified: /fingerprint bob", own.rsplit(": ").next().unwrap())
+    );
+    assert!(alice.reads("*   direct link to ").contains("127.0.0.1:"));
+    alice.reads("*   no room with you");
+    each(&mut alice, &[("/whois nobody", "! There is no user 'nobody' on this server.")]);
 }
 
 #[test]

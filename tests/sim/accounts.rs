@@ -72,6 +72,66 @@ fn a_deleted_account_is_gone_for_a_room_too_whatever_is_lost() {
     assert!(changed.is_some() && changed < said, "another key is shown first: {told:?}");
 }
 
+/// What `/whois` tells, with the name of who it is about taken out.
+fn whois(party: &mut Party, user: &str) -> Output {
+    party.take(ALICE);
+    party.line(ALICE, &format!("/whois {user}"));
+    party.until(ALICE, |o| matches!(o, Output::Whois { .. }));
+    let mut told = party.take(ALICE).into_iter();
+    match told.find(|o| matches!(o, Output::Whois { .. })) {
+        Some(Output::Whois {
+            online, since, status, text, key, former, rooms, address, ..
+        }) => Output::Whois {
+            user: String::new(),
+            online,
+            since,
+            status,
+            text,
+            key,
+            fingerprint: None,
+            former,
+            blocked: false,
+            address,
+            rtt_ms: None,
+            rooms,
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Who blocks is as who has left at that moment: met or not, in rooms, and whatever he does later.
+#[test]
+fn of_who_blocks_one_the_same_is_told_as_of_who_is_away() {
+    for have_met in [true, false] {
+        let mut party = Party::of(3);
+        if have_met {
+            party.line(ALICE, "/create team bob carol");
+            party.until(ALICE, |o| matches!(o, Output::RoomChanged { change: "created", .. }));
+            for user in [BOB, CAROL] {
+                party.line(user, "/join team");
+                party.until(user, |o| matches!(o, Output::RoomChanged { change: "entered", .. }));
+            }
+            party.line(ALICE, "/msg bob hello");
+            party.line(ALICE, "/msg carol hello");
+        }
+        party.run(seconds(5));
+        let before = whois(&mut party, "bob");
+        assert!(matches!(before, Output::Whois { online: Some(true), .. }), "{before:?}");
+        party.line(BOB, "/block alice");
+        party.line(CAROL, "/logout");
+        party.run(seconds(5));
+        party.line(BOB, "/away he does not say that to her");
+        party.run(seconds(100));
+        let blocker = whois(&mut party, "bob");
+        assert_eq!(blocker, whois(&mut party, "carol"), "met: {have_met}");
+        assert!(matches!(blocker, Output::Whois { online: Some(false), address: None, .. }));
+        party.line(ALICE, "/whois nobody");
+        party.until(ALICE, |o| {
+            matches!(o, Output::Error { text } if text == "There is no user 'nobody' on this server.")
+        });
+    }
+}
+
 /// The server is killed while it is asked: whatever it has done by then, the client says which.
 #[test]
 fn a_server_that_dies_meanwhile_has_done_all_of_it_or_nothing() {

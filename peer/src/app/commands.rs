@@ -64,6 +64,7 @@ impl App {
                 let asked = Asked::Users(format!("seen {user}"));
                 app.ask_for_person(now, asked, Request::Seen(user));
             }),
+            Command::Whois { user } => self.with_other(&user, |app, user| app.whois(now, user)),
             Command::SeenSince { seconds } => {
                 let asked = Asked::Users(format!("seen in the last {seconds} s"));
                 self.ask_for_person(now, asked, Request::SeenSince(seconds));

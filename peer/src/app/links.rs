@@ -591,6 +591,11 @@ impl App {
         });
     }
 
+    /// The link to a user in figures, where there is one.
+    pub(super) fn link_line(&self, user: &Name) -> Option<ConnectionLine> {
+        self.connection_line(Some(user), self.links.up(user)?.handle)
+    }
+
     /// `/net`.
     pub(super) fn show_connections(&mut self) {
         let connections = self.connections();

@@ -28,6 +28,7 @@ mod rooms;
 mod server;
 mod session;
 mod streams;
+mod whois;
 
 #[cfg(test)]
 #[cfg(all(feature = "files", feature = "sqlite"))]

@@ -53,6 +53,13 @@ pub(super) enum Asked {
     Addressee(Name),
     /// `/fingerprint`.
     Fingerprint(Name),
+    /// `/whois`.
+    Whois(Name),
+    /// The same of somebody who was never met, of whom the server has told this.
+    WhoisKey {
+        user: Name,
+        seen: Option<Presence>,
+    },
     /// `/away` and the like, and the same after a login.
     Status,
     /// About rooms.
@@ -97,6 +104,8 @@ impl core::fmt::Debug for Asked {
             Self::BlockedSync => "BlockedSync",
             Self::Addressee(_) => "Addressee",
             Self::Fingerprint(_) => "Fingerprint",
+            Self::Whois(_) => "Whois",
+            Self::WhoisKey { .. } => "WhoisKey",
             Self::Status => "Status",
             Self::Room(_) => "Room",
             Self::Prekey(_) => "Prekey",
@@ -157,7 +166,12 @@ impl App {
         self.mail.session_ended();
         for (_, pending) in core::mem::take(&mut self.server.pending) {
             match pending.asked {
-                Asked::Users(_) | Asked::Unblock(_) | Asked::Blocked | Asked::Fingerprint(_) => {
+                Asked::Users(_)
+                | Asked::Unblock(_)
+                | Asked::Blocked
+                | Asked::Whois(_)
+                | Asked::WhoisKey { .. }
+                | Asked::Fingerprint(_) => {
                     self.error("Not done: the server was lost before it answered. Try again.");
                 }
                 Asked::Room(RoomAsked::Sync | RoomAsked::Get(_)) => {}
@@ -249,6 +263,10 @@ impl App {
                 let met = self.contact(&name).and_then(Contact::current);
                 self.tell_key(&name, met.unwrap_or(identity));
             }
+            (Asked::Whois(user), Response::Users(users)) => self.on_whois_seen(now, user, users),
+            (Asked::WhoisKey { user, seen }, Response::User { name, identity }) if name == user => {
+                self.tell_whois(&user, seen, Some(identity));
+            }
             (Asked::ProveStart(state), Response::LoggingIn { message, stretch }) => {
                 self.on_proving(state, message, stretch);
             }
@@ -335,6 +353,12 @@ impl App {
             Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
             Asked::Room(asked) => self.on_room_refused(&asked, &refusal),
             Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
+            Asked::Whois(user) => self.on_whois_refused(&user, &refusal),
+            // He has never used his account.
+            Asked::WhoisKey { user, seen } if refusal == Refusal::UnknownUser => {
+                self.tell_whois(&user, seen, None);
+            }
+            Asked::WhoisKey { user, .. } => self.on_whois_refused(&user, &refusal),
             Asked::Blocked | Asked::Status => {
                 self.error(&format!("The server refused: {refusal}."));
             }

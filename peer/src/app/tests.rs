@@ -19,3 +19,4 @@ mod messages;
 mod password;
 mod sessions;
 mod transfers;
+mod whois;

@@ -150,6 +150,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
                   A user whose name is a number: /seen @42.",
     },
     Entry {
+        verb: Verb::Whois,
+        name: "whois",
+        aliases: &["info"],
+        arguments: "NAME",
+        summary: "All that is known of NAME: key, path, last seen, rooms",
+        example: "/whois bob",
+        details: "The key is yours to compare (/fingerprint); 'as the server says' until you have met.\n\
+                  The path is the address to which your messages go, while there is a direct link.\n\
+                  Without the server, what is known here.",
+    },
+    Entry {
         verb: Verb::Away,
         name: "away",
         aliases: &[],

@@ -26,6 +26,7 @@ pub(super) enum Verb {
     Unsend,
     Who,
     Seen,
+    Whois,
     Block,
     Unblock,
     Blocked,

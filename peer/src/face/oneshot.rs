@@ -222,6 +222,7 @@ impl OneShot {
             | Output::LoggedIn { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
+            | Output::Whois { .. }
             | Output::Message { .. }
             | Output::Changed { .. }
             | Output::NotSent { .. }

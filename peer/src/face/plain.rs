@@ -127,6 +127,7 @@ impl Plain {
                 vec!["* nobody yet: /msg NAME writes to somebody".to_owned()]
             }
             Output::Users { users, .. } => self.users(users),
+            Output::Whois { .. } => self.whois(output),
             Output::Blocked { users } => vec![match users.as_slice() {
                 [] => "* you block nobody".to_owned(),
                 users => format!("* you block {}", text::one_line(&users.join(", "))),
@@ -257,6 +258,29 @@ impl Plain {
             }
         };
         users.iter().map(line).collect()
+    }
+
+    fn whois(&self, output: &Output) -> Vec<String> {
+        let Output::Whois { user, online, since, status, text, blocked, rooms, .. } = output else {
+            return Vec::new();
+        };
+        let (online, since, status) = (*online, *since, *status);
+        let mut lines = match online {
+            Some(online) => {
+                let (user, text, verified) = (user.clone(), text.clone(), false);
+                self.users(&[UserLine { user, online, since, status, text, verified }])
+            }
+            None => vec![format!("* {}: not known without the server", short(user))],
+        };
+        lines.extend(known(output));
+        lines.push(match rooms.as_slice() {
+            [] => "*   no room with you".to_owned(),
+            rooms => format!("*   in rooms with you: {}", text::one_line(&rooms.join(", "))),
+        });
+        if *blocked {
+            lines.push("*   blocked by you".to_owned());
+        }
+        lines
     }
 
     fn message(&self, output: &Output) -> Vec<String> {
@@ -494,6 +518,32 @@ pub(super) fn standing(online: bool, status: Availability, text: &str) -> String
 fn halves(number: &str) -> String {
     let groups: Vec<&str> = number.split(' ').collect();
     groups.chunks(6).map(|half| short(&half.join(" "))).collect::<Vec<_>>().join("\n")
+}
+
+/// Key and path of a user.
+fn known(output: &Output) -> Vec<String> {
+    let Output::Whois { user, key, fingerprint, former, address, rtt_ms, .. } = output else {
+        return Vec::new();
+    };
+    let print = fingerprint.as_deref().map(short).unwrap_or_default();
+    let key = match (*key, former) {
+        ("verified", _) => format!("key {print}, verified"),
+        ("met", _) => format!("key {print}, not verified: /fingerprint {}", short(user)),
+        ("changed", former) => format!(
+            "key {print}, another one than before: {}",
+            former.as_deref().map(short).unwrap_or_default()
+        ),
+        ("named", _) => format!("key {print}, as the server says: you have not met"),
+        _ => "no key: you have not met".to_owned(),
+    };
+    let path = address.as_deref().map_or_else(
+        || "no direct link now".to_owned(),
+        |address| {
+            let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
+            format!("direct link to {}{rtt}", short(address))
+        },
+    );
+    vec![format!("*   {key}"), format!("*   {path}")]
 }
 
 fn account_deleted(user: &str, kept: Option<&str>) -> String {

@@ -236,6 +236,20 @@ fn more(foreign: &str) -> Vec<Output> {
         Output::Notify { chats: vec![NotifyLine { chat: bob(), calls: Calls::Off, usual: false }] },
         Output::Typing { user: bob() },
         Output::AccountDeleted { user: "alice".to_owned(), kept: Some(text()) },
+        Output::Whois {
+            user: bob(),
+            online: Some(true),
+            since: 1_767_225_600,
+            status: Availability::Away,
+            text: text(),
+            key: "changed",
+            fingerprint: Some(OTHER_PRINT.to_owned()),
+            former: Some(PRINT.to_owned()),
+            blocked: false,
+            address: Some("192.0.2.7:6000".to_owned()),
+            rtt_ms: Some(23),
+            rooms: vec!["#side".to_owned(), "#team".to_owned()],
+        },
     ]
 }
 
@@ -279,6 +293,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Notify { .. } => 33,
         Output::Typing { .. } => 34,
         Output::AccountDeleted { .. } => 35,
+        Output::Whois { .. } => 36,
     }
 }
 
@@ -287,5 +302,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 36);
+    assert_eq!(outputs("x").len(), 37);
 }

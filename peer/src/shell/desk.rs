@@ -227,6 +227,7 @@ impl Desk {
             | Output::AccountDeleted { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
+            | Output::Whois { .. }
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
@@ -583,6 +584,7 @@ impl Desk {
             | Output::AccountDeleted { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
+            | Output::Whois { .. }
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::Kept { .. }

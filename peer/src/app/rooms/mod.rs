@@ -139,6 +139,15 @@ impl Rooms {
         mine.map(Known::title).collect()
     }
 
+    /// Names of the rooms that the user and another one are in.
+    pub(super) fn shared(&self, own: &Name, other: &Name) -> Vec<String> {
+        let is_in = |known: &&Known, user| known.room.role(user).is_some();
+        let both = self.known.values().filter(|known| is_in(known, own) && is_in(known, other));
+        let mut titles: Vec<String> = both.map(Known::title).collect();
+        titles.sort();
+        titles
+    }
+
     /// Whether own posts are on their way to somebody.
     pub(super) fn is_in_flight(&self) -> bool {
         self.partners.values().any(Partner::is_sending)

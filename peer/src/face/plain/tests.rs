@@ -89,6 +89,10 @@ fn every_kind_has_its_stable_line() {
          from this machine. What was said and received stays here: the history in hi, until you \
          remove that folder, and files where they are."
             .to_owned(),
+        format!(
+            "* bob: online since T1767225600000, away (hi)\n*   key {other}, another one than before: \
+             {print}\n*   direct link to 192.0.2.7:6000, 23 ms\n*   in rooms with you: #side, #team"
+        ),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

@@ -319,6 +319,7 @@ impl Tui {
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
             Output::Users { .. }
             | Output::Blocked { .. }
+            | Output::Whois { .. }
             | Output::Rooms { .. }
             | Output::Members { .. }
             | Output::NotSent { .. }
