@@ -159,6 +159,11 @@ pub enum Command {
         /// As typed.
         user: String,
     },
+    /// A spoken code: a new one, or the one that somebody has said.
+    Code {
+        /// As typed.
+        typed: Option<Secret<String>>,
+    },
     /// All that is known of a user.
     Whois {
         /// As typed.
@@ -597,6 +602,7 @@ fn arguments_of(
         Verb::Who => Command::Who { filter: words.at_most_one()? },
         Verb::Fingerprint => Command::Fingerprint { user: words.at_most_one()?.map(user) },
         Verb::Help => Command::Help { topic: words.at_most_one()? },
+        Verb::Code => arguments::code(words),
         Verb::Whois => Command::Whois { user: user(words.only()?) },
         Verb::Block => Command::Block { user: user(words.only()?) },
         Verb::Unblock => Command::Unblock { user: user(words.only()?) },

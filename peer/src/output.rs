@@ -109,6 +109,24 @@ pub enum Output {
         /// In which rooms both are, `#` first.
         rooms: Vec<String>,
     },
+    /// A spoken code was made.
+    Code {
+        /// The code, to be said to somebody.
+        code: String,
+        /// How long it can be typed.
+        seconds: u32,
+    },
+    /// A spoken code is over.
+    CodeOver {
+        /// Its number.
+        number: u32,
+        /// Who has typed it, or made it, where that is known.
+        user: Option<String>,
+        /// His key, when both have proven the words: it is verified.
+        fingerprint: Option<String>,
+        /// Why it is over, when they have not.
+        reason: Option<String>,
+    },
     /// Answer to `/blocked`.
     Blocked {
         /// Sorted.

@@ -89,7 +89,9 @@ impl Server {
                 | Request::ProveFinish { .. }
                 | Request::ChangePasswordStart { .. }
                 | Request::ChangePasswordFinish { .. }
-                | Request::DeleteAccount,
+                | Request::DeleteAccount
+                | Request::MakeCode
+                | Request::UseCode(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -419,6 +421,7 @@ impl Server {
         if let Some(older) = older {
             self.take_over(now, older);
         }
+        self.codes.forget(&name);
         let Some(session) = self.sessions.get_mut(&handle) else {
             unreachable!("answers are only made for sessions that exist");
         };
@@ -499,6 +502,7 @@ impl Server {
     pub(crate) fn leave(&mut self, now: Instant, name: &Name, leave: Leave) {
         let at = self.clock.unix(now);
         tracing::info!(%name, ?leave, "session ended");
+        self.codes.forget(name);
         self.store.background(StoreRequest::Left { name: name.clone(), at });
         if self.presence.went(now, name, leave, at) == Change::Announce {
             self.announce(&Presence::gone(name.clone(), at));
@@ -543,7 +547,7 @@ impl Server {
     }
 
     /// Where a client is, for limits.
-    fn source(&self, handle: ConnectionHandle) -> SourcePrefix {
+    pub(crate) fn source(&self, handle: ConnectionHandle) -> SourcePrefix {
         let unspecified = core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
         SourcePrefix::of(
             self.sessions.get(&handle).map_or(unspecified, |session| session.address.ip()),

@@ -57,6 +57,10 @@ pub struct Policy {
     pub mailbox: Mailbox,
     /// How many keys for letters one user may ask for.
     pub letters: Rate,
+    /// How many spoken codes one user may make and try.
+    pub codes: Rate,
+    /// How many one source may.
+    pub codes_of_source: Rate,
     /// How many other changes to rooms one session may make; each is told to all who are in one.
     pub room_changes: Rate,
 }
@@ -80,6 +84,8 @@ impl Default for Policy {
             creations: Rate { burst: 10, interval: Duration::from_secs(360) },
             mailbox: Mailbox::default(),
             letters: Rate { burst: 64, interval: Duration::from_secs(10) },
+            codes: Rate { burst: 10, interval: Duration::from_secs(60) },
+            codes_of_source: Rate { burst: 100, interval: Duration::from_secs(6) },
             room_changes: Rate { burst: 32, interval: Duration::from_secs(1) },
         }
     }

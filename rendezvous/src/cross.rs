@@ -24,6 +24,13 @@ pub(crate) enum ToUser {
     Room(RoomId, Notice),
     /// A letter came.
     Mail,
+    /// Somebody has asked whose a code is.
+    CodeUsed {
+        /// Of the code.
+        number: u32,
+        /// Who.
+        by: Name,
+    },
 }
 
 impl Server {
@@ -40,6 +47,7 @@ impl Server {
                 session.notify(Notice::Introduction(*introduction));
             }
             ToUser::Mail => session.notify_of_mail(),
+            ToUser::CodeUsed { number, by } => session.notify(Notice::CodeUsed { number, by }),
             ToUser::Room(room, notice) => session.notify_of_room(room, notice),
         }
         self.touched.insert(handle);

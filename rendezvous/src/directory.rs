@@ -92,6 +92,8 @@ impl Server {
                 self.on_change_finish(now, handle, &message, stretch, sealed_identity)
             }
             Request::DeleteAccount => self.on_delete(now, handle),
+            Request::MakeCode => self.on_make_code(now, handle, &own),
+            Request::UseCode(number) => self.on_use_code(now, handle, own, number),
         }
     }
 

@@ -14,6 +14,7 @@
 
 mod account;
 mod blocks;
+mod codes;
 mod config;
 mod cross;
 mod directory;

@@ -15,6 +15,7 @@ use wire::{
 };
 
 use crate::blocks::Blocks;
+use crate::codes::Codes;
 use crate::config::{Config, Policy};
 use crate::introduce::Introductions;
 use crate::limits::{Limiter, whole_seconds};
@@ -198,6 +199,8 @@ pub struct Server {
     pub(crate) creations: Limiter<Name>,
     /// Of keys for letters, by those who ask.
     pub(crate) letters: Limiter<Name>,
+    /// Spoken codes that wait to be typed.
+    pub(crate) codes: Codes,
     pub(crate) logins: PendingLogins,
     pub(crate) login_deadlines: BTreeSet<(Instant, ConnectionHandle)>,
     /// Sessions with something to read, to answer or to send.
@@ -225,6 +228,7 @@ impl Server {
             registrations: Limiter::new(policy.registrations, MAX_SOURCES),
             creations: Limiter::new(policy.creations, MAX_FOUNDERS),
             letters: Limiter::new(policy.letters, MAX_WRITERS),
+            codes: Codes::new(&policy),
             logins: PendingLogins::default(),
             login_deadlines: BTreeSet::new(),
             touched: BTreeSet::new(),

@@ -4,6 +4,7 @@
 mod account;
 mod arguments;
 mod backup;
+mod codes;
 mod commands;
 mod crashes;
 mod descriptions;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attention;
+mod codes;
 mod coldstart;
 mod crashes;
 mod goodput;

@@ -74,6 +74,10 @@ impl Party {
         party
     }
 
+    pub(crate) fn host(&self, user: usize) -> HostId {
+        self.hosts[user]
+    }
+
     /// An empty one.
     pub(crate) fn new_disk(&self, user: usize) -> PeerDisk {
         let mut disk = PeerDisk::new();

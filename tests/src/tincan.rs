@@ -1,7 +1,7 @@
 //! The real server and the real client as machines of the simulator: each core with what its
 //! program puts around it, a database that survives crashes and a disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use peer::app::{App, Attention, Settings, Switch, WeakStretch};
 use peer::command::Command;
 use peer::files::FileWorker;
-use peer::output::Output;
+use peer::output::{KeyMark, Output};
 use peer::queue::Queue;
 use peer::store::Database;
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, Work, WorkId};
@@ -256,6 +256,12 @@ impl PeerProgram {
     /// The host has these addresses now.
     pub fn set_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
         self.app.set_local_candidates(now, addresses);
+    }
+
+    /// Users whose keys are marked.
+    #[must_use]
+    pub fn key_marks(&self) -> BTreeMap<String, KeyMark> {
+        self.app.key_marks()
     }
 
     /// What is left of it after a crash.

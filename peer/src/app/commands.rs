@@ -64,6 +64,8 @@ impl App {
                 let asked = Asked::Users(format!("seen {user}"));
                 app.ask_for_person(now, asked, Request::Seen(user));
             }),
+            Command::Code { typed: None } => self.make_code(now),
+            Command::Code { typed: Some(code) } => self.type_code(now, code.expose()),
             Command::Whois { user } => self.with_other(&user, |app, user| app.whois(now, user)),
             Command::SeenSince { seconds } => {
                 let asked = Asked::Users(format!("seen in the last {seconds} s"));

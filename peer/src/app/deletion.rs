@@ -13,6 +13,7 @@ use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
 
 use super::App;
+use super::code::Codes;
 use super::password::Wish;
 use super::requests::Asked;
 use crate::output::Output;
@@ -80,6 +81,7 @@ impl App {
     pub(super) fn account_is_deleted(&mut self, now: Instant) {
         let Some(name) = self.account().map(|account| account.name.clone()) else { return };
         self.change = None;
+        self.codes = Codes::default();
         self.is_deleted_there = false;
         self.with_transfers(now, |transfers, cx| {
             transfers.cancel_everything(cx, "the account was deleted");

@@ -275,6 +275,13 @@ impl App {
         if contact.is_some_and(|contact| contact.verified && contact.shown.is_none()) {
             return self.error(&format!("The key of {user} is verified already."));
         }
+        self.keep_verified(now, user, compared);
+        let fingerprint = fingerprint(&compared.0);
+        self.tell(Output::Trusted { user: user.to_string(), fingerprint });
+    }
+
+    /// From now on this user is who holds this key, which he shows now.
+    pub(super) fn keep_verified(&mut self, now: Instant, user: &Name, compared: IdentityKey) {
         let Some(profile) = &mut self.profile else { return };
         let contact = profile.contact_mut(user);
         let accepted = contact.shown.take();
@@ -286,8 +293,6 @@ impl App {
         let contact = contact.clone();
         self.jobs.save(StoreRequest::SaveContact(contact));
         self.links.warnings.told.remove(user);
-        let fingerprint = fingerprint(&compared.0);
-        self.tell(Output::Trusted { user: user.to_string(), fingerprint });
         // Nothing more goes to whoever holds another key.
         if self.links.up(user).is_some_and(|up| up.identity != compared) {
             self.close_link(now, user);

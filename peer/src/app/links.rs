@@ -181,6 +181,7 @@ impl App {
         let mut wanted: Vec<Name> = self.chat.outbox.users().cloned().collect();
         wanted.extend(self.transfers.wants_link());
         wanted.extend(self.wanted_members());
+        wanted.extend(self.codes.wants_link());
         for user in wanted {
             self.want_link(now, &user);
             self.check_addressee(now, &user);
@@ -262,6 +263,7 @@ impl App {
             | Refusal::NoMailbox
             | Refusal::MailboxFull
             | Refusal::Room(_)
+            | Refusal::UnknownCode
             | Refusal::AccountDeleted
             | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }
@@ -403,6 +405,7 @@ impl App {
         self.pump(user);
         self.greet_in_rooms(user);
         self.greet_with_mark(user);
+        self.go_on_with_code(now, user);
     }
 
     fn on_link_closed(
@@ -553,6 +556,7 @@ impl App {
                 return;
             }
             match incoming.next::<Control>(endpoint, up.handle) {
+                Ok(Some(Control::Code(step))) => self.on_code_step(now, user, step),
                 Ok(Some(control)) => {
                     self.with_transfers(now, |transfers, cx| {
                         transfers.on_control(cx, user, control);

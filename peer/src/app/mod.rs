@@ -11,6 +11,7 @@ mod backup;
 mod calls;
 mod changes;
 mod chat;
+mod code;
 mod commands;
 mod contacts;
 mod deletion;
@@ -49,6 +50,7 @@ use wire::{
 
 pub use self::attention::{Attention, Switch};
 use self::chat::Chat;
+use self::code::Codes;
 use self::export::Export;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
@@ -158,6 +160,8 @@ pub struct App {
     change: Option<Change>,
     /// The server said that the account which is kept here was deleted.
     is_deleted_there: bool,
+    /// Spoken codes that were made or typed.
+    codes: Codes,
     roster: Roster,
     /// What others are told about this user's being there.
     status: Status,
@@ -207,6 +211,7 @@ impl App {
             is_importing: false,
             change: None,
             is_deleted_there: false,
+            codes: Codes::default(),
             roster: Roster::default(),
             status: Status::default(),
             links: Links::default(),
@@ -556,6 +561,7 @@ impl Node for App {
         self.links_timeout(now);
         self.rooms_timeout(now);
         self.mail_timeout(now);
+        self.codes_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -607,6 +613,7 @@ impl Node for App {
             self.links.deadline(),
             self.rooms.deadline(),
             self.mail.deadline(),
+            self.codes.deadline(),
             self.transfers.poll_timeout(),
             quit,
         ]

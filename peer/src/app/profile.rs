@@ -10,6 +10,7 @@ use wire::time::Instant;
 use wire::{Accept, Config, Endpoint, PublicKey, StaticKey};
 
 use super::chat::Chat;
+use super::code::Codes;
 use super::jobs::Job;
 use super::links::Links;
 use super::mail::Mail;
@@ -116,6 +117,7 @@ impl App {
         });
         self.change = None;
         self.is_deleted_there = false;
+        self.codes = Codes::default();
         self.roster = Roster::default();
         self.links = Links::default();
         self.chat = Chat::default();

@@ -83,6 +83,8 @@ pub(super) enum Asked {
     ChangeStart(Box<ClientRegistration<Suite>>),
     ChangeFinish,
     DeleteAccount,
+    MakeCode,
+    UseCode,
 }
 
 impl core::fmt::Debug for Asked {
@@ -118,6 +120,8 @@ impl core::fmt::Debug for Asked {
             Self::ChangeStart(_) => "ChangeStart",
             Self::ChangeFinish => "ChangeFinish",
             Self::DeleteAccount => "DeleteAccount",
+            Self::MakeCode => "MakeCode",
+            Self::UseCode => "UseCode",
         })
     }
 }
@@ -171,6 +175,7 @@ impl App {
                 | Asked::Blocked
                 | Asked::Whois(_)
                 | Asked::WhoisKey { .. }
+                | Asked::MakeCode
                 | Asked::Fingerprint(_) => {
                     self.error("Not done: the server was lost before it answered. Try again.");
                 }
@@ -199,10 +204,12 @@ impl App {
                 | Asked::ProveFinish
                 | Asked::ChangeStart(_)
                 | Asked::ChangeFinish
-                | Asked::DeleteAccount => {}
+                | Asked::DeleteAccount
+                | Asked::UseCode => {}
             }
         }
         self.change_lost_server();
+        self.codes_lost_server();
     }
 
     pub(super) fn on_server_message(&mut self, now: Instant, message: ServerMessage) {
@@ -292,6 +299,10 @@ impl App {
             (Asked::Letters, Response::Letters { letters, more, prekeys }) => {
                 self.on_letters(now, letters, more, prekeys);
             }
+            (Asked::MakeCode, Response::Code { number, seconds }) => {
+                self.on_code(now, number, seconds);
+            }
+            (Asked::UseCode, Response::CodeOf(maker)) => self.on_code_of(now, maker),
             (Asked::Room(asked), Response::Rooms(rooms)) => self.on_rooms(now, &asked, rooms),
             (Asked::Room(asked), Response::Room(room)) => self.on_room(now, &asked, *room),
             (Asked::Room(asked), Response::Done) => self.on_room_done(&asked),
@@ -339,6 +350,7 @@ impl App {
                 | Refusal::NoMailbox
                 | Refusal::MailboxFull
                 | Refusal::Room(_)
+                | Refusal::UnknownCode
                 | Refusal::AccountDeleted
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
@@ -359,7 +371,8 @@ impl App {
                 self.tell_whois(&user, seen, None);
             }
             Asked::WhoisKey { user, .. } => self.on_whois_refused(&user, &refusal),
-            Asked::Blocked | Asked::Status => {
+            Asked::UseCode => self.on_code_refused(&refusal),
+            Asked::Blocked | Asked::Status | Asked::MakeCode => {
                 self.error(&format!("The server refused: {refusal}."));
             }
             Asked::ProveStart(_)
@@ -416,6 +429,7 @@ impl App {
                 self.on_room_changed(now, room, version, &change);
             }
             Notice::Mail => self.collect_letters(now, 0),
+            Notice::CodeUsed { number, by } => self.on_code_used(now, number, by),
             Notice::Invited { room } => self.on_room_invitation(room),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
         }

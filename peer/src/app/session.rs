@@ -9,6 +9,7 @@ use wire::app::server::{Refusal, Request, Status, Welcome, close};
 use wire::time::{Duration, Instant};
 use wire::{ConnectionHandle, Secret, Seed};
 
+use super::code::Codes;
 use super::jobs::Job;
 use super::requests::Asked;
 use super::server::{Attempt, Claim, Credentials, Goal};
@@ -357,6 +358,7 @@ impl App {
             | Refusal::NoMailbox
             | Refusal::MailboxFull
             | Refusal::Room(_)
+            | Refusal::UnknownCode
             | Refusal::NewerDevice { .. } => self.server_failed(now, &refusal.to_string()),
         }
     }
@@ -423,6 +425,7 @@ impl App {
     /// Nobody is logged in here any more: the user's own wish.
     fn forget_account(&mut self, now: Instant, reason: &str) {
         self.change = None;
+        self.codes = Codes::default();
         self.close_all_links(now);
         self.leave_server(now);
         if let Some(profile) = &mut self.profile

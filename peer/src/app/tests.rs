@@ -10,6 +10,7 @@ mod attention;
 mod backup;
 mod calls;
 mod changes;
+mod codes;
 mod deletion;
 mod exports;
 mod hostile;

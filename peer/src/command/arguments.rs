@@ -1,5 +1,6 @@
 //! What stands behind the words of commands.
 
+use wire::Secret;
 use wire::app::server::{Availability, Status};
 
 use super::words::{Words, expand_home};
@@ -58,6 +59,12 @@ pub(super) fn account(mut words: Words<'_>, context: &Context) -> Result<ParsedL
         _ => return Err(Usage),
     };
     Ok(ParsedLine::NeedSecrets(need))
+}
+
+/// `/code`, `/code 412-velvet-otter`, in one word or several.
+pub(super) fn code(words: Words<'_>) -> Command {
+    let typed = words.rest().trim();
+    Command::Code { typed: (!typed.is_empty()).then(|| Secret::new(typed.to_owned())) }
 }
 
 pub(super) fn status(availability: Availability, words: Words<'_>) -> Command {

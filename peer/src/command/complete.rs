@@ -1,5 +1,7 @@
 //! What Tab completes.
 
+use wire::app::code;
+
 use super::help::names as commands;
 
 /// What the last word before the cursor may become.
@@ -15,6 +17,9 @@ pub(crate) enum Candidates {
 /// `/send user`.
 /// Rooms stand among the users, with `#` before their names.
 pub(crate) fn candidates(line: &str, users: &[String], settings: &[String]) -> Candidates {
+    if let Some(typed) = line.strip_prefix("/code ") {
+        return code_words(line, typed);
+    }
     let start = line.rfind(' ').map_or(0, |at| at + 1);
     let (before, word) = line.split_at(start);
     let words = |prefix: &str, all: &mut dyn Iterator<Item = &str>, mark: &str| {
@@ -43,6 +48,19 @@ pub(crate) fn candidates(line: &str, users: &[String], settings: &[String]) -> C
     }
 }
 
+/// The word of a spoken code that is being typed, and a dash behind the first.
+fn code_words(line: &str, typed: &str) -> Candidates {
+    let word = typed.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    let start = line.len() - word.len();
+    let before = &typed[..typed.len() - word.len()];
+    let has_number = before.starts_with(|c: char| c.is_ascii_digit());
+    let mark = if before.contains(char::is_alphabetic) { " " } else { "-" };
+    let prefix = word.to_lowercase();
+    let fitting = code::words().filter(|listed| listed.starts_with(&prefix));
+    let fitting = fitting.filter(|_| has_number && !word.is_empty());
+    Candidates::Words(start, fitting.map(|listed| format!("{listed}{mark}")).collect())
+}
+
 fn is_help(before: &str) -> bool {
     matches!(before.trim(), "/help" | "/h" | "/?")
 }
@@ -69,6 +87,11 @@ mod tests {
         assert_eq!(complete("/unset U"), words(7, &["udp ", "user "]));
         assert_eq!(complete("/send bob ~/cl"), Candidates::Files);
         assert_eq!(complete("hello bo"), words(6, &[]));
+        assert_eq!(complete("/code 412-velv"), words(10, &["velvet-"]));
+        assert_eq!(complete("/code 412 VELV"), words(10, &["velvet-"]));
+        assert_eq!(complete("/code 412-velvet-saus"), words(17, &["sausage "]));
+        assert_eq!(complete("/code 412-"), words(10, &[]));
+        assert_eq!(complete("/code ve"), words(6, &[]));
         assert_eq!(complete(""), words(0, &[]));
     }
 }

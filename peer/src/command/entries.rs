@@ -150,6 +150,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
                   A user whose name is a number: /seen @42.",
     },
     Entry {
+        verb: Verb::Code,
+        name: "code",
+        aliases: &[],
+        arguments: "[CODE]",
+        summary: "Add somebody and verify his key, by a code that is said aloud",
+        example: "/code 412-velvet-exotic",
+        details: "/code alone makes one: say it to the other, who types it. Both keys are verified then, as \
+                  by /trust.\n\
+                  A code is good for one try within ten minutes, while you stay logged in. Capitals, \
+                  dashes and\nblanks do not matter. If the words were right and it fails twice, \
+                  somebody may be between you.",
+    },
+    Entry {
         verb: Verb::Whois,
         name: "whois",
         aliases: &["info"],

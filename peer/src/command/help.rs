@@ -27,6 +27,7 @@ pub(super) enum Verb {
     Who,
     Seen,
     Whois,
+    Code,
     Block,
     Unblock,
     Blocked,

@@ -48,6 +48,11 @@ pub enum Task {
         /// Whose; one's own and the server's when `None`.
         user: Option<String>,
     },
+    /// Add somebody by a spoken code.
+    Code {
+        /// The one that he has said; a new one when `None`.
+        typed: Option<Secret<String>>,
+    },
     /// Delete the account.
     DeleteAccount {
         /// Its name, as typed.
@@ -113,6 +118,8 @@ enum Phase {
     Exporting,
     /// The deletion was given to the core.
     Deleting,
+    /// A code was made or typed.
+    Proving,
     Over,
 }
 
@@ -184,6 +191,7 @@ impl OneShot {
             | Phase::Receiving(_)
             | Phase::Exporting
             | Phase::Deleting
+            | Phase::Proving
             | Phase::Showing(_) => Exit::Timeout,
         };
         self.end(exit, (exit == Exit::Timeout).then_some("it did not happen in time"))
@@ -197,6 +205,13 @@ impl OneShot {
             Output::Export { path, lines, .. } => self.on_export(path, *lines),
             Output::LoggedIn { .. } if matches!(self.phase, Phase::LoggingIn) => self.begin(now),
             Output::AccountDeleted { user, kept } => self.on_deleted(user, kept.is_some()),
+            Output::Code { code, .. } if matches!(self.phase, Phase::Proving) => {
+                vec![Act::Result(code.clone())]
+            }
+            Output::CodeOver { user, fingerprint, .. } => {
+                self.on_code_over(user.as_deref(), fingerprint.is_some())
+            }
+            Output::Code { .. } => Vec::new(),
             // What follows from it is told by itself.
             Output::LoginNeeded { .. } | Output::LoggedOut { .. } if self.is_deleting() => {
                 Vec::new()
@@ -272,6 +287,19 @@ impl OneShot {
         self.delete()
     }
 
+    fn on_code_over(&mut self, user: Option<&str>, is_verified: bool) -> Vec<Act> {
+        if !matches!(self.phase, Phase::Proving) {
+            return Vec::new();
+        }
+        // Why not was shown.
+        if !is_verified {
+            return self.end(Exit::Unreachable, None);
+        }
+        let user = text::one_line(user.unwrap_or_default());
+        let verified = Act::Result(format!("verified {user}"));
+        core::iter::once(verified).chain(self.end(Exit::Done, None)).collect()
+    }
+
     fn delete(&mut self) -> Vec<Act> {
         let Task::DeleteAccount { name, password } = &self.task else { return Vec::new() };
         let (name, password) = (name.clone(), password.clone());
@@ -294,6 +322,7 @@ impl OneShot {
             | Task::Send { .. }
             | Task::Receive { .. }
             | Task::DeleteAccount { .. }
+            | Task::Code { .. }
             | Task::Fingerprint { .. } => Vec::new(),
         }
     }
@@ -326,6 +355,11 @@ impl OneShot {
             let user = user.clone();
             self.phase = Phase::Showing(if user.is_some() { 1 } else { 2 });
             return vec![Act::Command(Command::Fingerprint { user })];
+        }
+        if let Task::Code { typed } = &self.task {
+            let typed = typed.clone();
+            self.phase = Phase::Proving;
+            return vec![Act::Command(Command::Code { typed })];
         }
         if matches!(self.task, Task::DeleteAccount { .. }) {
             return self.delete();
@@ -381,9 +415,10 @@ impl OneShot {
                 });
                 self.accept()
             }
-            Task::Fingerprint { .. } | Task::Export { .. } | Task::DeleteAccount { .. } => {
-                Vec::new()
-            }
+            Task::Fingerprint { .. }
+            | Task::Export { .. }
+            | Task::DeleteAccount { .. }
+            | Task::Code { .. } => Vec::new(),
         }
     }
 
@@ -440,6 +475,7 @@ impl OneShot {
             | Phase::Showing(_)
             | Phase::Exporting
             | Phase::Deleting
+            | Phase::Proving
             | Phase::Over => Vec::new(),
         }
     }
@@ -521,7 +557,7 @@ impl OneShot {
         match &self.phase {
             Phase::Listing(_) => self.end(Exit::Failure, None),
             Phase::Deleting => self.end(Exit::LoginFailed, None),
-            Phase::Showing(_) => self.end(Exit::Unreachable, None),
+            Phase::Showing(_) | Phase::Proving => self.end(Exit::Unreachable, None),
             // Every file is shown at once, unless all of them are refused together.
             Phase::Sending(sending) if sending.ours.is_empty() => self.end(Exit::Unreachable, None),
             Phase::LoggingIn

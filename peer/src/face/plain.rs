@@ -128,6 +128,7 @@ impl Plain {
             }
             Output::Users { users, .. } => self.users(users),
             Output::Whois { .. } => self.whois(output),
+            Output::Code { .. } | Output::CodeOver { .. } => vec![code(output)],
             Output::Blocked { users } => vec![match users.as_slice() {
                 [] => "* you block nobody".to_owned(),
                 users => format!("* you block {}", text::one_line(&users.join(", "))),
@@ -518,6 +519,26 @@ pub(super) fn standing(online: bool, status: Availability, text: &str) -> String
 fn halves(number: &str) -> String {
     let groups: Vec<&str> = number.split(' ').collect();
     groups.chunks(6).map(|half| short(&half.join(" "))).collect::<Vec<_>>().join("\n")
+}
+
+fn code(output: &Output) -> String {
+    match output {
+        Output::Code { code, seconds } => format!(
+            "* code {code}: say it to the one whom you want to add, who types '/code {code}' within {} \
+             minutes. It is good for one try, while you stay logged in.",
+            seconds / 60
+        ),
+        Output::CodeOver { number, user: Some(user), fingerprint: Some(print), .. } => {
+            let user = short(user);
+            format!("* {user} is verified by the code {number}: {}", short(print))
+        }
+        Output::CodeOver { number, user, reason, .. } => {
+            let with = user.as_ref().map(|user| format!(" with {}", short(user)));
+            let why = reason.as_deref().map(short).unwrap_or_default();
+            format!("! the code {number}{} is over: {why}", with.unwrap_or_default())
+        }
+        _ => String::new(),
+    }
 }
 
 /// Key and path of a user.

@@ -250,6 +250,13 @@ fn more(foreign: &str) -> Vec<Output> {
             rtt_ms: Some(23),
             rooms: vec!["#side".to_owned(), "#team".to_owned()],
         },
+        Output::Code { code: "412-velvet-exotic".to_owned(), seconds: 600 },
+        Output::CodeOver {
+            number: 412,
+            user: Some(bob()),
+            fingerprint: None,
+            reason: Some(text()),
+        },
     ]
 }
 
@@ -294,6 +301,8 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Typing { .. } => 34,
         Output::AccountDeleted { .. } => 35,
         Output::Whois { .. } => 36,
+        Output::Code { .. } => 37,
+        Output::CodeOver { .. } => 38,
     }
 }
 
@@ -302,5 +311,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 37);
+    assert_eq!(outputs("x").len(), 39);
 }

@@ -220,6 +220,16 @@ pub(super) enum OneShot {
         #[arg(value_name = "USER")]
         of: Option<String>,
     },
+    /// Add somebody and verify his key by a spoken code: prints one, and ends when it was typed.
+    Code {
+        /// Type the code that somebody has said, as the first line of standard input: others on this
+        /// machine could read it on a command line.
+        #[arg(long)]
+        typed: bool,
+        /// Seconds to wait at most.
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        timeout: u64,
+    },
     /// Carry the account of this data folder to another one in a file, or delete it.
     #[command(subcommand, arg_required_else_help = false)]
     Account(AccountFile),

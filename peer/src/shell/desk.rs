@@ -228,6 +228,8 @@ impl Desk {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Whois { .. }
+            | Output::Code { .. }
+            | Output::CodeOver { .. }
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::MessageState { .. }
@@ -585,6 +587,8 @@ impl Desk {
             | Output::Presence { .. }
             | Output::Users { .. }
             | Output::Whois { .. }
+            | Output::Code { .. }
+            | Output::CodeOver { .. }
             | Output::Blocked { .. }
             | Output::Message { .. }
             | Output::Kept { .. }

@@ -1,7 +1,7 @@
 //! From the command line to a running session.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -198,6 +198,10 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             (Task::Export { with, path, format }, None)
         }
         Asked::Fingerprint { of } => (Task::Fingerprint { user: of }, Some(30)),
+        Asked::Code { typed, timeout } => {
+            let typed = if typed { Some(code_of_input()?) } else { None };
+            (Task::Code { typed }, Some(timeout))
+        }
         Asked::Account(AccountFile::Delete { name }) => {
             let password = password(options, &name)?;
             (Task::DeleteAccount { name, password }, Some(60))
@@ -220,6 +224,16 @@ fn password(options: &Options, name: &str) -> Result<Secret<String>, Failure> {
         Some(Command::DeleteAccount { password, .. }) => Ok(password),
         _ => Err((Exit::Interrupted, "no password was typed".to_owned())),
     }
+}
+
+fn code_of_input() -> Result<Secret<String>, Failure> {
+    let mut line = String::new();
+    let mut input = io::BufReader::new(io::stdin().lock().take(1024));
+    input.read_line(&mut line).map_err(failure)?;
+    if line.trim().is_empty() {
+        return Err((Exit::Usage, "no code stands in the first line of the input".to_owned()));
+    }
+    Ok(Secret::new(line.trim().to_owned()))
 }
 
 fn text_of_input() -> Result<String, Failure> {

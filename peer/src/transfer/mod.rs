@@ -356,6 +356,8 @@ impl Transfers {
             Control::Pause(id) => self.paused_by_peer(cx, user, id, Paused::Yes),
             Control::Resume(id) => self.paused_by_peer(cx, user, id, Paused::No),
             Control::Have(have) => self.on_have(cx, user, &have),
+            // Not about transfers.
+            Control::Code(_) => {}
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod codes;
 mod deletion;
 mod lobby;
 mod mail;

@@ -27,6 +27,7 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
         | Notice::ShuttingDown
         | Notice::RoomChanged { .. }
         | Notice::Invited { .. }
+        | Notice::CodeUsed { .. }
         | Notice::Mail => true,
     });
     changes
@@ -58,6 +59,7 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
         | Notice::ShuttingDown
         | Notice::RoomChanged { .. }
         | Notice::Invited { .. }
+        | Notice::CodeUsed { .. }
         | Notice::Mail => true,
     });
     list

@@ -1,6 +1,7 @@
 //! What Tincan's programs say to each other over the transport: messages, identities, names,
 //! login suite. The transport itself imports none of it.
 
+pub mod code;
 pub mod framing;
 pub mod identity;
 pub mod letter;

@@ -61,11 +61,52 @@ pub enum Control {
     Unknown(TransferId),
     /// What this side holds of a file that was offered to a whole room.
     Have(Have),
+    /// About a spoken code.
+    Code(CodeStep),
 }
 
 impl Message for Control {
-    const KINDS: u32 = 9;
+    const KINDS: u32 = 10;
     const MAX_LEN: usize = 4096;
+}
+
+/// Proving a spoken code ([`code`](super::code)); each names it by its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeStep {
+    /// From whoever typed it: SPAKE2's message, 33 bytes. Repeated as it is on a new link.
+    Start {
+        /// Of the code.
+        number: u32,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// From whoever made it, to the one whom the server has named: his message and his proof. The same
+    /// again to the same start.
+    Answer {
+        /// Of the code.
+        number: u32,
+        /// The message, 33 bytes.
+        message: Vec<u8>,
+        /// That he has the words.
+        proof: [u8; 32],
+    },
+    /// From whoever typed it, when the answer was right. Repeated on a new link.
+    Prove {
+        /// Of the code.
+        number: u32,
+        /// That he has the words.
+        proof: [u8; 32],
+    },
+    /// The proof was right.
+    Kept {
+        /// Of the code.
+        number: u32,
+    },
+    /// The run is over, or there is none of this number with this user.
+    Over {
+        /// Of the code.
+        number: u32,
+    },
 }
 
 /// A file that may be fetched.

@@ -36,6 +36,9 @@ pub const MAX_LETTERS: usize = 24;
 /// Most letters discarded by one request.
 pub const MAX_DISCARDED: usize = 128;
 
+/// How long a spoken code can be typed.
+pub const CODE_SECONDS: u32 = 600;
+
 /// Longest text of a [`Status`], in bytes.
 pub const MAX_STATUS: usize = 160;
 
@@ -208,6 +211,12 @@ pub enum Request {
     /// After [`Request::ProveFinish`]: remove the account of this session with all that belongs to
     /// it. Answered by [`Response::Done`] when that is durable, and the session is over then.
     DeleteAccount,
+    /// A number for a spoken code ([`code`](super::code)), whose words the server never gets. Answered
+    /// by [`Response::Code`].
+    MakeCode,
+    /// Whose is the code of this number? That uses it up. Answered by [`Response::CodeOf`], or
+    /// [`Refusal::UnknownCode`].
+    UseCode(u32),
 }
 
 /// What the server says.
@@ -298,6 +307,15 @@ pub enum Response {
     /// Rooms: those of the asker first, then the open ones, at most
     /// [`MAX_LISTED`](super::room::MAX_LISTED).
     Rooms(Vec<RoomSummary>),
+    /// A number that is the asker's for so long.
+    Code {
+        /// From 1 to [`MAX_NUMBER`](super::code::MAX_NUMBER).
+        number: u32,
+        /// At most; it ends with the session.
+        seconds: u32,
+    },
+    /// Who made a code.
+    CodeOf(Name),
 }
 
 /// The start of a session.
@@ -393,6 +411,9 @@ pub enum Refusal {
     /// To [`Request::Resume`]: this device was one of an account that was deleted.
     #[error("the account was deleted")]
     AccountDeleted,
+    /// Nobody has made a code of this number, or it was used, or is over.
+    #[error("there is no such code")]
+    UnknownCode,
 }
 
 /// News that nobody asked for.
@@ -423,6 +444,13 @@ pub enum Notice {
         version: u64,
         /// What.
         change: Change,
+    },
+    /// A user has asked whose a code is that the client has made: only he may prove it.
+    CodeUsed {
+        /// Of the code.
+        number: u32,
+        /// Who asked.
+        by: Name,
     },
     /// The user may come into a room, which he is not in.
     Invited {

@@ -46,6 +46,12 @@ pub(super) struct Rendezvous {
     pub(super) corrupt: Option<fn(&mut Introduction)>,
     /// Devices of accounts that were deleted.
     pub(super) deleted: Vec<PublicKey>,
+    /// Numbers of codes, and who made them.
+    pub(super) codes: BTreeMap<u32, Name>,
+    /// The next number.
+    pub(super) next_code: u32,
+    /// Whether makers are told who has typed their codes.
+    pub(super) tells_makers: bool,
     /// What is told of rooms.
     pub(super) rooms: Vec<Room>,
     /// Names of requests, as they came.
@@ -95,6 +101,9 @@ impl Rendezvous {
             refuse_introductions: None,
             corrupt: None,
             deleted: Vec::new(),
+            codes: BTreeMap::new(),
+            next_code: 7,
+            tells_makers: true,
             rooms: Vec::new(),
             log: Vec::new(),
         }
@@ -391,6 +400,21 @@ impl Rendezvous {
                 self.announce(user, false);
                 Response::Done
             }
+            Request::MakeCode => {
+                self.codes.insert(self.next_code, user.clone());
+                Response::Code { number: self.next_code, seconds: 600 }
+            }
+            Request::UseCode(number) => match self.codes.get(&number).cloned() {
+                Some(maker) if maker == *user => Response::Refused(Refusal::Yourself),
+                Some(maker) if !self.hidden(&maker, user) => {
+                    self.codes.remove(&number);
+                    if self.tells_makers {
+                        self.notify(&maker, Notice::CodeUsed { number, by: user.clone() });
+                    }
+                    Response::CodeOf(maker)
+                }
+                Some(_) | None => Response::Refused(Refusal::UnknownCode),
+            },
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
             // Nor mailboxes.
             Request::Collect(_) => {

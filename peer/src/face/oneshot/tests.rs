@@ -296,7 +296,7 @@ fn deleted(by_this: bool) -> Output {
 /// What follows from the deletion, or from an earlier one whose answer was lost, is no failure.
 #[test]
 fn a_deletion_ends_when_the_account_is_gone_from_here_too() {
-    let password = wire::Secret::new("correct horse".to_owned());
+    let password = Secret::new("correct horse".to_owned());
     let task = Task::DeleteAccount { name: "Alice".into(), password: password.clone() };
     let command = Act::Command(Command::DeleteAccount { name: "Alice".into(), password });
     let out = Output::LoggedOut { reason: "because".into() };
@@ -323,4 +323,34 @@ fn a_deletion_ends_when_the_account_is_gone_from_here_too() {
     let mut face = OneShot::new(ZERO, message(), Some(Duration::from_secs(60)));
     assert!(face.on_output(ZERO, &deleted(false)).is_empty());
     assert_eq!(face.on_output(ZERO, &out), [Act::Exit(Exit::LoginFailed)]);
+}
+
+#[test]
+fn a_code_is_printed_and_ends_when_it_is_proven_or_over() {
+    let over = |fingerprint: Option<&str>| Output::CodeOver {
+        number: 7,
+        user: Some("bob".into()),
+        fingerprint: fingerprint.map(str::to_owned),
+        reason: fingerprint.is_none().then(|| "because".into()),
+    };
+    let code = Output::Code { code: "7-velvet-sausage".into(), seconds: 600 };
+    let begun = |typed: Option<&str>| {
+        let typed = typed.map(|typed| Secret::new(typed.to_owned()));
+        let task = Task::Code { typed: typed.clone() };
+        let mut face = OneShot::new(ZERO, task, Some(Duration::from_secs(600)));
+        assert!(face.on_output(ZERO, &over(None)).is_empty(), "another one's");
+        let acts = face.on_output(ZERO, &logged_in());
+        assert_eq!(acts, [Act::Command(Command::Code { typed })]);
+        face
+    };
+    let mut face = begun(None);
+    assert_eq!(face.on_output(ZERO, &code), [result("7-velvet-sausage")]);
+    let acts = face.on_output(ZERO, &over(Some("0123")));
+    assert_eq!(acts, [result("verified bob"), Act::Exit(Exit::Done)]);
+    assert!(face.on_output(ZERO, &over(None)).is_empty(), "ends once");
+    let mut face = begun(Some("7 velvet sausage"));
+    assert_eq!(face.on_output(ZERO, &over(None)), [Act::Exit(Exit::Unreachable)]);
+    let mut face = begun(Some("7 velvet sausage"));
+    let error = Output::Error { text: "Not done".into() };
+    assert_eq!(face.on_output(ZERO, &error), [Act::Exit(Exit::Unreachable)]);
 }

@@ -93,6 +93,10 @@ fn every_kind_has_its_stable_line() {
             "* bob: online since T1767225600000, away (hi)\n*   key {other}, another one than before: \
              {print}\n*   direct link to 192.0.2.7:6000, 23 ms\n*   in rooms with you: #side, #team"
         ),
+        "* code 412-velvet-exotic: say it to the one whom you want to add, who types '/code \
+         412-velvet-exotic' within 10 minutes. It is good for one try, while you stay logged in."
+            .to_owned(),
+        "! the code 412 with bob is over: hi".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

@@ -320,6 +320,8 @@ impl Tui {
             Output::Users { .. }
             | Output::Blocked { .. }
             | Output::Whois { .. }
+            | Output::Code { .. }
+            | Output::CodeOver { .. }
             | Output::Rooms { .. }
             | Output::Members { .. }
             | Output::NotSent { .. }
