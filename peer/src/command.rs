@@ -5,6 +5,7 @@
 //! are errors.
 
 pub mod aliases;
+mod answers;
 mod arguments;
 mod changes;
 #[cfg(feature = "shell")]
@@ -22,6 +23,7 @@ use wire::app::server::{Availability, Status};
 
 use crate::work::{Calls, ExportFormat};
 use aliases::Aliases;
+pub use answers::Which;
 use arguments::{
     account, act, credentials, export, history, message, number, search, secrets, seen, send,
     status, user,
@@ -193,15 +195,22 @@ pub enum Command {
         /// At least one.
         paths: Vec<PathBuf>,
     },
-    /// Take an offered file; the only one that is offered when `None`.
-    Accept {
-        /// Its short number.
-        id: Option<u64>,
+    /// Ask a user whether he talks with the person here.
+    Chat {
+        /// As typed.
+        user: String,
     },
-    /// Do not take it.
+    /// Who asks to talk, and which files are offered.
+    Requests,
+    /// Talk with somebody who asks, or take an offered file.
+    Accept {
+        /// Which.
+        which: Which,
+    },
+    /// Do not.
     Decline {
-        /// Its short number.
-        id: Option<u64>,
+        /// Which.
+        which: Which,
     },
     /// List transfers.
     Files,
@@ -334,8 +343,8 @@ impl Command {
 pub struct Context {
     /// With whom plain lines are exchanged.
     pub chat: Option<String>,
-    /// How many offered files wait for an answer: `yes` and `no` answer the only one.
-    pub offers: usize,
+    /// Who asks to talk and what is offered: `yes` and `no` answer the only one.
+    pub waiting: Vec<Which>,
     /// What `~` in a path stands for.
     pub home: Option<PathBuf>,
     /// Words of the user's own.
@@ -372,6 +381,8 @@ pub enum ParsedLine {
     NeedSecrets(Need),
     /// This is about the face's windows.
     Window(Window),
+    /// Open the chat with this user, and ask whether he talks with the person here.
+    Chat(String),
     /// This is about the settings of the program itself.
     Preference(Preference),
     /// An empty line.
@@ -465,9 +476,9 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
         return at(rest);
     }
     if line.starts_with('#') {
-        return message(Words::new(line)).unwrap_or_else(|Usage| plain(line, context));
+        return message("", Words::new(line)).unwrap_or_else(|Usage| plain(line, context));
     }
-    if let Some(answer) = answer(trimmed.trim_end(), context) {
+    if let Some(answer) = answers::plain(trimmed.trim_end(), context) {
         return answer;
     }
     let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
@@ -509,26 +520,6 @@ fn at(rest: &str) -> ParsedLine {
     }
     let text = text.trim_start_matches([' ', '\t']).to_owned();
     ParsedLine::Command(Command::Message { to: name.to_owned(), text })
-}
-
-/// `yes` and `no` while files are offered: never sent as chat by surprise.
-fn answer(line: &str, context: &Context) -> Option<ParsedLine> {
-    if context.offers == 0 {
-        return None;
-    }
-    let command = match line.to_lowercase().as_str() {
-        "yes" | "y" => Command::Accept { id: None },
-        "no" | "n" => Command::Decline { id: None },
-        _ => return None,
-    };
-    Some(if context.offers == 1 {
-        ParsedLine::Command(command)
-    } else {
-        error(
-            "Several files are offered: '/files' lists them, then '/accept NUMBER' or \
-             '/decline NUMBER'. To send the word itself, write '@NAME yes'.",
-        )
-    })
 }
 
 /// A command without its slash.
@@ -577,6 +568,7 @@ pub(crate) fn find(word: &str) -> Result<&'static Entry, String> {
 /// The arguments do not fit the command.
 struct Usage;
 
+#[expect(clippy::too_many_lines, reason = "an arm for each command")]
 fn arguments_of(
     entry: &Entry,
     word: &str,
@@ -589,8 +581,9 @@ fn arguments_of(
         Verb::Login => return credentials(Purpose::Login, words),
         Verb::ChangePassword => return secrets(Need::ChangePassword, words),
         Verb::Account => return account(words, context),
-        Verb::Message => return message(words),
+        Verb::Message => return message(word, words),
         Verb::Me => return act(words, context),
+        Verb::Requests => words.none(Command::Requests)?,
         Verb::Reply => return changes::reply(words, context),
         Verb::Edit => return changes::edit(words, context),
         Verb::Unsend => return changes::unsend(words, context),
@@ -607,8 +600,8 @@ fn arguments_of(
         Verb::Block => Command::Block { user: user(words.only()?) },
         Verb::Unblock => Command::Unblock { user: user(words.only()?) },
         Verb::Trust => Command::Trust { user: user(words.only()?) },
-        Verb::Accept => Command::Accept { id: words.at_most_one()?.map(number).transpose()? },
-        Verb::Decline => Command::Decline { id: words.at_most_one()?.map(number).transpose()? },
+        Verb::Accept => Command::Accept { which: answers::which(words)? },
+        Verb::Decline => Command::Decline { which: answers::which(words)? },
         Verb::Pause => Command::Pause { id: number(words.only()?)? },
         Verb::Resume => Command::Resume { id: number(words.only()?)? },
         Verb::Cancel => Command::Cancel { id: number(words.only()?)? },

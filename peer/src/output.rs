@@ -285,6 +285,33 @@ pub enum Output {
         /// Whether a person who looks elsewhere is to be called.
         notify: bool,
     },
+    /// A stranger asks to talk: nothing of what he says and offers is shown before he is accepted.
+    Request {
+        /// Who, and how.
+        #[serde(flatten)]
+        request: RequestLine,
+    },
+    /// Somebody asks no longer.
+    RequestOver {
+        /// Who.
+        user: String,
+        /// `accepted`, `declined`, or `blocked`.
+        answer: &'static str,
+    },
+    /// Answer to `/requests`: everything that waits for an answer.
+    Requests {
+        /// Strangers, by name.
+        requests: Vec<RequestLine>,
+        /// Offered files, by number.
+        files: Vec<FileLine>,
+    },
+    /// What becomes of asking somebody to talk.
+    Asked {
+        /// Whom.
+        user: String,
+        /// `waiting`, `accepted`, or `declined`.
+        state: &'static str,
+    },
     /// A transfer of ours or theirs changed.
     File {
         /// All of it.
@@ -428,6 +455,21 @@ pub struct UserLine {
     pub verified: bool,
 }
 
+/// Somebody who asks to talk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RequestLine {
+    /// The name.
+    pub user: String,
+    /// Since when: milliseconds since 1970.
+    pub at: u64,
+    /// How his first message begins: foreign text.
+    pub text: Option<String>,
+    /// How many messages are held.
+    pub messages: u64,
+    /// The first file that he offers: foreign text.
+    pub file: Option<String>,
+}
+
 /// One room in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoomLine {
@@ -490,6 +532,14 @@ pub struct FileLine {
     pub path: Option<String>,
     /// Why, when cancelled, failed or waiting.
     pub reason: Option<String>,
+}
+
+impl FileLine {
+    /// Whether it waits for an answer of the user here.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.state == "offered" && self.direction == Direction::Receiving
+    }
 }
 
 /// One line of history.

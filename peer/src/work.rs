@@ -6,6 +6,7 @@ mod calls;
 mod files;
 mod marks;
 mod rooms;
+mod strangers;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ pub use self::calls::Calls;
 pub use self::files::{FileError, FileReply, FileRequest, Pace};
 pub use self::marks::{MarkRequest, ReadMark};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
+pub use self::strangers::{Asking, MAX_REQUESTS, RequestRecord, Standing, StrangerRequest};
 
 /// Names one job until its outcome comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +137,8 @@ pub enum StoreRequest {
     Receive(Incoming),
     /// The same by a letter: only when it follows what is here already.
     ReceiveInTurn(Incoming),
+    /// About strangers.
+    Stranger(StrangerRequest),
     /// Keep a post of ours until everybody has it. Reply: [`StoreReply::Posted`].
     Post {
         /// Signed.
@@ -245,6 +249,8 @@ pub enum StoreReply {
     },
     /// A message that arrived is durable.
     Received(Receipt),
+    /// What was held of a stranger, in order, as it is received now.
+    Admitted(Vec<(Incoming, Receipt)>),
     /// A post of ours is kept.
     Posted {
         /// Its place in the history.
@@ -309,6 +315,8 @@ pub struct Profile {
     pub rooms: Vec<RoomRecord>,
     /// What calls the person, where that is not as usual.
     pub calls: Vec<(Talk, Calls)>,
+    /// Strangers who ask to talk, by name.
+    pub requests: Vec<RequestRecord>,
 }
 
 /// The keys of one profile.
@@ -371,6 +379,10 @@ pub struct Contact {
     pub verified: bool,
     /// Another identity that this user shows since, and that was not accepted.
     pub shown: Option<ShownIdentity>,
+    /// Whether he may talk to the person here.
+    pub standing: Standing,
+    /// Whether the person here may talk to him, as far as he says.
+    pub asking: Asking,
 }
 
 /// An identity that is not the known one.
@@ -386,7 +398,16 @@ impl Contact {
     /// Somebody of whom nothing is known yet.
     #[must_use]
     pub const fn new(name: Name) -> Self {
-        Self { name, identity: None, generation: 0, blocked: false, verified: false, shown: None }
+        Self {
+            name,
+            identity: None,
+            generation: 0,
+            blocked: false,
+            verified: false,
+            shown: None,
+            standing: Standing::Stranger,
+            asking: Asking::Nothing,
+        }
     }
 
     /// The identity that this user shows now.
@@ -541,6 +562,11 @@ pub enum Receipt {
     Duplicate,
     /// Something before it is missing, which may still come another way: not kept.
     OutOfTurn,
+    /// It is of a stranger, and is kept apart: acknowledge it, do not show it.
+    Held,
+    /// It is of a stranger, and there is no more room for such messages: not kept, and neither is what
+    /// follows it before it comes again. Not acknowledged.
+    NoRoom,
     /// Another message was stored under this number: the sender says two things. Kept as it was;
     /// refuse this one and say so.
     Conflict,

@@ -11,6 +11,7 @@ mod descriptions;
 mod oneshot;
 mod papers;
 mod pressure;
+mod requests;
 mod secrets;
 mod stage;
 mod stories;
@@ -26,6 +27,7 @@ fn peer<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
     Command::new(sim::programs::program("peer"))
         .args(arguments)
         .env_remove("TINCAN_SERVER")
+        .env_remove("TINCAN_STRANGERS")
         .env("HOME", "/nonexistent")
         .stdin(Stdio::null())
         .output()

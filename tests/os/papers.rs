@@ -18,7 +18,9 @@ fn printed(name: &str, arguments: &[&str]) -> String {
 /// Where there is `man`, it has nothing to say about the pages.
 #[test]
 fn the_manual_pages_are_well_formed() {
-    for (name, word) in [("peer", "/send NAME FILE..."), ("rendezvous", "rendezvous user add")] {
+    for (name, word) in
+        [("peer", "/send NAME|#ROOM FILE..."), ("rendezvous", "rendezvous user add")]
+    {
         let mut man = Command::new("man");
         man.args(["-l", "--warnings=w", "-"]).env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8");
         man.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// How course assignments write their commands.
 pub(crate) const CLASSROOM: &[&str] = &["--classroom"];
 
+/// The same, where whoever was never written to can only ask.
+pub(crate) const ASKED: &[&str] = &["--classroom", "--strangers", "ask"];
+
 /// A server and a folder for everybody who comes.
 pub(crate) struct Stage {
     pub(crate) scene: Scene,

@@ -1,7 +1,5 @@
 //! An account that its user deletes, with the real server and real clients, over links that lose.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
-
 use peer::command::Command;
 use peer::output::Output;
 use rendezvous::Policy;

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use peer::app::Strangers;
 use peer::command::Command;
 use peer::output::Output;
 use rendezvous::Policy;
@@ -84,7 +85,8 @@ impl Trio {
             self.world.ledger.solicit(host, *address);
         }
         let addresses = self.world.network.addresses(host).to_vec();
-        let options = PeerOptions { server, addresses, auto_accept: None };
+        let options =
+            PeerOptions { server, addresses, auto_accept: None, strangers: Strangers::Talk };
         let program = PeerProgram::start(now, disk, &options, &seed(10 + self.lives));
         self.world.boot(host, Program::Peer(Box::new(program)));
     }

@@ -12,6 +12,7 @@ mod mail;
 mod party;
 mod paths;
 mod punching;
+mod requests;
 mod room_files;
 mod rooms;
 mod support;

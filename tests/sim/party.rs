@@ -5,6 +5,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
+use peer::app::Strangers;
 use peer::command::{Command, Context, ParsedLine, parse};
 use peer::output::Output;
 use rendezvous::Policy;
@@ -22,6 +23,7 @@ pub(crate) struct Party {
     pub(crate) server: HostId,
     hosts: Vec<HostId>,
     lives: u64,
+    strangers: Strangers,
     pen: Pen,
     /// What each was told since it was last asked for.
     pub(crate) told: Vec<Vec<Output>>,
@@ -52,6 +54,15 @@ impl Party {
     }
 
     pub(crate) fn with(users: usize, policy: Policy, link: &Impairment) -> Self {
+        Self::among(users, policy, link, Strangers::Talk)
+    }
+
+    /// The same, where strangers only ask.
+    pub(crate) fn asking(users: usize, link: &Impairment) -> Self {
+        Self::among(users, Policy::default(), link, Strangers::Ask)
+    }
+
+    fn among(users: usize, policy: Policy, link: &Impairment, strangers: Strangers) -> Self {
         let work = (millis(1), millis(2));
         let options = WorldOptions { work, fidget: Probability::NEVER };
         let mut world = World::new(&seed(1), options, None);
@@ -62,7 +73,8 @@ impl Party {
         let site = |n: usize| Site::public(&format!("203.0.113.{}:6000", n + 1)).linked(link);
         let hosts = (0..users).map(|user| world.add_host(site(user))).collect();
         let told = vec![Vec::new(); users];
-        let mut party = Self { world, server, hosts, lives: 0, pen: Pen::default(), told };
+        let pen = Pen::default();
+        let mut party = Self { world, server, hosts, lives: 0, strangers, pen, told };
         for user in 0..users {
             let disk = party.new_disk(user);
             party.start(user, disk);
@@ -93,7 +105,8 @@ impl Party {
             self.world.ledger.solicit(host, *address);
         }
         let addresses = self.world.network.addresses(host).to_vec();
-        let options = PeerOptions { server, addresses, auto_accept: None };
+        let strangers = self.strangers;
+        let options = PeerOptions { server, addresses, auto_accept: None, strangers };
         let program = PeerProgram::start(now, disk, &options, &seed(10 + self.lives));
         self.world.boot(host, Program::Peer(Box::new(program)));
     }

@@ -39,8 +39,10 @@ impl Pen {
             let key = (self.machine.clone(), message.id.to.to_string(), message.id.sequence);
             journal.queued.insert(key, message.body.clone());
         }
-        if let (Some(body), StoreReply::Received(Receipt::Fresh { .. } | Receipt::Duplicate)) =
-            (received, reply)
+        if let (
+            Some(body),
+            StoreReply::Received(Receipt::Fresh { .. } | Receipt::Duplicate | Receipt::Held),
+        ) = (received, reply)
         {
             journal.received.insert(body);
         }

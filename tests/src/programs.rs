@@ -361,7 +361,7 @@ impl Scene {
     }
 
     /// Starts `user`'s peer with its JSON face and waits until it is logged in. Registers at the
-    /// first start.
+    /// first start; strangers may talk to him, unless `more` says otherwise.
     ///
     /// # Panics
     /// When it does not get that far.
@@ -447,6 +447,10 @@ impl Scene {
         arguments.extend([OsString::from("--download-dir"), folder.join("downloads").into()]);
         if first {
             arguments.push("--register".into());
+        }
+        if !more.contains(&"--strangers") {
+            // What most tests are about comes after that.
+            arguments.extend(["--strangers", "talk"].map(OsString::from));
         }
         arguments.extend(more.iter().map(OsString::from));
         Process::start(user, prefix, &program("peer"), &arguments)

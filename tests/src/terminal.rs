@@ -62,6 +62,7 @@ impl Terminal {
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
+            .env("TINCAN_STRANGERS", "talk")
             .env_remove("TINCAN_SERVER")
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("SSH_CONNECTION")

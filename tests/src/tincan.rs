@@ -6,13 +6,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use peer::app::{App, Attention, Settings, Switch, WeakStretch};
+use peer::app::{App, Attention, Settings, Strangers, Switch, WeakStretch};
 use peer::command::Command;
 use peer::files::FileWorker;
 use peer::output::{KeyMark, Output};
 use peer::queue::Queue;
 use peer::store::Database;
-use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, Work, WorkId};
+use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, StrangerRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
 use tempfile::TempDir;
@@ -209,6 +209,8 @@ pub struct PeerOptions {
     pub addresses: Vec<SocketAddr>,
     /// Files up to this size are taken without asking.
     pub auto_accept: Option<u64>,
+    /// What users may do to whom nobody here has written.
+    pub strangers: Strangers,
 }
 
 impl PeerProgram {
@@ -221,6 +223,7 @@ impl PeerProgram {
         let settings = Settings {
             local_candidates: options.addresses.clone(),
             auto_accept: options.auto_accept,
+            strangers: options.strangers,
             stretch: CHEAP,
             weak_stretch: WeakStretch::Allow,
             token_epoch: EPOCH,
@@ -275,7 +278,10 @@ impl PeerProgram {
         match work {
             Work::Store(request) => {
                 let received = if let StoreRequest::Receive(incoming)
-                | StoreRequest::ReceiveInTurn(incoming) = &request
+                | StoreRequest::ReceiveInTurn(incoming)
+                | StoreRequest::Stranger(
+                    StrangerRequest::Hold(incoming) | StrangerRequest::HoldInTurn(incoming),
+                ) = &request
                 {
                     Some(incoming.body.clone())
                 } else if let StoreRequest::ReceivePost { post, .. } = &request {

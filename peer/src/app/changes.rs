@@ -98,6 +98,12 @@ impl App {
         if let Receipt::Fresh { line, .. } = receipt {
             self.chat.tell_line(line);
         }
+        if matches!(
+            receipt,
+            Receipt::Fresh { .. } | Receipt::Changed { .. } | Receipt::Silent { .. }
+        ) {
+            self.on_talk(&from);
+        }
         match receipt {
             Receipt::Fresh { gap, line, reply_to } => self.tell(Output::Message {
                 notify: self.is_called(&Talk::User(from.clone()), &text),
@@ -127,11 +133,14 @@ impl App {
                 });
             }
             Receipt::Silent { gap } => self.tell_gap(&from, gap),
+            Receipt::Held => self.on_held(&from, &text),
+            // Of strangers nothing is told but that they ask.
+            Receipt::OutOfTurn if self.is_stranger(&from) => {}
             Receipt::OutOfTurn => self.info(&format!(
                 "A letter of {from} follows messages that are not in this data folder: they come, in \
                  order, when you are both online."
             )),
-            Receipt::Duplicate | Receipt::Conflict => {}
+            Receipt::Duplicate | Receipt::Conflict | Receipt::NoRoom => {}
         }
     }
 

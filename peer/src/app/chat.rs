@@ -107,6 +107,8 @@ impl App {
         };
         // The way to the other side is looked for while the database keeps the message.
         self.want_link(now, &to);
+        // Whoever is written to is no stranger; what he has said before is shown before this.
+        self.befriend(&to);
         self.chat.outbox.reserve(text.len());
         let about = self.hold_for(&to, about);
         let job = Job::Queue { to: to.clone(), bytes: text.len(), about };
@@ -175,6 +177,7 @@ impl App {
         for message in self.chat.outbox.take_all(user) {
             self.give_up(message.id, NO_SUCH_USER);
         }
+        self.ask_nobody(user);
         if self.transfers.wants_link().contains(user) {
             self.error(&format!("There is no user '{user}' on this server: nothing is offered."));
             self.with_transfers(now, |transfers, cx| {
@@ -297,6 +300,7 @@ impl App {
             peer::Chat::Taken(taken) => self.on_taken(now, user, taken),
             peer::Chat::Typing => self.on_typing(now, user),
             peer::Chat::Read { sequence, nonce } => self.on_read(user, sequence, nonce),
+            peer::Chat::Contact(said) => self.on_contact(now, user, said),
             peer::Chat::Received { sequence, nonce } => {
                 let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
                 let at = self.unix_ms;
@@ -318,6 +322,9 @@ impl App {
         if !text.is_possible() {
             return self.link_broke_protocol(now, user, "a message that cannot be");
         }
+        if self.is_declined(user) {
+            return self.say_declined(user);
+        }
         let incoming = Incoming {
             from: user.clone(),
             identity: up.identity,
@@ -327,21 +334,13 @@ impl App {
             nonce: text.nonce,
             sent: text.sent,
             at: self.unix_ms,
-            body: text.body.clone(),
+            body: text.body,
             kind: text.kind,
         };
-        let receiving = Receiving {
-            from: user.clone(),
-            device: up.device,
-            sequence: text.sequence,
-            nonce: text.nonce,
-            sent: text.sent,
-            at: self.unix_ms,
-            text: text.body,
-            kind: text.kind,
-        };
+        let receiving = Receiving::from(incoming.clone());
         self.chat.begin_receiving(user, receiving.text.len());
-        self.jobs.store(Job::Receive(Box::new(receiving)), StoreRequest::Receive(incoming));
+        let request = self.store_as(incoming);
+        self.jobs.store(Job::Receive(Box::new(receiving)), request);
     }
 
     /// The database has a message, or has it not.
@@ -377,13 +376,20 @@ impl App {
         let (device, sequence, nonce) = (message.device, message.sequence, message.nonce);
         let from = message.from.clone();
         let answer = match receipt {
-            Receipt::Fresh { .. } | Receipt::Changed { .. } | Receipt::Silent { .. } => {
+            Receipt::Fresh { .. }
+            | Receipt::Changed { .. }
+            | Receipt::Silent { .. }
+            | Receipt::Held => {
                 self.show_received(message, receipt);
                 peer::Chat::Received { sequence, nonce }
             }
-            Receipt::Duplicate => peer::Chat::Received { sequence, nonce },
-            // Only of letters.
-            Receipt::OutOfTurn => return,
+            Receipt::Duplicate => {
+                self.say_waiting(&from);
+                peer::Chat::Received { sequence, nonce }
+            }
+            // Its author keeps it, and sends it again. (Out of turn are letters only.)
+            Receipt::NoRoom | Receipt::OutOfTurn => return,
+            Receipt::Conflict if self.is_stranger(&from) => peer::Chat::Refused { sequence, nonce },
             Receipt::Conflict => {
                 self.error(&format!(
                     "{from} sent two different messages under one number: only the first is kept."
@@ -400,7 +406,7 @@ impl App {
         }
     }
 
-    fn give_up(&mut self, id: MessageId, why: &str) {
+    pub(super) fn give_up(&mut self, id: MessageId, why: &str) {
         self.tell_state(&id.to, id.sequence, "failed", Some(why.to_owned()));
         self.jobs.save(StoreRequest::Failed { id, why: why.to_owned() });
     }

@@ -131,15 +131,15 @@ impl App {
 
     pub(super) fn on_code_refused(&mut self, refusal: &Refusal) {
         let Some(typed) = self.codes.typed.take() else { return };
-        match refusal {
-            Refusal::Yourself => self.error(OWN_CODE),
-            Refusal::UnknownCode => {
-                let why =
-                    "there is none of this number: it was used, or is over, or is another one";
-                self.code_over(typed.code.number(), None, why);
-            }
-            other => self.code_over(typed.code.number(), None, &other.to_string()),
+        if *refusal == Refusal::Yourself {
+            return self.error(OWN_CODE);
         }
+        let why = if *refusal == Refusal::UnknownCode {
+            "there is none of this number: it was used, or is over, or is another one".to_owned()
+        } else {
+            refusal.to_string()
+        };
+        self.code_over(typed.code.number(), None, &why);
     }
 
     /// The server says whose code was typed.
@@ -327,19 +327,14 @@ impl App {
             return Some(CodeStep::Over { number });
         }
         let Typed { code, until, step } = self.codes.typed.take()?;
-        let (maker, run) = match step {
-            TypedStep::Started { maker, run, .. } => (maker, run),
+        let TypedStep::Started { maker, run, .. } = step else {
             // Said once more, because the link was lost: so is what follows.
-            step => {
-                let again = match &step {
-                    TypedStep::Proven { proof, .. } => {
-                        Some(CodeStep::Prove { number, proof: *proof })
-                    }
-                    TypedStep::Asking | TypedStep::Waiting(_) | TypedStep::Started { .. } => None,
-                };
-                self.codes.typed = Some(Typed { code, until, step });
-                return again;
-            }
+            let again = match &step {
+                TypedStep::Proven { proof, .. } => Some(CodeStep::Prove { number, proof: *proof }),
+                TypedStep::Asking | TypedStep::Waiting(_) | TypedStep::Started { .. } => None,
+            };
+            self.codes.typed = Some(Typed { code, until, step });
+            return again;
         };
         let Some(proof) = run.finish(message, proof) else {
             self.code_over(number, Some(user), &format!("the words were not the same: {AGAIN}"));

@@ -28,6 +28,7 @@ const SEARCH_LIMIT: u32 = 100;
 
 impl App {
     /// Does a command now.
+    #[expect(clippy::too_many_lines, reason = "an arm for each command")]
     pub(super) fn run(&mut self, now: Instant, command: Command) {
         if command.needs_account() && self.account().is_none() {
             return self.refuse_without_account(&command);
@@ -95,8 +96,12 @@ impl App {
             Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),
             Command::Send { to, paths } => self.send_files(now, &to, paths),
-            Command::Accept { id } => self.transfer(now, |t, cx| t.accept(cx, id)),
-            Command::Decline { id } => self.transfer(now, |t, cx| t.decline(cx, id)),
+            Command::Chat { user } => {
+                self.with_other(&user, |app, user| app.ask_to_talk(now, &user));
+            }
+            Command::Requests => self.show_requests(now),
+            Command::Accept { which } => self.accept(now, which),
+            Command::Decline { which } => self.decline(now, which),
             Command::Pause { id } => self.transfer(now, |t, cx| t.pause(cx, id)),
             Command::Resume { id } => self.transfer(now, |t, cx| t.resume(cx, id)),
             Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),
@@ -154,6 +159,7 @@ impl App {
             if app.is_blocked(&to) {
                 return app.error(&format!("You block {to}: '/unblock {to}' first."));
             }
+            app.befriend(&to);
             for path in paths {
                 let to = to.clone();
                 app.transfer(now, |transfers, cx| transfers.send(cx, to, path));
@@ -180,7 +186,7 @@ impl App {
     }
 
     /// Does something with the transfers, after which there may be somebody to reach.
-    fn transfer(
+    pub(super) fn transfer(
         &mut self,
         now: Instant,
         f: impl FnOnce(&mut Transfers, &mut transfer::Context<'_>),

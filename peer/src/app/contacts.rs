@@ -65,6 +65,7 @@ impl App {
 
     /// Ends everything with a user who is blocked from now on. Looks like an ordinary end.
     pub(super) fn shut_out(&mut self, now: Instant, user: &Name) {
+        self.end_request(user);
         self.with_transfers(now, |transfers, cx| transfers.cancel_all(cx, user, None));
         self.drain_transfers(now);
         self.close_link(now, user);

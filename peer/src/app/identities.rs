@@ -292,6 +292,7 @@ impl App {
         contact.verified = true;
         let contact = contact.clone();
         self.jobs.save(StoreRequest::SaveContact(contact));
+        self.befriend(user);
         self.links.warnings.told.remove(user);
         // Nothing more goes to whoever holds another key.
         if self.links.up(user).is_some_and(|up| up.identity != compared) {

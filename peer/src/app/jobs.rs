@@ -12,7 +12,9 @@ use wire::{ConnectionHandle, PublicKey};
 use super::mail::ReceivingLetter;
 use super::rooms::ReceivingPost;
 use crate::transfer;
-use crate::work::{About, AccountId, FileReply, Outcome, StoreRequest, Work, WorkId};
+use crate::work::{
+    About, AccountId, FileReply, Incoming, Outcome, Standing, StoreRequest, Work, WorkId,
+};
 
 /// What an outcome is for.
 #[derive(Debug)]
@@ -45,6 +47,12 @@ pub(super) enum Job {
     MarkRead(Name),
     /// How far this user has read what ours said is kept.
     ReadThere(Name),
+    /// A stranger asks, or offers a file of this name: that is kept.
+    Request { user: Name, file: Option<String> },
+    /// What was held of a user is received; he was this before.
+    Admit { user: Name, before: Standing },
+    /// What was held of a user is deleted; he is this now.
+    Dismiss { user: Name, standing: Standing },
     /// A step of an export.
     Export,
     /// A password is stretched, for the session over this connection.
@@ -84,6 +92,13 @@ pub(super) struct Receiving {
     pub(super) at: u64,
     pub(super) text: String,
     pub(super) kind: TextKind,
+}
+
+impl From<Incoming> for Receiving {
+    fn from(message: Incoming) -> Self {
+        let Incoming { from, device, sequence, nonce, sent, at, body: text, kind, .. } = message;
+        Self { from, device, sequence, nonce, sent, at, text, kind }
+    }
 }
 
 /// Jobs handed out, and those still to be handed out.
@@ -142,6 +157,9 @@ impl Jobs {
                 | Job::Lines { .. }
                 | Job::MarkRead(_)
                 | Job::ReadThere(_)
+                | Job::Request { .. }
+                | Job::Admit { .. }
+                | Job::Dismiss { .. }
                 | Job::Export
                 | Job::Login(_)
                 | Job::Prove(_)
@@ -179,6 +197,9 @@ impl Jobs {
             | Job::Lines { .. }
             | Job::MarkRead(_)
             | Job::ReadThere(_)
+            | Job::Request { .. }
+            | Job::Admit { .. }
+            | Job::Dismiss { .. }
             | Job::Login(_)
             | Job::Prove(_)
             | Job::Change(_)

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
-use wire::app::peer::{Control, close};
+use wire::app::peer::{self, Control, close};
 use wire::app::server::{Introduction, MAX_CANDIDATES, Refusal, Request};
 use wire::time::{Duration, Instant};
 use wire::{
@@ -89,6 +89,8 @@ pub(super) struct Up {
     control_in: Option<Incoming>,
     pub(super) chat_in: Option<Incoming>,
     pub(super) passed: Passed,
+    /// What was said last of talking at all.
+    pub(super) said: Option<peer::Contact>,
 }
 
 impl Links {
@@ -182,6 +184,7 @@ impl App {
         wanted.extend(self.transfers.wants_link());
         wanted.extend(self.wanted_members());
         wanted.extend(self.codes.wants_link());
+        wanted.extend(self.requests.asked().cloned());
         for user in wanted {
             self.want_link(now, &user);
             self.check_addressee(now, &user);
@@ -398,11 +401,13 @@ impl App {
             control_in: None,
             chat_in: None,
             passed: Passed::default(),
+            said: None,
         });
         self.tell_link(user, "direct");
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
         self.pump(user);
+        self.ask_again(user);
         self.greet_in_rooms(user);
         self.greet_with_mark(user);
         self.go_on_with_code(now, user);
@@ -558,9 +563,7 @@ impl App {
             match incoming.next::<Control>(endpoint, up.handle) {
                 Ok(Some(Control::Code(step))) => self.on_code_step(now, user, step),
                 Ok(Some(control)) => {
-                    self.with_transfers(now, |transfers, cx| {
-                        transfers.on_control(cx, user, control);
-                    });
+                    self.on_control(now, user, control);
                     self.drain_transfers(now);
                 }
                 Ok(None) | Err(StreamError::Read(_)) => return,

@@ -272,7 +272,14 @@ impl App {
             // It can be read when the new identity is trusted.
             return false;
         }
+        if self.is_declined(&from) {
+            return true;
+        }
+        let is_stranger = self.is_stranger(&from);
         let Some(prekey) = self.mail.prekeys.get(&letter.prekey) else {
+            if is_stranger {
+                return true;
+            }
             self.error(&format!(
                 "A letter of {from} cannot be opened here: it was sealed to a key of another data \
                  folder, or one that is deleted. {from} still has it, and it comes when you are both \
@@ -285,6 +292,10 @@ impl App {
             Ok(opened) => {
                 let used = (prekey.serves == Serves::Once).then_some(letter.prekey);
                 self.keep_letter(letter.id, used, &from, letter.identity, opened)
+            }
+            Err(error) if is_stranger => {
+                tracing::warn!(%from, %error, "a letter of a stranger cannot be opened");
+                true
             }
             Err(error) => {
                 self.error(&format!("A letter in the name of {from} is not shown: {error}."));
@@ -311,7 +322,6 @@ impl App {
         self.met_by_letter(from, identity, certificate.generation);
         let (device, at) = (certificate.device, self.unix_ms);
         let Text { sequence, after, nonce, sent, body, kind } = text;
-        let from = from.clone();
         let incoming = Incoming {
             from: from.clone(),
             identity,
@@ -321,15 +331,15 @@ impl App {
             nonce,
             sent,
             at,
-            body: body.clone(),
+            body,
             kind,
         };
-        let message = Receiving { from, device, sequence, nonce, sent, at, text: body, kind };
-        let receiving = ReceivingLetter { id, prekey, message };
+        let receiving = ReceivingLetter { id, prekey, message: Receiving::from(incoming.clone()) };
         if let Some(collecting) = &mut self.mail.collecting {
             collecting.pending += 1;
         }
-        self.jobs.store(Job::Letter(Box::new(receiving)), StoreRequest::ReceiveInTurn(incoming));
+        let request = self.store_letter_as(incoming);
+        self.jobs.store(Job::Letter(Box::new(receiving)), request);
         false
     }
 

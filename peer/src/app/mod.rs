@@ -28,6 +28,7 @@ mod requests;
 mod rooms;
 mod server;
 mod session;
+mod strangers;
 mod streams;
 mod whois;
 
@@ -60,11 +61,13 @@ use self::presence::Roster;
 use self::profile::OpenProfile;
 use self::rooms::Rooms;
 use self::server::Server;
+use self::strangers::Requests;
+pub use self::strangers::{FilesOf, Strangers};
 use crate::command::Command;
 use crate::output::Output;
 use crate::queue::Queue;
 use crate::transfer::{Policy, Transfers};
-use crate::work::{Calls, Outcome, StoreReply, StoreRequest, Talk, Work, WorkId};
+use crate::work::{Calls, MAX_REQUESTS, Outcome, StoreReply, StoreRequest, Talk, Work, WorkId};
 pub(crate) use calls::names;
 
 /// Most commands that wait for the database or for a login.
@@ -86,6 +89,10 @@ pub struct Settings {
     pub local_candidates: Vec<SocketAddr>,
     /// Offers of at most this many bytes are accepted without asking.
     pub auto_accept: Option<u64>,
+    /// What users may do with whom the person has had nothing to do.
+    pub strangers: Strangers,
+    /// Whose files are taken although they are strangers.
+    pub files_of: FilesOf,
     /// How passwords of new accounts are stretched.
     pub stretch: Stretch,
     /// Whether a server may ask for less stretching than is safe.
@@ -121,6 +128,8 @@ impl Settings {
             server_addresses,
             local_candidates: Vec::new(),
             auto_accept: None,
+            strangers: Strangers::Ask,
+            files_of: FilesOf::Contacts,
             stretch: Stretch::STANDARD,
             weak_stretch: WeakStretch::Refuse,
             token_epoch: 0,
@@ -171,6 +180,7 @@ pub struct App {
     mail: Mail,
     /// What calls the person in a conversation, where that is not as usual.
     calls: BTreeMap<Talk, Calls>,
+    requests: Requests,
     /// On its way into a file.
     export: Option<Export>,
     transfers: Transfers,
@@ -219,6 +229,7 @@ impl App {
             rooms: Rooms::default(),
             mail: Mail::default(),
             calls: BTreeMap::new(),
+            requests: Requests::default(),
             export: None,
             transfers: Transfers::new(policy, &seed.derive("transfers")),
             seed: seed.clone(),
@@ -227,7 +238,7 @@ impl App {
     }
 
     /// The wall clock: milliseconds since 1970. Called before the other verbs of a wake; it is
-    /// only shown and stored, no decision depends on it.
+    /// shown and stored, and decides only how old keys for letters are, and refusals.
     pub const fn set_unix_time(&mut self, ms: u64) {
         self.unix_ms = ms;
     }
@@ -351,6 +362,8 @@ impl App {
         let mut queues = self.transfers.queues();
         queues.extend(self.chat.queues());
         queues.push(Queue::new("commands held back", self.held.len() as u64, MAX_HELD as u64));
+        let (asking, most) = (self.requests.len() as u64, MAX_REQUESTS as u64);
+        queues.push(Queue::new("strangers who ask", asking, most));
         queues.push(Queue::new("users linked", self.links.len() as u64, links::MAX_LINKS as u64));
         queues
     }
@@ -422,6 +435,15 @@ impl App {
             (Job::MarkRead(user), Outcome::Store(result)) => self.on_marked(&user, result),
             (Job::ReadThere(user), Outcome::Store(result)) => {
                 self.on_read_there(now, &user, result);
+            }
+            (Job::Request { user, file }, Outcome::Store(result)) => {
+                self.on_request_kept(&user, file, result);
+            }
+            (Job::Admit { user, before }, Outcome::Store(result)) => {
+                self.on_admitted(now, &user, before, result);
+            }
+            (Job::Dismiss { user, standing }, Outcome::Store(result)) => {
+                self.on_dismissed(now, &user, standing, result);
             }
             (job, outcome) => {
                 tracing::error!(?job, ?outcome, "outcome of another kind than the job")

@@ -17,6 +17,7 @@ use super::mail::Mail;
 use super::presence::Roster;
 use super::rooms::Rooms;
 use super::server::Goal;
+use super::strangers::Requests;
 use super::{App, Contacts, Stage};
 use crate::output::Output;
 use crate::transfer::{Policy, Transfers};
@@ -97,6 +98,7 @@ impl App {
     /// Opens the profile of this account, unless it is open already; then tries the server.
     pub(super) fn login_profile(&mut self, now: Instant, id: AccountId) {
         if self.profile.as_ref().is_some_and(|profile| profile.id == id) {
+            self.tell_requests();
             self.server_try(now);
         } else {
             self.jobs.store(Job::LoadProfile, StoreRequest::Load(Some(id)));
@@ -128,6 +130,10 @@ impl App {
         self.mail.load(profile.prekeys);
         self.calls = profile.calls.into_iter().collect();
         self.jobs.forget_profile();
+        self.requests = Requests::default();
+        let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
+        self.requests.load(profile.requests, contacts);
+        self.tell_requests();
         self.give_up_export("another account was logged in");
         let policy = Policy { auto_accept: self.settings.auto_accept };
         let label = format!("transfers {}", self.endpoints_made);
@@ -219,6 +225,7 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         | StoreReply::Queued(_)
         | StoreReply::Withdrawn { .. }
         | StoreReply::Received(_)
+        | StoreReply::Admitted(_)
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }
         | StoreReply::Posts(_)

@@ -313,6 +313,7 @@ impl App {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each question")]
     fn on_refused(&mut self, now: Instant, asked: Asked, refusal: Refusal) {
         match asked {
             // This device was made the newest just now: not again at once, and not for ever.

@@ -19,5 +19,6 @@ mod identities;
 mod messages;
 mod password;
 mod sessions;
+mod strangers;
 mod transfers;
 mod whois;

@@ -72,14 +72,21 @@ pub(super) fn status(availability: Availability, words: Words<'_>) -> Command {
     Command::Status { status: Status { availability, text } }
 }
 
-pub(super) fn message(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+/// `/msg name [text]`; by some of its other names, opening a chat also asks.
+pub(super) fn message(word: &str, mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let to = words.bare().map(|word| user(word.to_owned())).ok_or(Usage)?;
     let to = to.strip_suffix(':').unwrap_or(&to).to_owned();
     let text = words.rest();
-    if text.trim().is_empty() {
-        return Ok(ParsedLine::Window(Window::Open(to)));
+    if !text.trim().is_empty() {
+        return Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }));
     }
-    Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }))
+    let word = word.to_lowercase();
+    let asks = ["chat", "query", "startprivate"].iter().any(|name| name.starts_with(&word));
+    Ok(if asks && !word.is_empty() && !to.starts_with('#') {
+        ParsedLine::Chat(to)
+    } else {
+        ParsedLine::Window(Window::Open(to))
+    })
 }
 
 /// `/me text`: a text that says of itself that it is something done.

@@ -78,7 +78,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
         arguments: "NAME [TEXT]",
         summary: "Send a message; without text, open a chat",
         example: "/msg bob see you at five",
-        details: "'@bob see you at five' does the same.\n\
+        details: "'@bob see you at five' does the same. '/chat bob' opens the chat and asks bob to talk, where he \
+                  has to accept you first.\n\
                   Who is not online finds it in his mailbox at the server, sealed for him alone, and \
                   if it is too long for that (3 KiB) or the mailbox is full, it waits here, also over \
                   a restart (/outbox). Marks: on its way, \u{b7} in the mailbox, \u{2713} delivered.\n\
@@ -375,23 +376,35 @@ pub(crate) const ENTRIES: &[Entry] = &[
                   they fetch it from each other too: you send about one copy.",
     },
     Entry {
+        verb: Verb::Requests,
+        name: "requests",
+        aliases: &["pending"],
+        arguments: "",
+        summary: "Who asks to talk with you, and which files are offered",
+        example: "/requests",
+        details: "Of whom you have never written to, you are shown only that he asks, and how he begins. The \
+                  rest waits until you accept him. '/set strangers talk' lets everybody talk at once.",
+    },
+    Entry {
         verb: Verb::Accept,
         name: "accept",
         aliases: &["get", "ac", "yes", "y", "savefile", "download"],
-        arguments: "[NUMBER]",
-        summary: "Take an offered file",
+        arguments: "[NAME|NUMBER]",
+        summary: "Talk with who asks, or take an offered file",
         example: "/accept 3",
-        details: "Without NUMBER, the only one that is offered. It goes to the download folder; \
-                  nothing there is ever overwritten.",
+        details: "Alone, or as a plain 'yes', it answers the only one that waits (/requests). What NAME has \
+                  said is shown then, and he is told; so it is when you write to him.\n\
+                  Files go to the download folder; nothing there is ever overwritten.",
     },
     Entry {
         verb: Verb::Decline,
         name: "decline",
         aliases: &["reject", "rc", "no", "n"],
-        arguments: "[NUMBER]",
-        summary: "Do not take an offered file",
-        example: "/decline 3",
-        details: "Without NUMBER, the only one that is offered. The sender is told.",
+        arguments: "[NAME|NUMBER]",
+        summary: "Do not talk with who asks, or do not take an offered file",
+        example: "/decline mallory",
+        details: "Alone, or as a plain 'no', it answers the only one that waits. The other side is told. What \
+                  NAME has said is deleted, and he can ask again a day later; /block him to hear no more.",
     },
     Entry {
         verb: Verb::Files,

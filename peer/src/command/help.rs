@@ -33,6 +33,7 @@ pub(super) enum Verb {
     Blocked,
     Contacts,
     Send,
+    Requests,
     Accept,
     Decline,
     Files,

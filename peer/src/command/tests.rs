@@ -55,7 +55,7 @@ fn nothing_is_sent_by_surprise() {
 
 #[test]
 fn a_chat_is_opened_without_text() {
-    for line in ["/msg bob", "/msg bob  ", "@bob", "@bob:", "/chat bob", "/query @bob"] {
+    for line in ["/msg bob", "/msg bob  ", "@bob", "@bob:", "/w @bob", "/private bob"] {
         assert_eq!(bare(line), ParsedLine::Window(Window::Open("bob".into())), "{line}");
     }
 }
@@ -99,7 +99,7 @@ fn a_classroom_writes_commands_without_a_slash() {
         ("message bob hi there", msg("bob", "hi there")),
         ("MSG bob hi", msg("bob", "hi")),
         ("private bob hi", msg("bob", "hi")),
-        ("startprivate bob", ParsedLine::Window(Window::Open("bob".into()))),
+        ("startprivate bob", ParsedLine::Chat("bob".into())),
         ("stopprivate", ParsedLine::Window(Window::Close)),
         ("whoelse", ParsedLine::Command(Command::Who { filter: None })),
         ("ATU", ParsedLine::Command(Command::Who { filter: None })),
@@ -189,6 +189,7 @@ fn files_may_have_any_name() {
         | ParsedLine::NeedPassword { .. }
         | ParsedLine::NeedSecrets(_)
         | ParsedLine::Window(_)
+        | ParsedLine::Chat(_)
         | ParsedLine::Preference(_)
         | ParsedLine::Nothing
         | ParsedLine::Error(_)) => panic!("{other:?}"),
@@ -306,25 +307,13 @@ fn a_conversation_is_exported_as_the_name_of_the_file_says() {
 }
 
 #[test]
-fn a_plain_yes_answers_the_only_offer() {
-    let with = |offers| Context { chat: Some("carol".into()), offers, ..Context::default() };
-    assert_eq!(parse("yes", &with(0)), msg("carol", "yes"));
-    assert_eq!(parse("YES ", &with(1)), ParsedLine::Command(Command::Accept { id: None }));
-    assert_eq!(parse("n", &with(1)), ParsedLine::Command(Command::Decline { id: None }));
-    assert!(matches!(parse("yes", &with(2)), ParsedLine::Error(_)));
-    assert_eq!(parse("yes please", &with(1)), msg("carol", "yes please"));
-}
-
-#[test]
 fn numbers_times_and_counts() {
     let command = ParsedLine::Command;
-    assert_eq!(bare("/accept #3"), command(Command::Accept { id: Some(3) }));
     assert_eq!(bare("/pause 12"), command(Command::Pause { id: 12 }));
     for line in [
         "/pause",
         "/pause x",
         "/pause 1 2",
-        "/accept -1",
         "/history bob 0",
         "/history bob 1001",
         "/whoelsesince bob",

@@ -9,7 +9,7 @@ use wire::app::room::{Access, Backlog, Role};
 use wire::app::server::{Availability, Status};
 use wire::app::text;
 
-use crate::command::{Command, DEFAULT_HISTORY, RoomCommand};
+use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Which};
 use crate::output::Output;
 use crate::work::{Calls, ExportFormat};
 
@@ -70,8 +70,10 @@ enum Request {
     Unblock { user: String },
     Blocked {},
     Send { to: String, paths: Vec<PathBuf> },
-    Accept { id: Option<u64> },
-    Decline { id: Option<u64> },
+    Chat { user: String },
+    Requests {},
+    Accept { id: Option<u64>, user: Option<String> },
+    Decline { id: Option<u64>, user: Option<String> },
     Files {},
     Pause { id: u64 },
     Resume { id: u64 },
@@ -123,6 +125,7 @@ pub fn parse(line: &str) -> Result<Command, String> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each command")]
 fn command(request: Request) -> Result<Command, String> {
     Ok(match request {
         Request::Register { name, password } => Command::Register { name, password },
@@ -146,8 +149,10 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Unblock { user } => Command::Unblock { user },
         Request::Blocked {} => Command::Blocked,
         Request::Send { to, paths } => Command::Send { to, paths },
-        Request::Accept { id } => Command::Accept { id },
-        Request::Decline { id } => Command::Decline { id },
+        Request::Chat { user } => Command::Chat { user },
+        Request::Requests {} => Command::Requests,
+        Request::Accept { id, user } => Command::Accept { which: which(id, user)? },
+        Request::Decline { id, user } => Command::Decline { which: which(id, user)? },
         Request::Files {} => Command::Files,
         Request::Pause { id } => Command::Pause { id },
         Request::Resume { id } => Command::Resume { id },
@@ -194,6 +199,15 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Help { topic } => Command::Help { topic },
         Request::Quit {} => Command::Quit,
     })
+}
+
+fn which(id: Option<u64>, user: Option<String>) -> Result<Which, String> {
+    match (id, user) {
+        (None, None) => Ok(Which::Only),
+        (Some(id), None) => Ok(Which::File(id)),
+        (None, Some(user)) => Ok(Which::User(user)),
+        (Some(_), Some(_)) => Err("not a command: either id or user".to_owned()),
+    }
 }
 
 #[cfg(test)]

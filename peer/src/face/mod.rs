@@ -8,6 +8,7 @@ pub mod oneshot;
 pub mod plain;
 pub mod progress;
 mod qr;
+mod requests;
 mod rooms;
 #[cfg(feature = "shell")]
 pub mod tui;

@@ -10,7 +10,7 @@ use wire::app::text;
 use wire::time::{Duration, Instant};
 
 use super::exit::Exit;
-use crate::command::Command;
+use crate::command::{Command, Which};
 use crate::output::{FileLine, NO_SUCH_USER, Output};
 use crate::work::{Direction, ExportFormat};
 
@@ -246,6 +246,10 @@ impl OneShot {
             | Output::Rooms { .. }
             | Output::Members { .. }
             | Output::Link { .. }
+            | Output::Request { .. }
+            | Output::RequestOver { .. }
+            | Output::Requests { .. }
+            | Output::Asked { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
             | Output::Net { .. }
@@ -524,7 +528,7 @@ impl OneShot {
             && let Some(id) = receiving.offers.pop_first()
         {
             receiving.active.insert(id);
-            acts.push(Act::Command(Command::Accept { id: Some(id) }));
+            acts.push(Act::Command(Command::Accept { which: Which::File(id) }));
         }
         acts
     }

@@ -12,7 +12,7 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, qr, rooms, units};
+use super::{Line, action, qr, requests, rooms, units};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, NotifyLine, OutboxLine, Output, ServerState,
     SettingLine, UserLine,
@@ -99,6 +99,7 @@ impl Plain {
     }
 
     /// What to write about `output`.
+    #[expect(clippy::too_many_lines, reason = "an arm for each output")]
     pub fn show(&mut self, now: Instant, output: &Output) -> Vec<Line> {
         let texts = match output {
             Output::Ready { user, server } => vec![ready(user.as_deref(), server)],
@@ -147,6 +148,10 @@ impl Plain {
             | Output::RoomChanged { .. }
             | Output::Rooms { .. }
             | Output::Members { .. } => rooms::lines(output),
+            Output::Request { .. }
+            | Output::RequestOver { .. }
+            | Output::Requests { .. }
+            | Output::Asked { .. } => requests::lines(output, self.style.local_time),
             Output::Link { .. } => self.link(output),
             Output::FileOffer { .. } => self.offer(output),
             Output::File { file } => return self.file(now, file),
@@ -522,23 +527,22 @@ fn halves(number: &str) -> String {
 }
 
 fn code(output: &Output) -> String {
-    match output {
-        Output::Code { code, seconds } => format!(
+    if let Output::Code { code, seconds } = output {
+        return format!(
             "* code {code}: say it to the one whom you want to add, who types '/code {code}' within {} \
              minutes. It is good for one try, while you stay logged in.",
             seconds / 60
-        ),
-        Output::CodeOver { number, user: Some(user), fingerprint: Some(print), .. } => {
-            let user = short(user);
-            format!("* {user} is verified by the code {number}: {}", short(print))
-        }
-        Output::CodeOver { number, user, reason, .. } => {
-            let with = user.as_ref().map(|user| format!(" with {}", short(user)));
-            let why = reason.as_deref().map(short).unwrap_or_default();
-            format!("! the code {number}{} is over: {why}", with.unwrap_or_default())
-        }
-        _ => String::new(),
+        );
     }
+    let Output::CodeOver { number, user, fingerprint, reason } = output else {
+        return String::new();
+    };
+    if let (Some(user), Some(print)) = (user, fingerprint) {
+        return format!("* {} is verified by the code {number}: {}", short(user), short(print));
+    }
+    let with = user.as_ref().map(|user| format!(" with {}", short(user)));
+    let why = reason.as_deref().map(short).unwrap_or_default();
+    format!("! the code {number}{} is over: {why}", with.unwrap_or_default())
 }
 
 /// Key and path of a user.
@@ -660,7 +664,7 @@ fn ready(user: Option<&str>, server: &str) -> String {
 }
 
 /// One transfer, its state first: `# file 3 from bob: running 45 % of 12.3 MB ...: "clip.mp4"`.
-fn file_line(file: &FileLine) -> String {
+pub(super) fn file_line(file: &FileLine) -> String {
     let way = match file.direction {
         Direction::Sending => "to",
         Direction::Receiving => "from",
@@ -701,13 +705,13 @@ fn in_room(room: Option<&str>) -> String {
     room.map_or_else(String::new, |room| format!(" in {}", short(room)))
 }
 
-/// A file name between quotes that it cannot close.
-fn quoted(name: &str) -> String {
+/// A text between quotes that it cannot close.
+pub(super) fn quoted(name: &str) -> String {
     let name = text::excerpt(name, MAX_NAME).replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{name}\"")
 }
 
-fn short(foreign: &str) -> String {
+pub(super) fn short(foreign: &str) -> String {
     text::excerpt(foreign, MAX_SHORT)
 }
 

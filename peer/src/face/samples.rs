@@ -3,8 +3,8 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine, Output, RoomLine,
-    ServerState, SettingLine, UserLine,
+    ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine, Output, RequestLine,
+    RoomLine, ServerState, SettingLine, UserLine,
 };
 use crate::work::{Calls, Direction};
 
@@ -168,6 +168,7 @@ fn answers(foreign: &str) -> Vec<Output> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "one of each")]
 fn more(foreign: &str) -> Vec<Output> {
     let text = || foreign.to_owned();
     let bob = || "bob".to_owned();
@@ -257,7 +258,24 @@ fn more(foreign: &str) -> Vec<Output> {
             fingerprint: None,
             reason: Some(text()),
         },
+        Output::Request { request: request_line(foreign) },
+        Output::RequestOver { user: bob(), answer: "accepted" },
+        Output::Requests {
+            requests: vec![request_line(foreign)],
+            files: vec![FileLine { name: text(), ..file_line() }],
+        },
+        Output::Asked { user: bob(), state: "waiting" },
     ]
+}
+
+fn request_line(foreign: &str) -> RequestLine {
+    RequestLine {
+        user: "bob".to_owned(),
+        at: 1_767_225_600_000,
+        text: Some(foreign.to_owned()),
+        messages: 2,
+        file: Some(foreign.to_owned()),
+    }
 }
 
 /// The place of a kind in the type. A new kind does not compile until it stands here, and then
@@ -303,6 +321,10 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Whois { .. } => 36,
         Output::Code { .. } => 37,
         Output::CodeOver { .. } => 38,
+        Output::Request { .. } => 39,
+        Output::RequestOver { .. } => 40,
+        Output::Requests { .. } => 41,
+        Output::Asked { .. } => 42,
     }
 }
 
@@ -311,5 +333,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 39);
+    assert_eq!(outputs("x").len(), 43);
 }

@@ -9,7 +9,7 @@ use manual::Shell;
 
 use super::config::Config;
 use super::preferences::Preferences;
-use crate::app::Switch;
+use crate::app::{Strangers, Switch};
 use crate::face::oneshot::Until;
 use crate::face::tui::Notices;
 use crate::face::units;
@@ -105,11 +105,17 @@ pub(super) struct Options {
     /// Folder for files that arrive.
     #[arg(long, global = true, env = "TINCAN_DOWNLOAD_DIR", value_name = "DIR")]
     pub download_dir: Option<PathBuf>,
-    /// Take files up to this size without asking, such as 500M or 2G.
+    /// Take files up to this size without asking, such as 500M or 2G; strangers ask first (--strangers).
     #[arg(long, global = true, env = "TINCAN_AUTO_ACCEPT", value_name = "SIZE",
         value_parser = units::parse_size)]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub auto_accept: Option<u64>,
+    /// What users may do to whom you have never written: ask to talk (you accept or decline), or talk at
+    /// once.
+    #[arg(long, global = true, env = "TINCAN_STRANGERS", value_name = "WHAT", value_enum,
+        default_value_t = Strangers::Ask)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub strangers: Strangers,
     /// Plain lines even on a terminal: no full screen, no colour, nothing overwritten.
     #[arg(long, global = true, conflicts_with = "json")]
     pub plain: bool,
@@ -449,6 +455,7 @@ mod tests {
             ("--server x:99999", "99999"),
             ("--bind nowhere", "nowhere"),
             ("--auto-accept lots", "lots"),
+            ("--strangers out", "ask, talk"),
             ("--plain --json", "--json"),
             ("--register", "--user"),
             ("msg bob", "TEXT"),

@@ -3,8 +3,8 @@
 
 mod habits;
 mod open;
+mod waiting;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wire::app::name::Name;
@@ -12,6 +12,7 @@ use wire::time::Instant;
 
 pub(super) use self::habits::Ways;
 use self::open::Open;
+use self::waiting::Waiting;
 use super::preferences::{Changes, Preferences};
 use super::screen::Stream;
 use crate::command::{self, Command, Context, Need, ParsedLine, Purpose, Window};
@@ -21,7 +22,6 @@ use crate::face::oneshot::{Act, OneShot};
 use crate::face::plain::Plain;
 use crate::face::{Line, json};
 use crate::output::{Output, ServerState};
-use crate::work::Direction;
 
 /// How things are shown.
 #[derive(Debug)]
@@ -96,8 +96,8 @@ pub(super) struct Desk {
     preferences: Preferences,
     /// With whom plain lines are exchanged.
     chat: Option<String>,
-    /// Offers without an answer.
-    offers: BTreeSet<u64>,
+    /// Requests and offers without an answer.
+    waiting: Waiting,
     login: Login,
     server: Contact,
     reading: Reading,
@@ -156,7 +156,7 @@ impl Desk {
             home,
             preferences,
             chat: None,
-            offers: BTreeSet::new(),
+            waiting: Waiting::default(),
             login: Login::Unknown,
             server: Contact::Unknown,
             reading: Reading::No,
@@ -241,6 +241,10 @@ impl Desk {
             | Output::Rooms { .. }
             | Output::Members { .. }
             | Output::Link { .. }
+            | Output::Request { .. }
+            | Output::RequestOver { .. }
+            | Output::Requests { .. }
+            | Output::Asked { .. }
             | Output::FileOffer { .. }
             | Output::File { .. }
             | Output::Files { .. }
@@ -443,7 +447,7 @@ impl Desk {
         }
         let context = Context {
             chat: self.chat.clone(),
-            offers: self.offers.len(),
+            waiting: self.waiting.all(),
             home: self.home.clone(),
             aliases: self.preferences.aliases().clone(),
             style: self.preferences.style(),
@@ -451,6 +455,10 @@ impl Desk {
         match command::parse(line, &context) {
             ParsedLine::Command(command) => self.give(now, command, todo),
             ParsedLine::Window(window) => self.on_window(now, window, todo),
+            ParsedLine::Chat(user) => {
+                self.on_window(now, Window::Open(user.clone()), todo);
+                self.give(now, Command::Chat { user }, todo);
+            }
             ParsedLine::Preference(preference) => self.on_preference(now, preference, todo),
             ParsedLine::Nothing => {}
             ParsedLine::Error(text) => todo.extend(self.complain(now, &text)),
@@ -542,6 +550,7 @@ impl Desk {
 
     /// Keeps the account of what is not over.
     fn track(&mut self, now: Instant, output: &Output) {
+        self.waiting.track(output);
         let is_movement = match output {
             Output::MessageState { to, id, state, .. } => {
                 let key = (to.clone(), *id);
@@ -552,14 +561,8 @@ impl Desk {
                 }
                 true
             }
-            Output::FileOffer { id, .. } => {
-                self.offers.insert(*id);
-                true
-            }
+            Output::FileOffer { .. } | Output::Request { .. } | Output::Asked { .. } => true,
             Output::File { file } => {
-                if file.state != "offered" || file.direction == Direction::Sending {
-                    self.offers.remove(&file.id);
-                }
                 self.open.track_file(file);
                 true
             }
@@ -575,7 +578,6 @@ impl Desk {
             Output::LoginNeeded { .. } => {
                 // Nobody's: what the next account has is told anew.
                 self.open = Open::default();
-                self.offers.clear();
                 false
             }
             Output::Ready { .. }
@@ -598,6 +600,8 @@ impl Desk {
             | Output::Rooms { .. }
             | Output::Members { .. }
             | Output::Link { .. }
+            | Output::RequestOver { .. }
+            | Output::Requests { .. }
             | Output::Files { .. }
             | Output::History { .. }
             | Output::Outbox { .. }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use toml::Value;
 
 use super::config::{self, Config, TABLES, Tables};
 use super::hooks::Programs;
-use crate::app::{Attention, Switch};
+use crate::app::{Attention, Strangers, Switch};
 use crate::command;
 use crate::command::aliases::Aliases;
 use crate::face::tui::{Keys, Notices, Theme};
@@ -18,8 +18,9 @@ use crate::face::units;
 use crate::output::SettingLine;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 8] = [
+const AT_ONCE: [&str; 9] = [
     "auto_accept",
+    "strangers",
     "linger",
     "on_message",
     "on_file",
@@ -291,6 +292,12 @@ impl Preferences {
         units::parse_size(&self.value("auto-accept")?).ok()
     }
 
+    /// What strangers may do.
+    pub(super) fn strangers(&self) -> Strangers {
+        let value = self.value("strangers").unwrap_or_default();
+        Strangers::from_str(&value, false).unwrap_or_default()
+    }
+
     /// Seconds to wait at the end of standard input when nothing moves.
     pub(super) fn linger(&self) -> u64 {
         self.value("linger").and_then(|value| value.parse().ok()).unwrap_or_default()
@@ -403,6 +410,9 @@ pub(super) mod tests {
         assert_eq!(shown(&all, "udp"), "udp = 0 (default)");
         assert_eq!(shown(&all, "bind"), "bind (None, None)");
         assert_eq!((all.linger(), all.auto_accept()), (7, Some(1_000_000)));
+        assert_eq!(all.strangers(), Strangers::Ask);
+        assert_eq!(all.set("strangers", Some("talk")), Ok(Counts::Now));
+        assert_eq!(all.strangers(), Strangers::Talk);
 
         assert_eq!(all.set("linger", Some("9")), Ok(Counts::Now));
         assert_eq!(all.set("auto-accept", None), Ok(Counts::Now));
@@ -441,6 +451,7 @@ pub(super) mod tests {
             ("auto-accept", "lots", "lots"),
             ("udp", "70000", "65535"),
             ("classroom", "perhaps", "true or false"),
+            ("strangers", "come in", "ask, talk"),
             ("log-level", "x", "no setting"),
             ("register", "true", "no setting"),
             ("theme.warning", "reddish", "reddish"),

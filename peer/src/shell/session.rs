@@ -90,9 +90,10 @@ impl Session {
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
-        let Ways { auto_accept, programs, habits } = desk.ways();
+        let Ways { auto_accept, strangers, programs, habits } = desk.ways();
         settings.auto_accept = auto_accept;
         settings.attention = habits.attention;
+        settings.strangers = strangers;
         let front = Front::start(full, mailbox)?;
         front.set_habits(habits);
         Ok(Self {
@@ -322,9 +323,10 @@ impl Session {
     }
 
     fn change(&mut self, ways: Ways) -> io::Result<()> {
-        let Ways { auto_accept, programs, habits } = ways;
+        let Ways { auto_accept, strangers, programs, habits } = ways;
         self.app.set_auto_accept(auto_accept);
         self.app.set_attention(habits.attention);
+        self.app.set_strangers(self.clock.now(), strangers);
         self.front.set_habits(habits);
         self.hooks.set_programs(programs)
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
+use wire::app::name::Name;
 use wire::net::{Clock, Socket};
 use wire::time::Duration;
 use wire::{Secret, Seed};
@@ -21,7 +22,7 @@ use super::fullscreen::Setting;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{account, complain, folders, terminal, typing};
-use crate::app::Settings;
+use crate::app::{FilesOf, Settings};
 use crate::command::{Command, Need, Purpose};
 use crate::face::exit::Exit;
 use crate::face::oneshot::{OneShot, Task};
@@ -75,6 +76,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     settings.token_epoch = clock.unix_ms() / 1000;
     settings.local_time = local_time;
     settings.data_folder = data.display().to_string();
+    settings.files_of = files_of(command.as_ref())?;
     let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
         clock,
         look: Look { colour: has_colour(), unicode: is_unicode(), theme: Theme::default() },
@@ -90,6 +92,21 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     let desk = Desk::new(face, giver, credentials, folders::home(), preferences);
     let parts = Parts { clock, socket, database, files, settings, desk, full };
     Session::new(parts, &seed()?).map_err(failure)
+}
+
+/// Who asks for files asks for those of strangers too, or of the one he names.
+fn files_of(command: Option<&Asked>) -> Result<FilesOf, Failure> {
+    match command {
+        Some(Asked::Receive { from: None, .. }) => Ok(FilesOf::Everybody),
+        Some(Asked::Receive { from: Some(user), .. }) => {
+            let name = Name::new(user);
+            let name = name.map_err(|error| {
+                (Exit::Usage, format!("'{user}' is no user name: {error} (see peer --help)"))
+            })?;
+            Ok(FilesOf::User(name))
+        }
+        _ => Ok(FilesOf::Contacts),
+    }
 }
 
 /// The server named, else that of the last start, else what a person answers.

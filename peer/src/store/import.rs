@@ -7,7 +7,9 @@ use wire::app::name::Name;
 use super::profile::{contacts, keys, logged_in, pin_server, save_account, save_contact, servers};
 use super::{Answer, Open, failed, profile};
 use crate::backup::{Backup, Verified};
-use crate::work::{Account, AccountId, Contact, Imported, Installation, StoreError, StoreReply};
+use crate::work::{
+    Account, AccountId, Contact, Imported, Installation, Standing, StoreError, StoreReply,
+};
 
 /// Devices that were added since the file was written look older to others than this one by so
 /// much, and no more often than that can anybody have logged in.
@@ -73,6 +75,7 @@ fn merge(
         contact.identity = Some(*identity);
         contact.generation = contact.generation.max(*generation);
         contact.verified = true;
+        contact.standing = Standing::Contact;
         save_contact(connection, row, &contact)?;
     }
     Ok(other_keys)

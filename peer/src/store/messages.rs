@@ -233,17 +233,14 @@ pub(super) fn receive_in_turn(
     }
 }
 
-fn insert_incoming(
+/// Keeps a message that arrived, and says what it is to those that are here.
+pub(super) fn insert_incoming(
     connection: &Connection,
     profile: i64,
     incoming: &Incoming,
 ) -> rusqlite::Result<Receipt> {
     if let Some(kept) = kept(connection, profile, incoming, incoming.sequence)? {
-        // Of what is taken back, no text is left to be compared.
-        let same = kept.nonce == incoming.nonce
-            && kept.kind == incoming.kind
-            && (kept.taken_back || kept.body == incoming.body);
-        return Ok(if same { Receipt::Duplicate } else { Receipt::Conflict });
+        return Ok(kept.again(incoming));
     }
     let gap = incoming.after != 0 && kept(connection, profile, incoming, incoming.after)?.is_none();
     match incoming.kind {
@@ -306,33 +303,45 @@ fn insert_change(
 }
 
 /// What is kept of a message that arrived.
-struct Kept {
+pub(super) struct Kept {
     nonce: [u8; 16],
     body: String,
     taken_back: bool,
     kind: TextKind,
 }
 
+impl Kept {
+    /// A message comes under the same number.
+    pub(super) fn again(&self, incoming: &Incoming) -> Receipt {
+        // Of what is taken back, no text is left to be compared.
+        let is_same = self.nonce == incoming.nonce
+            && self.kind == incoming.kind
+            && (self.taken_back || self.body == incoming.body);
+        if is_same { Receipt::Duplicate } else { Receipt::Conflict }
+    }
+}
+
 /// The message with this number of the sender of `incoming`.
-fn kept(
+pub(super) fn kept(
     connection: &Connection,
     profile: i64,
     incoming: &Incoming,
     sequence: u64,
 ) -> rusqlite::Result<Option<Kept>> {
-    let read = |row: &Row<'_>| {
-        Ok(Kept {
-            nonce: row.get(0)?,
-            body: row.get(1)?,
-            taken_back: row.get(2)?,
-            kind: changes::kind(row, 3)?,
-        })
-    };
     let (identity, device) = (incoming.identity.0, incoming.device.0);
     connection
         .prepare_cached(KEPT)?
-        .query_row(params![profile, identity, device, sequence.cast_signed()], read)
+        .query_row(params![profile, identity, device, sequence.cast_signed()], read_kept)
         .optional()
+}
+
+pub(super) fn read_kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        nonce: row.get(0)?,
+        body: row.get(1)?,
+        taken_back: row.get(2)?,
+        kind: changes::kind(row, 3)?,
+    })
 }
 
 fn insert(

@@ -9,6 +9,7 @@ mod place;
 mod posts;
 mod profile;
 mod schema;
+mod strangers;
 mod transfers;
 mod unkept;
 
@@ -156,6 +157,7 @@ impl Database {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each request")]
 fn answer(
     connection: &Connection,
     open: &mut Option<Open>,
@@ -217,6 +219,9 @@ fn answer(
         StoreRequest::ReceiveInTurn(incoming) => {
             let row = row(open.as_ref())?;
             unkept.in_order(&incoming, || messages::receive_in_turn(connection, row, &incoming))
+        }
+        StoreRequest::Stranger(request) => {
+            strangers::answer(connection, row(open.as_ref())?, unkept, request)
         }
         StoreRequest::History { with, limit, before } => {
             messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)

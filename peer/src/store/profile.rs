@@ -7,7 +7,7 @@ use wire::app::name::Name;
 use wire::{PublicKey, Secret, StaticKey};
 use zeroize::Zeroizing;
 
-use super::{Answer, Open, calls, failed, messages, posts, transfers};
+use super::{Answer, Open, calls, failed, messages, posts, strangers, transfers};
 use crate::work::{
     Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, ShownIdentity,
     StoreError, StoreReply,
@@ -36,6 +36,7 @@ pub(super) fn load(
         loaded.prekeys = prekeys(connection, *row).map_err(failed)?;
         loaded.calls = calls::load(connection, *row).map_err(failed)?;
         loaded.transfers = transfers::load(connection, *row).map_err(failed)?;
+        loaded.requests = strangers::load(connection, *row).map_err(failed)?;
     }
     Ok(StoreReply::Loaded(Box::new(loaded)))
 }
@@ -184,11 +185,12 @@ pub(super) fn save_server_token(connection: &Connection, address: &str, token: [
 
 /// Keeps what is known of another user.
 pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Contact) -> Answer {
+    let (standing, declined_at) = strangers::standing_columns(contact.standing);
     connection
         .execute(
             "REPLACE INTO contacts (profile, name, identity, generation, blocked, verified, shown,
-                 shown_generation)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 shown_generation, standing, declined_at, asking)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 profile,
                 contact.name.as_str(),
@@ -197,7 +199,10 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
                 contact.blocked,
                 contact.verified,
                 contact.shown.map(|shown| shown.identity.0),
-                contact.shown.map_or(0, |shown| shown.generation).cast_signed()
+                contact.shown.map_or(0, |shown| shown.generation).cast_signed(),
+                standing,
+                declined_at,
+                strangers::asking_column(contact.asking),
             ],
         )
         .map_err(failed)?;
@@ -347,7 +352,8 @@ pub(super) fn servers(connection: &Connection) -> rusqlite::Result<Vec<ServerRec
 pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<Contact>> {
     connection
         .prepare_cached(
-            "SELECT name, identity, generation, blocked, verified, shown, shown_generation
+            "SELECT name, identity, generation, blocked, verified, shown, shown_generation,
+                 standing, declined_at, asking
              FROM contacts WHERE profile = ?1 ORDER BY name",
         )?
         .query_map([profile], |row| {
@@ -363,6 +369,8 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
                 blocked: row.get(3)?,
                 verified: row.get(4)?,
                 shown,
+                standing: strangers::standing(row.get(7)?, row.get(8)?),
+                asking: strangers::asking(row.get(9)?),
             })
         })?
         .collect()

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 10] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -240,6 +240,55 @@ pub(super) const STEPS: [&str; 9] = [
         sequence INTEGER NOT NULL,
         PRIMARY KEY (profile, peer)
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- Whether a user may talk here: 0 a stranger, 1 a contact, 2 declined, and when; and what became of
+    -- asking him: 0 nothing, 1 asked, 2 accepted.
+    ALTER TABLE contacts ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contacts ADD COLUMN declined_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contacts ADD COLUMN asking INTEGER NOT NULL DEFAULT 0;
+    -- With whom there was anything before, he is no stranger.
+    INSERT OR IGNORE INTO contacts (profile, name, generation, blocked)
+        SELECT profile, peer, 0, 0 FROM messages WHERE author IS NULL
+        UNION SELECT profile, peer, 0, 0 FROM transfers WHERE share IS NULL;
+    UPDATE contacts SET standing = 1 WHERE verified
+        OR EXISTS (SELECT 1 FROM messages
+            WHERE messages.profile = contacts.profile AND peer = name AND author IS NULL)
+        OR EXISTS (SELECT 1 FROM transfers
+            WHERE transfers.profile = contacts.profile AND peer = contacts.name AND share IS NULL);
+    UPDATE contacts SET asking = 2 WHERE EXISTS (SELECT 1 FROM messages
+        WHERE messages.profile = contacts.profile AND peer = name AND author IS NULL AND state = 3);
+
+    -- Strangers who ask to talk.
+    CREATE TABLE requests (
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        -- The first file that is offered.
+        file TEXT,
+        PRIMARY KEY (profile, peer)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What they say, as it came. No line of the history, and no word of the search.
+    CREATE TABLE held (
+        id INTEGER PRIMARY KEY,
+        profile INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        identity BLOB NOT NULL,
+        device BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        after INTEGER NOT NULL,
+        nonce BLOB NOT NULL,
+        sent INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        kind INTEGER NOT NULL,
+        about_device BLOB,
+        about_sequence INTEGER,
+        about_nonce BLOB
+    ) STRICT;
+    CREATE UNIQUE INDEX held_once ON held (profile, identity, device, sequence);
+    CREATE INDEX held_of ON held (profile, peer, id);
 ",
 ];
 

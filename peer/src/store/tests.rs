@@ -107,6 +107,7 @@ const fn gap_of(receipt: Receipt) -> Option<bool> {
         Receipt::Fresh { gap, .. } => Some(gap),
         Receipt::Changed { .. } | Receipt::Silent { .. } => None,
         Receipt::Duplicate | Receipt::OutOfTurn | Receipt::Conflict => None,
+        Receipt::Held | Receipt::NoRoom => None,
     }
 }
 
@@ -155,6 +156,8 @@ fn a_profile_comes_back_as_it_was_left() {
         blocked: true,
         verified: true,
         shown: Some(ShownIdentity { identity: IdentityKey([9; 32]), generation: u64::MAX - 1 }),
+        standing: Standing::Declined { at: u64::MAX },
+        asking: Asking::Asked,
     };
     done(&mut database, StoreRequest::SaveContact(contact.clone()));
     let address = "localhost:5000".to_owned();
@@ -375,6 +378,9 @@ fn no_message_is_looked_for_among_all_others() {
         (messages::KEPT, "incoming (profile=? AND identity=? AND device=? AND sequence=?)"),
         (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id<?)"),
         (messages::PAGE_OF_ONE, "conversation (profile=? AND peer=? AND id>?)"),
+        (strangers::HELD, "held_once (profile=? AND identity=? AND device=? AND sequence=?)"),
+        (strangers::HELD_OF, "held_of (profile=? AND peer=?)"),
+        (strangers::FILLED, "held_of (profile=? AND peer=?)"),
     ] {
         let mut explain =
             database.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

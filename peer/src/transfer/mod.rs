@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use rand_core::RngCore;
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, Control};
+use wire::app::peer::{CancelReason, Control, TransferId};
 use wire::app::room::RoomId;
 use wire::time::Instant;
 use wire::{Deadline, Seed, StreamId};
@@ -267,6 +267,36 @@ impl Transfers {
         for user in users {
             self.cancel_all(cx, &user, Some(why));
         }
+    }
+
+    /// How many offers wait for an answer of the user here.
+    #[must_use]
+    pub fn offers_to_us(&self) -> usize {
+        self.table.iter().filter(|transfer| receiving::is_offer_to_us(transfer)).count()
+    }
+
+    /// Offers of ours to this user, and not to a room, that he has not answered.
+    #[must_use]
+    pub fn offers_to(&self, user: &Name) -> Vec<TransferId> {
+        let is_meant = |it: &&Transfer| sending::is_offer_to(it, user) && it.record.share.is_none();
+        let offers = self.table.iter().filter(is_meant);
+        offers.map(|transfer| transfer.record.id).collect()
+    }
+
+    /// The other user of a transfer.
+    #[must_use]
+    pub fn other_side(&self, id: u64) -> Option<Name> {
+        self.table.get(id).map(|transfer| transfer.record.with.clone())
+    }
+
+    /// The user listens now: what he was offered he is offered again.
+    pub fn offer_again(&mut self, cx: &mut Context<'_>, user: &Name) {
+        let offers = self.table.iter().filter(|it| sending::is_offer_to(it, user) && it.is_told);
+        let numbers: Vec<u64> = offers.map(|transfer| transfer.number).collect();
+        for number in numbers {
+            self.offer_once_more(number);
+        }
+        self.offer_waiting(cx, user);
     }
 
     /// All transfers, by number.

@@ -147,7 +147,7 @@ impl Transfers {
                 None
             }
             (None, _) => {
-                self.desk.error("No file is offered.".to_owned());
+                self.desk.error("Nothing waits for an answer.".to_owned());
                 None
             }
         }

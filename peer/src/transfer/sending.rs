@@ -181,6 +181,18 @@ impl Transfers {
         }
     }
 
+    /// The other side knows of it, but perhaps did not listen.
+    pub(super) fn offer_once_more(&mut self, number: u64) {
+        let Some(transfer) = self.table.get(number) else { return };
+        let control = Control::Offer(offer(&transfer.record));
+        let (user, id) = (transfer.record.with.clone(), transfer.record.id);
+        let is_paused = transfer.record.paused;
+        self.desk.say(&user, control);
+        if is_paused {
+            self.desk.say(&user, Control::Pause(id));
+        }
+    }
+
     /// Goes on with every stream of a transfer.
     pub(super) fn serve_transfer(&mut self, cx: &mut Context<'_>, number: u64) {
         let Some(transfer) = self.table.get(number) else { return };
@@ -430,7 +442,7 @@ impl Transfers {
 }
 
 /// Whether this waits for the answer of the user, or to be offered to him.
-fn is_offer_to(transfer: &Transfer, user: &Name) -> bool {
+pub(super) fn is_offer_to(transfer: &Transfer, user: &Name) -> bool {
     matches!(transfer.stage, Stage::Serving)
         && transfer.record.state == TransferState::Offered
         && transfer.record.with == *user

@@ -1,7 +1,7 @@
 //! "Chat Application Readme: ... a simple client-server chat application ... The application allows
 //! users to log in, send messages, and establish peer-to-peer connections."
 
-use crate::stage::{CLASSROOM, Stage, log_in_at, register_at};
+use crate::stage::{ASKED, CLASSROOM, Stage, log_in_at, register_at};
 
 #[test]
 fn users_log_in_send_messages_and_connect_to_each_other() {
@@ -72,26 +72,31 @@ fn send_messages(stage: &Stage) {
 /// "P2P Connection: Users can send requests to connect to other clients", which "may not function as
 /// intended" there: "seamless communication between clients" is a future improvement.
 fn connect_directly(stage: &Stage) {
-    let mut luke = stage.enter("luke", CLASSROOM);
-    let mut leia = stage.enter("leia", CLASSROOM);
-    luke.types("startprivate leia");
-    luke.types("a plain line goes to her now");
-    luke.reads("* link to leia: direct 127.0.0.1:");
-    leia.reads("<luke> a plain line goes to her now");
-    leia.types("private luke and this to him");
-    luke.reads("<leia> and this to him");
+    let mut han = stage.enter("han", ASKED);
+    let mut leia = stage.enter("leia", ASKED);
+    han.reads("* leia is online");
+    han.types("startprivate leia");
+    leia.reads("* han asks to talk with you; /accept han, /decline han or /block han");
+    han.reads("* leia has not accepted you yet");
+    leia.types("yes");
+    han.reads("* leia accepts: you can talk");
+    han.types("a plain line goes to her now");
+    han.reads("* link to leia: direct 127.0.0.1:");
+    leia.reads("<han> a plain line goes to her now");
+    leia.types("private han and this to him");
+    han.reads("<leia> and this to him");
     // Between the two, and not by way of the server.
-    luke.types("/net");
-    luke.reads("* server at 127.0.0.1:");
-    luke.reads("* leia at 127.0.0.1:");
-    luke.types("stopprivate");
-    luke.types("to nobody");
-    luke.reads("! Not sent: to whom?");
-    luke.types("private luke myself");
-    luke.reads("! not sent to luke: that is you.");
-    luke.types("private jabba hello");
-    luke.reads("! message 1 to jabba: failed (there is no such user on this server)");
-    luke.leaves("exit");
+    han.types("/net");
+    han.reads("* server at 127.0.0.1:");
+    han.reads("* leia at 127.0.0.1:");
+    han.types("stopprivate");
+    han.types("to nobody");
+    han.reads("! Not sent: to whom?");
+    han.types("private han myself");
+    han.reads("! not sent to han: that is you.");
+    han.types("private jabba hello");
+    han.reads("! message 1 to jabba: failed (there is no such user on this server)");
+    han.leaves("exit");
     leia.leaves("exit");
 }
 
@@ -104,7 +109,7 @@ fn block(stage: &Stage) {
     leia.reads("* luke is blocked");
     luke.reads("* leia is offline");
     luke.types("message leia are you there?");
-    luke.reads("* message 4 to leia: ");
+    luke.reads("* message 3 to leia: ");
     luke.types("whoelse");
     luke.reads("* No other active user.");
     for (line, answer) in [

@@ -4,17 +4,18 @@
 
 use sim::programs::{PATIENCE, write_noise};
 
-use crate::stage::{CLASSROOM, Person, Stage};
+use crate::stage::{ASKED, Person, Stage, path_in};
 
 #[test]
 fn two_users_chat_and_notice_when_somebody_or_the_server_is_gone() {
     let mut stage = Stage::open(&[]);
     // "Login_to_server() Authenticates the user", "Enter your nickname."
-    let mut alice = stage.enter("alice", CLASSROOM);
-    let mut bob = stage.enter("bob", CLASSROOM);
+    let mut alice = stage.enter("alice", ASKED);
+    let mut bob = stage.enter("bob", ASKED);
     alice.reads("* bob is online");
     chat(&mut alice, &mut bob);
     answer(&stage, &mut alice, &mut bob);
+    refuse(&stage, &mut alice, &mut bob);
     lose_the_server(&mut stage, &mut alice, &mut bob);
     // "check_for_inactive_clients() Continuously checks client activity", "disconnect_client(socket)
     // Safely disconnects a client and cleans up": whoever was killed, and cannot say goodbye.
@@ -27,12 +28,22 @@ fn two_users_chat_and_notice_when_somebody_or_the_server_is_gone() {
     alice.leaves("/exit");
 }
 
-/// "/chat <username> to start a chat", "/quit to leave a chat".
+/// "/chat <username> to start a chat", "yes - accepts incoming chat", "/quit to leave a chat".
 fn chat(alice: &mut Person, bob: &mut Person) {
+    // "initiates chat if target user is online and accepts".
     alice.types("/chat bob");
+    bob.reads("* alice asks to talk with you; /accept alice, /decline alice or /block alice");
+    alice.reads("* bob has not accepted you yet: what you write waits there");
     // "Send_messages(chat_socket) Sends messages in active chat."
     alice.types("hello bob");
+    alice.reads("* message 1 to bob: delivered");
+    bob.types("/requests");
+    bob.reads("* alice asks to talk with you: \"hello bob\"; messages held: 1");
+    bob.has_not_read("<alice>");
+    bob.types("yes");
+    bob.reads("* alice is accepted: you can talk");
     bob.reads("<alice> hello bob");
+    alice.reads("* bob accepts: you can talk");
     bob.types("/chat alice");
     bob.types("hello alice");
     alice.reads("<bob> hello alice");
@@ -45,16 +56,18 @@ fn chat(alice: &mut Person, bob: &mut Person) {
     alice.reads("! Not sent: to whom?");
     // "attempts to start a chat": with who is there; everybody else has an answer of his own.
     alice.types("/chat alice");
+    alice.reads("! That is you.");
     alice.types("hello me");
     alice.reads("! not sent to alice: that is you.");
     alice.types("/chat nobody");
+    alice.reads("! There is no user 'nobody' on this server: nobody is asked.");
     alice.types("hello?");
     alice.reads("! message 1 to nobody: failed (there is no such user on this server)");
     alice.types("/quit");
     bob.has_not_read("to nobody");
 }
 
-/// "yes - accepts incoming chat": here it accepts what is offered, and else it is a word.
+/// "yes - accepts incoming chat": here it accepts what is offered, too, and else it is a word.
 fn answer(stage: &Stage, alice: &mut Person, bob: &mut Person) {
     bob.types("yes");
     alice.reads("<bob> yes");
@@ -64,6 +77,33 @@ fn answer(stage: &Stage, alice: &mut Person, bob: &mut Person) {
     bob.reads("# file 1 from alice: \"clip.mp4\"");
     bob.types("yes");
     bob.reads("# file 1 from alice: \"clip.mp4\" (100 kB) complete");
+}
+
+/// A third, whom Bob does not want: "connect_table ... in_chat" knows no such thing there.
+fn refuse(stage: &Stage, alice: &mut Person, bob: &mut Person) {
+    let mut mallory = stage.enter("mallory", ASKED);
+    mallory.types("/chat bob");
+    bob.reads("* mallory asks to talk with you; ");
+    mallory.reads("* bob has not accepted you yet");
+    mallory.types("buy my horse");
+    mallory.reads("* message 1 to bob: delivered");
+    let file = stage.folder().join("second.mp4");
+    write_noise(&file, 1000).unwrap();
+    alice.types(&format!("/send bob {}", file.display()));
+    bob.reads("# file 2 from alice: \"second.mp4\"");
+    // Two wait: an answer without a name is for neither.
+    bob.types("yes");
+    bob.reads("! Not done: several wait for an answer.");
+    bob.types("/decline mallory");
+    bob.reads("* mallory is declined, and can ask again in a day");
+    mallory.reads("* bob declines to talk with you");
+    bob.types("yes");
+    let done = bob.reads("# file 2 from alice: \"second.mp4\" (1.00 kB) complete");
+    assert!(path_in(&done).exists());
+    mallory.types("a good horse");
+    mallory.reads("! message 2 to bob: failed (bob declines to talk with you)");
+    mallory.leaves("/exit");
+    bob.has_not_read("horse");
     bob.types("/quit");
 }
 

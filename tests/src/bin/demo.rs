@@ -36,12 +36,21 @@ fn main() -> io::Result<()> {
     told(&format!("rendezvous --bind {address}"));
 
     say("Alice and Bob register. Their passwords never leave their machines (OPAQUE).");
-    let mut alice = scene.peer(&near, "alice", address, &[]);
+    let asked = ["--strangers", "ask"];
+    let mut alice = scene.peer(&near, "alice", address, &asked);
     told(&format!("alice: peer --server {address} --user alice --register"));
-    let mut bob = scene.peer(&far, "bob", address, &[]);
+    let mut bob = scene.peer(&far, "bob", address, &asked);
     told(&format!("bob:   peer --server {address} --user bob --register"));
     alice.await_event("presence", |event| event["user"] == "bob" && event["online"] == true);
     told("alice sees: bob is online");
+
+    say("Alice asks to talk with Bob, who has never heard of her, and Bob accepts.");
+    alice.type_line("/chat bob");
+    bob.await_event("request", |event| event["user"] == "alice");
+    told("bob sees: alice asks to talk with you");
+    bob.type_line("/accept alice");
+    alice.await_event("asked", |event| event["state"] == "accepted");
+    told("alice sees: bob accepts: you can talk");
 
     say("They talk, directly from one to the other.");
     talk(&mut alice, "alice", &mut bob, "bob", "Hi Bob! Shall I send you the holiday video?");

@@ -13,6 +13,7 @@ mod users;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use peer::app::Strangers;
 use peer::command::Command;
 use rendezvous::{LockoutPolicy, Policy};
 use wire::Seed;
@@ -179,7 +180,12 @@ impl Swarm {
                 self.world.ledger.solicit(user.host, *address);
             }
             let addresses = self.world.network.addresses(user.host).to_vec();
-            let options = PeerOptions { server, addresses, auto_accept: user.auto_accept };
+            let options = PeerOptions {
+                server,
+                addresses,
+                auto_accept: user.auto_accept,
+                strangers: Strangers::Talk,
+            };
             let program = PeerProgram::start(now, disk, &options, &life);
             self.world.boot(user.host, Program::Peer(Box::new(program)));
         }

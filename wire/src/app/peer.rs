@@ -263,15 +263,42 @@ pub enum Chat {
         /// Its random part.
         nonce: [u8; 16],
     },
+    /// Whether the two talk with each other.
+    Contact(Contact),
 }
 
 impl Message for Chat {
-    const KINDS: u32 = 8;
+    const KINDS: u32 = 9;
     /// The longest holdings are the longest: `the_longest_fit` in this module's tests.
     const MAX_LEN: usize = MAX_FEEDS * (64 + 1 + MAX_RANGES * 20) + 64;
 }
 
 const _: () = assert!(Chat::MAX_LEN >= MAX_TEXT + 512, "a post with the longest text");
+
+/// What somebody says of talking with the other side at all. Nothing of it is retransmitted: a question
+/// is repeated on every new link until it is answered for good, and an answer as often as it is asked for.
+///
+/// ```text
+///   alice, a stranger to bob                bob, whom strangers only ask
+///   Asked, or a message, or an offer ─────► kept, and shown to nobody
+///                                     ◄──── Waiting, once it is durable
+///                                           bob decides
+///                                     ◄──── Accepted, or Declined
+/// ```
+///
+/// A message to somebody who has declined is not acknowledged, but answered by `Declined`: its author
+/// gives it up. Whoever is blocked hears nothing of all this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Contact {
+    /// May I talk with you? What is said and offered asks the same.
+    Asked,
+    /// The person has not answered. What was acknowledged is kept here; the rest waits at its author's.
+    Waiting,
+    /// Yes: what was not acknowledged and not answered is to be sent again.
+    Accepted,
+    /// No.
+    Declined,
+}
 
 /// One message. Identified by the sender's identity and device, its number and its random part:
 /// shown once however often it arrives.

@@ -26,7 +26,15 @@ pub(super) struct Attack {
 impl Attack {
     /// Alice, and Mallory with a link to her.
     pub(super) fn new() -> Self {
-        let mut world = World::logged_in(1);
+        Self::on(World::logged_in(1))
+    }
+
+    /// The same with an Alice whom strangers only ask.
+    pub(super) fn asked() -> Self {
+        Self::on(World::asking(1))
+    }
+
+    fn on(mut world: World) -> Self {
         let static_key = StaticKey::from_private([66; 32]);
         let config = Config {
             static_key,

@@ -337,6 +337,7 @@ impl Rendezvous {
     }
 
     /// Requests of users.
+    #[expect(clippy::too_many_lines, reason = "an arm for each request")]
     fn serve(&mut self, handle: ConnectionHandle, user: &Name, request: Request) -> Response {
         let blocked = &mut self.accounts.get_mut(user).unwrap().blocked;
         match request {

@@ -10,7 +10,7 @@ use wire::time::{Duration, Instant};
 use wire::{Ecn, Endpoint, Node, Secret, Seed, Source};
 
 use super::rendezvous::Rendezvous;
-use crate::app::{App, Settings, WeakStretch};
+use crate::app::{App, Settings, Strangers, WeakStretch};
 use crate::command::{Command, Context, ParsedLine, parse};
 use crate::files::FileWorker;
 use crate::output::Output;
@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) server: Rendezvous,
     clients: Vec<Client>,
+    /// What strangers may do at clients that are started.
+    pub(super) strangers: Strangers,
     /// A program that keeps to no rules.
     pub(super) stranger: Option<Stranger>,
     flying: BTreeMap<(Instant, u64), Packet>,
@@ -71,12 +73,17 @@ pub(super) fn server_address() -> SocketAddr {
 }
 
 impl World {
-    /// A server and clients which are started and not logged in.
+    /// A server and clients which are started and not logged in; strangers talk.
     pub(super) fn new(clients: u8) -> Self {
+        Self::with(clients, Strangers::Talk)
+    }
+
+    fn with(clients: u8, strangers: Strangers) -> Self {
         let mut world = Self {
             now: Instant::from_micros(1),
             server: Rendezvous::new([1; 32]),
             clients: Vec::new(),
+            strangers,
             stranger: None,
             flying: BTreeMap::new(),
             packets: 0,
@@ -107,7 +114,16 @@ impl World {
 
     /// Clients that are logged in as `alice`, `bob`, ...
     pub(super) fn logged_in(clients: u8) -> Self {
-        let mut world = Self::new(clients);
+        Self::logged_in_with(clients, Strangers::Talk)
+    }
+
+    /// The same, where strangers only ask.
+    pub(super) fn asking(clients: u8) -> Self {
+        Self::logged_in_with(clients, Strangers::Ask)
+    }
+
+    fn logged_in_with(clients: u8, strangers: Strangers) -> Self {
+        let mut world = Self::with(clients, strangers);
         for n in 0..clients {
             world.register(n.into(), NAMES[usize::from(n)]);
         }
@@ -131,6 +147,7 @@ impl World {
         let mut settings = Settings::new(server, vec![server_address()]);
         settings.stretch = CHEAP;
         settings.weak_stretch = WeakStretch::Allow;
+        settings.strangers = self.strangers;
         settings.local_candidates = vec![client.address];
         let seed = Seed::new([client.starts * 16 + n as u8; 32]);
         client.app = Some(App::new(settings, &seed));

@@ -58,7 +58,7 @@ fn the_document_shows_every_command_and_each_is_taken() {
     assert_eq!(places, (0..COMMANDS).collect::<Vec<_>>(), "each command of the type is shown");
 }
 
-const COMMANDS: usize = 52;
+const COMMANDS: usize = 54;
 
 /// The place of a command in the type: a new one does not compile until it stands here.
 const fn place(command: &Command) -> usize {
@@ -115,6 +115,8 @@ const fn place(command: &Command) -> usize {
         Command::DeleteAccount { .. } => 49,
         Command::Whois { .. } => 50,
         Command::Code { .. } => 51,
+        Command::Chat { .. } => 52,
+        Command::Requests => 53,
     }
 }
 
@@ -159,6 +161,12 @@ fn the_format_of_an_export_is_said_by_a_field_or_by_the_ending() {
     let named = r#"{"command":"export","path":"a.txt","format":"json"}"#;
     assert_eq!(parsed(named), Ok(ExportFormat::Json));
     assert!(parsed(r#"{"command":"export","path":"a"}"#).unwrap_err().contains(".json"));
+}
+
+#[test]
+fn an_answer_is_for_a_file_or_for_a_user() {
+    let both = r#"{"command":"accept","id":3,"user":"bob"}"#;
+    assert!(parse(both).unwrap_err().contains("either"));
 }
 
 #[test]

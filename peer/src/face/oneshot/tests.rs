@@ -203,7 +203,7 @@ fn an_offer_without_an_answer_stays_and_a_half_sent_file_is_late() {
 fn as_many_files_are_taken_as_were_asked_for() {
     let task = Task::Receive { from: Some("Bob".into()), count: 2 };
     let mut face = begun(task, None);
-    let accept = |id| Act::Command(Command::Accept { id: Some(id) });
+    let accept = |id| Act::Command(Command::Accept { which: Which::File(id) });
     let line =
         |id, with: &str, state| FileLine { id, with: with.into(), state, ..samples::file_line() };
     let waiting =

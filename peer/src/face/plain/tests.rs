@@ -1,5 +1,6 @@
 use super::*;
 use crate::face::samples;
+use crate::output::RequestLine;
 
 fn style(reader: Reader) -> Style {
     let local_time = |ms| format!("T{ms}");
@@ -23,6 +24,7 @@ fn shown(output: &Output) -> String {
 
 /// The wording that docs/scripting.md promises.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a line for each output")]
 fn every_kind_has_its_stable_line() {
     let texts: Vec<String> = samples::outputs("hi").iter().map(shown).collect();
     let print = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
@@ -97,6 +99,14 @@ fn every_kind_has_its_stable_line() {
          412-velvet-exotic' within 10 minutes. It is good for one try, while you stay logged in."
             .to_owned(),
         "! the code 412 with bob is over: hi".to_owned(),
+        "* bob asks to talk with you: \"hi\" (and offers a file, \"hi\"); /accept bob, /decline bob or \
+         /block bob"
+            .to_owned(),
+        "* bob is accepted: you can talk".to_owned(),
+        "* bob asks to talk with you: \"hi\" (and offers a file, \"hi\"); messages held: 2, since \
+         T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left"
+            .to_owned(),
+        "* bob has not accepted you yet: what you write waits there".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -104,6 +114,31 @@ fn every_kind_has_its_stable_line() {
     assert_eq!(texts.len(), expected.len());
     let contacts = Output::Users { query: "contacts".into(), users: Vec::new() };
     assert_eq!(shown(&contacts), "* nobody yet: /msg NAME writes to somebody");
+}
+
+#[test]
+fn a_request_says_how_it_is_answered() {
+    let request = |text: Option<&str>, file: Option<&str>| {
+        let (user, text, file) =
+            ("bob".to_owned(), text.map(str::to_owned), file.map(str::to_owned));
+        shown(&Output::Request { request: RequestLine { user, at: 1, text, messages: 0, file } })
+    };
+    let answers = "; /accept bob, /decline bob or /block bob";
+    for (told, beginning) in [
+        (request(None, None), "* bob asks to talk with you"),
+        (request(Some("a \"b\""), None), "* bob asks to talk with you: \"a \\\"b\\\"\""),
+        (request(None, Some("x")), "* bob asks to talk with you and offers a file, \"x\""),
+    ] {
+        assert_eq!(told, format!("{beginning}{answers}"));
+    }
+    let over = |answer| shown(&Output::RequestOver { user: "bob".to_owned(), answer });
+    assert_eq!(over("declined"), "* bob is declined, and can ask again in a day");
+    assert_eq!(over("blocked"), "", "a block tells itself");
+    let asked = |state| shown(&Output::Asked { user: "bob".to_owned(), state });
+    assert_eq!(asked("accepted"), "* bob accepts: you can talk");
+    assert_eq!(asked("declined"), "* bob declines to talk with you");
+    let nothing = Output::Requests { requests: Vec::new(), files: Vec::new() };
+    assert_eq!(shown(&nothing), "* nothing waits for an answer");
 }
 
 const HOSTILE: &str =

@@ -14,6 +14,7 @@ mod input;
 mod keys;
 mod log;
 mod paint;
+mod requests;
 mod rooms;
 mod switcher;
 mod theme;
@@ -266,6 +267,7 @@ impl Tui {
     }
 
     /// The core tells something.
+    #[expect(clippy::too_many_lines, reason = "an arm for each output")]
     pub fn tell(&mut self, moment: Moment, output: &Output) {
         self.moment = moment;
         match output {
@@ -315,6 +317,8 @@ impl Tui {
             Output::LoginNeeded { .. }
             | Output::AccountDeleted { .. }
             | Output::ServerFingerprint { .. } => self.show_at(None, output),
+            Output::Request { .. } => self.on_request(output),
+            Output::Asked { user, .. } => self.on_asked(user, output),
             Output::Fingerprint { qr, .. } => self.on_fingerprint(qr.as_deref(), output),
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
             Output::Users { .. }
@@ -326,6 +330,8 @@ impl Tui {
             | Output::Members { .. }
             | Output::NotSent { .. }
             | Output::Outbox { .. }
+            | Output::Requests { .. }
+            | Output::RequestOver { .. }
             | Output::Export { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }

@@ -3,6 +3,7 @@
 
 mod account;
 mod attention;
+mod requests;
 
 use std::path::Path;
 

@@ -46,6 +46,12 @@ impl Window {
         }
     }
 
+    /// Something happened in it, and nobody looks at it.
+    pub(super) fn raise(&mut self, activity: Activity) {
+        self.unread += 1;
+        self.activity = self.activity.max(Some(activity));
+    }
+
     /// A person looks at it.
     pub(super) fn seen(&mut self) {
         self.activity = None;
@@ -109,9 +115,7 @@ impl Windows {
 
     /// Something happened in the window of a user who does not look at it.
     pub(super) fn raise(&mut self, user: &str, activity: Activity) {
-        let window = self.of(user);
-        window.unread += 1;
-        window.activity = window.activity.max(Some(activity));
+        self.of(user).raise(activity);
     }
 
     pub(super) const fn has(&self, number: usize) -> bool {

@@ -3,7 +3,7 @@
 use wire::time::{Duration, Instant};
 
 use super::{Changes, Desk, Do, Face, Giver};
-use crate::app::Switch;
+use crate::app::{Strangers, Switch};
 use crate::command::{Command, Preference};
 use crate::face::tui::Habits;
 use crate::output::Output;
@@ -16,6 +16,8 @@ use crate::shell::preferences::Counts;
 pub(in crate::shell) struct Ways {
     /// Offers of at most this many bytes are taken without asking.
     pub(in crate::shell) auto_accept: Option<u64>,
+    /// What strangers may do.
+    pub(in crate::shell) strangers: Strangers,
     /// Programs that are called.
     pub(in crate::shell) programs: Programs,
     /// What the full screen needs to know.
@@ -28,6 +30,7 @@ impl Desk {
         let preferences = &self.preferences;
         Ways {
             auto_accept: preferences.auto_accept(),
+            strangers: preferences.strangers(),
             programs: preferences.programs(),
             habits: Habits {
                 theme: preferences.theme(),

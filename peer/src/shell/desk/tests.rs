@@ -1,8 +1,10 @@
 use super::*;
+use crate::command::Which;
 use crate::face::plain::{Colour, Reader, Style};
-use crate::output::FileLine;
+use crate::output::{FileLine, RequestLine};
 use crate::shell::config::Config;
 use crate::shell::preferences::tests::preferences;
+use crate::work::Direction;
 use wire::time::Duration;
 
 const ZERO: Instant = Instant::ZERO;
@@ -264,6 +266,33 @@ fn offers_end_with_the_account() {
     type_line(&mut desk, "/msg carol");
     let yes = Command::Message { to: "carol".into(), text: "yes".into() };
     assert_eq!(type_line(&mut desk, "yes")[0], format!("{yes:?}"));
+}
+
+#[test]
+fn a_plain_answer_is_for_what_was_waiting_when_it_was_typed() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let request = |user: &str| Output::Request {
+        request: RequestLine { user: user.to_owned(), at: 1, text: None, messages: 0, file: None },
+    };
+    tell(&mut desk, &request("bob"));
+    let yes = Command::Accept { which: Which::User("bob".to_owned()) };
+    assert_eq!(type_line(&mut desk, "yes")[0], format!("{yes:?}"));
+    tell(&mut desk, &request("carol"));
+    assert!(!type_line(&mut desk, "yes").iter().any(|deed| deed.contains("Accept")), "two ask");
+    tell(&mut desk, &Output::RequestOver { user: "bob".to_owned(), answer: "accepted" });
+    let no = Command::Decline { which: Which::User("carol".to_owned()) };
+    assert_eq!(type_line(&mut desk, "no")[0], format!("{no:?}"));
+}
+
+#[test]
+fn a_chat_is_opened_and_asked_for() {
+    let mut desk = desk(Giver::Script, None);
+    tell(&mut desk, &logged_in());
+    let ask = Command::Chat { user: "bob".to_owned() };
+    assert_eq!(type_line(&mut desk, "/chat bob")[0], format!("{ask:?}"));
+    let says = Command::Message { to: "bob".into(), text: "hello".into() };
+    assert_eq!(type_line(&mut desk, "hello")[0], format!("{says:?}"));
 }
 
 #[test]

@@ -440,7 +440,7 @@ fn commands_that_make_no_sense_are_explained() {
     assert_eq!(
         world.errors(BOB),
         [
-            "No file is offered.",
+            "Nothing waits for an answer.",
             "There is no transfer 7: '/files' lists them.",
             "There is no transfer 1: '/files' lists them.",
             "Several files are offered: say which number ('/files' lists them).",

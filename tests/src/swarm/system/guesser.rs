@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use peer::app::Strangers;
 use peer::command::Command;
 use peer::output::Output;
 use wire::Secret;
@@ -45,7 +46,8 @@ impl Swarm {
             self.world.ledger.solicit(host, *address);
         }
         let addresses = self.world.network.addresses(host).to_vec();
-        let options = PeerOptions { server, addresses, auto_accept: None };
+        let options =
+            PeerOptions { server, addresses, auto_accept: None, strangers: Strangers::Talk };
         let life = self.seed.derive("guesser");
         let mut disk = PeerDisk::new();
         disk.pen = self.pen.of("the guesser");

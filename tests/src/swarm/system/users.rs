@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-use peer::command::Command;
+use peer::command::{Command, Which};
 use peer::output::{FileLine, Output, ServerState};
 use peer::work::Direction;
 use wire::Secret;
@@ -197,7 +197,7 @@ impl User {
                 self.server = Some(reason.clone());
             }
             Output::FileOffer { id, .. } if self.auto_accept.is_none() => {
-                self.intends.push_back(Command::Accept { id: Some(*id) });
+                self.intends.push_back(Command::Accept { which: Which::File(*id) });
             }
             Output::Blocked { users } if self.makes_peace => {
                 for user in users {
@@ -234,7 +234,7 @@ impl User {
                     self.intends.push_back(Command::Resume { id });
                 }
                 ("offered", _, Direction::Receiving) => {
-                    self.intends.push_back(Command::Accept { id: Some(id) });
+                    self.intends.push_back(Command::Accept { which: Which::File(id) });
                 }
                 _ => {}
             }

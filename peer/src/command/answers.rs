@@ -1,0 +1,108 @@
+//! Answers to those who ask to talk, and to offered files.
+
+use super::words::Words;
+use super::{Command, Context, ParsedLine, Usage, error};
+
+/// For which an answer is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The only one that waits for an answer.
+    Only,
+    /// The offered file of this number.
+    File(u64),
+    /// This user, who asks to talk; as typed.
+    User(String),
+}
+
+/// `/accept [number|name]`. A user whose name is a number: `@42`.
+pub(super) fn which(words: Words<'_>) -> Result<Which, Usage> {
+    let Some(word) = words.at_most_one()? else { return Ok(Which::Only) };
+    if let Some(name) = word.strip_prefix('@').filter(|name| !name.is_empty()) {
+        return Ok(Which::User(name.to_owned()));
+    }
+    if let Ok(id) = word.strip_prefix('#').unwrap_or(&word).parse() {
+        return Ok(Which::File(id));
+    }
+    // No name begins so, and `-1` is nobody either.
+    if word.starts_with(['#', '-', '@']) { Err(Usage) } else { Ok(Which::User(word)) }
+}
+
+/// `yes` and `no` while something waits for an answer: never sent as chat by surprise. The answer
+/// names what was waiting when it was typed, so that it is for nothing else.
+pub(super) fn plain(line: &str, context: &Context) -> Option<ParsedLine> {
+    let answer: fn(Which) -> Command = match line.to_lowercase().as_str() {
+        "yes" | "y" => |which| Command::Accept { which },
+        "no" | "n" => |which| Command::Decline { which },
+        _ => return None,
+    };
+    match &context.waiting[..] {
+        [] => None,
+        [only] => Some(ParsedLine::Command(answer(only.clone()))),
+        _ => Some(error(
+            "Not done: several wait for an answer. '/requests' lists them, then '/accept NAME' or \
+             '/accept NUMBER', or '/decline' so. To send the word itself, write '@NAME yes'.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::parse;
+
+    fn with(waiting: &[Which]) -> Context {
+        let (chat, waiting) = (Some("carol".to_owned()), waiting.to_vec());
+        Context { chat, waiting, ..Context::default() }
+    }
+
+    #[test]
+    fn a_plain_yes_answers_the_only_one_that_waits() {
+        let says = |text: &str| {
+            ParsedLine::Command(Command::Message { to: "carol".into(), text: text.into() })
+        };
+        let alice = || Which::User("alice".to_owned());
+        assert_eq!(parse("yes", &with(&[])), says("yes"));
+        for (only, line) in [(alice(), "yes"), (Which::File(7), "YES ")] {
+            let accept = ParsedLine::Command(Command::Accept { which: only.clone() });
+            assert_eq!(parse(line, &with(&[only])), accept);
+        }
+        let decline = ParsedLine::Command(Command::Decline { which: alice() });
+        assert_eq!(parse("n", &with(&[alice()])), decline);
+        for several in [[alice(), Which::File(7)], [Which::File(7), Which::File(8)]] {
+            for line in ["yes", "y", "no", "N"] {
+                let ParsedLine::Error(text) = parse(line, &with(&several)) else {
+                    panic!("{line}")
+                };
+                assert!(text.contains("/requests"), "{text}");
+            }
+        }
+        assert_eq!(parse("yes please", &with(&[alice()])), says("yes please"));
+    }
+
+    #[test]
+    fn an_answer_names_a_user_or_a_number() {
+        let bare = |line: &str| parse(line, &Context::default());
+        let accept = |which| ParsedLine::Command(Command::Accept { which });
+        assert_eq!(bare("/accept"), accept(Which::Only));
+        assert_eq!(bare("/yes 3"), accept(Which::File(3)));
+        assert_eq!(bare("/accept #3"), accept(Which::File(3)));
+        assert_eq!(bare("/accept alice"), accept(Which::User("alice".into())));
+        assert_eq!(bare("/accept @42"), accept(Which::User("42".into())));
+        let decline = ParsedLine::Command(Command::Decline { which: Which::User("alice".into()) });
+        assert_eq!(bare("/reject @alice"), decline);
+        for line in ["/accept -1", "/accept #x", "/accept @", "/accept a b"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn opening_a_chat_asks_when_it_is_called_so() {
+        let bare = |line: &str| parse(line, &Context::default());
+        for line in ["/chat bob", "/query @bob", "/CHAT bob ", "/startprivate bob"] {
+            assert_eq!(bare(line), ParsedLine::Chat("bob".into()), "{line}");
+        }
+        for line in ["/msg bob", "@bob", "/chat #team"] {
+            assert!(matches!(bare(line), ParsedLine::Window(_)), "{line}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Who asks to talk, and whom the person has asked.
+
+use super::Tui;
+use super::window::Activity;
+use crate::output::Output;
+
+impl Tui {
+    /// A stranger has no window, and calls nobody: he stands where the server's news do.
+    pub(super) fn on_request(&mut self, output: &Output) {
+        self.show_at(None, output);
+        if !self.is_focused || self.windows.current().user.is_some() {
+            self.windows.home_mut().raise(Activity::Mention);
+        }
+    }
+
+    /// What becomes of asking belongs to the chat that was opened.
+    pub(super) fn on_asked(&mut self, user: &str, output: &Output) {
+        self.show_at(Some(user), output);
+        self.raise_unseen(user, Activity::Message);
+    }
+}
