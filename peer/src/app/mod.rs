@@ -68,6 +68,7 @@ use crate::output::Output;
 use crate::queue::Queue;
 use crate::transfer::{Policy, Transfers};
 use crate::work::{Calls, MAX_REQUESTS, Outcome, StoreReply, StoreRequest, Talk, Work, WorkId};
+#[cfg(feature = "shell")]
 pub(crate) use calls::names;
 
 /// Most commands that wait for the database or for a login.
