@@ -387,6 +387,8 @@ impl App {
             return self.code_over(number, Some(user), why);
         }
         self.keep_verified(now, user, identity);
+        // Who has told, or typed, a code wants to be talked to.
+        self.befriend(user);
         self.tell(Output::CodeOver {
             number,
             user: Some(user.to_string()),

@@ -158,7 +158,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         summary: "Add somebody and verify his key, by a code that is said aloud",
         example: "/code 412-velvet-exotic",
         details: "/code alone makes one: say it to the other, who types it. Both keys are verified then, as \
-                  by /trust.\n\
+                  by /trust,\nand neither has to ask the other before they talk.\n\
                   A code is good for one try within ten minutes, while you stay logged in. Capitals, \
                   dashes and\nblanks do not matter. If the words were right and it fails twice, \
                   somebody may be between you.",

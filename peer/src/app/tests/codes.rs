@@ -382,3 +382,29 @@ fn another_key_than_the_verified_one_is_looked_at_first() {
     assert!(why.contains("another key than the one that you verified"), "{why}");
     assert_eq!(world.app(1).key_marks().get("alice"), Some(&KeyMark::Changed));
 }
+
+/// Who was told a code has no more to ask, and what he has asked is answered; others still have to.
+#[test]
+fn a_proven_code_makes_contacts_of_strangers() {
+    let mut world = World::asking(3);
+    world.line(1, "/msg alice do you know me");
+    world.line(2, "/msg alice and me");
+    world.run_ms(3000);
+    assert_eq!(world.texts(0), Vec::<String>::new(), "they can only ask");
+    let code = make(&mut world, 0);
+    world.line(1, &format!("/code {code}"));
+    world.run_ms(3000);
+    let seen = world.seen(0);
+    let told = |wanted: &str| {
+        seen.iter().any(|it| matches!(it, Output::Message { text, .. } if text == wanted))
+    };
+    assert!(told("do you know me") && !told("and me"), "{seen:?}");
+    assert_eq!(ends(&mut world, 1), well("alice"));
+    world.line(0, "/msg bob now I do");
+    world.line(1, "/msg alice good");
+    world.run_ms(2000);
+    assert_eq!(
+        (world.texts(0), world.texts(1)),
+        (vec!["good".to_owned()], vec!["now I do".to_owned()])
+    );
+}
