@@ -229,7 +229,10 @@ impl App {
     /// `/contacts`.
     fn show_contacts(&mut self) {
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
-        let met = contacts.filter(|contact| contact.identity.is_some() && !contact.blocked);
+        let is_met = |contact: &&Contact| {
+            contact.identity.is_some() && !contact.blocked && !self.is_unanswered(&contact.name)
+        };
+        let met = contacts.filter(is_met);
         let line = |contact: &Contact| {
             let here = self.roster.here(&contact.name);
             let status = here.map(|here| here.status.clone()).unwrap_or_default();

@@ -123,6 +123,13 @@ impl App {
         self.is_stranger(user) && (at..at.saturating_add(DECLINED_FOR)).contains(&self.unix_ms)
     }
 
+    /// Whether he has asked, and was not accepted.
+    pub(super) fn is_unanswered(&self, user: &Name) -> bool {
+        let standing = self.contact(user).map(|contact| contact.standing);
+        let was_declined = matches!(standing, Some(Standing::Declined { .. }));
+        self.is_stranger(user) && (was_declined || self.requests.pending.contains_key(user))
+    }
+
     /// A message of this user on its way into the database: to the others, or apart from them.
     pub(super) fn store_as(&self, incoming: Incoming) -> StoreRequest {
         if self.is_stranger(&incoming.from) {
@@ -306,7 +313,7 @@ impl App {
         let _ = up.chat.send(endpoint, up.handle, &peer::Chat::Contact(what));
     }
 
-    /// Once on each link.
+    /// Once on each link [W-106].
     pub(super) fn say_waiting(&mut self, user: &Name) {
         let said = self.links.up(user).and_then(|up| up.said);
         if self.requests.pending.contains_key(user) && said != Some(peer::Contact::Waiting) {
@@ -318,7 +325,7 @@ impl App {
         self.say(user, peer::Contact::Declined);
     }
 
-    /// The link to this user is up: what was asked is asked again.
+    /// The link to this user is up: what was asked is asked again [W-107].
     pub(super) fn ask_again(&mut self, user: &Name) {
         if self.requests.asked.contains(user) {
             self.say(user, peer::Contact::Asked);
@@ -428,7 +435,7 @@ impl App {
         }
     }
 
-    /// He talks with the person here.
+    /// He talks with the person here [W-108].
     fn on_accepted(&mut self, now: Instant, user: &Name) {
         self.set_asking(user, Asking::Accepted);
         self.tell(Output::Asked { user: user.to_string(), state: "accepted" });
@@ -453,7 +460,7 @@ impl App {
         }
     }
 
-    /// He does not: nothing that waits for him will ever be read.
+    /// He does not: nothing that waits for him will ever be read [W-109].
     fn on_declined(&mut self, now: Instant, user: &Name) {
         let was_asked = self.requests.asked.contains(user);
         let why = format!("{user} declines to talk with you");

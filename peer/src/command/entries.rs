@@ -478,7 +478,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         summary: "Whom you have met, and who of them is online",
         example: "/contacts",
         details: "Everybody whose key is known here, from a message or a room. Whom you block stands in \
-                  /blocked. Needs no server.",
+                  /blocked, and who only asks to talk with you in /requests. Needs no server.",
     },
     Entry {
         verb: Verb::History,

@@ -263,7 +263,12 @@ pub enum Chat {
         /// Its random part.
         nonce: [u8; 16],
     },
-    /// Whether the two talk with each other.
+    /// Whether the two talk with each other [W-106]:
+    ///
+    /// ```text
+    /// 00 00 00 03  01       08    what
+    /// length       version  kind  0 to 3
+    /// ```
     Contact(Contact),
 }
 
@@ -461,6 +466,22 @@ mod tests {
         deframer.buffer().extend(&bytes);
         assert_eq!(deframer.next(), Ok(Some(Older::Text(1))));
         assert_eq!(deframer.skipped, 2);
+    }
+
+    /// [W-106] byte by byte.
+    #[test]
+    fn whether_two_talk_is_said_in_this_form() {
+        let all = [Contact::Asked, Contact::Waiting, Contact::Accepted, Contact::Declined];
+        for (what, said) in (0..).zip(all) {
+            let bytes = encode(&Chat::Contact(said));
+            assert_eq!(bytes, [0, 0, 0, 3, 1, 8, what]);
+            let mut deframer = Deframer::default();
+            deframer.buffer().extend(bytes);
+            assert_eq!(deframer.next(), Ok(Some(Chat::Contact(said))));
+        }
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend([0, 0, 0, 3, 1, 8, 4]);
+        assert!(deframer.next::<Chat>().is_err(), "nobody says that");
     }
 
     /// Security acceptance G01, G10.

@@ -7,7 +7,7 @@ use wire::app::room::RoomId;
 
 use super::hostile::Attack;
 use super::world::World;
-use crate::app::Strangers;
+use crate::app::{Attention, Strangers, Switch};
 use crate::command::{Command, Which};
 use crate::output::{Output, RequestLine};
 
@@ -84,6 +84,7 @@ fn file(world: &World, n: usize) -> String {
     path.display().to_string()
 }
 
+/// [W-106] [W-108]
 #[test]
 fn nothing_of_a_stranger_is_shown_before_he_is_accepted_and_then_all_is() {
     let mut world = World::asking(2);
@@ -157,6 +158,7 @@ fn two_who_ask_each_other_talk() {
     }
 }
 
+/// [W-109]
 #[test]
 fn who_is_declined_is_told_and_can_ask_again_a_day_later() {
     let mut world = World::asking(2);
@@ -250,6 +252,7 @@ fn who_is_blocked_while_he_asks_hears_nothing_of_it() {
     assert_eq!(requests(&bob)[0].text.as_deref(), Some("hello?"), "asks anew: {bob:?}");
 }
 
+/// [W-107]
 #[test]
 fn requests_survive_a_restart_of_either_side() {
     let mut world = World::asking(3);
@@ -499,11 +502,42 @@ fn who_is_in_the_same_room_is_a_stranger_still() {
     assert_eq!(world.texts(1), ["hello"], "her key is verified");
 }
 
+/// Nothing else of a stranger is told either, nor is he told anything.
+#[test]
+fn a_stranger_is_no_contact_and_nobody_sees_him_write() {
+    let mut world = World::asking(2);
+    for n in 0..2 {
+        let on = Attention { typing: Switch::On, read_marks: Switch::On };
+        world.app(n).set_attention(on);
+    }
+    world.line(0, "@bob hello");
+    world.run_ms(1000);
+    let contacts = |world: &mut World| {
+        world.seen(1);
+        world.line(1, "/contacts");
+        match world.seen(1).pop() {
+            Some(Output::Users { users, .. }) => users.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let write = |world: &mut World| {
+        world.run_ms(10_000);
+        world.seen(1);
+        world.command(0, Command::Typing { to: "bob".to_owned() });
+        world.run_ms(500);
+        world.seen(1).iter().filter(|o| matches!(o, Output::Typing { .. })).count()
+    };
+    assert_eq!((contacts(&mut world), write(&mut world)), (0, 0));
+    world.line(1, "/accept alice");
+    world.run_ms(500);
+    assert_eq!((contacts(&mut world), write(&mut world)), (1, 1));
+}
+
 fn notice(said: Contact) -> Vec<u8> {
     encode(&Chat::Contact(said))
 }
 
-/// Security acceptance G10: only answers to what was asked are believed.
+/// [W-108] [W-109] Security acceptance G10: only answers to what was asked are believed.
 #[test]
 fn nobody_accepts_declines_or_lets_wait_who_never_asked() {
     let mut attack = Attack::asked();
