@@ -500,16 +500,22 @@ impl Desk {
             return;
         }
         match window {
-            Window::Open(user) => self.chat = Some(user),
+            Window::Open(user) => self.open_chat(now, user, todo),
             Window::Switch(which) if which.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let text = "Windows have numbers only on the full screen: '/buffer NAME'.";
                 todo.extend(self.complain(now, text));
             }
-            Window::Switch(user) => self.chat = Some(user),
+            Window::Switch(user) => self.open_chat(now, user, todo),
             Window::Close => self.chat = None,
             // Lines that were written stay written.
             Window::Clear => {}
         }
+    }
+
+    fn open_chat(&mut self, now: Instant, user: String, todo: &mut Vec<Do>) {
+        let text = format!("what you type goes to {user} now; /close ends that");
+        self.chat = Some(user);
+        todo.extend(self.show(now, &Output::Info { text }));
     }
 
     fn on_password_needed(
