@@ -114,6 +114,7 @@ pub(super) fn forget_account(
         .and_then(|_| connection.execute("DELETE FROM prekeys WHERE profile = ?1", [profile]))
         .and_then(|_| messages::give_all_up(connection, profile, given_up))
         .and_then(|()| transfers::cancel_all(connection, profile))
+        .and_then(|()| strangers::forget_all(connection, profile))
         .map_err(failed)?;
     Ok(StoreReply::Done)
 }

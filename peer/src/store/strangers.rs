@@ -222,6 +222,13 @@ fn held_of(connection: &Connection, profile: i64, peer: &Name) -> rusqlite::Resu
     select.query_map(params![profile, peer.as_str()], read)?.collect()
 }
 
+/// Who has asked has asked an account that is no more.
+pub(super) fn forget_all(connection: &Connection, profile: i64) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM requests WHERE profile = ?1", [profile])?;
+    connection.execute("DELETE FROM held WHERE profile = ?1", [profile])?;
+    Ok(())
+}
+
 /// Who asks.
 pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<RequestRecord>> {
     connection

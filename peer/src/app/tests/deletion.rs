@@ -301,3 +301,24 @@ fn a_crash_at_any_moment_leaves_an_account_or_none() {
     }
     assert!((1..16).contains(&deleted), "before and after it: {deleted}");
 }
+
+/// Who has asked the former account has asked nobody now.
+#[test]
+fn what_strangers_asked_goes_with_the_account() {
+    let mut world = World::asking(2);
+    world.line(1, "/msg alice hello");
+    world.run_ms(1000);
+    world.kill(1);
+    assert!(world.seen(0).iter().any(|output| matches!(output, Output::Request { .. })));
+    delete_alice(&mut world);
+    world.run_ms(5000);
+    assert!(is_deleted(&world.seen(0)));
+    world.register(0, "alice");
+    world.run_ms(2000);
+    world.seen(0);
+    world.line(0, "/requests");
+    match world.seen(0).pop() {
+        Some(Output::Requests { requests, .. }) => assert!(requests.is_empty(), "{requests:?}"),
+        other => panic!("{other:?}"),
+    }
+}
