@@ -82,6 +82,19 @@ fn a_lost_terminal_ends_the_program() {
     sim::programs::await_end_of(pid);
 }
 
+/// Where nobody tells it that the terminal is gone, it finds out.
+#[test]
+fn a_lost_terminal_ends_it_where_hang_ups_are_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let Some(mut alice) = Terminal::start_deaf(folder.path(), address) else { return };
+    register(&mut alice);
+    let pid = alice.pid();
+    drop(alice);
+    sim::programs::await_end_of(pid);
+}
+
 /// Keys and words of the user's own, changed while it runs and kept in the file.
 #[test]
 fn ways_of_ones_own_are_used_changed_and_kept() {

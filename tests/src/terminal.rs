@@ -38,20 +38,26 @@ impl Terminal {
         server: SocketAddr,
         variables: &[(&str, String)],
     ) -> Option<Self> {
-        Self::run(folder, &format!("--server {server}"), variables)
+        Self::run(folder, "", &format!("--server {server}"), variables)
+    }
+
+    /// The same under a shell that ignores hang-ups, as under `nohup`.
+    #[must_use]
+    pub fn start_deaf(folder: &Path, server: SocketAddr) -> Option<Self> {
+        Self::run(folder, "trap '' HUP; ", &format!("--server {server}"), &[])
     }
 
     /// The same without a server: it asks for one.
     #[must_use]
     pub fn start_asking(folder: &Path, more: &str) -> Option<Self> {
-        Self::run(folder, more, &[])
+        Self::run(folder, "", more, &[])
     }
 
-    fn run(folder: &Path, more: &str, variables: &[(&str, String)]) -> Option<Self> {
+    fn run(folder: &Path, before: &str, more: &str, variables: &[(&str, String)]) -> Option<Self> {
         let pid_file = folder.join("pid");
         // The program leaves its number, and is a job of a shell that waits for it.
         let command = format!(
-            "stty rows {ROWS} cols {COLUMNS}; sh -c 'echo $$ > {}; exec \"$@\"' sh {} \
+            "{before}stty rows {ROWS} cols {COLUMNS}; sh -c 'echo $$ > {}; exec \"$@\"' sh {} \
              --data {} --download-dir {} {more}; echo \"left with $?\"; stty -a",
             pid_file.display(),
             program("peer").display(),

@@ -12,6 +12,8 @@ use ratatui_core::terminal::{Terminal, TerminalOptions, Viewport};
 use ratatui_crossterm::CrosstermBackend;
 use ratatui_crossterm::crossterm::event::{self, Event as TerminalEvent};
 use ratatui_crossterm::crossterm::terminal as screen;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustyline::completion::FilenameCompleter;
 use wire::app::server::Status;
 use wire::net::Clock;
@@ -112,8 +114,9 @@ impl FullScreen {
             figures: None,
             typed,
             caller: Caller::new(),
-            mailbox,
+            mailbox: mailbox.clone(),
         };
+        thread::Builder::new().name("hang-up".to_owned()).spawn(move || await_hang_up(&mailbox))?;
         let (going, gone) = mpsc::channel();
         thread::Builder::new().name("screen".to_owned()).spawn(move || {
             let _going: Sender<()> = going;
@@ -195,13 +198,27 @@ fn read_keys(items: &Sender<Item>) {
             return;
         }
     }
-    // Without a terminal there is SIGHUP too, which ends the program.
+}
+
+/// Without a terminal the program ends. There is SIGHUP too, but not for everybody: a shell that
+/// ignores it keeps it from its children, and reading keys would go round in circles for ever.
+fn await_hang_up(mailbox: &Mailbox) {
+    let terminal = io::stdin();
+    loop {
+        // Asked for nothing, it tells of the end alone.
+        let mut ends = [PollFd::new(&terminal, PollFlags::empty())];
+        match poll(&mut ends, None) {
+            Err(Errno::INTR) | Ok(0) => {}
+            Err(_) => return,
+            Ok(_) => return mailbox.put(Wake::NoReader),
+        }
+    }
 }
 
 fn write_frames(frames: &Receiver<Vec<u8>>, written: &Sender<Item>) {
     while let Ok(frame) = frames.recv() {
         let mut out = io::stdout().lock();
-        // A terminal that is gone is told by SIGHUP.
+        // A terminal that is gone is told by `await_hang_up`.
         let _ = out.write_all(&frame).and_then(|()| out.flush());
         if written.send(Item::Written).is_err() {
             return;
@@ -393,7 +410,7 @@ impl Keeper {
     }
 
     fn take_terminal(&mut self) {
-        // A terminal that is gone is told by SIGHUP.
+        // A terminal that is gone is told by `await_hang_up`.
         let _ = terminal::enter_full_screen();
         if let Ok((width, height)) = screen::size() {
             self.area = Rect::new(0, 0, width, height);
