@@ -137,7 +137,7 @@ pub struct Share {
 }
 
 /// Identifies a file among the members of a room: random, chosen by who offers it, and known to
-/// nobody else than who was offered it.
+/// nobody outside the room, as its members tell only each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShareId(pub [u8; 16]);
 
