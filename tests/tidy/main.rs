@@ -109,6 +109,29 @@ fn files_are_short() {
     }
 }
 
+/// The workspace of the measuring program is built by nobody but who measures: a package that `wire`
+/// got meanwhile has to stand in its lock file too, or it is not built at all.
+#[test]
+fn the_lock_file_of_the_bench_is_of_today() {
+    let read = |file: &str| fs::read_to_string(top().join(file)).expect("it is there");
+    let manifest = read("wire/Cargo.toml");
+    let (_, needed) = manifest.split_once("[dependencies]").expect("it needs something");
+    let needed = needed.split("[dev-dependencies]").next().unwrap_or_default();
+    let lock = read("tests/bench/Cargo.lock");
+    let packages = lock.split("[[package]]").find(|it| it.contains("name = \"wire\""));
+    let locked = packages.expect("wire is in it");
+    let names = needed.lines().filter_map(|line| line.split_once(['.', ' ']));
+    let missing: Vec<&str> = names
+        .map(|(name, _)| name)
+        .filter(|name| !locked.contains(&format!(" \"{name}")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "tests/bench/Cargo.lock lacks {missing:?}: \
+         cargo metadata --manifest-path tests/bench/Cargo.toml > /dev/null"
+    );
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["to", "do!("].concat()];
