@@ -35,7 +35,7 @@ pub fn measure(folder: &Path, arguments: &Arguments) -> Result<Measured> {
     let wait = ["receive", "--from", "alice", "--timeout", &*limit];
     let mut receiver = Watched::new(scene.peer("bob", &wait)?);
     let name = file.to_str().context("a path in UTF-8")?;
-    let mut sender = Watched::new(scene.peer("alice", &["send", "bob", name, "--wait", &limit])?);
+    let mut sender = Watched::new(scene.peer("alice", &["send", "bob", name, "--timeout", &limit])?);
     let (mut seconds, mut waiting) = (0.0, 2);
     while waiting > 0 {
         sleep(Duration::from_millis(2));
