@@ -11,6 +11,7 @@ mod changes;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 pub(crate) mod entries;
+mod files;
 pub(crate) mod help;
 mod own;
 mod rooms;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use wire::Secret;
 use wire::app::server::{Availability, Status};
 
-use crate::work::{Calls, ExportFormat};
+use crate::work::{AutoAccept, Calls, ExportFormat};
 use aliases::Aliases;
 pub use answers::Which;
 use arguments::{
@@ -30,7 +31,7 @@ use arguments::{
 };
 #[cfg(feature = "shell")]
 pub(crate) use changes::{Numbers, numbers_for};
-use entries::ENTRIES;
+use entries::entries;
 use help::{Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
@@ -188,6 +189,25 @@ pub enum Command {
     },
     /// Whom do I block.
     Blocked,
+    /// Show nothing of what a user says as it comes.
+    Ignore {
+        /// As typed.
+        user: String,
+    },
+    /// Show it again.
+    Unignore {
+        /// As typed.
+        user: String,
+    },
+    /// Whom do I ignore.
+    Ignored,
+    /// Which files of a user are taken without asking: chosen, or shown.
+    AutoAccept {
+        /// As typed; all of whom something was chosen when `None`.
+        user: Option<String>,
+        /// Which; shown when `None`.
+        accept: Option<AutoAccept>,
+    },
     /// Offer files to a user.
     Send {
         /// As typed.
@@ -206,6 +226,18 @@ pub enum Command {
     Accept {
         /// Which.
         which: Which,
+    },
+    /// Take an offered file, and save it there.
+    Get {
+        /// Its short number.
+        id: u64,
+        /// As typed; in the download folder when it is relative.
+        path: PathBuf,
+    },
+    /// Read a complete file once more, and compare it with what was offered.
+    VerifyFile {
+        /// Its short number.
+        id: u64,
     },
     /// Do not.
     Decline {
@@ -284,6 +316,18 @@ pub enum Command {
     Outbox,
     /// `/net`
     Net,
+    /// How the connection to the server is, and which server it is.
+    Server,
+    /// What is known of reaching a user, in plain words.
+    Why {
+        /// As typed.
+        user: String,
+    },
+    /// Have a user's program answer, and see how long that takes.
+    Ping {
+        /// As typed.
+        user: String,
+    },
     /// Show a fingerprint: a user's, or one's own and the server's.
     Fingerprint {
         /// Whose.
@@ -302,7 +346,10 @@ pub enum Command {
         topic: Option<String>,
     },
     /// Leave.
-    Quit,
+    Quit {
+        /// What those are told to whom there is a link; may be empty.
+        farewell: String,
+    },
 }
 
 impl Command {
@@ -329,9 +376,10 @@ impl Command {
                 | Self::Login { .. }
                 | Self::ImportAccount { .. }
                 | Self::Logout
-                | Self::Quit
+                | Self::Quit { .. }
                 | Self::Reconnect
                 | Self::Net
+                | Self::Server
                 | Self::Help { .. }
         );
         !is_for_all && !trusts_server
@@ -400,6 +448,8 @@ pub enum Window {
     Close,
     /// What is shown goes; it stays in the history.
     Clear,
+    /// To what was not seen yet.
+    Unread,
     /// Another window: its number, or its user.
     Switch(String),
 }
@@ -490,7 +540,7 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
 
 /// Whether this is the whole name of a command, or another name for it.
 pub(crate) fn is_command(word: &str) -> bool {
-    ENTRIES.iter().any(|entry| entry.name == word || entry.aliases.contains(&word))
+    entries().any(|entry| entry.name == word || entry.aliases.contains(&word))
 }
 
 fn error(text: impl Into<String>) -> ParsedLine {
@@ -544,11 +594,10 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
 pub(crate) fn find(word: &str) -> Result<&'static Entry, String> {
     let word = word.to_lowercase();
     let names = |entry: &Entry| core::iter::once(entry.name).chain(entry.aliases.iter().copied());
-    if let Some(entry) = ENTRIES.iter().find(|entry| names(entry).any(|name| name == word)) {
+    if let Some(entry) = entries().find(|entry| names(entry).any(|name| name == word)) {
         return Ok(entry);
     }
-    let fitting: Vec<&Entry> = ENTRIES
-        .iter()
+    let fitting: Vec<&Entry> = entries()
         .filter(|entry| !word.is_empty() && names(entry).any(|name| name.starts_with(&word)))
         .collect();
     match fitting[..] {
@@ -600,6 +649,19 @@ fn arguments_of(
         Verb::Block => Command::Block { user: user(words.only()?) },
         Verb::Unblock => Command::Unblock { user: user(words.only()?) },
         Verb::Trust => Command::Trust { user: user(words.only()?) },
+        Verb::Ignore => match words.at_most_one()?.map(user) {
+            Some(user) => Command::Ignore { user },
+            None => Command::Ignored,
+        },
+        Verb::Unignore => Command::Unignore { user: user(words.only()?) },
+        Verb::AutoAccept => files::auto_accept(words)?,
+        Verb::Get => files::get(words, context)?,
+        Verb::VerifyFile => Command::VerifyFile { id: number(words.only()?)? },
+        Verb::Limit => return files::limit(words),
+        Verb::Why => Command::Why { user: user(words.only()?) },
+        Verb::Ping => Command::Ping { user: user(words.only()?) },
+        Verb::Server => words.none(Command::Server)?,
+        Verb::Add => return arguments::add(words),
         Verb::Accept => Command::Accept { which: answers::which(words)? },
         Verb::Decline => Command::Decline { which: answers::which(words)? },
         Verb::Pause => Command::Pause { id: number(words.only()?)? },
@@ -612,7 +674,7 @@ fn arguments_of(
         Verb::Outbox => words.none(Command::Outbox)?,
         Verb::Net => words.none(Command::Net)?,
         Verb::Reconnect => words.none(Command::Reconnect)?,
-        Verb::Quit => words.none(Command::Quit)?,
+        Verb::Quit => return arguments::quit(word, words, context),
         Verb::Away => status(Availability::Away, words),
         Verb::Busy => status(Availability::Busy, words),
         Verb::Status => status(Availability::Here, words),
@@ -640,6 +702,8 @@ fn arguments_of(
         Verb::Unalias => return own::unset("aliases.", words),
         Verb::Bind => return own::bind(words),
         Verb::Unbind => return own::unset("keys.", words),
+        Verb::Theme => return own::theme(words),
+        Verb::Unread => return words.none(ParsedLine::Window(Window::Unread)),
         Verb::Save => return words.none(ParsedLine::Preference(Preference::Save)),
         Verb::Reload => return words.none(ParsedLine::Preference(Preference::Reload)),
         Verb::Close => return words.none(ParsedLine::Window(Window::Close)),

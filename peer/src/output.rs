@@ -6,7 +6,7 @@
 use serde::Serialize;
 use wire::app::server::Availability;
 
-use crate::work::{Calls, Direction};
+use crate::work::{AutoAccept, Calls, Direction};
 
 /// One thing to tell. Serialised, `event` names the kind (docs/json.md).
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -102,6 +102,8 @@ pub enum Output {
         former: Option<String>,
         /// Whether this user blocks him.
         blocked: bool,
+        /// Whether what he says is not shown as it comes.
+        ignored: bool,
         /// To where the direct link leads, if there is one.
         address: Option<String>,
         /// How long a round trip takes there.
@@ -126,6 +128,18 @@ pub enum Output {
         fingerprint: Option<String>,
         /// Why it is over, when they have not.
         reason: Option<String>,
+    },
+    /// Answer to `/ignore` alone.
+    Ignored {
+        /// Sorted.
+        users: Vec<String>,
+    },
+    /// Answer to `/autoaccept`: whose files are taken without asking.
+    AutoAccept {
+        /// The user who was asked about; of all, those of whom something was chosen.
+        users: Vec<AutoAcceptLine>,
+        /// Of how many bytes at most a file of anybody else is taken; `None` when all are asked about.
+        usual: Option<u64>,
     },
     /// Answer to `/blocked`.
     Blocked {
@@ -265,6 +279,8 @@ pub enum Output {
         address: Option<String>,
         /// Smoothed round trip in milliseconds, when direct.
         rtt_ms: Option<u64>,
+        /// What he says as he leaves, when closed: foreign text.
+        farewell: Option<String>,
     },
     /// Somebody offers a file.
     FileOffer {
@@ -348,6 +364,22 @@ pub enum Output {
     Net {
         /// The server first, then users by name.
         connections: Vec<ConnectionLine>,
+    },
+    /// Answer to `/ping`.
+    Ping {
+        /// Whom.
+        user: String,
+        /// How long his program took to answer, in milliseconds; `None` when it did not.
+        rtt_ms: Option<u64>,
+        /// Why it did not.
+        reason: Option<String>,
+    },
+    /// Answer to `/why`.
+    Why {
+        /// About whom.
+        user: String,
+        /// Sentences for people.
+        lines: Vec<String>,
     },
     /// Answer to `/fingerprint`.
     Fingerprint {
@@ -593,6 +625,15 @@ pub struct NotifyLine {
     pub calls: Calls,
     /// Whether that is so where nothing was chosen.
     pub usual: bool,
+}
+
+/// What is done with what one user offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AutoAcceptLine {
+    /// The user.
+    pub user: String,
+    /// Which of his files are taken without asking.
+    pub accept: AutoAccept,
 }
 
 /// One setting.

@@ -2,6 +2,7 @@
 //! (database, disk, password stretching) is asked for here and answered later, so that the core
 //! never waits: the shell has worker threads, the simulator has virtual time.
 
+mod auto_accept;
 mod calls;
 mod files;
 mod marks;
@@ -21,6 +22,7 @@ use wire::{PublicKey, Secret, StaticKey};
 
 use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
+pub use self::auto_accept::AutoAccept;
 pub use self::calls::Calls;
 pub use self::files::{FileError, FileReply, FileRequest, Pace};
 pub use self::marks::{MarkRequest, ReadMark};
@@ -383,6 +385,10 @@ pub struct Contact {
     pub standing: Standing,
     /// Whether the person here may talk to him, as far as he says.
     pub asking: Asking,
+    /// What he says is not shown as it comes: here alone, and nobody is told.
+    pub ignored: bool,
+    /// Which of the files that he offers are taken without asking.
+    pub auto_accept: AutoAccept,
 }
 
 /// An identity that is not the known one.
@@ -407,6 +413,8 @@ impl Contact {
             shown: None,
             standing: Standing::Stranger,
             asking: Asking::Nothing,
+            ignored: false,
+            auto_accept: AutoAccept::Usual,
         }
     }
 
@@ -636,7 +644,8 @@ pub struct TransferRecord {
     pub with: Name,
     /// The file's name: the sender's spelling, or here the one it is saved under.
     pub name: String,
-    /// Sending: where the file is. Receiving: where it will be, once known.
+    /// Sending: where the file is. Receiving: where it is, and before it is complete, where the person
+    /// wants to have it.
     pub path: Option<PathBuf>,
     /// Bytes.
     pub size: u64,
@@ -663,6 +672,14 @@ impl TransferRecord {
             (Direction::Sending, Some(share)) => TransferId(share.id.0),
             (Direction::Sending, None) | (Direction::Receiving, _) => self.id,
         }
+    }
+
+    /// Where the person wants to have a file that is not complete; `None` for where all of them go.
+    #[must_use]
+    pub fn place(&self) -> Option<PathBuf> {
+        let is_there =
+            self.direction == Direction::Sending || self.state == TransferState::Complete;
+        self.path.clone().filter(|_| !is_there)
     }
 
     /// Whether others may still fetch it here, now that it is complete.

@@ -193,3 +193,32 @@ fn one_waves_and_knows_whom_one_has_met() {
     bob.types("/history alice");
     assert!(bob.reads("[").ends_with(", line 1] <* alice> waves"));
 }
+
+#[test]
+fn one_asks_why_and_how_far() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    each(&mut alice, &[("/ping bob", "* bob answers after ")]);
+    alice.types("/why bob");
+    alice.reads("* bob:");
+    alice.reads("  | bob is online, the server says.");
+    alice.reads("  | The direct path to 127.0.0.1:");
+    alice.types("/server");
+    alice.reads("* Server ");
+    alice.reads("* fingerprint of server: ");
+    each(
+        &mut alice,
+        &[
+            ("/autoaccept", "* autoaccept: asks, of everybody"),
+            ("/autoaccept bob 2G", "* autoaccept bob: up to 2.00 GB"),
+            ("/ignore bob", "* What bob says is kept"),
+            ("/ignore", "* you ignore bob"),
+            ("/unignore bob", "* What bob says is shown again"),
+            ("/limit up 2M", "* limit-up = 2M"),
+            ("/unread", "* Nothing is unread"),
+        ],
+    );
+    alice.types("/quit see you tomorrow");
+    bob.reads("* link to alice: closed (see you tomorrow)");
+}

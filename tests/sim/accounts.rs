@@ -89,6 +89,7 @@ fn whois(party: &mut Party, user: &str) -> Output {
             fingerprint: None,
             former,
             blocked: false,
+            ignored: false,
             address,
             rtt_ms: None,
             rooms,

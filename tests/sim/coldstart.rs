@@ -170,7 +170,7 @@ fn whoever_was_away_is_introduced_anew() {
         let mut trio = Trio::idle(None, EQUAL, NO_TIME);
         trio.says(ALICE);
         trio.world.run_for(seconds(60));
-        trio.command(BOB, Command::Quit);
+        trio.command(BOB, Command::Quit { farewell: String::new() });
         trio.world.run_for(seconds(10));
         let Some(Program::Peer(program)) = trio.world.crash(trio.peers[BOB]) else { panic!() };
         trio.start(BOB, program.into_disk());

@@ -279,6 +279,34 @@ fn a_blocked_member_is_not_shown_and_not_told() {
     assert!(lines.iter().all(|line| line.from == "alice"), "{lines:?}");
 }
 
+/// Who is ignored by a member is read by the others and by nobody else: and he is told that all have it.
+#[test]
+fn an_ignored_member_is_not_shown_and_does_not_notice() {
+    let mut party = Party::of(3);
+    party.room("/create team bob carol", "team", &[ALICE, BOB, CAROL]);
+    party.line(CAROL, "/ignore bob");
+    party.line(ALICE, "#team the oldest line");
+    party.run(seconds(5));
+    for number in 0..5 {
+        party.line(BOB, &format!("#team unheard {number}"));
+    }
+    party.run(seconds(30));
+    assert_eq!(party.said(CAROL, "#team"), lines(&[("alice", "the oldest line")]));
+    assert_eq!(last_state(&party.take(BOB)), Some(("delivered", None)));
+    // A page of history has as many lines as were asked for, where there are so many.
+    party.line(CAROL, "/history #team 1");
+    party.run(seconds(1));
+    let told = party.take(CAROL);
+    let Some(Output::History { lines, .. }) = told.last() else { panic!("{told:?}") };
+    assert_eq!(lines.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["the oldest line"]);
+    party.line(CAROL, "/unignore bob");
+    party.line(CAROL, "/history #team 3");
+    party.run(seconds(1));
+    let told = party.take(CAROL);
+    let Some(Output::History { lines, .. }) = told.last() else { panic!("{told:?}") };
+    assert!(lines.len() == 3 && lines.iter().all(|it| it.from == "bob"), "{lines:?}");
+}
+
 #[test]
 fn who_was_put_out_hears_no_more_and_who_is_muted_says_no_more() {
     let mut party = Party::of(4);

@@ -12,6 +12,7 @@ use peer::files::FileWorker;
 use peer::output::{KeyMark, Output};
 use peer::queue::Queue;
 use peer::store::Database;
+use peer::transfer;
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, StrangerRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
@@ -222,7 +223,10 @@ impl PeerProgram {
     pub fn start(now: Instant, disk: PeerDisk, options: &PeerOptions, life: &Seed) -> Self {
         let settings = Settings {
             local_candidates: options.addresses.clone(),
-            auto_accept: options.auto_accept,
+            files: transfer::Policy {
+                auto_accept: options.auto_accept,
+                ..transfer::Policy::default()
+            },
             strangers: options.strangers,
             stretch: CHEAP,
             weak_stretch: WeakStretch::Allow,

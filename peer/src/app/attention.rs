@@ -63,8 +63,7 @@ impl App {
 
     /// Whether something of attention goes between this user and ours at all.
     fn attends(&self, switch: Switch, user: &Name) -> bool {
-        let is_near = !self.is_blocked(user) && !self.is_held(user) && !self.is_stranger(user);
-        switch == Switch::On && is_near
+        switch == Switch::On && self.is_near(user)
     }
 
     /// The person is writing to this user, who is told if he is linked and nothing else is on its way to

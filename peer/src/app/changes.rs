@@ -95,7 +95,10 @@ impl App {
             return;
         }
         let is_edit = matches!(kind, TextKind::Edit { .. });
-        if let Receipt::Fresh { line, .. } = receipt {
+        // What is not shown was not told either, and so is not read.
+        if let Receipt::Fresh { line, .. } = receipt
+            && !self.is_ignored(&from)
+        {
             self.chat.tell_line(line);
         }
         if matches!(

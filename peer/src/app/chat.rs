@@ -301,6 +301,8 @@ impl App {
             peer::Chat::Typing => self.on_typing(now, user),
             peer::Chat::Read { sequence, nonce } => self.on_read(user, sequence, nonce),
             peer::Chat::Contact(said) => self.on_contact(now, user, said),
+            peer::Chat::Ping(number) => self.on_ping(user, number),
+            peer::Chat::Pong(number) => self.on_pong(now, user, number),
             peer::Chat::Received { sequence, nonce } => {
                 let Some(message) = self.chat.outbox.take(user, sequence, &nonce) else { return };
                 let at = self.unix_ms;
@@ -449,15 +451,12 @@ impl App {
         self.tell(Output::History { query, lines });
     }
 
-    /// Lines as they are shown. Who blocks somebody does not want to read what he said in a room.
+    /// Lines as they are shown.
     pub(super) fn shown_lines(&self, lines: Vec<Line>, own: &str) -> Vec<HistoryLine> {
         // Who lets nobody know what he has read does not see it of others [W-102].
         let is_off = self.settings.attention.read_marks == Switch::Off;
-        let is_shown =
-            |line: &Line| !line.author.as_ref().is_some_and(|name| self.is_blocked(name));
         lines
             .into_iter()
-            .filter(is_shown)
             .map(|mut line| {
                 if line.state == MessageState::Read && is_off {
                     line.state = MessageState::Delivered;

@@ -47,9 +47,10 @@ impl App {
             Command::ExportAccount { path, passphrase } => self.export_account(path, &passphrase),
             Command::ImportAccount { path, passphrase } => self.import_account(path, &passphrase),
             Command::Logout => self.log_out(now),
-            Command::Quit => self.quit(now),
+            Command::Quit { farewell } => self.quit(now, farewell),
             Command::Reconnect => self.reconnect(now),
             Command::Net => self.show_connections(),
+            Command::Server => self.show_server(),
             Command::Help { topic } => self.help(topic.as_deref()),
             Command::Message { to, text } => self.message(now, &to, text),
             Command::Reply { to, line, text } => {
@@ -78,6 +79,22 @@ impl App {
                 self.ask_for_person(now, Asked::Blocked, Request::Blocked);
             }
             Command::Blocked => self.tell_blocked(),
+            Command::Ignore { user } => {
+                self.with_other(&user, |app, user| app.set_ignored(&user, true));
+            }
+            Command::Unignore { user } => {
+                self.with_other(&user, |app, user| app.set_ignored(&user, false));
+            }
+            Command::Ignored => self.tell_ignored(),
+            Command::AutoAccept { user: None, .. } => self.tell_auto_accept(None),
+            Command::AutoAccept { user: Some(user), accept } => {
+                self.with_other(&user, |app, user| match accept {
+                    Some(accept) => app.choose_auto_accept(now, user, accept),
+                    None => app.tell_auto_accept(Some(&user)),
+                });
+            }
+            Command::Why { user } => self.with_other(&user, |app, user| app.tell_why(now, &user)),
+            Command::Ping { user } => self.with_other(&user, |app, user| app.ping(now, &user)),
             Command::Trust { user } if user == "server" => self.trust_server(now),
             Command::Trust { user } => self.with_other(&user, |app, user| app.trust(now, &user)),
             Command::Fingerprint { user: None } => self.show_fingerprint(now, None),
@@ -102,6 +119,8 @@ impl App {
             Command::Requests => self.show_requests(now),
             Command::Accept { which } => self.accept(now, which),
             Command::Decline { which } => self.decline(now, which),
+            Command::Get { id, path } => self.transfer(now, |t, cx| t.get(cx, id, path)),
+            Command::VerifyFile { id } => self.transfer(now, |t, _| t.verify(id)),
             Command::Pause { id } => self.transfer(now, |t, cx| t.pause(cx, id)),
             Command::Resume { id } => self.transfer(now, |t, cx| t.resume(cx, id)),
             Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),

@@ -1,4 +1,4 @@
-//! Whom one has to do with: blocks, and the server's key. Other users' keys are in `identities`.
+//! Whom one has to do with: who is blocked or ignored, whose files are taken, and the server's key. Other users' keys are in `identities`.
 
 use wire::app::name::Name;
 use wire::app::server::Request;
@@ -7,8 +7,8 @@ use wire::time::Instant;
 use super::App;
 use super::requests::{Asked, Blocking};
 use super::server::Goal;
-use crate::output::Output;
-use crate::work::Contact;
+use crate::output::{AutoAcceptLine, Output};
+use crate::work::{AutoAccept, Contact, StoreRequest};
 
 impl App {
     pub(super) fn is_blocked(&self, user: &Name) -> bool {
@@ -71,12 +71,89 @@ impl App {
         self.close_link(now, user);
     }
 
-    pub(super) fn tell_blocked(&mut self) {
+    pub(super) fn is_ignored(&self, user: &Name) -> bool {
+        self.contact(user).is_some_and(|contact| contact.ignored)
+    }
+
+    /// Whether this is something that somebody who is ignored says or does.
+    pub(super) fn is_overheard(&self, output: &Output) -> bool {
+        let said_by = if let Output::Message { from, .. }
+        | Output::Changed { from, .. }
+        | Output::FileOffer { from, .. } = output
+        {
+            from
+        } else if let Output::Presence { user, .. } | Output::Typing { user } = output {
+            user
+        } else if let Output::RoomInvited { by, .. } = output {
+            by
+        } else {
+            return false;
+        };
+        Name::new(said_by).is_ok_and(|user| self.is_ignored(&user))
+    }
+
+    /// `/ignore` and `/unignore`: here alone, and nobody is told.
+    pub(super) fn set_ignored(&mut self, user: &Name, ignored: bool) {
+        if self.is_ignored(user) == ignored {
+            return self.error(&if ignored {
+                format!("You ignore {user} already.")
+            } else {
+                format!("You do not ignore {user}.")
+            });
+        }
+        self.change_contact(user, |contact| contact.ignored = ignored);
+        self.info(&if ignored {
+            format!(
+                "What {user} says is kept, and not shown as it comes; '/unignore {user}' ends it."
+            )
+        } else {
+            format!("What {user} says is shown again; '/history {user}' has what was not.")
+        });
+    }
+
+    /// `/ignore` alone.
+    pub(super) fn tell_ignored(&mut self) {
+        let users = self.contacts_where(|contact| contact.ignored);
+        self.tell(Output::Ignored { users });
+    }
+
+    /// `/autoaccept`.
+    pub(super) fn choose_auto_accept(&mut self, now: Instant, user: Name, chosen: AutoAccept) {
+        self.change_contact(&user, |contact| contact.auto_accept = chosen);
+        self.with_transfers(now, |transfers, _| transfers.set_auto_accept(user.clone(), chosen));
+        self.tell_auto_accept(Some(&user));
+    }
+
+    /// What is done with the files of a user, or of all of whom something was chosen.
+    pub(super) fn tell_auto_accept(&mut self, user: Option<&Name>) {
+        let line = |user: String, accept| AutoAcceptLine { user, accept };
+        let chosen = |user: &Name| self.contact(user).map(|it| it.auto_accept).unwrap_or_default();
+        let users = match user {
+            Some(user) => vec![line(user.to_string(), chosen(user))],
+            None => {
+                let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
+                let chosen = contacts.filter(|it| it.auto_accept != AutoAccept::Usual);
+                chosen.map(|it| line(it.name.to_string(), it.auto_accept)).collect()
+            }
+        };
+        self.tell(Output::AutoAccept { users, usual: self.settings.files.auto_accept });
+    }
+
+    pub(super) fn change_contact(&mut self, user: &Name, change: impl FnOnce(&mut Contact)) {
+        let Some(profile) = &mut self.profile else { return };
+        let contact = profile.contact_mut(user);
+        change(contact);
+        let contact = contact.clone();
+        self.jobs.save(StoreRequest::SaveContact(contact));
+    }
+
+    fn contacts_where(&self, is_meant: impl Fn(&Contact) -> bool) -> Vec<String> {
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
-        let users = contacts
-            .filter(|contact| contact.blocked)
-            .map(|contact| contact.name.to_string())
-            .collect();
+        contacts.filter(|contact| is_meant(contact)).map(|it| it.name.to_string()).collect()
+    }
+
+    pub(super) fn tell_blocked(&mut self) {
+        let users = self.contacts_where(|contact| contact.blocked);
         self.tell(Output::Blocked { users });
     }
 }

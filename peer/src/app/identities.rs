@@ -203,10 +203,7 @@ impl App {
         };
         let Some(user) = user else {
             self.tell_fingerprint(own_name.as_str(), own);
-            if let Some(PublicKey(key)) = self.server.pin {
-                self.tell_fingerprint("server", IdentityKey(key));
-            }
-            return;
+            return self.show_server_key();
         };
         if user == own_name {
             return self.tell_fingerprint(own_name.as_str(), own);
@@ -217,6 +214,12 @@ impl App {
                 let request = Request::Directory(user.clone());
                 self.ask_for_person(now, Asked::Fingerprint(user), request);
             }
+        }
+    }
+
+    pub(super) fn show_server_key(&mut self) {
+        if let Some(PublicKey(key)) = self.server.pin {
+            self.tell_fingerprint("server", IdentityKey(key));
         }
     }
 

@@ -75,6 +75,8 @@ struct Ringing {
     identity: IdentityKey,
     device: PublicKey,
     generation: u64,
+    /// How many addresses are tried.
+    candidates: usize,
 }
 
 /// A link that is up.
@@ -174,6 +176,37 @@ impl Links {
     }
 }
 
+/// How far a link is that is not up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nobody wants one.
+    Nothing,
+    /// The server was asked for an introduction.
+    Asked,
+    /// So many addresses are tried.
+    Calling { candidates: usize },
+    /// The last try failed.
+    Waiting {
+        /// Until the next.
+        seconds: u64,
+    },
+}
+
+impl Links {
+    /// How far the link to this user is, if it is not up.
+    pub(super) fn reach(&self, now: Instant, user: &Name) -> Reach {
+        let Some(link) = self.users.get(user) else { return Reach::Nothing };
+        if let Some(call) = link.calls.last() {
+            return Reach::Calling { candidates: call.candidates };
+        }
+        match link.retry_at {
+            _ if link.asked => Reach::Asked,
+            Some(at) if at > now => Reach::Waiting { seconds: (at - now).as_secs() + 1 },
+            Some(_) | None => Reach::Nothing,
+        }
+    }
+}
+
 impl App {
     /// Looks for users to whom something waits.
     pub(super) fn check_links(&mut self, now: Instant) {
@@ -184,6 +217,7 @@ impl App {
         wanted.extend(self.transfers.wants_link());
         wanted.extend(self.wanted_members());
         wanted.extend(self.codes.wants_link());
+        wanted.extend(self.pings.wants_link());
         wanted.extend(self.requests.asked().cloned());
         for user in wanted {
             self.want_link(now, &user);
@@ -301,6 +335,7 @@ impl App {
         let prologue = introduction.prologue(own_identity);
         let observed = introduction.candidates.first().copied();
         let candidates = worth_probing(introduction.candidates, self.server.addresses());
+        let count = candidates.len();
         let handle = endpoint.call(
             now,
             Call {
@@ -320,6 +355,7 @@ impl App {
             identity: introduction.identity,
             device: introduction.certificate.device,
             generation: introduction.certificate.generation,
+            candidates: count,
         });
         let is_news = link.up.is_none() && link.calls.len() == 1;
         let given_up = (link.calls.len() > MAX_CALLS).then(|| link.calls.remove(0).handle);
@@ -411,6 +447,7 @@ impl App {
         self.greet_in_rooms(user);
         self.greet_with_mark(user);
         self.go_on_with_code(now, user);
+        self.send_ping(now, user);
     }
 
     fn on_link_closed(
@@ -428,7 +465,10 @@ impl App {
         tracing::debug!(%user, %error, "link closed");
         if was_up {
             self.after_link_down(now, user);
-            self.tell_link(user, if is_goodbye(error) { "closed" } else { "lost" });
+            match goodbye(error) {
+                Some(farewell) => self.tell_goodbye(user, farewell),
+                None => self.tell_link(user, "lost"),
+            }
         } else if !is_coming && self.links.up(user).is_none() {
             self.tell_link(user, "unreachable");
         }
@@ -442,6 +482,7 @@ impl App {
     fn after_link_down(&mut self, now: Instant, user: &Name) {
         self.chat.outbox.rewind(user);
         self.chat.stalled.remove(user);
+        self.lose_ping(user);
         self.leave_in_rooms(user);
         self.links.warnings.link_is_down(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_down(cx, user));
@@ -449,11 +490,15 @@ impl App {
 
     /// Ends the link to a user as an ordinary end.
     pub(super) fn close_link(&mut self, now: Instant, user: &Name) {
+        let is_near = self.is_near(user);
         let Some(link) = self.links.users.remove(user) else { return };
         let was_up = link.up.is_some();
-        let calls = link.calls.iter().map(|call| call.handle);
-        for handle in calls.chain(link.up.map(|up| up.handle)) {
-            self.drop_connection(now, handle, close::BYE, "");
+        for call in &link.calls {
+            self.drop_connection(now, call.handle, close::BYE, "");
+        }
+        if let Some(up) = link.up {
+            let farewell = if is_near { self.farewell.clone() } else { String::new() };
+            self.drop_connection(now, up.handle, close::BYE, &farewell);
         }
         if was_up {
             self.after_link_down(now, user);
@@ -595,7 +640,25 @@ impl App {
             state,
             address,
             rtt_ms: rtt_ms.flatten(),
+            farewell: None,
         });
+    }
+
+    /// The other side has left. Who is a stranger, or is ignored, has nothing to say by that either.
+    fn tell_goodbye(&mut self, user: &Name, farewell: &str) {
+        let is_heard = !farewell.is_empty() && self.is_near(user) && !self.is_ignored(user);
+        self.tell(Output::Link {
+            user: user.to_string(),
+            state: "closed",
+            address: None,
+            rtt_ms: None,
+            farewell: is_heard.then(|| farewell.to_owned()),
+        });
+    }
+
+    /// Whether this user is one to whom the person talks.
+    pub(super) fn is_near(&self, user: &Name) -> bool {
+        !self.is_blocked(user) && !self.is_held(user) && !self.is_stranger(user)
     }
 
     /// The link to a user in figures, where there is one.
@@ -661,6 +724,13 @@ fn worth_probing(mut named: Vec<SocketAddr>, server: &[SocketAddr]) -> Vec<Socke
     named
 }
 
-fn is_goodbye(error: &ConnectionError) -> bool {
-    matches!(error, ConnectionError::ClosedByPeer(reason) if reason.code == close::BYE)
+/// What the other side says with an ordinary end.
+fn goodbye(error: &ConnectionError) -> Option<&str> {
+    if let ConnectionError::ClosedByPeer(reason) = error
+        && reason.code == close::BYE
+    {
+        Some(&reason.text)
+    } else {
+        None
+    }
 }

@@ -22,6 +22,7 @@ mod links;
 mod mail;
 mod outbox;
 mod password;
+mod ping;
 mod presence;
 mod profile;
 mod requests;
@@ -31,6 +32,7 @@ mod session;
 mod strangers;
 mod streams;
 mod whois;
+mod why;
 
 #[cfg(test)]
 #[cfg(all(feature = "files", feature = "sqlite"))]
@@ -88,8 +90,8 @@ pub struct Settings {
     pub server_addresses: Vec<SocketAddr>,
     /// Addresses of this machine's own interfaces, with the port that is bound.
     pub local_candidates: Vec<SocketAddr>,
-    /// Offers of at most this many bytes are accepted without asking.
-    pub auto_accept: Option<u64>,
+    /// Which files are taken without asking, and how fast files go.
+    pub files: Policy,
     /// What users may do with whom the person has had nothing to do.
     pub strangers: Strangers,
     /// Whose files are taken although they are strangers.
@@ -128,7 +130,7 @@ impl Settings {
             server: server.to_owned(),
             server_addresses,
             local_candidates: Vec::new(),
-            auto_accept: None,
+            files: Policy::default(),
             strangers: Strangers::Ask,
             files_of: FilesOf::Contacts,
             stretch: Stretch::STANDARD,
@@ -157,6 +159,9 @@ pub struct App {
     jobs: Jobs,
     outputs: VecDeque<Output>,
     held: VecDeque<Command>,
+    pings: ping::Pings,
+    /// What is said with the end of each link.
+    farewell: String,
     /// Made with the profile's keys.
     endpoint: Option<Endpoint>,
     endpoints_made: u64,
@@ -206,7 +211,7 @@ impl App {
     pub fn new(settings: Settings, seed: &Seed) -> Self {
         let mut jobs = Jobs::default();
         jobs.store(Job::LoadFirst, StoreRequest::Load(None));
-        let policy = Policy { auto_accept: settings.auto_accept };
+        let policy = settings.files;
         Self {
             rng: seed.derive("app").rng(),
             unix_ms: 0,
@@ -214,6 +219,8 @@ impl App {
             jobs,
             outputs: VecDeque::new(),
             held: VecDeque::new(),
+            pings: ping::Pings::default(),
+            farewell: String::new(),
             endpoint: None,
             endpoints_made: 0,
             retired: None,
@@ -247,8 +254,9 @@ impl App {
     /// Does what a person or a script asks. While the database is being opened, or a login or an
     /// import is under way, commands wait for it.
     pub fn command(&mut self, now: Instant, command: Command) {
-        let is_second_quit = command == Command::Quit && self.held.contains(&Command::Quit);
-        let waits = self.is_busy() && (command != Command::Quit || !self.held.is_empty());
+        let is_quit = |command: &Command| matches!(command, Command::Quit { .. });
+        let is_second_quit = is_quit(&command) && self.held.iter().any(is_quit);
+        let waits = self.is_busy() && (!is_quit(&command) || !self.held.is_empty());
         if waits && matches!(command, Command::Typing { .. }) {
             // Later it would not be true.
             return;
@@ -273,7 +281,7 @@ impl App {
                 self.not_sent(to, "the program ends before the login is done.".to_owned());
             }
         }
-        self.quit(now);
+        self.quit(now, String::new());
         self.settle(now);
     }
 
@@ -315,10 +323,11 @@ impl App {
         self.settle(now);
     }
 
-    /// From now on, offers of at most this many bytes are accepted without asking.
-    pub const fn set_auto_accept(&mut self, limit: Option<u64>) {
-        self.settings.auto_accept = limit;
-        self.transfers.set_policy(Policy { auto_accept: limit });
+    /// From now on this is done with files.
+    pub fn set_files(&mut self, now: Instant, policy: Policy) {
+        self.settings.files = policy;
+        self.with_transfers(now, |transfers, cx| transfers.set_policy(cx, policy));
+        self.settle(now);
     }
 
     /// The addresses of this machine's interfaces have changed.
@@ -493,7 +502,9 @@ impl App {
     }
 
     fn tell(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        if !self.is_overheard(&output) {
+            self.outputs.push_back(output);
+        }
     }
 
     fn info(&mut self, text: &str) {
@@ -510,10 +521,11 @@ impl App {
         bytes
     }
 
-    fn quit(&mut self, now: Instant) {
+    fn quit(&mut self, now: Instant, farewell: String) {
         if matches!(self.stage, Stage::Quitting { .. } | Stage::Gone) {
             return;
         }
+        self.farewell = farewell;
         self.give_up_export("the program ended");
         self.stage =
             Stage::Quitting { close_at: Some(now + QUIT_LINGER), gone_at: now + QUIT_DEADLINE };
@@ -585,6 +597,7 @@ impl Node for App {
         self.rooms_timeout(now);
         self.mail_timeout(now);
         self.codes_timeout(now);
+        self.pings_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -637,6 +650,7 @@ impl Node for App {
             self.rooms.deadline(),
             self.mail.deadline(),
             self.codes.deadline(),
+            self.pings.deadline(),
             self.transfers.poll_timeout(),
             quit,
         ]

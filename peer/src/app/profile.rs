@@ -14,15 +14,17 @@ use super::code::Codes;
 use super::jobs::Job;
 use super::links::Links;
 use super::mail::Mail;
+use super::ping::Pings;
 use super::presence::Roster;
 use super::rooms::Rooms;
 use super::server::Goal;
 use super::strangers::Requests;
 use super::{App, Contacts, Stage};
 use crate::output::Output;
-use crate::transfer::{Policy, Transfers};
+use crate::transfer::Transfers;
 use crate::work::{
-    Account, AccountId, Contact, Installation, Profile, StoreError, StoreReply, StoreRequest,
+    Account, AccountId, AutoAccept, Contact, Installation, Profile, StoreError, StoreReply,
+    StoreRequest,
 };
 
 /// What is open.
@@ -120,6 +122,7 @@ impl App {
         self.change = None;
         self.is_deleted_there = false;
         self.codes = Codes::default();
+        self.pings = Pings::default();
         self.roster = Roster::default();
         self.links = Links::default();
         self.chat = Chat::default();
@@ -132,12 +135,17 @@ impl App {
         self.jobs.forget_profile();
         self.requests = Requests::default();
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
-        self.requests.load(profile.requests, contacts);
+        self.requests.load(profile.requests, contacts.clone());
+        let chosen: Vec<(Name, AutoAccept)> =
+            contacts.map(|contact| (contact.name.clone(), contact.auto_accept)).collect();
         self.tell_requests();
         self.give_up_export("another account was logged in");
-        let policy = Policy { auto_accept: self.settings.auto_accept };
+        let policy = self.settings.files;
         let label = format!("transfers {}", self.endpoints_made);
         self.transfers = Transfers::new(policy, &self.seed.derive(&label));
+        for (user, chosen) in chosen {
+            self.transfers.set_auto_accept(user, chosen);
+        }
         let records = profile.transfers;
         self.with_transfers(now, |transfers, cx| transfers.load(cx, records));
     }

@@ -13,7 +13,7 @@ use super::App;
 use super::rooms::RoomAsked;
 use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
-use crate::work::{Account, Contact, StoreRequest};
+use crate::work::{Account, Contact};
 
 /// A server that has not answered by then is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -505,11 +505,7 @@ impl App {
     }
 
     pub(super) fn set_blocked(&mut self, user: &Name, blocking: Blocking) {
-        let Some(profile) = &mut self.profile else { return };
-        let contact = profile.contact_mut(user);
-        contact.blocked = blocking == Blocking::Yes;
-        let contact = contact.clone();
-        self.jobs.save(StoreRequest::SaveContact(contact));
+        self.change_contact(user, |contact| contact.blocked = blocking == Blocking::Yes);
     }
 }
 

@@ -488,11 +488,7 @@ impl App {
             self.requests.asked.remove(user);
             self.requests.told.remove(user);
         }
-        let Some(profile) = &mut self.profile else { return };
-        let contact = profile.contact_mut(user);
-        contact.asking = asking;
-        let contact = contact.clone();
-        self.jobs.save(StoreRequest::SaveContact(contact));
+        self.change_contact(user, |contact| contact.asking = asking);
     }
 
     /// `/chat` without a text: asks, where that is not known to be needless.

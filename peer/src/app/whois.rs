@@ -79,6 +79,7 @@ impl App {
             fingerprint: current.or(named).map(|key| fingerprint(&key.0)),
             former: former.map(|key| fingerprint(&key.0)),
             blocked,
+            ignored: contact.is_some_and(|contact| contact.ignored),
             address: link.as_ref().map(|link| link.address.clone()),
             rtt_ms: link.and_then(|link| link.rtt_ms),
             rooms,

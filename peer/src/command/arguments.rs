@@ -1,11 +1,13 @@
 //! What stands behind the words of commands.
 
 use wire::Secret;
+use wire::app::code::Code;
 use wire::app::server::{Availability, Status};
 
 use super::words::{Words, expand_home};
 use super::{
-    Command, Context, DEFAULT_HISTORY, Need, ParsedLine, Purpose, Usage, Window, error, plain,
+    Command, Context, DEFAULT_HISTORY, Need, ParsedLine, Purpose, Style, Usage, Window, error,
+    plain,
 };
 use crate::work::ExportFormat;
 
@@ -65,6 +67,40 @@ pub(super) fn account(mut words: Words<'_>, context: &Context) -> Result<ParsedL
 pub(super) fn code(words: Words<'_>) -> Command {
     let typed = words.rest().trim();
     Command::Code { typed: (!typed.is_empty()).then(|| Secret::new(typed.to_owned())) }
+}
+
+/// `/quit [farewell]`. A `/q bob` is meant for bob, and so may be a line that begins with 'exit' where
+/// commands need no slash.
+pub(super) fn quit(word: &str, words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let farewell = words.rest().trim().to_owned();
+    let is_plain = word.eq_ignore_ascii_case("q") || context.style == Style::Classroom;
+    if is_plain && !farewell.is_empty() {
+        return Err(Usage);
+    }
+    if farewell.len() > MAX_FAREWELL {
+        let len = farewell.len();
+        return Ok(error(format!(
+            "Not done: a farewell has at most {MAX_FAREWELL} bytes, and that has {len}."
+        )));
+    }
+    Ok(ParsedLine::Command(Command::Quit { farewell }))
+}
+
+/// What the end of a connection can say.
+const MAX_FAREWELL: usize = 256;
+
+/// `/add name|code`: asks somebody to talk, or types the code that he has said.
+pub(super) fn add(words: Words<'_>) -> Result<ParsedLine, Usage> {
+    let typed = words.rest().trim();
+    let is_code = Code::parse(typed).is_ok();
+    if is_code || typed.split_whitespace().nth(1).is_some() {
+        let typed = Some(Secret::new(typed.to_owned()));
+        return Ok(ParsedLine::Command(Command::Code { typed }));
+    }
+    match user(typed.to_owned()) {
+        name if name.is_empty() || name.starts_with('#') => Err(Usage),
+        name => Ok(ParsedLine::Chat(name)),
+    }
 }
 
 pub(super) fn status(availability: Availability, words: Words<'_>) -> Command {

@@ -2,7 +2,7 @@
 
 use wire::app::code;
 
-use super::help::names as commands;
+use super::help::{Verb, names as commands};
 
 /// What the last word before the cursor may become.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,10 +13,38 @@ pub(crate) enum Candidates {
     Files,
 }
 
-/// What the last word of `line` may become: a command, a user, a setting, or a file behind
-/// `/send user`.
-/// Rooms stand among the users, with `#` before their names.
-pub(crate) fn candidates(line: &str, users: &[String], settings: &[String]) -> Candidates {
+/// What there is to be named.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Users, and rooms with `#` before their names.
+    pub(crate) users: Vec<String>,
+    pub(crate) settings: Vec<String>,
+    /// Numbers of transfers that are not over.
+    pub(crate) open: Vec<String>,
+    /// Numbers of those that are complete.
+    pub(crate) complete: Vec<String>,
+}
+
+/// What stands in one place behind a command.
+enum Place {
+    /// A user or a room.
+    User,
+    /// A transfer that is not over, or somebody who asks to talk.
+    Answer,
+    /// A transfer that is not over.
+    Open,
+    /// One that is complete.
+    Complete,
+    Setting,
+    Topic,
+    Path,
+    One(&'static [&'static str]),
+    /// Whatever it is, nobody can guess it.
+    Text,
+}
+
+/// What the last word of `line` may become.
+pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
     if let Some(typed) = line.strip_prefix("/code ") {
         return code_words(line, typed);
     }
@@ -27,24 +55,69 @@ pub(crate) fn candidates(line: &str, users: &[String], settings: &[String]) -> C
         let fitting = all.filter(|name| name.starts_with(&prefix));
         Candidates::Words(start, fitting.map(|name| format!("{mark}{name} ")).collect())
     };
+    let listed = |list: &[String]| words(word, &mut list.iter().map(String::as_str), "");
+    let users = || known.users.iter().map(String::as_str);
     let is_room = |name: &&str| name.starts_with('#');
-    let mut rooms = users.iter().map(String::as_str).filter(is_room);
-    let mut named = users.iter().map(String::as_str).filter(|name| !is_room(name));
-    let mut users = users.iter().map(String::as_str);
-    match (before.split_whitespace().count(), word.strip_prefix('/'), word.strip_prefix('@')) {
-        (0, Some(prefix), _) => words(prefix, &mut commands(), "/"),
-        (0, None, Some(prefix)) => words(prefix, &mut named, "@"),
-        (0, None, None) if word.starts_with('#') => words(word, &mut rooms, ""),
-        (0, None, None) => Candidates::Words(start, Vec::new()),
-        (count, ..) if before.starts_with('/') => match count {
-            1 if is_help(before) => words(word, &mut commands(), ""),
-            1 if matches!(before.trim(), "/set" | "/unset") => {
-                words(word, &mut settings.iter().map(String::as_str), "")
+    let nothing = || Candidates::Words(start, Vec::new());
+    let Some(typed) = before.strip_prefix('/') else {
+        return match (before.is_empty(), word.strip_prefix('/'), word.strip_prefix('@')) {
+            (true, Some(prefix), _) => words(prefix, &mut commands(), "/"),
+            (true, None, Some(prefix)) => {
+                words(prefix, &mut users().filter(|it| !is_room(it)), "@")
             }
-            1 => words(word, &mut users, ""),
-            _ => Candidates::Files,
-        },
-        _ => Candidates::Words(start, Vec::new()),
+            (true, None, None) if word.starts_with('#') => {
+                words(word, &mut users().filter(is_room), "")
+            }
+            _ => nothing(),
+        };
+    };
+    let mut typed = typed.split_whitespace();
+    let Some(Ok(entry)) = typed.next().map(super::find) else { return nothing() };
+    match place(entry.verb, typed.count() + 1) {
+        Place::User => words(word, &mut users(), ""),
+        Place::Answer => {
+            let open = known.open.iter().map(String::as_str);
+            words(word, &mut open.chain(users().filter(|it| !is_room(it))), "")
+        }
+        Place::Open => listed(&known.open),
+        Place::Complete => listed(&known.complete),
+        Place::Setting => listed(&known.settings),
+        Place::Topic => words(word, &mut commands().chain(["commands", "keys"]), ""),
+        Place::One(list) => words(word, &mut list.iter().copied(), ""),
+        Place::Path => Candidates::Files,
+        Place::Text => nothing(),
+    }
+}
+
+/// What the word of this number, counted from 1, is behind a command.
+fn place(verb: Verb, number: usize) -> Place {
+    match (verb, number) {
+        (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) | (Verb::Get, 3) => Place::Path,
+        (Verb::Account, 1) => Place::One(&["export", "import", "delete"]),
+        (Verb::Accept | Verb::Decline, 1) => Place::Answer,
+        (Verb::Get | Verb::Pause | Verb::Resume | Verb::Cancel, 1) => Place::Open,
+        (Verb::VerifyFile, 1) => Place::Complete,
+        (Verb::Get, 2) => Place::One(&["as"]),
+        (Verb::AutoAccept, 2) => Place::One(&["on", "off", "usual"]),
+        (Verb::Notify, 2) => Place::One(&["all", "mentions", "off"]),
+        (Verb::Limit, 1) => Place::One(&["up", "down"]),
+        (Verb::Limit, 2) => Place::One(&["off"]),
+        (Verb::Theme, 1) => {
+            Place::One(&["warning", "notice", "file", "rule", "own", "bar", "names"])
+        }
+        (Verb::Alias, 1) => Place::One(&["load"]),
+        (Verb::Alias, 2) => Place::One(&["classroom"]),
+        (Verb::Help, 1) => Place::Topic,
+        (Verb::Set | Verb::Unset, 1) => Place::Setting,
+        (Verb::Create, 2..) | (Verb::Invite | Verb::Kick | Verb::Mute | Verb::Unmute, 2) => {
+            Place::User
+        }
+        (Verb::Op | Verb::Deop | Verb::Owner, 2) => Place::User,
+        (Verb::Me | Verb::Reply | Verb::Edit | Verb::Unsend | Verb::All | Verb::Quit, _)
+        | (Verb::Away | Verb::Busy | Verb::Status | Verb::Create | Verb::Bind, _)
+        | (Verb::Register | Verb::Login, _)
+        | (_, 2..) => Place::Text,
+        (_, _) => Place::User,
     }
 }
 
@@ -61,37 +134,55 @@ fn code_words(line: &str, typed: &str) -> Candidates {
     Candidates::Words(start, fitting.map(|listed| format!("{listed}{mark}")).collect())
 }
 
-fn is_help(before: &str) -> bool {
-    matches!(before.trim(), "/help" | "/h" | "/?")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tab_completes_commands_users_and_files() {
-        let names = ["bob", "boris", "carol", "#boat"].map(str::to_owned);
-        let settings = ["udp".to_owned(), "user".to_owned()];
-        let complete = |line: &str| candidates(line, &names, &settings);
-        let words = |start, list: &[&str]| {
-            Candidates::Words(start, list.iter().map(|word| (*word).to_owned()).collect())
+    fn tab_completes_whatever_may_stand_there() {
+        let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let known = Known {
+            users: list(&["bob", "boris", "carol", "#boat"]),
+            settings: list(&["udp", "user"]),
+            open: list(&["3", "17"]),
+            complete: list(&["1"]),
         };
-        assert_eq!(complete("/outb"), words(0, &["/outbox "]));
-        assert_eq!(complete("@BO"), words(0, &["@bob ", "@boris "]));
-        assert_eq!(complete("#b"), words(0, &["#boat "]));
-        assert_eq!(complete("/leave #"), words(7, &["#boat "]));
-        assert_eq!(complete("/msg ca"), words(5, &["carol "]));
-        assert_eq!(complete("/help outb"), words(6, &["outbox "]));
-        assert_eq!(complete("/set us"), words(5, &["user "]));
-        assert_eq!(complete("/unset U"), words(7, &["udp ", "user "]));
-        assert_eq!(complete("/send bob ~/cl"), Candidates::Files);
-        assert_eq!(complete("hello bo"), words(6, &[]));
-        assert_eq!(complete("/code 412-velv"), words(10, &["velvet-"]));
-        assert_eq!(complete("/code 412 VELV"), words(10, &["velvet-"]));
-        assert_eq!(complete("/code 412-velvet-saus"), words(17, &["sausage "]));
-        assert_eq!(complete("/code 412-"), words(10, &[]));
-        assert_eq!(complete("/code ve"), words(6, &[]));
-        assert_eq!(complete(""), words(0, &[]));
+        let complete = |line: &str| candidates(line, &known);
+        let words = |start, words: &[&str]| Candidates::Words(start, list(words));
+        for (line, expected) in [
+            ("/outb", words(0, &["/outbox "])),
+            ("@BO", words(0, &["@bob ", "@boris "])),
+            ("#b", words(0, &["#boat "])),
+            ("/leave #", words(7, &["#boat "])),
+            ("/msg ca", words(5, &["carol "])),
+            ("/msg carol hello bo", words(17, &[])),
+            ("/ignore bor", words(8, &["boris "])),
+            ("/invite #boat bo", words(14, &["bob ", "boris "])),
+            ("/help outb", words(6, &["outbox "])),
+            ("/help key", words(6, &["keys "])),
+            ("/set us", words(5, &["user "])),
+            ("/unset U", words(7, &["udp ", "user "])),
+            ("/send bob ~/cl", Candidates::Files),
+            ("/get ", words(5, &["3 ", "17 "])),
+            ("/get 3 a", words(7, &["as "])),
+            ("/get 3 as fi", Candidates::Files),
+            ("/pau 1", words(5, &["17 "])),
+            ("/verify-file ", words(13, &["1 "])),
+            ("/accept ", words(8, &["3 ", "17 ", "bob ", "boris ", "carol "])),
+            ("/autoaccept bob o", words(16, &["on ", "off "])),
+            ("/limit u", words(7, &["up "])),
+            ("/theme wa", words(7, &["warning "])),
+            ("/away bo", words(6, &[])),
+            ("/nosuch bo", words(8, &[])),
+            ("hello bo", words(6, &[])),
+            ("/code 412-velv", words(10, &["velvet-"])),
+            ("/code 412 VELV", words(10, &["velvet-"])),
+            ("/code 412-velvet-saus", words(17, &["sausage "])),
+            ("/code 412-", words(10, &[])),
+            ("/code ve", words(6, &[])),
+            ("", words(0, &[])),
+        ] {
+            assert_eq!(complete(line), expected, "{line}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What `/help` says, made of the table of commands.
 
-use super::entries::ENTRIES;
+use super::entries::{GROUPS, Group, entries};
 
 /// One command.
 pub(crate) struct Entry {
@@ -84,6 +84,18 @@ pub(super) enum Verb {
     Quit,
     ChangePassword,
     Account,
+    Ignore,
+    Unignore,
+    AutoAccept,
+    Get,
+    VerifyFile,
+    Limit,
+    Why,
+    Ping,
+    Server,
+    Add,
+    Theme,
+    Unread,
 }
 
 impl Entry {
@@ -106,21 +118,53 @@ impl Entry {
 
 /// The names of all commands, for completion.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|entry| entry.name)
+    entries().map(|entry| entry.name)
 }
 
-/// All commands on one screen.
+/// The names of all commands, on a screen of 80 by 24.
 #[must_use]
 pub fn overview() -> String {
     let mut text = String::from("Commands (any unique beginning will do):\n");
-    for entry in ENTRIES {
-        text.push_str(&format!("  {:<30} {}\n", entry.syntax(), entry.summary));
+    for group in GROUPS {
+        text.push_str(&names_of(group));
     }
     text.push_str(
-        "@NAME text sends to NAME, #ROOM text says it in ROOM. Plain lines go to the open chat (/msg NAME opens one).\n\
-         //text sends text that begins with a slash. /help COMMAND says more, /help keys the keys.",
+        "@NAME text sends to NAME, #ROOM text says it in ROOM. Plain lines go to the\n\
+         open chat (/msg NAME opens one). //text sends text that begins with a slash.\n\
+         /help COMMAND says more, /help commands what each does, /help keys the keys.",
     );
     text
+}
+
+/// A group's title, and the names of its commands beside it.
+fn names_of(group: &Group) -> String {
+    const TITLE: usize = 10;
+    let mut text = format!("  {:<1$}", group.title, TITLE - 2);
+    let mut width = TITLE;
+    for entry in group.entries {
+        if width + entry.name.len() + 2 > MAX_ROW {
+            text.push_str(&format!("\n{:TITLE$}", ""));
+            width = TITLE;
+        }
+        text.push_str(&format!(" /{}", entry.name));
+        width += entry.name.len() + 2;
+    }
+    text + "\n"
+}
+
+/// Cells in a row of [`overview`].
+const MAX_ROW: usize = 78;
+
+/// All commands with what they do.
+fn everything() -> String {
+    let mut text = String::new();
+    for group in GROUPS {
+        text.push_str(&format!("{}:\n", group.title));
+        for entry in group.entries {
+            text.push_str(&format!("  {:<30} {}\n", entry.syntax(), entry.summary));
+        }
+    }
+    text + "/help COMMAND says more: other names, an example, what may go wrong."
 }
 
 /// One command: syntax, other names, what it does, an example, what may go wrong. `None` when
@@ -129,6 +173,9 @@ pub fn overview() -> String {
 pub fn help(topic: &str) -> Option<String> {
     if topic.eq_ignore_ascii_case("keys") {
         return Some(keys());
+    }
+    if topic.eq_ignore_ascii_case("commands") {
+        return Some(everything());
     }
     let entry = super::find(topic.strip_prefix('/').unwrap_or(topic)).ok()?;
     let mut text = format!("{}\n{}.\n", entry.syntax(), entry.summary);

@@ -41,6 +41,20 @@ pub(super) fn bind(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     }))
 }
 
+/// `/theme [part colours]`.
+pub(super) fn theme(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+    let part = words.bare().map(str::to_owned);
+    let colours = words.rest().trim();
+    Ok(ParsedLine::Preference(match part {
+        None => Preference::Show(Some("theme".to_owned())),
+        Some(_) if colours.is_empty() => return Err(Usage),
+        Some(part) if colours.eq_ignore_ascii_case("off") => {
+            Preference::Set { name: format!("theme.{part}"), value: None }
+        }
+        Some(part) => set(format!("theme.{part}"), colours),
+    }))
+}
+
 /// `/notify [name|#room] [all|mentions|off]`.
 pub(super) fn notify(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
     let (chat, calls) = match (words.next()?, words.next()?) {

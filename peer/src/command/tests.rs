@@ -13,6 +13,10 @@ fn msg(to: &str, text: &str) -> ParsedLine {
     ParsedLine::Command(Command::Message { to: to.into(), text: text.into() })
 }
 
+fn quit(farewell: &str) -> ParsedLine {
+    ParsedLine::Command(Command::Quit { farewell: farewell.into() })
+}
+
 #[test]
 fn every_way_to_send_a_message() {
     for line in [
@@ -106,7 +110,7 @@ fn a_classroom_writes_commands_without_a_slash() {
         ("whoelsesince 90", ParsedLine::Command(Command::SeenSince { seconds: 90 })),
         ("block bob", ParsedLine::Command(Command::Block { user: "bob".into() })),
         ("OUT", ParsedLine::Command(Command::Logout)),
-        ("xit", ParsedLine::Command(Command::Quit)),
+        ("xit", quit("")),
         ("/activeuser", ParsedLine::Command(Command::Who { filter: None })),
     ] {
         assert_eq!(class(None, line), expected, "{line}");
@@ -121,7 +125,7 @@ fn a_classroom_writes_commands_without_a_slash() {
     let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
     assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));
     assert_eq!(class(Some("bob"), "/quit"), ParsedLine::Window(Window::Close));
-    assert_eq!(class(None, "/quit"), ParsedLine::Command(Command::Quit));
+    assert_eq!(class(None, "/quit"), quit(""));
     assert_eq!(class(Some("bob"), "mess bob"), msg("bob", "mess bob"), "only whole words");
     // What people say to each other is not taken for a command that no assignment has.
     for line in
@@ -138,7 +142,7 @@ fn names_of_commands_by_unique_beginning_and_in_any_case() {
     assert_eq!(bare("/OUTB"), ParsedLine::Command(Command::Outbox));
     assert_eq!(bare("/block x"), ParsedLine::Command(Command::Block { user: "x".into() }));
     assert_eq!(bare("/blocked"), ParsedLine::Command(Command::Blocked));
-    assert_eq!(bare("/exit"), ParsedLine::Command(Command::Quit));
+    assert_eq!(bare("/exit"), quit(""));
     assert_eq!(bare("/ATU"), ParsedLine::Command(Command::Who { filter: None }));
     let ParsedLine::Error(text) = bare("/re 3") else { panic!("several commands fit") };
     assert!(text.contains("/register") && text.contains("/resume"), "{text}");
@@ -336,13 +340,74 @@ fn numbers_times_and_counts() {
     assert_eq!(bare("/history bob 7"), history(Some("bob"), 7));
 }
 
+/// A farewell is for whoever leaves: not for a name behind `/q`, nor for what only begins with 'exit'.
+#[test]
+fn a_farewell_is_meant_as_such() {
+    assert_eq!(bare("/quit"), quit(""));
+    assert_eq!(bare("/quit  see you "), quit("see you"));
+    assert_eq!(bare("/exit tomorrow then"), quit("tomorrow then"));
+    assert_eq!(bare("/q"), quit(""));
+    assert!(matches!(bare("/q bob"), ParsedLine::Error(_)));
+    let long = format!("/quit {}", "x".repeat(257));
+    assert!(matches!(bare(&long), ParsedLine::Error(text) if text.contains("256 bytes")));
+    let context = Context { style: Style::Classroom, ..Context::default() };
+    assert!(matches!(parse("exit music for a film", &context), ParsedLine::Error(_)));
+    assert_eq!(parse("exit", &context), quit(""));
+}
+
+#[test]
+fn somebody_is_added_by_name_or_by_code() {
+    for line in ["/add bob", "/friend @bob"] {
+        assert_eq!(bare(line), ParsedLine::Chat("bob".into()), "{line}");
+    }
+    for typed in ["412-velvet-exotic", "412 velvet exotic"] {
+        let code = Command::Code { typed: Some(Secret::new(typed.to_owned())) };
+        assert_eq!(bare(&format!("/add {typed}")), ParsedLine::Command(code));
+    }
+    for line in ["/add", "/add #team", "/add @"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+}
+
+#[test]
+fn users_are_ignored_pinged_and_asked_about() {
+    let command = |command| ParsedLine::Command(command);
+    assert_eq!(bare("/ignore @bob"), command(Command::Ignore { user: "bob".into() }));
+    assert_eq!(bare("/ignore"), command(Command::Ignored));
+    assert_eq!(bare("/unignore bob"), command(Command::Unignore { user: "bob".into() }));
+    assert_eq!(bare("/ping bob"), command(Command::Ping { user: "bob".into() }));
+    assert_eq!(bare("/why @bob"), command(Command::Why { user: "bob".into() }));
+    assert_eq!(bare("/server"), command(Command::Server));
+    assert_eq!(bare("/unread"), ParsedLine::Window(Window::Unread));
+    assert_eq!(bare("/verify-file #3"), command(Command::VerifyFile { id: 3 }));
+    for line in ["/unignore", "/ping", "/why a b", "/server x", "/unread 3", "/verify-file x"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+}
+
+#[test]
+fn colours_are_chosen_part_by_part() {
+    let set = |value: Option<&str>| {
+        let (name, value) = ("theme.names".to_owned(), value.map(str::to_owned));
+        ParsedLine::Preference(Preference::Set { name, value })
+    };
+    assert_eq!(bare("/theme names red  blue"), set(Some("red  blue")));
+    assert_eq!(bare("/theme names off"), set(None));
+    assert_eq!(bare("/theme"), ParsedLine::Preference(Preference::Show(Some("theme".into()))));
+    assert!(matches!(bare("/theme names"), ParsedLine::Error(_)));
+}
+
 #[test]
 fn help_knows_every_command_and_each_example_parses() {
     let overview = overview();
+    let rows: Vec<&str> = overview.lines().collect();
+    assert!(rows.len() <= 22 && rows.iter().all(|row| row.len() <= 78), "one screen:\n{overview}");
+    let all = help("Commands").unwrap();
     let context = Context { chat: Some("bob".to_owned()), ..Context::default() };
     let mut words: Vec<&str> = Vec::new();
-    for entry in ENTRIES {
-        assert!(overview.contains(&format!("/{}", entry.name)));
+    for entry in entries() {
+        assert!(overview.contains(&format!(" /{}", entry.name)));
+        assert!(all.contains(&entry.syntax()) && all.contains(entry.summary));
         assert!(help(entry.name).unwrap().contains(entry.example));
         assert!(
             !matches!(parse(entry.example, &context), ParsedLine::Error(_)),

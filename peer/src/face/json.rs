@@ -11,7 +11,7 @@ use wire::app::text;
 
 use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Which};
 use crate::output::Output;
-use crate::work::{Calls, ExportFormat};
+use crate::work::{AutoAccept, Calls, ExportFormat};
 
 /// `output` as one line of JSON. It is pure ASCII where a character could act on a terminal, so
 /// that it is safe to look at too.
@@ -69,6 +69,12 @@ enum Request {
     Block { user: String },
     Unblock { user: String },
     Blocked {},
+    Ignore { user: String },
+    Unignore { user: String },
+    Ignored {},
+    AutoAccept { user: Option<String>, accept: Option<AutoAccept> },
+    Get { id: u64, path: PathBuf },
+    VerifyFile { id: u64 },
     Send { to: String, paths: Vec<PathBuf> },
     Chat { user: String },
     Requests {},
@@ -98,11 +104,14 @@ enum Request {
     Export { with: Option<String>, path: PathBuf, format: Option<ExportFormat> },
     Outbox {},
     Net {},
+    Server {},
+    Why { user: String },
+    Ping { user: String },
     Fingerprint { user: Option<String> },
     Trust { user: String },
     Reconnect {},
     Help { topic: Option<String> },
-    Quit {},
+    Quit { farewell: Option<String> },
 }
 
 /// Most lines of `history`: all of them are held in memory at once.
@@ -197,7 +206,16 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Trust { user } => Command::Trust { user },
         Request::Reconnect {} => Command::Reconnect,
         Request::Help { topic } => Command::Help { topic },
-        Request::Quit {} => Command::Quit,
+        Request::Quit { farewell } => Command::Quit { farewell: farewell.unwrap_or_default() },
+        Request::Ignore { user } => Command::Ignore { user },
+        Request::Unignore { user } => Command::Unignore { user },
+        Request::Ignored {} => Command::Ignored,
+        Request::AutoAccept { user, accept } => Command::AutoAccept { user, accept },
+        Request::Get { id, path } => Command::Get { id, path },
+        Request::VerifyFile { id } => Command::VerifyFile { id },
+        Request::Server {} => Command::Server,
+        Request::Why { user } => Command::Why { user },
+        Request::Ping { user } => Command::Ping { user },
     })
 }
 

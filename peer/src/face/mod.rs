@@ -5,6 +5,7 @@ pub mod asking;
 pub mod exit;
 pub mod json;
 pub mod oneshot;
+mod people;
 pub mod plain;
 pub mod progress;
 mod qr;

@@ -256,6 +256,10 @@ impl OneShot {
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Ignored { .. }
+            | Output::AutoAccept { .. }
+            | Output::Ping { .. }
+            | Output::Why { .. }
             | Output::Typing { .. }
             | Output::Settings { .. }
             | Output::Help { .. }

@@ -12,10 +12,9 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, qr, requests, rooms, units};
+use super::{Line, action, people, qr, requests, rooms, units};
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, NotifyLine, OutboxLine, Output, ServerState,
-    SettingLine, UserLine,
+    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
 use crate::work::Direction;
 
@@ -168,7 +167,13 @@ impl Plain {
             Output::Trusted { user, fingerprint } => {
                 vec![format!("* the key of {} is verified: {}", short(user), short(fingerprint))]
             }
-            Output::Notify { chats } => calls_lines(chats),
+            Output::Notify { chats } => people::calls(chats),
+            Output::Ping { user, rtt_ms, reason } => {
+                vec![people::ping(user, *rtt_ms, reason.as_deref())]
+            }
+            Output::Why { user, lines } => people::why(user, lines),
+            Output::Ignored { users } => vec![people::ignored(users)],
+            Output::AutoAccept { users, usual } => people::auto_accept(users, *usual),
             Output::Settings { settings } => match settings.as_slice() {
                 [] => vec!["* there is none".to_owned()],
                 settings => settings.iter().map(setting_line).collect(),
@@ -267,7 +272,9 @@ impl Plain {
     }
 
     fn whois(&self, output: &Output) -> Vec<String> {
-        let Output::Whois { user, online, since, status, text, blocked, rooms, .. } = output else {
+        let Output::Whois { user, online, since, status, text, blocked, ignored, rooms, .. } =
+            output
+        else {
             return Vec::new();
         };
         let (online, since, status) = (*online, *since, *status);
@@ -283,6 +290,9 @@ impl Plain {
             [] => "*   no room with you".to_owned(),
             rooms => format!("*   in rooms with you: {}", text::one_line(&rooms.join(", "))),
         });
+        if *ignored {
+            lines.push("*   ignored by you: '/unignore' ends it".to_owned());
+        }
         if *blocked {
             lines.push("*   blocked by you".to_owned());
         }
@@ -355,7 +365,7 @@ impl Plain {
     }
 
     fn link(&self, output: &Output) -> Vec<String> {
-        let Output::Link { user, state, address, rtt_ms } = output else {
+        let Output::Link { user, state, address, rtt_ms, farewell } = output else {
             return Vec::new();
         };
         if self.style.reader == Reader::Person && *state == "connecting" {
@@ -363,7 +373,9 @@ impl Plain {
         }
         let address = address.as_deref().map(|a| format!(" {}", short(a))).unwrap_or_default();
         let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
-        vec![format!("* link to {}: {state}{address}{rtt}", short(user))]
+        let farewell = farewell.as_deref().map(|text| format!(" ({})", short(text)));
+        let farewell = farewell.unwrap_or_default();
+        vec![format!("* link to {}: {state}{address}{rtt}{farewell}", short(user))]
     }
 
     fn file(&mut self, now: Instant, file: &FileLine) -> Vec<Line> {
@@ -633,18 +645,6 @@ fn export(path: &str, lines: Option<u64>, reason: Option<&str>) -> String {
     match lines {
         Some(lines) => format!("* lines exported: {lines}, to {path}"),
         None => format!("! not exported to {path}: {}", short(reason.unwrap_or_default())),
-    }
-}
-
-/// What calls the person, in one conversation or in those where something was chosen.
-fn calls_lines(chats: &[NotifyLine]) -> Vec<String> {
-    let line = |line: &NotifyLine| {
-        let usual = if line.usual { " (as usual)" } else { "" };
-        format!("* notify {}: {}{usual}", short(&line.chat), line.calls.word())
-    };
-    match chats {
-        [] => vec!["* notify: as usual, all of users and mentions in rooms".to_owned()],
-        chats => chats.iter().map(line).collect(),
     }
 }
 

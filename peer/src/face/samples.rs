@@ -3,10 +3,10 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine, Output, RequestLine,
-    RoomLine, ServerState, SettingLine, UserLine,
+    AutoAcceptLine, ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine,
+    Output, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
 };
-use crate::work::{Calls, Direction};
+use crate::work::{AutoAccept, Calls, Direction};
 
 const PRINT: &str = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567";
 const OTHER_PRINT: &str = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
@@ -85,6 +85,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             state: "direct",
             address: Some("192.0.2.7:6000".to_owned()),
             rtt_ms: Some(23),
+            farewell: Some(text()),
         },
         Output::FileOffer {
             id: 3,
@@ -247,6 +248,7 @@ fn more(foreign: &str) -> Vec<Output> {
             fingerprint: Some(OTHER_PRINT.to_owned()),
             former: Some(PRINT.to_owned()),
             blocked: false,
+            ignored: false,
             address: Some("192.0.2.7:6000".to_owned()),
             rtt_ms: Some(23),
             rooms: vec!["#side".to_owned(), "#team".to_owned()],
@@ -265,6 +267,13 @@ fn more(foreign: &str) -> Vec<Output> {
             files: vec![FileLine { name: text(), ..file_line() }],
         },
         Output::Asked { user: bob(), state: "waiting" },
+        Output::Ignored { users: vec!["mallory".to_owned()] },
+        Output::AutoAccept {
+            users: vec![AutoAcceptLine { user: bob(), accept: AutoAccept::UpTo(2_000_000_000) }],
+            usual: None,
+        },
+        Output::Ping { user: bob(), rtt_ms: Some(23), reason: None },
+        Output::Why { user: bob(), lines: vec![text()] },
     ]
 }
 
@@ -325,6 +334,10 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::RequestOver { .. } => 40,
         Output::Requests { .. } => 41,
         Output::Asked { .. } => 42,
+        Output::Ignored { .. } => 43,
+        Output::AutoAccept { .. } => 44,
+        Output::Ping { .. } => 45,
+        Output::Why { .. } => 46,
     }
 }
 
@@ -333,5 +346,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 43);
+    assert_eq!(outputs("x").len(), 47);
 }

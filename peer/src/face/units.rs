@@ -75,6 +75,23 @@ pub fn parse_size(typed: &str) -> Result<u64, String> {
     u64::try_from(bytes).map_err(|_| format!("\"{typed}\" is more than any file can have"))
 }
 
+/// A speed as typed: a size, for each second.
+///
+/// # Errors
+/// A text for the person when it is none, or when nothing would ever go.
+pub fn parse_speed(typed: &str) -> Result<u64, String> {
+    match parse_size(typed)? {
+        0 => {
+            Err("at 0 bytes a second nothing would go: '/pause NUMBER' stops a transfer".to_owned())
+        }
+        1..MIN_SPEED => Err(format!("the least is {} a second", bytes(MIN_SPEED))),
+        speed => Ok(speed),
+    }
+}
+
+/// Slower, and one piece of a file would take minutes.
+const MIN_SPEED: u64 = 1000;
+
 #[cfg(test)]
 mod tests {
     use super::*;

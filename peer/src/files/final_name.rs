@@ -18,18 +18,19 @@ const MAX_COPIES: u32 = 9999;
 /// name. The name is on record before it is used, so that after a crash the file is found.
 pub(super) fn give(
     shared: &Shared,
+    folder: &Dir,
     id: TransferId,
     partial: &str,
     wanted: &str,
 ) -> io::Result<String> {
     for number in 1..=MAX_COPIES {
         let name = if number == 1 { wanted.to_owned() } else { numbered(wanted, number) };
-        if is_taken(&shared.downloads, &name)? {
+        if is_taken(folder, &name)? {
             continue;
         }
         let names = Names { partial: partial.to_owned(), complete: Some(name.clone()) };
         names.save(shared, id)?;
-        match rename_new(&shared.downloads, partial, &name) {
+        match rename_new(folder, partial, &name) {
             Ok(()) => return Ok(name),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //! - Nothing is written that does not fit the root of the transfer (BLAKE3 in groups of 16 KiB).
-//! - Files are made inside the download folder only, through a handle of it, under one safe
-//!   component, never through a link, never in the place of something that is there.
+//! - Files are made inside the download folder only, or inside the folder that the user names for one,
+//!   through a handle of it, under one safe component, never through a link, never in the place of something that is there.
 //! - What is on disk is believed only after it was hashed; no record of progress is kept.
 //! - Trees stay on disk, and ranges are at most 1 MiB: memory does not grow with a file's size.
 
@@ -12,6 +12,7 @@ mod cache;
 mod final_name;
 mod fresh;
 mod media_type;
+mod place;
 mod range;
 mod safe_name;
 mod source;
@@ -31,8 +32,9 @@ use wire::app::peer::TransferId;
 use self::cache::Cache;
 pub(crate) use self::final_name::rename_new;
 use self::fresh::Fresh;
+use self::place::Place;
 use self::range::{Hashed, Whole};
-use self::target::Target;
+use self::target::{Target, trouble};
 use crate::private;
 use crate::work::{Direction, FileError, FileReply, FileRequest};
 
@@ -45,7 +47,7 @@ struct Shared {
     trees: Dir,
     /// What arrives. Held open: when the folder is replaced by another, or by a link, files still
     /// go where they began.
-    downloads: Dir,
+    downloads: Arc<Dir>,
     /// For telling where a file is.
     downloads_path: PathBuf,
     state: Mutex<State>,
@@ -77,7 +79,7 @@ impl FileWorker {
         let downloads_path = downloads.canonicalize()?;
         Ok(Self(Arc::new(Shared {
             trees: open_folder(&trees)?,
-            downloads: open_folder(&downloads_path)?,
+            downloads: Arc::new(open_folder(&downloads_path)?),
             downloads_path,
             state: Mutex::default(),
         })))
@@ -117,10 +119,14 @@ impl FileWorker {
                 let whole = Whole { size, root };
                 target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
             }
-            FileRequest::Prepare { id, name, size, root } => shared.long(id, |unwanted| {
-                let target = Target::new(&name, Whole { size, root });
+            FileRequest::Prepare { id, name, size, root, place } => shared.long(id, |unwanted| {
+                let place = Place::of(shared, place.as_deref()).map_err(|error| trouble(&error))?;
+                let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),
+            FileRequest::Verify { id, path, root } => {
+                shared.long(id, |unwanted| source::verify(&path, root, unwanted))
+            }
             FileRequest::Write { id, offset, len, encoded } => {
                 target::write(shared, id, offset, len, encoded)
             }
@@ -141,8 +147,8 @@ impl FileWorker {
                 shared.state().fresh = None;
                 Ok(FileReply::Done)
             }
-            FileRequest::Forget { id, direction } => {
-                shared.forget(id, direction);
+            FileRequest::Forget { id, direction, place } => {
+                shared.forget(id, direction, place.as_deref());
                 Ok(FileReply::Done)
             }
         }
@@ -175,7 +181,7 @@ impl Shared {
 
     /// Closes and removes what belongs to a transfer that is over. That something cannot be removed
     /// is no concern of the transfer's any more.
-    fn forget(&self, id: TransferId, direction: Direction) {
+    fn forget(&self, id: TransferId, direction: Direction, place: Option<&Path>) {
         let mut state = self.state();
         if let Some(unwanted) = state.unwanted.get(&id) {
             unwanted.store(true, Ordering::Relaxed);
@@ -191,7 +197,7 @@ impl Shared {
                 state.open_targets.remove(id);
                 state.targets.remove(&id);
                 drop(state);
-                target::remove(self, id);
+                target::remove(self, id, place);
             }
         }
     }

@@ -7,11 +7,11 @@
 //! seconds) is found out by the receiver, who hashes everything.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_std::fs::OpenOptionsExt as _;
 use rustix::fs::OFlags;
@@ -98,6 +98,27 @@ pub(super) fn encode(
         shared.state().sources.remove(id);
     }
     encoded.map(|()| FileReply::Encoded(buffer))
+}
+
+/// Whether a file has these contents.
+pub(super) fn verify(
+    path: &Path,
+    root: [u8; 32],
+    unwanted: &AtomicBool,
+) -> Result<FileReply, FileError> {
+    let mut file = open_regular(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        if unwanted.load(Ordering::Relaxed) {
+            return Err(FileError::Source("no longer wanted".to_owned()));
+        }
+        match file.read(&mut buffer).map_err(|error| unreadable(path, &error))? {
+            0 => break,
+            len => hasher.update(&buffer[..len]),
+        };
+    }
+    Ok(FileReply::Verified { is_same: hasher.finalize() == root })
 }
 
 /// Whether it is the file that was hashed, and nobody wrote to it since.

@@ -16,6 +16,7 @@ use rustix::fs::{Advice, FallocateFlags, FsWord, OFlags, fadvise, fallocate};
 use rustix::io::Errno;
 use wire::app::peer::TransferId;
 
+use super::place::Place;
 use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
@@ -33,8 +34,10 @@ const WRITE_BACK: u64 = 8 << 20;
 /// What is being received.
 #[derive(Clone)]
 pub(super) struct Target {
+    /// Where it is to be.
+    place: Place,
     /// Safe final name.
-    pub(super) name: String,
+    name: String,
     whole: Whole,
     /// The partial file, or after [`Stage::Named`] the complete one.
     file_name: String,
@@ -50,9 +53,9 @@ enum Stage {
 }
 
 impl Target {
-    pub(super) fn new(foreign_name: &str, whole: Whole) -> Self {
-        let name = safe_name(foreign_name);
-        Self { name, whole, file_name: String::new(), stage: Stage::Partial }
+    pub(super) fn new(place: Place, foreign_name: &str, whole: Whole) -> Self {
+        let name = place.name.clone().unwrap_or_else(|| safe_name(foreign_name));
+        Self { place, name, whole, file_name: String::new(), stage: Stage::Partial }
     }
 }
 
@@ -114,7 +117,7 @@ pub(super) fn prepare(
         }
     };
     let have: u64 = present.iter().map(|(start, end)| end - start).sum();
-    reserve(shared, &open.file, target.whole.size, have)?;
+    reserve(&target.place, &open.file, target.whole.size, have)?;
     let mut state = shared.state();
     state.targets.insert(id, target);
     state.open_targets.insert(id, Arc::new(open));
@@ -196,9 +199,9 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
     let name = match target.stage {
         Stage::Named => target.file_name.clone(),
         Stage::Partial => {
-            check_whole(shared, &target, &open)?;
+            check_whole(&target, &open)?;
             open.file.sync_all().map_err(|error| trouble(&error))?;
-            final_name::give(shared, id, &target.file_name, &target.name)
+            final_name::give(shared, &target.place.folder, id, &target.file_name, &target.name)
                 .map_err(|error| trouble(&error))?
         }
     };
@@ -211,16 +214,18 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
         // What is kept of it for others is opened when they ask.
         state.open_targets.remove(id);
     }
-    sync_folder(&shared.downloads).map_err(|error| trouble(&error))?;
-    Ok(FileReply::Finished { path: shared.downloads_path.join(name) })
+    sync_folder(&target.place.folder).map_err(|error| trouble(&error))?;
+    Ok(FileReply::Finished { path: target.place.path.join(name) })
 }
 
 /// Removes the partial file and everything kept about it.
-pub(super) fn remove(shared: &Shared, id: TransferId) {
+pub(super) fn remove(shared: &Shared, id: TransferId, place: Option<&Path>) {
     // The name on record ends with this transfer's ending, or it would not have been loaded: no
     // other file is ever removed.
-    if let Some(names) = Names::load(shared, id) {
-        let _ = shared.downloads.remove_file(&names.partial);
+    if let Some(names) = Names::load(shared, id)
+        && let Ok(place) = Place::of(shared, place)
+    {
+        let _ = place.folder.remove_file(&names.partial);
     }
     for ending in ["tree", "names", "names.new"] {
         let _ = shared.trees.remove_file(file_name(id, ending));
@@ -239,12 +244,12 @@ fn find(shared: &Shared, id: TransferId, target: &mut Target) -> io::Result<(Has
         Names { partial, complete: None }
     });
     if let Some(complete) = &names.complete
-        && is_same_file(&shared.downloads, &names.partial, complete)?
+        && is_same_file(&target.place.folder, &names.partial, complete)?
     {
         // Died between giving the second name and taking the first.
-        shared.downloads.remove_file(&names.partial)?;
+        target.place.folder.remove_file(&names.partial)?;
     }
-    if let Some(file) = open_ours(&shared.downloads, &names.partial)? {
+    if let Some(file) = open_ours(&target.place.folder, &names.partial)? {
         if file.metadata()?.len() > target.whole.size {
             file.set_len(target.whole.size)?;
         }
@@ -254,7 +259,7 @@ fn find(shared: &Shared, id: TransferId, target: &mut Target) -> io::Result<(Has
     // No partial file, but a final name on record: the last run died between renaming and
     // telling. Only when every byte is right is it ours.
     if let Some(complete) = &names.complete
-        && let Some(file) = open_ours(&shared.downloads, complete)?
+        && let Some(file) = open_ours(&target.place.folder, complete)?
     {
         let open = Hashed { file, tree: open_tree(shared, id)? };
         if is_complete(&open, target)? {
@@ -265,7 +270,7 @@ fn find(shared: &Shared, id: TransferId, target: &mut Target) -> io::Result<(Has
     }
     let names = Names { complete: None, ..names };
     names.save(shared, id)?;
-    let file = create(&shared.downloads, &names.partial)?;
+    let file = create(&target.place.folder, &names.partial)?;
     let tree = open_tree(shared, id)?;
     tree.set_len(0)?;
     target.file_name = names.partial;
@@ -316,7 +321,7 @@ fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<Hashed>), FileEr
     if let Some(open) = state.open_targets.get(id) {
         return Ok((target, open));
     }
-    let file = open_ours(&shared.downloads, &target.file_name)
+    let file = open_ours(&target.place.folder, &target.file_name)
         .map_err(|error| trouble(&error))?
         .ok_or_else(|| trouble(&disturbed(&target.file_name)))?;
     let tree = open_tree(shared, id).map_err(|error| trouble(&error))?;
@@ -326,10 +331,10 @@ fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<Hashed>), FileEr
 }
 
 /// Refuses to call complete what somebody else has shortened, lengthened or replaced.
-fn check_whole(shared: &Shared, target: &Target, open: &Hashed) -> Result<(), FileError> {
+fn check_whole(target: &Target, open: &Hashed) -> Result<(), FileError> {
     let look = |file: &File| file.metadata().map(|at| (at.dev(), at.ino(), at.len()));
     let ours = look(&open.file).map_err(|error| trouble(&error))?;
-    let named = open_ours(&shared.downloads, &target.file_name)
+    let named = open_ours(&target.place.folder, &target.file_name)
         .and_then(|file| file.map(|file| look(&file)).transpose())
         .map_err(|error| trouble(&error))?;
     if ours.2 == target.whole.size && named == Some(ours) {
@@ -385,9 +390,9 @@ fn open_tree(shared: &Shared, id: TransferId) -> io::Result<File> {
 /// Where the file system can, has it set aside the room for a file of which `have` bytes are there:
 /// nobody else takes it, the file lies in one piece, and what is written later costs it less. The
 /// file becomes no longer by that.
-fn reserve(shared: &Shared, file: &File, size: u64, have: u64) -> Result<(), FileError> {
+fn reserve(place: &Place, file: &File, size: u64, have: u64) -> Result<(), FileError> {
     let reserved = file.metadata().map_err(|error| trouble(&error))?.blocks().saturating_mul(512);
-    check_room(shared, size.saturating_sub(have.max(reserved)))?;
+    check_room(place, size.saturating_sub(have.max(reserved)))?;
     // Memory would be given out here and now, while the other side waits.
     let is_memory = rustix::fs::fstatfs(file).is_ok_and(|at| at.f_type == TMPFS_MAGIC);
     if is_memory || have == size {
@@ -404,9 +409,9 @@ fn reserve(shared: &Shared, file: &File, size: u64, have: u64) -> Result<(), Fil
 pub(super) const TMPFS_MAGIC: FsWord = 0x0102_1994;
 
 /// Says at once what would otherwise be found out after hours.
-fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
+fn check_room(place: &Place, needed: u64) -> Result<(), FileError> {
     // Some file systems do not say.
-    let known = rustix::fs::fstatvfs(&shared.downloads).ok().filter(|room| room.f_blocks > 0);
+    let known = rustix::fs::fstatvfs(&*place.folder).ok().filter(|room| room.f_blocks > 0);
     let Some(room) = known else { return Ok(()) };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     if needed <= free {
@@ -414,7 +419,7 @@ fn check_room(shared: &Shared, needed: u64) -> Result<(), FileError> {
     }
     Err(FileError::Target(format!(
         "not enough room in {}: {} MiB more are needed, {} MiB are free",
-        shared.downloads_path.display(),
+        place.path.display(),
         needed.div_ceil(1 << 20),
         free >> 20
     )))

@@ -110,6 +110,16 @@ pub(super) struct Options {
         value_parser = units::parse_size)]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub auto_accept: Option<u64>,
+    /// Send files no faster than so many bytes a second, such as 2M; messages are never slowed down.
+    #[arg(long, global = true, env = "TINCAN_LIMIT_UP", value_name = "SPEED",
+        value_parser = units::parse_speed)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub limit_up: Option<u64>,
+    /// Fetch files no faster than so many bytes a second.
+    #[arg(long, global = true, env = "TINCAN_LIMIT_DOWN", value_name = "SPEED",
+        value_parser = units::parse_speed)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub limit_down: Option<u64>,
     /// What users may do to whom you have never written: ask to talk (you accept or decline), or talk at
     /// once.
     #[arg(long, global = true, env = "TINCAN_STRANGERS", value_name = "WHAT", value_enum,

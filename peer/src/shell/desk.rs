@@ -106,6 +106,8 @@ pub(super) struct Desk {
     was_interrupted: bool,
     /// The person was told just now what leaving would interrupt.
     was_warned: bool,
+    /// What was typed behind `/quit`.
+    farewell: String,
     exit: Option<Exit>,
 }
 
@@ -163,6 +165,7 @@ impl Desk {
             open: Open::default(),
             was_interrupted: false,
             was_warned: false,
+            farewell: String::new(),
             exit: None,
         }
     }
@@ -256,6 +259,10 @@ impl Desk {
             | Output::IdentityChanged { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Ignored { .. }
+            | Output::AutoAccept { .. }
+            | Output::Ping { .. }
+            | Output::Why { .. }
             | Output::Typing { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
@@ -507,6 +514,11 @@ impl Desk {
             }
             Window::Switch(user) => self.open_chat(now, user, todo),
             Window::Close => self.chat = None,
+            Window::Unread => {
+                let text = "Nothing is unread: without the full screen all is shown as it comes."
+                    .to_owned();
+                todo.extend(self.show(now, &Output::Info { text }));
+            }
             // Lines that were written stay written.
             Window::Clear => {}
         }
@@ -536,7 +548,8 @@ impl Desk {
     }
 
     fn give(&mut self, now: Instant, command: Command, todo: &mut Vec<Do>) {
-        if command == Command::Quit {
+        if let Command::Quit { farewell } = command {
+            self.farewell = farewell;
             return self.leave(now, todo);
         }
         if command.addressee().is_some() {
@@ -557,71 +570,16 @@ impl Desk {
     /// Keeps the account of what is not over.
     fn track(&mut self, now: Instant, output: &Output) {
         self.waiting.track(output);
-        let is_movement = match output {
-            Output::MessageState { to, id, state, .. } => {
-                let key = (to.clone(), *id);
-                if *state != "queued" {
-                    self.open.messages.remove(&key);
-                } else if self.open.messages.insert(key) {
-                    self.open.given = self.open.given.saturating_sub(1);
-                }
-                true
-            }
-            Output::FileOffer { .. } | Output::Request { .. } | Output::Asked { .. } => true,
-            Output::File { file } => {
-                self.open.track_file(file);
-                true
-            }
-            // Nothing follows either.
-            Output::NotSent { .. } | Output::Changed { change: "withdrawn", .. } => {
-                self.open.given = self.open.given.saturating_sub(1);
-                false
-            }
-            Output::Export { .. } => {
-                self.open.exports = self.open.exports.saturating_sub(1);
-                true
-            }
-            Output::LoginNeeded { .. } => {
-                // Nobody's: what the next account has is told anew.
-                self.open = Open::default();
-                false
-            }
-            Output::Ready { .. }
-            | Output::Server { .. }
-            | Output::ServerFingerprint { .. }
-            | Output::LoggedIn { .. }
-            | Output::LoggedOut { .. }
-            | Output::AccountDeleted { .. }
-            | Output::Presence { .. }
-            | Output::Users { .. }
-            | Output::Whois { .. }
-            | Output::Code { .. }
-            | Output::CodeOver { .. }
-            | Output::Blocked { .. }
-            | Output::Message { .. }
-            | Output::Kept { .. }
-            | Output::Changed { .. }
-            | Output::RoomInvited { .. }
-            | Output::RoomChanged { .. }
-            | Output::Rooms { .. }
-            | Output::Members { .. }
-            | Output::Link { .. }
-            | Output::RequestOver { .. }
-            | Output::Requests { .. }
-            | Output::Files { .. }
-            | Output::History { .. }
-            | Output::Outbox { .. }
-            | Output::Net { .. }
-            | Output::Fingerprint { .. }
-            | Output::IdentityChanged { .. }
-            | Output::Trusted { .. }
-            | Output::Notify { .. }
-            | Output::Typing { .. }
-            | Output::Settings { .. }
-            | Output::Help { .. }
-            | Output::Info { .. }
-            | Output::Error { .. } => false,
-        };
+        self.open.track(output);
+        let is_movement = matches!(
+            output,
+            Output::MessageState { .. }
+                | Output::FileOffer { .. }
+                | Output::Request { .. }
+                | Output::Asked { .. }
+                | Output::File { .. }
+                | Output::Export { .. }
+        );
         let linger = self.linger();
         if let Reading::Ended { until } = &mut self.reading
             && is_movement
@@ -681,6 +639,11 @@ impl Desk {
             )
         };
         todo.extend(self.show(now, &Output::Info { text }));
+    }
+
+    /// What others are told as the program ends.
+    pub(super) fn farewell(&mut self) -> String {
+        std::mem::take(&mut self.farewell)
     }
 
     fn quit(&mut self, exit: Exit, todo: &mut Vec<Do>) {

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use manual::{Part, Section};
 
 use super::cli::Cli;
-use crate::command::entries::ENTRIES;
+use crate::command::entries::entries;
 use crate::command::help::{Entry, KEYS, KEYS_BESIDES};
 use crate::face::exit::Exit;
 
@@ -40,7 +40,7 @@ fn commands() -> Vec<Part> {
          ('/msg NAME' opens one). '//text' sends text that begins with a slash. What looks like a \
          command and is none is never sent.",
     )];
-    parts.extend(ENTRIES.iter().map(command));
+    parts.extend(entries().map(command));
     parts
 }
 
@@ -108,7 +108,7 @@ mod tests {
         // As roff is written: no hyphen, apostrophe or backslash stands for itself.
         let roff =
             |text: &str| text.replace('\\', "\\\\").replace('-', "\\-").replace('\'', "\\*(Aq");
-        for entry in ENTRIES {
+        for entry in entries() {
             let head = format!(".TP\n\\fB{}\\fR\n{}.", roff(&entry.syntax()), roff(entry.summary));
             assert!(page.contains(&head), "{head}");
             let example = format!("Example: {}\n", roff(entry.example));

@@ -16,10 +16,13 @@ use crate::command::aliases::Aliases;
 use crate::face::tui::{Keys, Notices, Theme};
 use crate::face::units;
 use crate::output::SettingLine;
+use crate::transfer::Policy;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 9] = [
+const AT_ONCE: [&str; 11] = [
     "auto_accept",
+    "limit_up",
+    "limit_down",
     "strangers",
     "linger",
     "on_message",
@@ -211,11 +214,15 @@ impl Preferences {
         names.map(str::to_owned).collect()
     }
 
-    /// All of them: those whose name is `only`, or stands in the table of that name, if it is given.
+    /// All of them: those whose name is `only` or begins with it and a dash, or stands in the table of
+    /// that name, if it is given.
     pub(super) fn list(&self, only: Option<&str>) -> Vec<SettingLine> {
         let is_wanted = |name: &str| {
             let table = table_of(name).map(|(table, _)| table);
-            only.is_none_or(|only| name.eq_ignore_ascii_case(only) || table == Some(only))
+            only.is_none_or(|only| {
+                let begins = name.strip_prefix(only).is_some_and(|rest| rest.starts_with('-'));
+                name.eq_ignore_ascii_case(only) || begins || table == Some(only)
+            })
         };
         let line = |option: &Arg| {
             let name = option.get_long()?.to_owned();
@@ -287,9 +294,14 @@ impl Preferences {
         self.value_of(config::option(&self.command, name).ok()?).map(|(value, _)| value)
     }
 
-    /// Offers of at most this many bytes are taken without asking.
-    pub(super) fn auto_accept(&self) -> Option<u64> {
-        units::parse_size(&self.value("auto-accept")?).ok()
+    /// Which files are taken without asking, and how fast files go.
+    pub(super) fn files(&self) -> Policy {
+        let size = |name| units::parse_size(&self.value(name)?).ok();
+        Policy {
+            auto_accept: size("auto-accept"),
+            limit_up: size("limit-up"),
+            limit_down: size("limit-down"),
+        }
     }
 
     /// What strangers may do.
@@ -409,7 +421,7 @@ pub(super) mod tests {
         assert_eq!(shown(&all, "auto-accept"), "auto-accept = 1M (configuration file)");
         assert_eq!(shown(&all, "udp"), "udp = 0 (default)");
         assert_eq!(shown(&all, "bind"), "bind (None, None)");
-        assert_eq!((all.linger(), all.auto_accept()), (7, Some(1_000_000)));
+        assert_eq!((all.linger(), all.files().auto_accept), (7, Some(1_000_000)));
         assert_eq!(all.strangers(), Strangers::Ask);
         assert_eq!(all.set("strangers", Some("talk")), Ok(Counts::Now));
         assert_eq!(all.strangers(), Strangers::Talk);
@@ -418,7 +430,7 @@ pub(super) mod tests {
         assert_eq!(all.set("auto-accept", None), Ok(Counts::Now));
         assert_eq!(all.set("udp", Some("6000")), Ok(Counts::AtStart));
         assert_eq!(shown(&all, "LINGER"), "linger = 9 (typed)");
-        assert_eq!((all.linger(), all.auto_accept()), (9, None));
+        assert_eq!((all.linger(), all.files().auto_accept), (9, None));
         assert_eq!(all.list(None).len(), all.names().len());
 
         // Saved, it is of the file; read again, only the command line goes before that.
@@ -426,7 +438,7 @@ pub(super) mod tests {
         all.saved(&changes);
         assert_eq!(shown(&all, "linger"), "linger = 7 (command line)");
         assert_eq!(shown(&all, "udp"), "udp = 6000 (configuration file)");
-        assert_eq!(all.auto_accept(), None);
+        assert_eq!(all.files().auto_accept, None);
         assert!(all.changes().is_empty());
         all.set("udp", Some("7000")).unwrap();
         all.reload(Config::parse("classroom = true\n", &Cli::command()).unwrap()).unwrap();

@@ -90,8 +90,8 @@ impl Session {
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
-        let Ways { auto_accept, strangers, programs, habits } = desk.ways();
-        settings.auto_accept = auto_accept;
+        let Ways { files, strangers, programs, habits } = desk.ways();
+        settings.files = files;
         settings.attention = habits.attention;
         settings.strangers = strangers;
         let front = Front::start(full, mailbox)?;
@@ -312,7 +312,8 @@ impl Session {
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
                     if exit == Exit::Done {
-                        self.app.command(now, Command::Quit);
+                        let farewell = self.desk.farewell();
+                        self.app.command(now, Command::Quit { farewell });
                     } else {
                         self.app.leave(now);
                     }
@@ -323,8 +324,8 @@ impl Session {
     }
 
     fn change(&mut self, ways: Ways) -> io::Result<()> {
-        let Ways { auto_accept, strangers, programs, habits } = ways;
-        self.app.set_auto_accept(auto_accept);
+        let Ways { files, strangers, programs, habits } = ways;
+        self.app.set_files(self.clock.now(), files);
         self.app.set_attention(habits.attention);
         self.app.set_strangers(self.clock.now(), strangers);
         self.front.set_habits(habits);

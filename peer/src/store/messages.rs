@@ -39,34 +39,18 @@ pub(super) const KEPT: &str = "
         AND author IS NULL AND state = 3";
 
 pub(super) const LINES_OF_ONE: &str = "
-    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
-            SELECT sequence FROM read_there
-            WHERE profile = messages.profile AND peer = messages.peer)
-    FROM messages
-    WHERE profile = ?1 AND peer = ?4 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
+    SELECT * FROM shown
+    WHERE profile = ?1 AND peer = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 const LINES_OF_ALL: &str = "
-    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
-            SELECT sequence FROM read_there
-            WHERE profile = messages.profile AND peer = messages.peer)
-    FROM messages
-    WHERE profile = ?1 AND id < ?2 AND hidden = 0 ORDER BY id DESC LIMIT ?3";
+    SELECT * FROM shown
+    WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 pub(super) const PAGE_OF_ONE: &str = "
-    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
-            SELECT sequence FROM read_there
-            WHERE profile = messages.profile AND peer = messages.peer)
-    FROM messages
-    WHERE profile = ?1 AND hidden = 0 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
+    SELECT * FROM shown
+    WHERE profile = ?1 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
 const PAGE_OF_ALL: &str = "
-    SELECT peer, state, why, at, coalesce(text, body), id, sequence, author,
-        text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
-            SELECT sequence FROM read_there
-            WHERE profile = messages.profile AND peer = messages.peer)
-    FROM messages
-    WHERE profile = ?1 AND hidden = 0 AND id > ?2 ORDER BY id LIMIT 1000";
+    SELECT * FROM shown
+    WHERE profile = ?1 AND id > ?2 ORDER BY id LIMIT 1000";
 
 /// A page ends after the line with which its texts have this many bytes.
 pub(super) const PAGE: usize = 256 << 10;
@@ -488,11 +472,7 @@ pub(super) fn search(
     if words.is_empty() {
         return Err(StoreError("a search needs at least one word of letters or digits".to_owned()));
     }
-    let sql = "SELECT peer, state, why, at, coalesce(text, messages.body), messages.id, sequence,
-                   author, text IS NOT NULL OR kind = 2, taken_back, about_line, sequence <= (
-                       SELECT sequence FROM read_there
-                       WHERE profile = messages.profile AND peer = messages.peer)
-               FROM words JOIN messages ON messages.id = words.rowid
+    let sql = "SELECT shown.* FROM words JOIN shown ON shown.id = words.rowid
                WHERE words MATCH ?2 AND profile = ?1 AND peer = ifnull(?4, peer)
                ORDER BY words.rowid DESC LIMIT ?3";
     let params = params![profile, words.join(" "), limit, with.map(key)];

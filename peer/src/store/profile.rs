@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Open, calls, failed, messages, posts, strangers, transfers};
 use crate::work::{
-    Account, AccountId, Contact, Installation, PrekeySecret, Profile, ServerRecord, ShownIdentity,
-    StoreError, StoreReply,
+    Account, AccountId, AutoAccept, Contact, Installation, PrekeySecret, Profile, ServerRecord,
+    ShownIdentity, StoreError, StoreReply,
 };
 
 /// Opens the profile of `account`, or of whoever is logged in.
@@ -190,8 +190,8 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
     connection
         .execute(
             "REPLACE INTO contacts (profile, name, identity, generation, blocked, verified, shown,
-                 shown_generation, standing, declined_at, asking)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 shown_generation, standing, declined_at, asking, ignored, auto_accept)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 profile,
                 contact.name.as_str(),
@@ -204,10 +204,30 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
                 standing,
                 declined_at,
                 strangers::asking_column(contact.asking),
+                contact.ignored,
+                auto_accept_column(contact.auto_accept),
             ],
         )
         .map_err(failed)?;
     Ok(StoreReply::Done)
+}
+
+/// The column of what was chosen of a user's files: most bytes, -1 all of them.
+fn auto_accept_column(chosen: AutoAccept) -> Option<i64> {
+    match chosen {
+        AutoAccept::Usual => None,
+        AutoAccept::Never => Some(0),
+        AutoAccept::Any => Some(-1),
+        AutoAccept::UpTo(most) => Some(i64::try_from(most).unwrap_or(i64::MAX)),
+    }
+}
+
+fn auto_accept(column: Option<i64>) -> AutoAccept {
+    match column {
+        None => AutoAccept::Usual,
+        Some(0) => AutoAccept::Never,
+        Some(most) => u64::try_from(most).map_or(AutoAccept::Any, AutoAccept::UpTo),
+    }
 }
 
 /// Keeps keys for letters.
@@ -354,7 +374,7 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
     connection
         .prepare_cached(
             "SELECT name, identity, generation, blocked, verified, shown, shown_generation,
-                 standing, declined_at, asking
+                 standing, declined_at, asking, ignored, auto_accept
              FROM contacts WHERE profile = ?1 ORDER BY name",
         )?
         .query_map([profile], |row| {
@@ -372,6 +392,8 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
                 shown,
                 standing: strangers::standing(row.get(7)?, row.get(8)?),
                 asking: strangers::asking(row.get(9)?),
+                ignored: row.get(10)?,
+                auto_accept: auto_accept(row.get(11)?),
             })
         })?
         .collect()

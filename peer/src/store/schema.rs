@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 10] = [
+pub(super) const STEPS: [&str; 11] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -289,6 +289,28 @@ pub(super) const STEPS: [&str; 10] = [
     ) STRICT;
     CREATE UNIQUE INDEX held_once ON held (profile, identity, device, sequence);
     CREATE INDEX held_of ON held (profile, peer, id);
+",
+    "
+    -- Whether what a user says is not shown as it comes, and which of his files are taken without
+    -- asking: those of at most so many bytes, -1 all of them; NULL is as usual.
+    ALTER TABLE contacts ADD COLUMN ignored INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contacts ADD COLUMN auto_accept INTEGER;
+
+    -- Lines of conversations as their person reads them: the newest text of each, and nothing of what
+    -- somebody whom he blocks or ignores said in a room.
+    CREATE VIEW shown AS
+        SELECT peer, state, why, at, coalesce(text, body) AS said, id, sequence, author,
+            text IS NOT NULL OR kind = 2 AS edited, taken_back, about_line,
+            sequence <= (
+                SELECT sequence FROM read_there
+                WHERE profile = messages.profile AND peer = messages.peer
+            ) AS is_read,
+            profile
+        FROM messages
+        WHERE hidden = 0 AND NOT EXISTS (
+            SELECT 1 FROM contacts
+            WHERE profile = messages.profile AND name = author AND (blocked OR ignored)
+        );
 ",
 ];
 

@@ -1,3 +1,4 @@
+mod history;
 mod import;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -158,6 +159,8 @@ fn a_profile_comes_back_as_it_was_left() {
         shown: Some(ShownIdentity { identity: IdentityKey([9; 32]), generation: u64::MAX - 1 }),
         standing: Standing::Declined { at: u64::MAX },
         asking: Asking::Asked,
+        ignored: true,
+        auto_accept: AutoAccept::UpTo(5),
     };
     done(&mut database, StoreRequest::SaveContact(contact.clone()));
     let address = "localhost:5000".to_owned();
@@ -416,46 +419,6 @@ fn a_copy_uses_no_number_that_may_have_been_used() {
     assert_eq!(next(&copy), (sequence + 1, sequence), "only once");
 }
 
-#[test]
-fn a_conversation_is_gone_through_page_by_page() {
-    let mut database = fresh();
-    let long = "x".repeat(messages::PAGE / 2);
-    for number in 1..=3 {
-        receive(&mut database, incoming(number, number - 1, &long));
-        queue(&mut database, "carol", "hi");
-    }
-    let mut page = |with: Option<&str>, after| {
-        let request = StoreRequest::Page { with: with.map(|who| Talk::User(name(who))), after };
-        let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
-        lines.into_iter().map(|line| line.line).collect::<Vec<_>>()
-    };
-    assert_eq!(page(Some("bob"), 0), [1, 3], "not more than fits into memory");
-    assert_eq!(page(Some("bob"), 3), [5]);
-    assert_eq!(page(Some("bob"), 5), [0; 0]);
-    assert_eq!(page(None, 0), [1, 2, 3]);
-    assert_eq!(page(None, 3), [4, 5, 6]);
-    assert_eq!(page(None, u64::MAX), [0; 0]);
-}
-
-#[test]
-fn history_is_turned_back_page_by_page() {
-    let mut database = fresh();
-    for number in 1..=5 {
-        receive(&mut database, incoming(number, number - 1, &number.to_string()));
-    }
-    let mut page = |before| {
-        let request =
-            StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before };
-        let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
-        lines.into_iter().map(|line| (line.line, line.body)).collect::<Vec<_>>()
-    };
-    assert_eq!(page(None), [(4, "4".to_owned()), (5, "5".to_owned())]);
-    assert_eq!(page(Some(4)), [(2, "2".to_owned()), (3, "3".to_owned())]);
-    assert_eq!(page(Some(2)), [(1, "1".to_owned())]);
-    assert!(page(Some(1)).is_empty());
-    assert_eq!(page(Some(u64::MAX)).len(), 2);
-}
-
 /// What a letter holds is left to the link where something before it is missing.
 #[test]
 fn in_turn_means_that_nothing_before_it_is_missing() {
@@ -546,51 +509,6 @@ fn no_message_overtakes_a_batch_that_could_not_be_kept() {
     assert!(one(&mut database, StoreRequest::Receive(incoming(2, 1, "two"))).is_err());
     assert_eq!(gap_of(receive(&mut database, incoming(1, 0, "one"))), Some(false));
     assert_eq!(gap_of(receive(&mut database, incoming(2, 1, "two"))), Some(false));
-}
-
-#[test]
-fn history_gives_the_newest_lines_oldest_first() {
-    let mut database = fresh();
-    for body in ["1", "2", "3"] {
-        queue(&mut database, "bob", body);
-    }
-    queue(&mut database, "carol", "4");
-    let bob = StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before: None };
-    assert_eq!(lines(&mut database, bob), ["2", "3"]);
-    let all = StoreRequest::History { with: None, limit: 2, before: None };
-    assert_eq!(lines(&mut database, all), ["3", "4"]);
-}
-
-#[test]
-fn search_takes_words_not_a_query_language() {
-    let mut database = fresh();
-    for body in ["Grüße aus Köln", "say \"AND\" loudly", "a - b * c", "NEAR the end", "köln ende"]
-    {
-        queue(&mut database, "bob", body);
-    }
-    receive(&mut database, incoming(1, 0, "from Köln"));
-    let mut find = |text: &str| {
-        lines(&mut database, StoreRequest::Search { text: text.to_owned(), with: None, limit: 10 })
-    };
-    assert_eq!(find("koln"), ["Grüße aus Köln", "köln ende", "from Köln"]);
-    assert_eq!(find("KÖLN grüße"), ["Grüße aus Köln"]);
-    assert_eq!(find("\"and"), ["say \"AND\" loudly"]);
-    assert_eq!(find("NEAR end"), ["NEAR the end"]);
-    assert_eq!(find("NOT"), [""; 0]);
-    assert_eq!(find("body:loudly"), [""; 0]);
-    let newest = StoreRequest::Search { text: "köln".to_owned(), with: None, limit: 1 };
-    assert_eq!(lines(&mut database, newest), ["from Köln"]);
-    queue(&mut database, "carol", "Köln");
-    let with = |user: &str| StoreRequest::Search {
-        text: "köln".to_owned(),
-        with: Some(Talk::User(name(user))),
-        limit: 10,
-    };
-    assert_eq!(lines(&mut database, with("carol")), ["Köln"]);
-    assert_eq!(lines(&mut database, with("bob")).len(), 3);
-    assert_eq!(lines(&mut database, with("nobody")), [""; 0]);
-    let none = StoreRequest::Search { text: "\" * -".to_owned(), with: None, limit: 1 };
-    assert!(one(&mut database, none).is_err());
 }
 
 #[test]

@@ -287,6 +287,7 @@ impl Transfers {
     ) {
         match purpose {
             Purpose::Save(_) | Purpose::Forget => {}
+            Purpose::Verify(number) => self.verified(number, outcome),
             Purpose::Encode(key) => self.encoded(cx, job, &key, outcome),
             Purpose::Hash(number) => {
                 self.disk_is_free(number);

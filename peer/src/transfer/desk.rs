@@ -30,6 +30,7 @@ pub(super) enum Purpose {
     Write { number: u64, from: Name, offset: u64, len: u32 },
     Finish(u64),
     Encode(StreamKey),
+    Verify(u64),
     Forget,
 }
 
@@ -46,6 +47,8 @@ pub(super) struct Desk {
     pub(super) next_report: Option<Instant>,
     /// No stream is to be tried again before this.
     pub(super) next_retry: Option<Instant>,
+    /// When more may go within the limits.
+    pub(super) next_turn: Option<Instant>,
     /// When members of rooms are told what arrived of files that they are offered too.
     pub(super) next_have: Option<Instant>,
 }
@@ -63,6 +66,7 @@ impl Desk {
             next_report: None,
             next_retry: None,
             next_have: None,
+            next_turn: None,
         }
     }
 
@@ -100,7 +104,11 @@ impl Desk {
 
     /// Has the disk close and remove everything that is not the file itself.
     pub(super) fn forget(&mut self, record: &TransferRecord) {
-        let request = FileRequest::Forget { id: record.disk_id(), direction: record.direction };
+        let request = FileRequest::Forget {
+            id: record.disk_id(),
+            direction: record.direction,
+            place: record.place(),
+        };
         self.start(Purpose::Forget, Work::File(request));
     }
 
@@ -165,6 +173,11 @@ impl Desk {
 
     pub(super) fn retry_at(&mut self, at: Instant) {
         self.next_retry = Some(self.next_retry.map_or(at, |next| next.min(at)));
+    }
+
+    /// More may go at that time.
+    pub(super) fn turn_at(&mut self, at: Instant) {
+        self.next_turn = Some(self.next_turn.map_or(at, |next| next.min(at)));
     }
 
     pub(super) fn error(&mut self, text: String) {

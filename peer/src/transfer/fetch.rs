@@ -9,6 +9,7 @@ use wire::app::peer::{GROUP, MAX_RANGE};
 use wire::time::{Duration, Instant};
 use wire::{Read, StreamId};
 
+use super::limit::Limit;
 use super::links::BulkStreams;
 use super::ranges::Ranges;
 use super::rate::Rate;
@@ -353,7 +354,14 @@ impl Fetch {
 
     /// Asks a user for as much as should be on its way from him, when `sharers` streams fetch at
     /// once.
-    pub(super) fn ask(&mut self, now: Instant, user: &Name, wanted: Wanted, sharers: u64) {
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        user: &Name,
+        wanted: Wanted,
+        sharers: u64,
+        limit: &mut Limit,
+    ) {
         self.sharers = sharers.max(1);
         let Some(source) = self.sources.get_mut(user) else { return };
         let Some(mut asking) = source.asking.take() else { return };
@@ -364,12 +372,12 @@ impl Fetch {
             None => self.sources.values().filter_map(Source::serves).collect(),
         };
         let choice = Choice { from: self.start, within: has.as_ref(), without: &without };
-        asking.ask(&mut self.missing, wanted, window, &choice);
+        asking.ask(now, &mut self.missing, wanted, window, &choice, limit);
         let is_spared = has.is_none() && !without.is_empty();
         let Some(source) = self.sources.get_mut(user) else { return };
         (source.asking, source.has) = (Some(asking), has);
         if is_spared {
-            source.relieve(now, &mut self.missing, self.start, wanted, window);
+            source.relieve(now, &mut self.missing, self.start, wanted, window, limit);
         }
     }
 
@@ -448,6 +456,7 @@ impl Source {
         from: u64,
         wanted: Wanted,
         window: u64,
+        limit: &mut Limit,
     ) {
         let Some(asking) = &mut self.asking else { return };
         if !asking.asked.is_empty() {
@@ -458,7 +467,8 @@ impl Source {
         if now - since >= PATIENCE_WITH_MEMBERS {
             self.idle_since = None;
             let choice = Choice { from, within: None, without: &[] };
-            asking.ask(missing, wanted, self.relief.min(window.max(MIN_WINDOW)), &choice);
+            let window = self.relief.min(window.max(MIN_WINDOW));
+            asking.ask(now, missing, wanted, window, &choice, limit);
             self.relief = (self.relief * 2).min(MAX_WINDOW);
         }
     }
@@ -484,15 +494,24 @@ impl Asking {
         ahead.max(MIN_WINDOW).min(share)
     }
 
-    fn ask(&mut self, missing: &mut Ranges, wanted: Wanted, window: u64, choice: &Choice<'_>) {
+    fn ask(
+        &mut self,
+        now: Instant,
+        missing: &mut Ranges,
+        wanted: Wanted,
+        window: u64,
+        choice: &Choice<'_>,
+        limit: &mut Limit,
+    ) {
         let step = (window / 4).clamp(MIN_STEP, u64::from(MAX_RANGE));
         // A whole number of groups, and a power of two: ranges share the upper tree.
         let step = u32::try_from(1_u64 << step.ilog2()).expect("at most MAX_RANGE");
-        while self.asked_bytes + u64::from(step) <= window {
+        while self.asked_bytes + u64::from(step) <= window && limit.is_open(now) {
             let next = missing.take(choice.from, step, choice.within, choice.without);
             let Some((offset, len)) = next else { break };
             self.asked.push_back((offset, len));
             self.asked_bytes += u64::from(len);
+            limit.take(u64::from(len));
             self.unsent.extend(framing::encode(&wanted.request(offset, len)));
         }
     }

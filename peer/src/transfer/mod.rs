@@ -18,6 +18,7 @@ mod caps;
 mod common;
 mod desk;
 mod fetch;
+mod limit;
 mod links;
 mod members;
 mod ranges;
@@ -27,6 +28,7 @@ mod sending;
 mod serve;
 mod spare;
 mod table;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,12 +42,13 @@ use wire::{Deadline, Seed, StreamId};
 
 use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
+use self::limit::Limit;
 pub use self::links::{BulkStreams, Membership};
 use self::serve::Serving;
 use self::spare::Spare;
 use self::table::{Paused, Stage, Table, Transfer};
 use crate::output::{FileLine, Output};
-use crate::work::{Direction, FileReply, Outcome, TransferRecord, TransferState, Work};
+use crate::work::{AutoAccept, Direction, FileReply, Outcome, TransferRecord, TransferState, Work};
 
 /// Codes with which Bulk streams are reset and stopped.
 pub mod code {
@@ -70,10 +73,14 @@ pub struct Context<'a> {
 }
 
 /// How transfers behave here.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Offers of at most this many bytes are accepted without asking.
     pub auto_accept: Option<u64>,
+    /// Bytes of files that are sent in a second, to all together.
+    pub limit_up: Option<u64>,
+    /// Bytes of files that are fetched in a second, from all together.
+    pub limit_down: Option<u64>,
 }
 
 /// Names a job of [`Transfers::poll_work`] until its outcome is handed back.
@@ -89,6 +96,13 @@ pub struct Job(u64);
 /// [`Output::Error`]. Outcomes of jobs of another instance are passed over.
 pub struct Transfers {
     policy: Policy,
+    /// How fast files go.
+    up: Limit,
+    down: Limit,
+    /// Whose turn it was when the limit was reached.
+    last_limited: Option<StreamKey>,
+    /// What was chosen of single users.
+    auto_accept: BTreeMap<Name, AutoAccept>,
     rng: rand_chacha::ChaCha20Rng,
     table: Table,
     desk: Desk,
@@ -111,8 +125,15 @@ impl Transfers {
         let mut rng = seed.rng();
         // Somewhere in a large space: the outcomes of an earlier instance are not taken for ours.
         let first_job = rng.next_u64();
+        let (mut up, mut down) = (Limit::default(), Limit::default());
+        up.set(policy.limit_up);
+        down.set(policy.limit_down);
         Self {
             policy,
+            up,
+            down,
+            last_limited: None,
+            auto_accept: BTreeMap::new(),
             rng,
             table: Table::default(),
             desk: Desk::new(first_job),
@@ -124,9 +145,39 @@ impl Transfers {
         }
     }
 
-    /// From now on this is done with offers.
-    pub const fn set_policy(&mut self, policy: Policy) {
+    /// From now on transfers behave so.
+    pub fn set_policy(&mut self, cx: &mut Context<'_>, policy: Policy) {
+        if policy.limit_up != self.policy.limit_up {
+            self.up.set(policy.limit_up);
+        }
+        if policy.limit_down != self.policy.limit_down {
+            self.down.set(policy.limit_down);
+        }
         self.policy = policy;
+        self.go_on_within_limits(cx);
+    }
+
+    /// What had to wait for its turn may go on.
+    fn go_on_within_limits(&mut self, cx: &mut Context<'_>) {
+        let keys: Vec<StreamKey> = self.serving.keys().cloned().collect();
+        let after = keys.partition_point(|key| Some(key) <= self.last_limited.as_ref());
+        for key in keys[after..].iter().chain(&keys[..after]) {
+            self.serve_on(cx, key);
+        }
+        let fetched: BTreeSet<u64> = self.fetching.values().copied().collect();
+        for number in fetched {
+            self.advance(cx, number);
+        }
+    }
+
+    /// From now on this is done with what this user offers.
+    pub fn set_auto_accept(&mut self, user: Name, chosen: AutoAccept) {
+        match chosen {
+            AutoAccept::Usual => self.auto_accept.remove(&user),
+            AutoAccept::Never | AutoAccept::Any | AutoAccept::UpTo(_) => {
+                self.auto_accept.insert(user, chosen)
+            }
+        };
     }
 
     /// Takes over what the database held. Called once, before any other verb.
@@ -197,6 +248,15 @@ impl Transfers {
         if let Some(number) = self.offered(id) {
             self.accept_offer(cx, number);
         }
+    }
+
+    /// Takes an offered file, and saves it there.
+    pub fn get(&mut self, cx: &mut Context<'_>, id: u64, place: PathBuf) {
+        let Some(number) = self.offered(Some(id)) else { return };
+        if let Some(transfer) = self.table.get_mut(number) {
+            transfer.record.path = Some(place);
+        }
+        self.accept_offer(cx, number);
     }
 
     /// Refuses an offered file: the only one when `id` is `None`.
@@ -472,6 +532,10 @@ impl Transfers {
             self.desk.next_retry = None;
             self.retry(cx);
         }
+        if self.desk.next_turn.is_some_and(|at| at <= cx.now) {
+            self.desk.next_turn = None;
+            self.go_on_within_limits(cx);
+        }
         if self.desk.next_have.is_some_and(|at| at <= cx.now) {
             self.desk.next_have = None;
             self.tell_members();
@@ -484,7 +548,8 @@ impl Transfers {
         let report = self.desk.next_report.map(|at| Deadline { at, timer: "transfer report" });
         let retry = self.desk.next_retry.map(|at| Deadline { at, timer: "transfer retry" });
         let have = self.desk.next_have.map(|at| Deadline { at, timer: "transfer members" });
-        report.into_iter().chain(retry).chain(have).min()
+        let turn = self.desk.next_turn.map(|at| Deadline { at, timer: "transfer limit" });
+        report.into_iter().chain(retry).chain(have).chain(turn).min()
     }
 
     /// The next job for the database or the disk.

@@ -71,7 +71,8 @@ impl Transfers {
             // One that is taken is not this one's, whoever says so.
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
         });
-        let is_welcome = self.policy.auto_accept.is_some_and(|limit| offer.size <= limit);
+        let chosen = self.auto_accept.get(user).copied().unwrap_or_default();
+        let is_welcome = chosen.takes(offer.size, self.policy.auto_accept);
         let record = TransferRecord {
             direction: Direction::Receiving,
             id,
@@ -183,6 +184,7 @@ impl Transfers {
             name: record.name.clone(),
             size: record.size,
             root: record.root,
+            place: record.place(),
         };
         transfer.stage = Stage::Preparing { done: 0 };
         self.desk.disk(transfer, Purpose::Prepare(number), request);
@@ -405,7 +407,12 @@ impl Transfers {
         let wanted = transfer.wanted_of(user);
         let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
         if may_flow {
-            fetch.ask(cx.now, user, wanted, sharers);
+            fetch.ask(cx.now, user, wanted, sharers, &mut self.down);
+            if fetch.has_more_to_ask()
+                && let Some(at) = self.down.opens_at(cx.now, 1)
+            {
+                self.desk.turn_at(at);
+            }
             if fetch.is_to_be_watched() {
                 self.desk.report_at(cx.now);
             }

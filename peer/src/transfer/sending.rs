@@ -216,7 +216,7 @@ impl Transfers {
         loop {
             let (user, stream) = key;
             let Some(serving) = self.serving.get_mut(key) else { return };
-            match serving.write(cx.now, user, *stream, cx.streams) {
+            match serving.write(cx.now, user, *stream, cx.streams, &mut self.up) {
                 Ok(Some((get, answer))) => {
                     self.spare.lend(answer);
                     self.served(cx, user, get);
@@ -227,6 +227,12 @@ impl Transfers {
             let Some(serving) = self.serving.get_mut(key) else { return };
             match serving.next(user, *stream, cx.streams) {
                 Next::Wait => {
+                    if let rest @ 1.. = serving.rest()
+                        && let Some(at) = self.up.opens_at(cx.now, rest)
+                    {
+                        self.last_limited = Some(key.clone());
+                        self.desk.turn_at(at);
+                    }
                     if serving.stuck_since.is_some() {
                         self.desk.report_at(cx.now);
                     }

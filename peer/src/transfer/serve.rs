@@ -12,6 +12,7 @@ use wire::{Read, StreamId, WriteError};
 
 use super::Job;
 use super::fetch::longest_answer;
+use super::limit::Limit;
 use super::links::BulkStreams;
 
 /// Requests are read in pieces of this many bytes: a few dozen at a time.
@@ -110,6 +111,11 @@ impl Serving {
         self.of
     }
 
+    /// Bytes of an answer that the stream has not taken.
+    pub(super) fn rest(&self) -> usize {
+        self.answering.map_or(0, |_| HEAD + self.answer.len() - self.sent)
+    }
+
     /// Bytes held here, or to be held when the disk has answered.
     pub(super) fn held(&self) -> u64 {
         self.encoding.map_or(0, |(_, get)| get.needs()) + self.answer.len() as u64
@@ -181,6 +187,7 @@ impl Serving {
         user: &Name,
         stream: StreamId,
         streams: &mut dyn BulkStreams,
+        limit: &mut Limit,
     ) -> Result<Option<Served>, WriteError> {
         let Some(get) = self.answering else { return Ok(None) };
         let before = self.sent;
@@ -188,8 +195,11 @@ impl Serving {
             self.sent += streams.write(user, stream, &self.head[self.sent..])?;
         }
         if let Some(sent) = self.sent.checked_sub(HEAD) {
-            let rest = sent..self.answer.len();
-            self.sent += streams.write_shared(user, stream, &self.answer, rest)?;
+            let most = limit.allowance(now, self.answer.len() - sent);
+            let next = sent..sent + most;
+            let taken = streams.write_shared(user, stream, &self.answer, next)?;
+            limit.take(taken as u64);
+            self.sent += taken;
         }
         if self.sent > before {
             self.stuck_since = Some(now);

@@ -65,6 +65,19 @@ pub enum FileRequest {
         size: u64,
         /// BLAKE3 of the contents.
         root: [u8; 32],
+        /// Where the user wants to have it: a name, or a folder that is there. In the download folder
+        /// when it is relative, and when it is `None`.
+        place: Option<PathBuf>,
+    },
+    /// Read a complete file from end to end, and compare it with what was offered. Reply:
+    /// [`FileReply::Verified`].
+    Verify {
+        /// The transfer.
+        id: TransferId,
+        /// Where it is.
+        path: PathBuf,
+        /// BLAKE3 of the contents.
+        root: [u8; 32],
     },
     /// Verify an encoded range against the root, group by group, and write it. Reply:
     /// [`FileReply::Written`].
@@ -91,6 +104,8 @@ pub enum FileRequest {
         id: TransferId,
         /// Which way it went.
         direction: Direction,
+        /// Where the user wanted to have it.
+        place: Option<PathBuf>,
     },
     /// Begin a file that the user wants to have, under another name beside its own until it is
     /// whole. One at a time. Reply: [`FileReply::Done`].
@@ -127,7 +142,7 @@ impl FileRequest {
     #[must_use]
     pub const fn pace(&self) -> Pace {
         match self {
-            Self::Hash { .. } => Pace::Hashing,
+            Self::Hash { .. } | Self::Verify { .. } => Pace::Hashing,
             Self::Prepare { .. } => Pace::Checking,
             Self::Encode { .. }
             | Self::EncodeReceived { .. }
@@ -179,6 +194,11 @@ pub enum FileReply {
         /// Ranges that are there and right: `start..end` in bytes, ascending, each beginning at
         /// a multiple of 16 KiB.
         present: Vec<(u64, u64)>,
+    },
+    /// Whether the file is what was offered.
+    Verified {
+        /// It.
+        is_same: bool,
     },
     /// The range is verified and written; the room that it was in may be used again.
     Written(Vec<u8>),

@@ -292,7 +292,7 @@ impl Swarm {
             }
             86..90 => {
                 self.users[index].has_left = true;
-                self.command(index, Command::Quit);
+                self.command(index, Command::Quit { farewell: String::new() });
             }
             90..95 => {
                 let command = self.files.tamper(&mut self.dice, &self.users[index]);

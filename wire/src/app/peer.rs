@@ -270,10 +270,19 @@ pub enum Chat {
     /// length       version  kind  0 to 3
     /// ```
     Contact(Contact),
+    /// Is to be answered by [`Self::Pong`] with the same number [W-110]:
+    ///
+    /// ```text
+    /// length 4  01       09    number, a varint
+    ///           version  kind
+    /// ```
+    Ping(u32),
+    /// The answer, with kind 0a.
+    Pong(u32),
 }
 
 impl Message for Chat {
-    const KINDS: u32 = 9;
+    const KINDS: u32 = 11;
     /// The longest holdings are the longest: `the_longest_fit` in this module's tests.
     const MAX_LEN: usize = MAX_FEEDS * (64 + 1 + MAX_RANGES * 20) + 64;
 }

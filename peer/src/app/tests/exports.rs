@@ -127,7 +127,7 @@ fn one_export_at_a_time_and_none_outlives_the_program() {
         let format = ExportFormat::Text;
         world.app(0).command(now, Command::Export { with: None, path: path.clone(), format });
     }
-    world.app(0).command(now, Command::Quit);
+    world.app(0).command(now, Command::Quit { farewell: String::new() });
     world.run_ms(2000);
     let why: Vec<String> = world
         .seen(0)

@@ -72,7 +72,7 @@ fn a_login_under_way_does_not_keep_the_program() {
     world.run_ms(10);
     world.register(0, "alice");
     world.line(0, "@bob hi");
-    world.command(0, Command::Quit);
+    world.command(0, Command::Quit { farewell: String::new() });
     assert!(world.app(0).poll_exit().is_none(), "it waits for the message");
     let now = world.now;
     world.app(0).leave(now);

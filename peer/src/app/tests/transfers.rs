@@ -4,6 +4,7 @@ use wire::time::Duration;
 
 use super::world::World;
 use crate::output::{FileLine, Output};
+use crate::transfer::Policy;
 
 /// Offers `len` bytes as alice to bob; the number of the offer at bob's.
 fn offer(world: &mut World, len: usize) -> u64 {
@@ -113,4 +114,152 @@ fn an_offer_waits_for_who_is_away() {
     world.line(1, "/accept");
     world.run_ms(5000);
     assert!(is_equal(&world));
+}
+
+/// What was chosen of one user counts before the setting, and outlives a restart.
+#[test]
+fn the_files_of_one_user_are_taken_as_was_chosen() {
+    let mut world = World::logged_in(2);
+    let offer_of = |world: &mut World, len: usize| {
+        offer(world, len);
+        world.run_ms(3000);
+        world.line(1, "/files");
+        let seen = world.seen(1);
+        let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
+        files.last().map(|file| file.state)
+    };
+    assert_eq!(offer_of(&mut world, 1000), Some("offered"), "nothing was chosen");
+    world.line(1, "/autoaccept alice 2k");
+    world.kill(1);
+    world.start(1);
+    world.run_ms(60_000);
+    assert_eq!(offer_of(&mut world, 2001), Some("offered"), "too large");
+    assert_eq!(offer_of(&mut world, 2000), Some("complete"));
+    world.line(1, "/autoaccept alice off");
+    assert_eq!(offer_of(&mut world, 10), Some("offered"));
+    world.line(1, "/autoaccept alice on");
+    assert_eq!(offer_of(&mut world, 300_000), Some("complete"));
+    world.line(1, "/autoaccept alice usual");
+    world.line(1, "/autoaccept");
+    let seen = world.seen(1);
+    assert!(
+        matches!(seen.last(), Some(Output::AutoAccept { users, usual: None }) if users.is_empty()),
+        "{seen:?}"
+    );
+    assert_eq!(offer_of(&mut world, 10), Some("offered"));
+}
+
+/// Under the name, or in the folder, that its receiver says; nothing there is overwritten.
+#[test]
+fn a_file_is_saved_where_its_receiver_says() {
+    let mut world = World::logged_in(2);
+    let home = world.folder(1).to_owned();
+    let elsewhere = home.join("my films");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::write(elsewhere.join("trip.mp4"), "taken").unwrap();
+    let sent = |world: &World| std::fs::read(world.folder(0).join("film.mp4")).unwrap();
+    for (place, expected) in [
+        ("'../my films/trip.mp4'".to_owned(), elsewhere.join("trip (2).mp4")),
+        (format!("'{}/'", elsewhere.display()), elsewhere.join("film.mp4")),
+        ("other.mp4".to_owned(), home.join("downloads/other.mp4")),
+    ] {
+        let id = offer(&mut world, 100_000);
+        world.line(1, &format!("/get {id} as {place}"));
+        world.run_ms(3000);
+        assert!(std::fs::read(&expected).is_ok_and(|got| got == sent(&world)), "{place}");
+        world.line(1, &format!("/verify-file {id}"));
+        world.run_ms(100);
+        let seen = world.seen(1);
+        let told = |output: &Output| matches!(output, Output::Info { text } if text.contains("to the last byte"));
+        assert!(seen.iter().any(told), "{seen:?}");
+    }
+    assert_eq!(std::fs::read(elsewhere.join("trip.mp4")).unwrap(), b"taken");
+    // A folder that is not there: it waits until it is, also over a restart, and leaves nothing behind.
+    let id = offer(&mut world, 100_000);
+    world.line(1, &format!("/get {id} as nowhere/film.mp4"));
+    world.run_ms(1000);
+    let seen = world.seen(1);
+    let file = last_file(&seen).unwrap();
+    assert!(
+        file.state == "paused" && file.reason.as_ref().is_some_and(|it| it.contains("no folder"))
+    );
+    world.kill(1);
+    std::fs::create_dir(home.join("downloads/nowhere")).unwrap();
+    world.start(1);
+    world.run_ms(60_000);
+    world.line(1, "/files");
+    let seen = world.seen(1);
+    let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
+    let id = files.iter().find(|file| file.state == "paused").expect("it is kept").id;
+    world.line(1, &format!("/resume {id}"));
+    world.run_ms(3000);
+    assert!(
+        std::fs::read(home.join("downloads/nowhere/film.mp4")).is_ok_and(|got| got == sent(&world))
+    );
+    // What is given up there leaves nothing there.
+    world.each_takes = Duration::from_micros(2000);
+    let id = offer(&mut world, 3 << 20);
+    world.line(1, &format!("/get {id} as nowhere/big.mp4"));
+    world.run_ms(1000);
+    let names = || std::fs::read_dir(home.join("downloads/nowhere")).unwrap().count();
+    assert_eq!(names(), 2, "it is on its way");
+    world.line(1, &format!("/cancel {id}"));
+    world.run_ms(1000);
+    assert_eq!(names(), 1);
+}
+
+#[test]
+fn a_file_that_was_changed_is_told() {
+    let mut world = World::logged_in(2);
+    let id = offer(&mut world, 100_000);
+    world.line(1, &format!("/verify-file {id}"));
+    assert!(world.errors(1).contains("not complete"));
+    world.line(1, &format!("/accept {id}"));
+    world.run_ms(3000);
+    let saved = world.folder(1).join("downloads/film.mp4");
+    let mut bytes = std::fs::read(&saved).unwrap();
+    bytes[77_777] ^= 1;
+    std::fs::write(&saved, bytes).unwrap();
+    world.line(1, &format!("/verify-file {id}"));
+    world.run_ms(100);
+    let errors = world.errors(1);
+    assert!(
+        errors.contains("is not what alice has offered") && errors.contains("ask alice"),
+        "{errors}"
+    );
+    std::fs::remove_file(&saved).unwrap();
+    world.line(1, &format!("/verify-file {id}"));
+    world.run_ms(100);
+    assert!(world.errors(1).contains("Not verified"));
+    world.line(1, "/verify-file 99");
+    assert!(world.errors(1).contains("no transfer 99"));
+}
+
+/// Neither side is faster than it was told to be, and what is said is as fast as ever.
+#[test]
+fn files_go_no_faster_than_the_limits_and_messages_do() {
+    const LEN: usize = 2_000_000;
+    for (limited, policy) in [
+        (0, Policy { limit_up: Some(200_000), ..Policy::default() }),
+        (1, Policy { limit_down: Some(200_000), ..Policy::default() }),
+    ] {
+        let mut world = World::logged_in(2);
+        let now = world.now;
+        world.app(limited).set_files(now, policy);
+        let id = offer(&mut world, LEN);
+        world.line(1, &format!("/accept {id}"));
+        world.run_ms(5000);
+        let seen = world.seen(1);
+        let done = last_file(&seen).unwrap().done;
+        // A piece more than the limit at most, and not much less than it.
+        assert!((700_000..1_100_000 + (256 << 10)).contains(&done), "{limited}: {done}");
+        world.line(0, "@bob beside it");
+        world.run_ms(200);
+        assert_eq!(world.texts(1), ["beside it"]);
+        // Lifted, it goes on at once.
+        let now = world.now;
+        world.app(limited).set_files(now, Policy::default());
+        world.run_ms(2000);
+        assert!(is_equal(&world), "{limited}");
+    }
 }

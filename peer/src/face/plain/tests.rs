@@ -49,7 +49,7 @@ fn every_kind_has_its_stable_line() {
         "* bob answers line 40 by the next one\n<bob> hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
         "! not sent to bob: hi".to_owned(),
-        "* link to bob: direct 192.0.2.7:6000, 23 ms".to_owned(),
+        "* link to bob: direct 192.0.2.7:6000, 23 ms (hi)".to_owned(),
         format!(
             "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3"
         ),
@@ -107,6 +107,10 @@ fn every_kind_has_its_stable_line() {
          T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left"
             .to_owned(),
         "* bob has not accepted you yet: what you write waits there".to_owned(),
+        "* you ignore mallory".to_owned(),
+        "* autoaccept bob: up to 2.00 GB".to_owned(),
+        "* bob answers after 23 ms".to_owned(),
+        "* bob:\n  | hi".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

@@ -7,9 +7,10 @@ use super::log::View;
 use super::switcher::Switcher;
 use super::typed::{Reach, TypedLines};
 use super::view::Rows;
-use super::{Act, Tui, text};
-use crate::command::complete::{Candidates, candidates};
+use super::{Act, Tui, is_over, text};
+use crate::command::complete::{Candidates, Known, candidates};
 use crate::face::asking::Typed;
+use crate::output::FileLine;
 
 use ratatui_crossterm::crossterm::event::KeyEvent;
 
@@ -137,10 +138,7 @@ impl Tui {
             Action::PageDown => self.scroll(|rows, height| rows.down(step(height))),
             Action::Top => self.scroll(|rows, height| rows.with_top(rows.log.first(), height)),
             Action::Bottom => self.scroll(|_, _| View::Bottom),
-            Action::FirstUnread => self.scroll(|rows, height| match rows.rule {
-                Some(entry) => rows.with_top(entry, height),
-                None => rows.log.view,
-            }),
+            Action::FirstUnread => self.scroll_to_rule(),
             Action::NextActivity => self.go(super::Windows::go_to_activity),
             Action::NextWindow => self.go(|windows| windows.step(true)),
             Action::PreviousWindow => self.go(|windows| windows.step(false)),
@@ -320,6 +318,25 @@ impl Tui {
         }
     }
 
+    /// `/unread`: the first line that was not seen, of this window or else of the next in which something
+    /// happened.
+    pub(super) fn go_to_unread(&mut self) {
+        if self.windows.current().rule.is_none() {
+            self.go(super::Windows::go_to_activity);
+        }
+        if self.windows.current().rule.is_none() {
+            return self.complain("Nothing is unread.");
+        }
+        self.scroll_to_rule();
+    }
+
+    fn scroll_to_rule(&mut self) {
+        self.scroll(|rows, height| match rows.rule {
+            Some(entry) => rows.with_top(entry, height),
+            None => rows.log.view,
+        });
+    }
+
     fn scroll(&mut self, to: impl FnOnce(&Rows<'_>, usize) -> View) {
         let (height, _) = self.page;
         let rows = self.rows();
@@ -337,12 +354,25 @@ impl Tui {
         Rows { painter, log: &window.log, rule: window.rule }
     }
 
+    fn known(&self) -> Known {
+        let numbers = |is_meant: fn(&FileLine) -> bool| {
+            let files = self.files.values().filter(|file| is_meant(file));
+            files.map(|file| file.id.to_string()).collect()
+        };
+        Known {
+            users: self.names(),
+            settings: self.settings.clone(),
+            open: numbers(|file| !is_over(file)),
+            complete: numbers(|file| file.state == "complete"),
+        }
+    }
+
     /// Tab: what all candidates have in common; once more lists them.
     fn complete(&mut self, again: bool) {
         let cursor = self.input.editor.cursor();
         let text = self.input.editor.text().to_owned();
         let before = &text[..cursor];
-        let (start, words) = match candidates(before, &self.names(), &self.settings) {
+        let (start, words) = match candidates(before, &self.known()) {
             Candidates::Words(start, words) => (start, words),
             Candidates::Files => (self.paths)(before),
         };

@@ -4,6 +4,7 @@
 //! into a frame, and gives what is to be done ([`Tui::poll_act`]). It reads no terminal and no
 //! clock.
 
+mod answers;
 mod attention;
 mod changes;
 mod draw;
@@ -41,9 +42,8 @@ use self::switcher::Switcher;
 pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
 use super::asking::{Ask, Typed};
-use super::plain::{self, Colour, GUTTER, Plain, Reader, Style};
-use super::qr;
-use super::{Line, in_short};
+use super::in_short;
+use super::plain::{self, Colour, Plain, Reader, Style};
 use crate::command::{Command, Window, chat_name};
 use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState};
 use crate::work::Direction;
@@ -263,6 +263,7 @@ impl Tui {
             Window::Close => self.close(),
             Window::Clear => self.windows.current_mut().log.clear(),
             Window::Switch(which) => self.switch_to(&which),
+            Window::Unread => self.go_to_unread(),
         }
     }
 
@@ -292,7 +293,10 @@ impl Tui {
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.clone());
             }
-            Output::Link { user, state, rtt_ms, .. } => {
+            Output::Link { user, state, rtt_ms, farewell, .. } => {
+                if farewell.is_some() {
+                    self.show_at(Some(user), output);
+                }
                 if matches!(*state, "closed" | "lost" | "unreachable") {
                     self.attention.ends(user);
                     self.bars.links.remove(user);
@@ -336,6 +340,10 @@ impl Tui {
             | Output::Net { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }
+            | Output::Ignored { .. }
+            | Output::AutoAccept { .. }
+            | Output::Ping { .. }
+            | Output::Why { .. }
             | Output::Settings { .. }
             | Output::Help { .. }
             | Output::Info { .. }
@@ -563,59 +571,6 @@ impl Tui {
             if !is_own {
                 self.open(user);
             }
-        }
-    }
-
-    /// Shows an answer in the window in which it was asked for: one that is longer than the
-    /// window, from its beginning on.
-    fn show(&mut self, output: &Output) {
-        self.answer(|tui, user| tui.show_at(user, output));
-    }
-
-    /// The same, with the code for a camera where it can be drawn.
-    fn on_fingerprint(&mut self, qr: Option<&str>, output: &Output) {
-        let code = qr.filter(|_| self.look.unicode).and_then(|text| qr::rows(text, None));
-        self.answer(|tui, user| {
-            tui.show_at(user, output);
-            if let Some(rows) = code {
-                let figure = Entry::Figure { at: tui.moment.unix_ms, rows };
-                tui.windows.current_mut().log.push(figure);
-            }
-        });
-    }
-
-    fn answer(&mut self, put: impl FnOnce(&mut Self, Option<&str>)) {
-        let window = self.windows.current();
-        let (user, first, view) = (window.user.clone(), window.log.end(), window.log.view);
-        put(self, user.as_deref());
-        if view == View::Bottom {
-            let view = self.rows().with_top(first, self.page.0);
-            self.set_view(view);
-        }
-    }
-
-    /// Shows something in the words of the plain face.
-    fn show_at(&mut self, user: Option<&str>, output: &Output) {
-        for line in self.plain.show(self.moment.now, output) {
-            let Line::Text(line) = line else { continue };
-            let is_warning = line.starts_with('!');
-            let line = line.strip_prefix(['!', '*']).map_or(line.as_str(), str::trim_start);
-            let rows: Vec<&str> =
-                line.split('\n').map(|row| row.strip_prefix(GUTTER).unwrap_or(row)).collect();
-            self.notice(user, is_warning, rows.join("\n"));
-        }
-    }
-
-    fn complain(&mut self, text: &str) {
-        let user = self.windows.current().user.clone();
-        self.notice(user.as_deref(), true, text::one_line(text));
-    }
-
-    fn notice(&mut self, user: Option<&str>, is_warning: bool, text: String) {
-        let entry = Entry::Notice { at: self.moment.unix_ms, is_warning, text };
-        match user {
-            Some(user) => self.windows.of(user).log.push(entry),
-            None => self.windows.home_mut().log.push(entry),
         }
     }
 

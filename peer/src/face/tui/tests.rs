@@ -3,6 +3,8 @@
 
 mod account;
 mod attention;
+mod changes;
+mod people;
 mod requests;
 
 use std::path::Path;
@@ -275,6 +277,7 @@ fn a_conversation_with_its_marks() {
         state: "direct",
         address: None,
         rtt_ms: Some(23),
+        farewell: None,
     });
     scene.minutes = 24 * 60;
     scene.kept("bob", 7, "it goes");
@@ -399,6 +402,14 @@ fn unseen_lines_have_a_rule_and_are_found() {
     assert!(!scene.text().contains("act"));
     scene.alt('u');
     scene.check("unread");
+    // The same by a command, from elsewhere.
+    scene.control('p');
+    scene.message("carol", "also unseen");
+    let moment = scene.moment();
+    scene.tui.window(moment, Window::Unread);
+    assert!(scene.text().contains("also unseen"), "{}", scene.text());
+    scene.tui.window(moment, Window::Unread);
+    scene.control('p');
     assert_eq!(scene.enter("answer").map(|(_, line)| line).as_deref(), Some("answer"));
     assert!(!scene.text().contains("new"), "answered, so nothing is new any more");
 }
@@ -774,5 +785,3 @@ fn a_room_that_is_called_otherwise_keeps_its_window() {
     assert_eq!(names, ["#crew"]);
     assert!(scene.rows()[0].contains("#crew: the film"), "{:?}", scene.rows());
 }
-
-mod changes;

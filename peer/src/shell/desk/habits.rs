@@ -10,12 +10,13 @@ use crate::output::Output;
 use crate::shell::config::{Config, TABLES};
 use crate::shell::hooks::Programs;
 use crate::shell::preferences::Counts;
+use crate::transfer::Policy;
 
 /// How things are done that other parts of the program do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::shell) struct Ways {
-    /// Offers of at most this many bytes are taken without asking.
-    pub(in crate::shell) auto_accept: Option<u64>,
+    /// Which files are taken without asking, and how fast files go.
+    pub(in crate::shell) files: Policy,
     /// What strangers may do.
     pub(in crate::shell) strangers: Strangers,
     /// Programs that are called.
@@ -29,7 +30,7 @@ impl Desk {
     pub(in crate::shell) fn ways(&self) -> Ways {
         let preferences = &self.preferences;
         Ways {
-            auto_accept: preferences.auto_accept(),
+            files: preferences.files(),
             strangers: preferences.strangers(),
             programs: preferences.programs(),
             habits: Habits {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::output::FileLine;
+use crate::output::{FileLine, Output};
 use crate::work::Direction;
 
 /// See the module.
@@ -23,7 +23,30 @@ impl Open {
         self.given + self.exports == 0 && self.messages.is_empty() && self.files.is_empty()
     }
 
-    pub(super) fn track_file(&mut self, file: &FileLine) {
+    /// Keeps the account.
+    pub(super) fn track(&mut self, output: &Output) {
+        if let Output::MessageState { to, id, state, .. } = output {
+            let key = (to.clone(), *id);
+            if *state != "queued" {
+                self.messages.remove(&key);
+            } else if self.messages.insert(key) {
+                self.given = self.given.saturating_sub(1);
+            }
+        } else if let Output::NotSent { .. } | Output::Changed { change: "withdrawn", .. } = output
+        {
+            // Nothing follows either.
+            self.given = self.given.saturating_sub(1);
+        } else if let Output::File { file } = output {
+            self.track_file(file);
+        } else if let Output::Export { .. } = output {
+            self.exports = self.exports.saturating_sub(1);
+        } else if let Output::LoginNeeded { .. } = output {
+            // Nobody's: what the next account has is told anew.
+            *self = Self::default();
+        }
+    }
+
+    fn track_file(&mut self, file: &FileLine) {
         let is_open = match file.state {
             "hashing" | "checking" | "running" => true,
             "offered" | "waiting" => file.direction == Direction::Sending,

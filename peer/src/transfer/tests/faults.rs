@@ -9,7 +9,7 @@ fn contents(size: usize) -> Vec<u8> {
 }
 
 fn running(size: usize) -> (World, PathBuf) {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     let path = world.send("film.mp4", &contents(size));
     world.until(|world| world.line(BOB, 1).done > 500_000);
     (world, path)
@@ -44,7 +44,8 @@ fn a_disk_that_refuses_at_the_beginning_or_end_pauses_too() {
         |request| matches!(request, FileRequest::Finish { .. }),
     ];
     for fits in fits {
-        let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+        let mut world =
+            World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
         world.sides[BOB].faults.push_back(Fault { fits, error: full() });
         world.send("film", &contents(100_000));
         world.settle();
@@ -207,7 +208,7 @@ fn streams_are_tried_again() {
 /// What waits for a disk that hangs is bounded in all, not for each file only.
 #[test]
 fn a_disk_that_hangs_holds_the_network_up() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.sides[BOB].disk_hangs = true;
     let first = vec![1; 12 << 20];
     world.send("first", &first);

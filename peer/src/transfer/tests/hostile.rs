@@ -52,7 +52,7 @@ fn get(id: TransferId, offset: u64, len: u32) -> Vec<u8> {
 
 /// Bob has accepted so many files of 1 MiB, and his program has asked for them.
 fn world_that_fetches(files: u32) -> World {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     for number in 1..=files {
         say_unheard(&mut world, Control::Offer(offer(number, 1 << 20)));
     }
@@ -352,7 +352,8 @@ fn a_reader_who_takes_nothing_costs_little_and_is_dropped() {
 #[test]
 fn a_sender_who_lies_is_found_out() {
     for at in [0, 3, 4, 100, 20_000, 150_000] {
-        let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+        let mut world =
+            World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
         world.pipes.flip = Some((ALICE, at));
         world.send("film", &contents(200_000));
         world.pass(100);
@@ -370,7 +371,7 @@ fn a_sender_who_lies_is_found_out() {
 
 #[test]
 fn answers_that_nobody_asked_for_end_it() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.send("film", &contents(2_000_000));
     world.until(|world| world.line(BOB, 1).done > 0);
     world.with(BOB, |transfers, cx| transfers.pause(cx, 1));

@@ -17,7 +17,7 @@ fn carol() -> Name {
 
 /// Carol, who is not there, has offered Bob a file in the room where Alice is too.
 fn world_that_waits_for_members() -> World {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.is_team = true;
     world.with(BOB, |transfers, cx| {
         let offer = Offer {
@@ -145,7 +145,7 @@ fn answer(world: &mut World, stream: StreamId) -> Option<Vec<u8>> {
 
 #[test]
 fn members_are_given_what_they_may_have_and_nobody_else() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.is_team = true;
     let path = world.sides[ALICE].dir.path().join("film");
     std::fs::write(&path, vec![9; 100_000]).unwrap();

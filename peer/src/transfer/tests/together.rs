@@ -287,7 +287,7 @@ fn an_end_while_the_link_is_down_is_told_later() {
 
 #[test]
 fn small_files_are_taken_without_asking_when_wished() {
-    let policy = Policy { auto_accept: Some(100) };
+    let policy = Policy { auto_accept: Some(100), ..Policy::default() };
     let mut world = World::with_policy(policy);
     world.send("small", &contents(100));
     world.send("large", &contents(101));
@@ -298,7 +298,7 @@ fn small_files_are_taken_without_asking_when_wished() {
 
 #[test]
 fn many_files_go_at_once_and_the_rest_in_turn() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     let files: Vec<Vec<u8>> = (0..30).map(|i| contents(400_000 + i)).collect();
     for (i, bytes) in files.iter().enumerate() {
         world.send(&format!("{i}.mp4"), bytes);
@@ -346,7 +346,7 @@ fn two_hundred_offers_are_all_heard() {
 
 #[test]
 fn names_that_clash_are_kept_both() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.send("film.mp4", b"first");
     world.settle();
     world.send("film.mp4", b"second");
@@ -357,7 +357,7 @@ fn names_that_clash_are_kept_both() {
 
 #[test]
 fn a_paused_transfer_makes_room_for_others() {
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     for i in 0..9 {
         world.send(&format!("{i}"), &contents(600_000 + i));
     }
@@ -372,7 +372,7 @@ fn a_paused_transfer_makes_room_for_others() {
 #[test]
 fn progress_is_shown_once_a_second() {
     let bytes = contents(8_000_000);
-    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+    let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
     world.send("film", &bytes);
     world.until(|world| world.line(BOB, 1).state == "running");
     let shown = |world: &World, side: usize| world.sides[side].outputs.len();
@@ -513,7 +513,7 @@ proptest! {
     /// Whatever happens on the way, once nobody pauses and the link holds, everything arrives.
     #[test]
     fn everything_arrives_in_the_end(happenings in prop::collection::vec(happening(), 0..60)) {
-        let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX) });
+        let mut world = World::with_policy(Policy { auto_accept: Some(u64::MAX), ..Policy::default() });
         let files = [contents(0), contents(700_000), contents(150_001)];
         for (i, bytes) in files.iter().enumerate() {
             world.send(&i.to_string(), bytes);

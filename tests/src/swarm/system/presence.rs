@@ -118,7 +118,7 @@ impl Swarm {
             self.users[index].stays_away = true;
             if self.users[index].is_online() && self.dice.chance(Probability::percent(60.0)) {
                 self.users[index].has_left = true;
-                self.command(index, Command::Quit);
+                self.command(index, Command::Quit { farewell: String::new() });
             } else {
                 let host = self.users[index].host;
                 self.crash(host);

@@ -1,0 +1,97 @@
+//! Commands about files that go from one to another.
+
+use crate::command::help::{Entry, Verb};
+
+pub(super) const FILES: &[Entry] = &[
+    Entry {
+        verb: Verb::Send,
+        name: "send",
+        aliases: &["p2pvideo", "upd", "sendfile", "upload", "f"],
+        arguments: "NAME|#ROOM FILE...",
+        summary: "Offer files to a user, or to a room",
+        example: "/send bob \"holiday film.mp4\"",
+        details: "Quote names with blanks, or put '\\' before each. '.' as NAME is the open chat.\n\
+                  The offer waits until the other side is online and answers. It survives \
+                  restarts of both sides. What a room is offered each member takes or not, and \
+                  they fetch it from each other too: you send about one copy.",
+    },
+    Entry {
+        verb: Verb::Get,
+        name: "get",
+        aliases: &["savefile", "download"],
+        arguments: "NUMBER [as PATH]",
+        summary: "Take an offered file, and save it where you say",
+        example: "/get 3 as ~/films/trip.mp4",
+        details: "PATH is a new name, or a folder that is there, in which the file keeps its name; it is in the \
+                  download folder when it\nis relative. Nothing is ever overwritten: 'trip (2).mp4' \
+                  stands beside 'trip.mp4'. A folder that is\nnot there pauses the transfer: make it, then \
+                  /resume NUMBER.",
+    },
+    Entry {
+        verb: Verb::AutoAccept,
+        name: "autoaccept",
+        aliases: &[],
+        arguments: "[NAME [on|off|usual|SIZE]]",
+        summary: "Take a user's files without asking, or up to SIZE each",
+        example: "/autoaccept bob 2G",
+        details: "off asks of every file of his, usual goes by the setting auto-accept, as for everybody else. \
+                  Alone it lists of whom\nsomething was chosen. Strangers ask to talk first, whatever stands \
+                  here.",
+    },
+    Entry {
+        verb: Verb::Files,
+        name: "files",
+        aliases: &["transfers"],
+        arguments: "",
+        summary: "Offers and transfers, with their numbers",
+        example: "/files",
+        details: "",
+    },
+    Entry {
+        verb: Verb::Pause,
+        name: "pause",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Pause a transfer",
+        example: "/pause 3",
+        details: "Either side may; it goes on when neither does any more.",
+    },
+    Entry {
+        verb: Verb::Resume,
+        name: "resume",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Go on with a paused transfer",
+        example: "/resume 3",
+        details: "If the other side has paused it too, it waits for them.",
+    },
+    Entry {
+        verb: Verb::Cancel,
+        name: "cancel",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Give up a transfer",
+        example: "/cancel 3",
+        details: "For good; the other side is told. /pause keeps it.",
+    },
+    Entry {
+        verb: Verb::Limit,
+        name: "limit",
+        aliases: &["speed"],
+        arguments: "[up|down [SPEED|off]]",
+        summary: "Send or fetch files no faster than so many bytes a second",
+        example: "/limit up 2M",
+        details: "2M is two million bytes a second, for all transfers together. Messages are never slowed down. Alone \
+                  it shows both.\n/save keeps them; --limit-up and --limit-down are the same.",
+    },
+    Entry {
+        verb: Verb::VerifyFile,
+        name: "verify-file",
+        aliases: &["recheck"],
+        arguments: "NUMBER",
+        summary: "Read a complete file again, and see whether it is what was offered",
+        example: "/verify-file 3",
+        details: "Of files that arrived and of those you have sent. What differs is told; the file is never \
+                  changed.",
+    },
+];

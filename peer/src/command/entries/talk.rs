@@ -1,0 +1,135 @@
+//! Commands about what is said.
+
+use crate::command::help::{Entry, Verb};
+
+pub(super) const TALK: &[Entry] = &[
+    Entry {
+        verb: Verb::Message,
+        name: "msg",
+        aliases: &[
+            "msgto",
+            "message",
+            "m",
+            "private",
+            "startprivate",
+            "whisper",
+            "w",
+            "query",
+            "chat",
+        ],
+        arguments: "NAME [TEXT]",
+        summary: "Send a message; without text, open a chat",
+        example: "/msg bob see you at five",
+        details: "'@bob see you at five' does the same. '/chat bob' opens the chat and asks bob to talk, where he \
+                  has to accept you first.\n\
+                  Who is not online finds it in his mailbox at the server, sealed for him alone, and \
+                  if it is too long for that (3 KiB) or the mailbox is full, it waits here, also over \
+                  a restart (/outbox). Marks: on its way, \u{b7} in the mailbox, \u{2713} delivered.\n\
+                  At most 64 KiB.",
+    },
+    Entry {
+        verb: Verb::Me,
+        name: "me",
+        aliases: &[],
+        arguments: "TEXT",
+        summary: "Say in the open chat what you do",
+        example: "/me waves",
+        details: "It goes as the text '/me waves', which this program shows as '* alice waves'.",
+    },
+    Entry {
+        verb: Verb::Reply,
+        name: "reply",
+        aliases: &["r"],
+        arguments: "[LINE] TEXT",
+        summary: "Answer a message in the open chat",
+        example: "/reply 41 yes, at five",
+        details: "LINE is the number of a line in /history, which the full screen shows while you type \
+                  the command; without it, the last message of the other side.\n\
+                  A text that begins with a number: /reply . 5 will do. Not in rooms.",
+    },
+    Entry {
+        verb: Verb::Edit,
+        name: "edit",
+        aliases: &["correct", "edt"],
+        arguments: "[NUMBER] TEXT",
+        summary: "Give a message of yours in the open chat another text",
+        example: "/edit see you at six",
+        details: "NUMBER is that of your message, as in 'message 7 to bob' and /history; the full screen \
+                  shows it while you type the command. Without it, your last one.\n\
+                  Both sides show the new text and that it was edited; who has read the old one has \
+                  read it.\n\
+                  A text that begins with a number: /edit . 6 o'clock. Edits work between two users, \
+                  not in rooms.",
+    },
+    Entry {
+        verb: Verb::Unsend,
+        name: "unsend",
+        aliases: &["dlt", "redact"],
+        arguments: "[NUMBER]",
+        summary: "Take back a message of yours in the open chat",
+        example: "/unsend 7",
+        details: "NUMBER as for /edit; without it, your last one.\n\
+                  What was not sent yet never is. Else the other side's program is asked to hide it, \
+                  which nobody can enforce: it may have been read, or kept elsewhere.\n\
+                  Between two users, not in rooms.",
+    },
+    Entry {
+        verb: Verb::All,
+        name: "all",
+        aliases: &["broadcast", "bcm"],
+        arguments: "TEXT",
+        summary: "Say something in the lobby, where the server has one",
+        example: "/all good morning",
+        details: "The same as '#lobby good morning'. Everybody is in the lobby who has not left it.",
+    },
+    Entry {
+        verb: Verb::History,
+        name: "history",
+        aliases: &["view", "rdm", "lastlog", "scrollback"],
+        arguments: "[NAME|#ROOM|all] [COUNT]",
+        summary: "The last lines of a conversation",
+        example: "/history bob 50",
+        details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says \
+                  otherwise, at most 1000.",
+    },
+    Entry {
+        verb: Verb::Search,
+        name: "search",
+        aliases: &[],
+        arguments: "[@NAME|#ROOM|.] WORDS",
+        summary: "Lines with these words, of all conversations or of one",
+        example: "/search @bob five o'clock",
+        details: "'.' is the open chat. All words have to be there, in any order; the newest 100 lines \
+                  are shown. Everything is searched on this machine only.",
+    },
+    Entry {
+        verb: Verb::Unread,
+        name: "unread",
+        aliases: &[],
+        arguments: "",
+        summary: "Go to what you have not seen yet",
+        example: "/unread",
+        details: "To the first such line of this window, else of the next window that has one. Alt-U and Alt-A do the \
+                  same.",
+    },
+    Entry {
+        verb: Verb::Export,
+        name: "export",
+        aliases: &[],
+        arguments: "[NAME|#ROOM|all] FILE",
+        summary: "Write a conversation into a file",
+        example: "/export bob ~/bob.txt",
+        details: "Without NAME, the open chat, or all. A name that ends with .txt is written for \
+                  reading, one that ends with .json as one JSON object for each message.\n\
+                  Only you can read the file, and none that is there is overwritten.",
+    },
+    Entry {
+        verb: Verb::Outbox,
+        name: "outbox",
+        aliases: &[],
+        arguments: "",
+        summary: "Messages that wait for the other side",
+        example: "/outbox",
+        details: "",
+    },
+];

@@ -1,0 +1,122 @@
+//! Lines about files: which are taken without asking, where they are saved, how fast they go.
+
+use super::arguments::number;
+use super::words::{Words, expand_home};
+use super::{Command, Context, ParsedLine, Preference, Usage, Which, error, user};
+use crate::face::units;
+use crate::work::AutoAccept;
+
+/// `/autoaccept [name [on|off|usual|size]]`.
+pub(super) fn auto_accept(mut words: Words<'_>) -> Result<Command, Usage> {
+    let user = words.next()?.map(user);
+    let accept = match words.next()? {
+        None => None,
+        Some(word) => Some(match word.to_lowercase().as_str() {
+            "on" | "any" => AutoAccept::Any,
+            "off" | "never" => AutoAccept::Never,
+            "usual" => AutoAccept::Usual,
+            _ => AutoAccept::UpTo(units::parse_size(&word).map_err(|_| Usage)?),
+        }),
+    };
+    words.none(Command::AutoAccept { user, accept })
+}
+
+/// `/get number [as path]`.
+pub(super) fn get(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
+    let id = number(words.next()?.ok_or(Usage)?)?;
+    match words.next()? {
+        None => Ok(Command::Accept { which: Which::File(id) }),
+        Some(word) if word.eq_ignore_ascii_case("as") => {
+            let path = expand_home(&words.only()?, context.home.as_deref());
+            Ok(Command::Get { id, path })
+        }
+        Some(_) => Err(Usage),
+    }
+}
+
+/// `/limit [up|down [speed|off]]`: a setting by a shorter name.
+pub(super) fn limit(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
+    let Some(way) = words.next()? else {
+        return Ok(ParsedLine::Preference(Preference::Show(Some("limit".to_owned()))));
+    };
+    let way = way.to_lowercase();
+    if !matches!(way.as_str(), "up" | "down") {
+        return Err(Usage);
+    }
+    let name = format!("limit-{way}");
+    let Some(speed) = words.at_most_one()? else {
+        return Ok(ParsedLine::Preference(Preference::Show(Some(name))));
+    };
+    let value = match speed.to_lowercase().as_str() {
+        "off" => None,
+        _ => match units::parse_speed(&speed) {
+            Ok(_) => Some(speed),
+            Err(text) => return Ok(error(format!("Not done: {text}."))),
+        },
+    };
+    Ok(ParsedLine::Preference(Preference::Set { name, value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::command::parse;
+
+    fn bare(line: &str) -> ParsedLine {
+        parse(line, &Context { home: Some(PathBuf::from("/home/alice")), ..Context::default() })
+    }
+
+    #[test]
+    fn whose_files_are_taken() {
+        let command = |user: Option<&str>, accept| {
+            let user = user.map(str::to_owned);
+            ParsedLine::Command(Command::AutoAccept { user, accept })
+        };
+        assert_eq!(bare("/autoaccept"), command(None, None));
+        assert_eq!(bare("/autoaccept @bob"), command(Some("bob"), None));
+        for (word, accept) in [
+            ("on", AutoAccept::Any),
+            ("OFF", AutoAccept::Never),
+            ("usual", AutoAccept::Usual),
+            ("2G", AutoAccept::UpTo(2_000_000_000)),
+        ] {
+            assert_eq!(
+                bare(&format!("/autoaccept bob {word}")),
+                command(Some("bob"), Some(accept))
+            );
+        }
+        for line in ["/autoaccept bob maybe", "/autoaccept bob on off"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_taken_to_where_one_says() {
+        let get = |id, path: &str| ParsedLine::Command(Command::Get { id, path: path.into() });
+        assert_eq!(bare("/get 3 as clip.mp4"), get(3, "clip.mp4"));
+        assert_eq!(bare("/get #3 AS '~/my films/'"), get(3, "/home/alice/my films/"));
+        let accept = Command::Accept { which: Which::File(3) };
+        assert_eq!(bare("/get 3"), ParsedLine::Command(accept));
+        for line in ["/get", "/get clip.mp4", "/get 3 clip.mp4", "/get 3 as", "/get 3 as a b"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn how_fast_files_go() {
+        let set = |name: &str, value: Option<&str>| {
+            let (name, value) = (name.to_owned(), value.map(str::to_owned));
+            ParsedLine::Preference(Preference::Set { name, value })
+        };
+        let show = |name: &str| ParsedLine::Preference(Preference::Show(Some(name.to_owned())));
+        assert_eq!(bare("/limit"), show("limit"));
+        assert_eq!(bare("/limit down"), show("limit-down"));
+        assert_eq!(bare("/limit up 2M"), set("limit-up", Some("2M")));
+        assert_eq!(bare("/speed DOWN off"), set("limit-down", None));
+        for line in ["/limit 2M", "/limit up fast", "/limit up 0", "/limit up 2M 3M"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+}

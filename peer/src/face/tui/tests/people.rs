@@ -1,0 +1,58 @@
+//! What is told of other users, as screens.
+
+use super::*;
+use crate::face::samples::{index, outputs};
+
+/// The sample of the same kind.
+fn sample(of: &Output) -> Output {
+    outputs("back at two").remove(index(of))
+}
+
+#[test]
+fn what_is_known_of_somebody_is_one_screen() {
+    let mut scene = Scene::logged_in(80, 16);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    let whois = outputs("back at two").into_iter().find(|it| matches!(it, Output::Whois { .. }));
+    scene.tell(whois.expect("it is there"));
+    scene.check("whois");
+}
+
+#[test]
+fn a_code_is_shown_to_be_said() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.tell(sample(&Output::Code { code: String::new(), seconds: 0 }));
+    scene.check("code");
+}
+
+#[test]
+fn why_somebody_is_not_reached_is_read_line_by_line() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.tell(Output::Why {
+        user: "bob".to_owned(),
+        lines: vec![
+            "bob is online, the server says.".to_owned(),
+            "The direct path to 192.0.2.7:6000: a round trip takes 23 ms, none of 91 datagrams was \
+             lost."
+                .to_owned(),
+            "File 3 from bob goes at 8.10 MB/s.".to_owned(),
+        ],
+    });
+    scene.check("why");
+}
+
+#[test]
+fn a_farewell_stands_in_the_chat_with_whom_it_is_of() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.message("bob", "see you");
+    scene.tell(Output::Link {
+        user: "bob".to_owned(),
+        state: "closed",
+        address: None,
+        rtt_ms: None,
+        farewell: Some("until tomorrow".to_owned()),
+    });
+    assert!(!scene.text().contains("until tomorrow"), "not in the window of the server");
+    scene.alt('a');
+    assert!(scene.text().contains("link to bob: closed (until tomorrow)"), "{}", scene.text());
+}
