@@ -38,6 +38,7 @@ fn a_room_is_ruled_by_its_owner_and_operators() {
     );
     each(&mut carol, &[("/join #team", "* #team: you are in it; it is about: the film")]);
     each(&mut bob, &[("/mute #team carol", "* #team: carol was muted by bob")]);
+    carol.reads("* #team: carol was muted by bob");
     each(&mut carol, &[("#team hello", "! not sent to #team: you are muted in #team.")]);
     each(&mut bob, &[("/members #team", "* carol: online, muted")]);
     each(&mut bob, &[("/unmute #team carol", "* #team: carol may speak again, says bob")]);
