@@ -9,6 +9,7 @@ mod commands;
 mod crashes;
 mod descriptions;
 mod oneshot;
+mod package;
 mod papers;
 mod pressure;
 mod requests;

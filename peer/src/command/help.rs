@@ -121,39 +121,24 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     entries().map(|entry| entry.name)
 }
 
-/// The names of all commands, on a screen of 80 by 24.
+/// The names of all commands: one screen, also of 80 by 24.
 #[must_use]
 pub fn overview() -> String {
     let mut text = String::from("Commands (any unique beginning will do):\n");
-    for group in GROUPS {
-        text.push_str(&names_of(group));
+    for Group { title, entries } in GROUPS {
+        text.push_str(title);
+        text.push(':');
+        // Whoever shows it breaks the line.
+        entries.iter().for_each(|entry| text.push_str(&format!(" /{}", entry.name)));
+        text.push('\n');
     }
     text.push_str(
-        "@NAME text sends to NAME, #ROOM text says it in ROOM. Plain lines go to the\n\
-         open chat (/msg NAME opens one). //text sends text that begins with a slash.\n\
+        "@NAME text and #ROOM text go there, plain lines to the open chat (/msg NAME opens one), \
+         //text begins with a slash.\n\
          /help COMMAND says more, /help commands what each does, /help keys the keys.",
     );
     text
 }
-
-/// A group's title, and the names of its commands beside it.
-fn names_of(group: &Group) -> String {
-    const TITLE: usize = 10;
-    let mut text = format!("  {:<1$}", group.title, TITLE - 2);
-    let mut width = TITLE;
-    for entry in group.entries {
-        if width + entry.name.len() + 2 > MAX_ROW {
-            text.push_str(&format!("\n{:TITLE$}", ""));
-            width = TITLE;
-        }
-        text.push_str(&format!(" /{}", entry.name));
-        width += entry.name.len() + 2;
-    }
-    text + "\n"
-}
-
-/// Cells in a row of [`overview`].
-const MAX_ROW: usize = 78;
 
 /// All commands with what they do.
 fn everything() -> String {
