@@ -631,7 +631,11 @@ impl App {
         }
     }
 
+    /// Tells how the link to a user is. That a stranger has come so near is nothing before he is accepted.
     pub(super) fn tell_link(&mut self, user: &Name, state: &'static str) {
+        if self.is_stranger(user) {
+            return;
+        }
         let up = self.links.up(user).map(|up| up.handle);
         let line = up.and_then(|handle| self.connection_line(Some(user), handle));
         let (address, rtt_ms) = line.map(|line| (line.address, line.rtt_ms)).unzip();
@@ -646,6 +650,9 @@ impl App {
 
     /// The other side has left. Who is a stranger, or is ignored, has nothing to say by that either.
     fn tell_goodbye(&mut self, user: &Name, farewell: &str) {
+        if self.is_stranger(user) {
+            return;
+        }
         let is_heard = !farewell.is_empty() && self.is_near(user) && !self.is_ignored(user);
         self.tell(Output::Link {
             user: user.to_string(),

@@ -160,6 +160,9 @@ impl App {
         let contact = contact.clone();
         let job = Job::Admit { user: user.clone(), before };
         self.jobs.store(job, StoreRequest::Stranger(StrangerRequest::Admit(contact)));
+        if self.links.up(user).is_some() {
+            self.tell_link(user, "direct");
+        }
     }
 
     /// Who asks, each with whether he has to.

@@ -109,7 +109,23 @@ fn a_stranger_says_no_farewell() {
     world.run_ms(2000);
     let seen = world.seen(1);
     assert!(seen.iter().any(|output| matches!(output, Output::Request { .. })), "{seen:?}");
+    assert!(!seen.iter().any(|output| matches!(output, Output::Link { .. })), "{seen:?}");
     world.line(0, "/quit buy now");
     world.run_ms(2000);
-    assert_eq!(farewells(&mut world), [None]);
+    assert_eq!(farewells(&mut world), [], "nor that there was a link at all");
+}
+
+/// The link that was there all the time is told when he is accepted.
+#[test]
+fn who_is_accepted_is_linked() {
+    let mut world = World::asking(2);
+    world.line(0, "@bob let me in");
+    world.run_ms(2000);
+    world.seen(1);
+    world.line(1, "/accept alice");
+    world.run_ms(500);
+    let seen = world.seen(1);
+    let linked =
+        |output: &&Output| matches!(output, Output::Link { state: "direct", rtt_ms: Some(_), .. });
+    assert_eq!(seen.iter().filter(linked).count(), 1, "{seen:?}");
 }
