@@ -261,6 +261,16 @@ pub enum Command {
         /// Its short number.
         id: u64,
     },
+    /// Play its file, also while it arrives.
+    Play {
+        /// Its short number.
+        id: u64,
+    },
+    /// Open its file.
+    Open {
+        /// Its short number.
+        id: u64,
+    },
     /// Lines of a conversation.
     History {
         /// With whom; with everyone when `None`.
@@ -667,6 +677,8 @@ fn arguments_of(
         Verb::Pause => Command::Pause { id: number(words.only()?)? },
         Verb::Resume => Command::Resume { id: number(words.only()?)? },
         Verb::Cancel => Command::Cancel { id: number(words.only()?)? },
+        Verb::Play => Command::Play { id: number(words.only()?)? },
+        Verb::Open => Command::Open { id: number(words.only()?)? },
         Verb::Logout => words.none(Command::Logout)?,
         Verb::Blocked => words.none(Command::Blocked)?,
         Verb::Contacts => words.none(Command::Contacts)?,

@@ -334,6 +334,20 @@ pub enum Output {
         #[serde(flatten)]
         file: FileLine,
     },
+    /// Answer to `/play`: a player finds the file there, as far as it has arrived.
+    Play {
+        /// Where, as long as this program runs.
+        url: String,
+        /// How far it is.
+        #[serde(flatten)]
+        file: FileLine,
+    },
+    /// Answer to `/open`: the file is here, at its path.
+    Open {
+        /// All of it.
+        #[serde(flatten)]
+        file: FileLine,
+    },
     /// Answer to `/files`.
     Files {
         /// By number.

@@ -11,6 +11,7 @@ mod descriptions;
 mod oneshot;
 mod package;
 mod papers;
+mod playing;
 mod pressure;
 mod requests;
 mod secrets;

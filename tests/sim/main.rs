@@ -11,6 +11,7 @@ mod hostile;
 mod mail;
 mod party;
 mod paths;
+mod playing;
 mod punching;
 mod requests;
 mod room_files;

@@ -12,12 +12,13 @@ use peer::files::FileWorker;
 use peer::output::{KeyMark, Output};
 use peer::queue::Queue;
 use peer::store::Database;
-use peer::transfer;
+use peer::transfer::{self, Reader, ViewNews};
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, StrangerRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
 use tempfile::TempDir;
 use wire::app::login::Stretch;
+use wire::app::peer::TransferId;
 use wire::time::Instant;
 use wire::{Deadline, Node, Seed, Source, Transmit};
 
@@ -198,6 +199,8 @@ pub struct PeerProgram {
     done: VecDeque<Input>,
     /// Everything that it told its user since the last look.
     pub outputs: Vec<Output>,
+    /// Everything that it told whoever plays files.
+    pub views: Vec<ViewNews>,
     server: Vec<SocketAddr>,
 }
 
@@ -238,14 +241,19 @@ impl PeerProgram {
             .expect("folders of its own");
         let mut app = App::new(settings, life);
         app.set_unix_time(disk.clock.unix_ms(now));
-        let (done, outputs) = (VecDeque::new(), Vec::new());
-        Self { app, files, disk, done, outputs, server: options.server.clone() }
+        let (done, outputs, views) = (VecDeque::new(), Vec::new(), Vec::new());
+        Self { app, files, disk, done, outputs, views, server: options.server.clone() }
     }
 
     /// The user types a command.
     pub fn command(&mut self, now: Instant, command: Command) {
         self.app.set_unix_time(self.disk.clock.unix_ms(now));
         self.app.command(now, command);
+    }
+
+    /// A player reads a file from this byte on.
+    pub fn read_from(&mut self, now: Instant, id: TransferId, reader: Reader, offset: u64) {
+        self.app.read_from(now, id, reader, offset);
     }
 
     /// Whether the program has ended by itself.
@@ -447,6 +455,9 @@ impl Machine for Program {
         while let Some(output) = program.app.poll_output() {
             program.disk.pen.told(&output);
             program.outputs.push(output);
+        }
+        while let Some(news) = program.app.poll_view() {
+            program.views.push(news);
         }
     }
 

@@ -124,6 +124,8 @@ impl App {
             Command::Pause { id } => self.transfer(now, |t, cx| t.pause(cx, id)),
             Command::Resume { id } => self.transfer(now, |t, cx| t.resume(cx, id)),
             Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),
+            Command::Play { id } => self.transfer(now, |t, cx| t.play(cx, id)),
+            Command::Open { id } => self.transfer(now, |t, cx| t.view(cx, id)),
             Command::Files => {
                 let files = self.transfers.list(now);
                 self.tell(Output::Files { files });

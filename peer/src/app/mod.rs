@@ -31,6 +31,7 @@ mod server;
 mod session;
 mod strangers;
 mod streams;
+mod viewing;
 mod whois;
 mod why;
 

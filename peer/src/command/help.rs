@@ -40,6 +40,8 @@ pub(super) enum Verb {
     Pause,
     Resume,
     Cancel,
+    Play,
+    Open,
     History,
     Search,
     Say,

@@ -84,6 +84,8 @@ enum Request {
     Pause { id: u64 },
     Resume { id: u64 },
     Cancel { id: u64 },
+    Play { id: u64 },
+    Open { id: u64 },
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String, with: Option<String> },
     Notify { chat: Option<String>, calls: Option<Calls> },
@@ -166,6 +168,8 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Pause { id } => Command::Pause { id },
         Request::Resume { id } => Command::Resume { id },
         Request::Cancel { id } => Command::Cancel { id },
+        Request::Play { id } => Command::Play { id },
+        Request::Open { id } => Command::Open { id },
         Request::History { with, limit, before } => {
             Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
         }

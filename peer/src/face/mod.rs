@@ -14,6 +14,7 @@ mod rooms;
 #[cfg(feature = "shell")]
 pub mod tui;
 pub mod units;
+mod viewing;
 mod wrap;
 
 /// Something to write.

@@ -250,6 +250,8 @@ impl OneShot {
             | Output::RequestOver { .. }
             | Output::Requests { .. }
             | Output::Asked { .. }
+            | Output::Play { .. }
+            | Output::Open { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
             | Output::Net { .. }

@@ -12,7 +12,7 @@ use wire::time::Instant;
 
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, people, qr, requests, rooms, units};
+use super::{Line, action, people, qr, requests, rooms, units, viewing};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
@@ -154,6 +154,7 @@ impl Plain {
             Output::Link { .. } => self.link(output),
             Output::FileOffer { .. } => self.offer(output),
             Output::File { file } => return self.file(now, file),
+            Output::Play { .. } | Output::Open { .. } => vec![viewing::line(output)],
             Output::Files { files } => match files.as_slice() {
                 [] => vec!["# no transfers".to_owned()],
                 files => files.iter().map(file_line).collect(),
@@ -663,15 +664,19 @@ fn ready(user: Option<&str>, server: &str) -> String {
     }
 }
 
-/// One transfer, its state first: `# file 3 from bob: running 45 % of 12.3 MB ...: "clip.mp4"`.
-pub(super) fn file_line(file: &FileLine) -> String {
+/// Which transfer: `# file 3 from bob: "clip.mp4"`.
+pub(super) fn file_head(file: &FileLine) -> String {
     let way = match file.direction {
         Direction::Sending => "to",
         Direction::Receiving => "from",
     };
     let place = in_room(file.room.as_deref());
-    let mut line =
-        format!("# file {} {way} {}{place}: {}", file.id, short(&file.with), quoted(&file.name));
+    format!("# file {} {way} {}{place}: {}", file.id, short(&file.with), quoted(&file.name))
+}
+
+/// One transfer, its state behind its name: `# file 3 from bob: "clip.mp4" running 45 % of 12.3 MB`.
+pub(super) fn file_line(file: &FileLine) -> String {
+    let mut line = file_head(file);
     let size = units::bytes(file.size);
     match file.state {
         "hashing" | "checking" | "running" | "paused" | "waiting" if file.done > 0 => {

@@ -274,6 +274,13 @@ fn more(foreign: &str) -> Vec<Output> {
         },
         Output::Ping { user: bob(), rtt_ms: Some(23), reason: None },
         Output::Why { user: bob(), lines: vec![text()] },
+        Output::Play {
+            url: "http://127.0.0.1:40123/00112233445566778899aabbccddeeff/clip.mp4".to_owned(),
+            file: FileLine { name: text(), ..file_line() },
+        },
+        Output::Open {
+            file: FileLine { name: text(), path: Some(text()), state: "complete", ..file_line() },
+        },
     ]
 }
 
@@ -338,6 +345,8 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::AutoAccept { .. } => 44,
         Output::Ping { .. } => 45,
         Output::Why { .. } => 46,
+        Output::Play { .. } => 47,
+        Output::Open { .. } => 48,
     }
 }
 
@@ -346,5 +355,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 47);
+    assert_eq!(outputs("x").len(), 49);
 }

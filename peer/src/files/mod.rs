@@ -34,6 +34,8 @@ pub(crate) use self::final_name::rename_new;
 use self::fresh::Fresh;
 use self::place::Place;
 use self::range::{Hashed, Whole};
+#[cfg(feature = "shell")]
+pub(crate) use self::safe_name::safe_name;
 use self::target::{Target, trouble};
 use crate::private;
 use crate::work::{Direction, FileError, FileReply, FileRequest};
@@ -152,6 +154,20 @@ impl FileWorker {
                 Ok(FileReply::Done)
             }
         }
+    }
+
+    /// Opens for reading a file that is received, or that is `complete` at this path. What of a file
+    /// that arrives may be read is known to whoever asked for its parts to be written. What was opened
+    /// stays what it is when the file gets its final name.
+    ///
+    /// # Errors
+    /// When it is not there, is no ordinary file or cannot be read.
+    pub fn open_to_read(
+        &self,
+        id: TransferId,
+        complete: Option<&Path>,
+    ) -> io::Result<std::fs::File> {
+        target::open_to_read(&self.0, id, complete)
     }
 }
 

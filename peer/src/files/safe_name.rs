@@ -16,7 +16,7 @@ const FALLBACK: &str = "file";
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
 /// Makes one safe path component of whatever somebody calls his file.
-pub(super) fn safe_name(foreign: &str) -> String {
+pub(crate) fn safe_name(foreign: &str) -> String {
     let component = foreign
         .split(['/', '\\'])
         .rfind(|part| !part.trim_matches([' ', '.']).is_empty())

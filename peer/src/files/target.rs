@@ -168,18 +168,33 @@ pub(super) fn encode(
         })
 }
 
-fn open_complete(shared: &Shared, id: TransferId, path: &Path) -> io::Result<Hashed> {
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(disturbed(&path.display().to_string()));
+/// Opens what is there of a file, or all of it, for reading alone.
+pub(super) fn open_to_read(
+    shared: &Shared,
+    id: TransferId,
+    complete: Option<&Path>,
+) -> io::Result<File> {
+    match complete {
+        None => open(shared, id).map_err(io::Error::other)?.1.file.try_clone(),
+        Some(path) => open_ordinary(path),
     }
+}
+
+fn open_complete(shared: &Shared, id: TransferId, path: &Path) -> io::Result<Hashed> {
+    let file = open_ordinary(path)?;
     let options = &mut OpenOptions::new();
     options.read(true).custom_flags(flags(OFlags::NOFOLLOW));
     let tree = shared.trees.open_with(file_name(id, "tree"), options)?.into_std();
     Ok(Hashed { file, tree })
+}
+
+/// Opens an ordinary file for reading.
+fn open_ordinary(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(disturbed(&path.display().to_string())) }
 }
 
 /// Has the disk begin with the last whole piece, when the range `offset..end` completes one.

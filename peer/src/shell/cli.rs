@@ -145,6 +145,26 @@ pub(super) struct Options {
     #[arg(long, global = true, env = "TINCAN_ON_FILE", value_name = "PROGRAM")]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub on_file: Option<PathBuf>,
+    /// Player that /play starts on a terminal, as PROGRAM URL.
+    #[arg(
+        long,
+        global = true,
+        env = "TINCAN_PLAYER",
+        value_name = "PROGRAM",
+        default_value = "mpv"
+    )]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub player: PathBuf,
+    /// Program that /open starts on a terminal, as PROGRAM PATH.
+    #[arg(
+        long,
+        global = true,
+        env = "TINCAN_OPENER",
+        value_name = "PROGRAM",
+        default_value = "xdg-open"
+    )]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub opener: PathBuf,
     /// How you are called when a message comes that you do not look at, on the full screen: bell, terminal
     /// (its own notice, where no desktop shows one) and desktop, with commas between, or off. /notify
     /// says of which chats.

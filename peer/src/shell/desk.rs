@@ -3,6 +3,7 @@
 
 mod habits;
 mod open;
+mod viewing;
 mod waiting;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use wire::time::Instant;
 pub(super) use self::habits::Ways;
 use self::open::Open;
 use self::waiting::Waiting;
+use super::player::Launch;
 use super::preferences::{Changes, Preferences};
 use super::screen::Stream;
 use crate::command::{self, Command, Context, Need, ParsedLine, Purpose, Window};
@@ -82,6 +84,8 @@ pub(super) enum Do {
     },
     /// Read the configuration file.
     Reload(Option<PathBuf>),
+    /// Start a program of the person's.
+    Start(Launch),
     /// Let the core close everything, then end with this.
     Quit(Exit),
 }
@@ -251,6 +255,8 @@ impl Desk {
             | Output::FileOffer { .. }
             | Output::File { .. }
             | Output::Files { .. }
+            | Output::Play { .. }
+            | Output::Open { .. }
             | Output::History { .. }
             | Output::Outbox { .. }
             | Output::Export { .. }

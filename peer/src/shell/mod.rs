@@ -13,6 +13,7 @@ mod hooks;
 mod man;
 mod names;
 mod notices;
+mod player;
 mod preferences;
 mod save;
 mod screen;
@@ -44,6 +45,10 @@ enum Wake {
     Figures,
     /// The server's name was looked up.
     Resolved(Result<Vec<SocketAddr>, String>),
+    /// A player reads a file, or does no more.
+    Reading(player::Reading),
+    /// A program of the person's could not be started, or failed: the line that says so.
+    ProgramFailed(String),
     /// A worker thread has panicked.
     LaneGone,
     /// Standard output is closed.

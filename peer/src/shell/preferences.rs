@@ -19,7 +19,7 @@ use crate::output::SettingLine;
 use crate::transfer::Policy;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 11] = [
+const AT_ONCE: [&str; 13] = [
     "auto_accept",
     "limit_up",
     "limit_down",
@@ -27,6 +27,8 @@ const AT_ONCE: [&str; 11] = [
     "linger",
     "on_message",
     "on_file",
+    "player",
+    "opener",
     "notify",
     "typing",
     "read_marks",
@@ -319,6 +321,16 @@ impl Preferences {
     pub(super) fn programs(&self) -> Programs {
         let program = |name| self.value(name).map(PathBuf::from);
         Programs { on_message: program("on-message"), on_file: program("on-file") }
+    }
+
+    /// The program that plays files.
+    pub(super) fn player(&self) -> PathBuf {
+        self.value("player").unwrap_or_default().into()
+    }
+
+    /// The program that opens files.
+    pub(super) fn opener(&self) -> PathBuf {
+        self.value("opener").unwrap_or_default().into()
     }
 
     /// How the person is called when he looks elsewhere.

@@ -18,6 +18,7 @@ use super::front::Front;
 use super::fullscreen::Setting;
 use super::hooks::Hooks;
 use super::names::{self, Resolver};
+use super::player::{self, Player, Reading};
 use super::screen::Stream;
 use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
@@ -29,6 +30,7 @@ use crate::face::exit::Exit;
 use crate::files::FileWorker;
 use crate::output::Output;
 use crate::store::Database;
+use crate::transfer::{View, ViewNews};
 
 const SOCKET: Token = Token(0);
 const MAILBOX: Token = Token(1);
@@ -65,6 +67,9 @@ pub(super) struct Session {
     desk: Desk,
     front: Front,
     hooks: Hooks,
+    player: Player,
+    /// Programs that were started tell their end through it.
+    mailbox: Mailbox,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -87,6 +92,7 @@ impl Session {
             signals.add_signal(SIGCONT)?;
         }
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
+        let player = Player::new(seed, clock, files.clone(), mailbox.clone());
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
@@ -94,7 +100,7 @@ impl Session {
         settings.files = files;
         settings.attention = habits.attention;
         settings.strangers = strangers;
-        let front = Front::start(full, mailbox)?;
+        let front = Front::start(full, mailbox.clone())?;
         front.set_habits(habits);
         Ok(Self {
             look_around: clock.now() + LOOK_AROUND,
@@ -110,6 +116,8 @@ impl Session {
             desk,
             front,
             hooks: Hooks::start(programs)?,
+            player,
+            mailbox,
             has_new_names: false,
         })
     }
@@ -188,6 +196,14 @@ impl Session {
             }
             Wake::Command(command) => self.app.command(now, command),
             Wake::Figures => self.front.set_connections(self.app.connections()),
+            Wake::Reading(Reading { id, reader, at: Some(at) }) => {
+                self.app.read_from(now, id, reader, at);
+            }
+            Wake::Reading(Reading { id, reader, at: None }) => self.app.forget_reader(id, reader),
+            Wake::ProgramFailed(text) => {
+                let todo = self.desk.complain(now, &text);
+                self.perform(now, todo)?;
+            }
             Wake::LaneGone => return Err(io::Error::other(LaneGone)),
             Wake::NoReader => {
                 let todo = self.desk.on_stop(Exit::Failure);
@@ -218,6 +234,11 @@ impl Session {
     fn settle(&mut self, now: Instant) -> io::Result<()> {
         loop {
             let mut is_quiet = true;
+            // Before the work: a file must not be removed before whoever plays it knows that.
+            while let Some(news) = self.app.poll_view() {
+                is_quiet = false;
+                self.on_view(now, news)?;
+            }
             while let Some((id, work)) = self.app.poll_work() {
                 is_quiet = false;
                 let workers = self.workers.as_ref().expect("they run as long as the loop does");
@@ -276,6 +297,26 @@ impl Session {
         Ok(())
     }
 
+    fn on_view(&mut self, now: Instant, news: ViewNews) -> io::Result<()> {
+        let todo = match news {
+            ViewNews::Of(id, View::Plays(film)) => {
+                let line = film.line.clone();
+                match self.player.show(id, *film) {
+                    Ok(url) => self.desk.on_playable(now, url, line),
+                    Err(error) => {
+                        self.desk.complain(now, &format!("It cannot be played here: {error}."))
+                    }
+                }
+            }
+            ViewNews::Of(_, View::Opens(line, path)) => self.desk.on_openable(now, path, *line),
+            news @ (ViewNews::Anew | ViewNews::Of(..)) => {
+                self.player.tell(news);
+                return Ok(());
+            }
+        };
+        self.perform(now, todo)
+    }
+
     fn perform(&mut self, now: Instant, todo: Vec<Do>) -> io::Result<()> {
         for item in todo {
             match item {
@@ -309,6 +350,7 @@ impl Session {
                     let todo = self.desk.on_reloaded(now, read);
                     self.perform(now, todo)?;
                 }
+                Do::Start(launch) => player::start(launch, self.mailbox.clone())?,
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
                     if exit == Exit::Done {

@@ -5,6 +5,7 @@ use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, TransferId};
 
 use super::desk::Purpose;
+use super::readers::Readers;
 use super::serve::Wanted;
 use super::table::{LinkState, Paused, Stage, Transfer};
 use super::{Context, Job, Transfers, code, sending};
@@ -46,12 +47,17 @@ impl Ending {
     }
 }
 
+/// What to say when there is no transfer of this number.
+pub(super) fn unlisted(number: u64) -> String {
+    format!("There is no transfer {number}: '/files' lists them.")
+}
+
 impl Transfers {
     /// A transfer that is not over; tells when there is none.
     pub(super) fn open(&mut self, number: u64) -> Option<&mut Transfer> {
         match self.table.get_mut(number) {
             None => {
-                self.desk.error(format!("There is no transfer {number}: '/files' lists them."));
+                self.desk.error(unlisted(number));
                 None
             }
             Some(transfer) if matches!(transfer.stage, Stage::Over) => {
@@ -192,6 +198,8 @@ impl Transfers {
         }
         transfer.record.state = state;
         transfer.rate.clear();
+        self.views.end(&transfer.record);
+        transfer.readers = Readers::default();
         let stage = std::mem::replace(&mut transfer.stage, Stage::Over);
         if matches!(stage, Stage::Hashing { .. }) {
             // Never offered, and never stored.

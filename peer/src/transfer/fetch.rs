@@ -13,6 +13,7 @@ use super::limit::Limit;
 use super::links::BulkStreams;
 use super::ranges::Ranges;
 use super::rate::Rate;
+use super::readers::Readers;
 use super::serve::Wanted;
 use super::spare::Spare;
 
@@ -126,13 +127,9 @@ impl Fetch {
     /// on.
     pub(super) fn new(sender: Name, size: u64, present: &[(u64, u64)], start: u64) -> Self {
         let missing = Ranges::all_but(size, present);
-        let mut held = Ranges::default();
-        for (start, end) in present {
-            held.add(*start, *end);
-        }
         Self {
             missing,
-            held,
+            held: Ranges::of(present),
             size,
             start: start - start % GROUP,
             sources: BTreeMap::from([(sender, Source::new(None))]),
@@ -352,32 +349,24 @@ impl Fetch {
         }
     }
 
-    /// Asks a user for as much as should be on its way from him, when `sharers` streams fetch at
-    /// once.
-    pub(super) fn ask(
-        &mut self,
-        now: Instant,
-        user: &Name,
-        wanted: Wanted,
-        sharers: u64,
-        limit: &mut Limit,
-    ) {
-        self.sharers = sharers.max(1);
+    /// Asks a user for as much as should be on its way from him.
+    pub(super) fn ask(&mut self, user: &Name, mut terms: Terms<'_>) {
+        self.sharers = terms.sharers.max(1);
         let Some(source) = self.sources.get_mut(user) else { return };
         let Some(mut asking) = source.asking.take() else { return };
         let has = source.has.take();
-        let window = asking.window(now, self.sharers);
+        let window = asking.window(terms.now, self.sharers);
         let without: Vec<&Ranges> = match has {
             Some(_) => Vec::new(),
             None => self.sources.values().filter_map(Source::serves).collect(),
         };
         let choice = Choice { from: self.start, within: has.as_ref(), without: &without };
-        asking.ask(now, &mut self.missing, wanted, window, &choice, limit);
+        asking.ask(&mut self.missing, window, &choice, &mut terms);
         let is_spared = has.is_none() && !without.is_empty();
         let Some(source) = self.sources.get_mut(user) else { return };
         (source.asking, source.has) = (Some(asking), has);
         if is_spared {
-            source.relieve(now, &mut self.missing, self.start, wanted, window, limit);
+            source.relieve(&mut self.missing, self.start, window, &mut terms);
         }
     }
 
@@ -449,26 +438,18 @@ impl Source {
 
     /// Who offered it is not asked for what members have; but if they are slow, for more and more
     /// of it.
-    fn relieve(
-        &mut self,
-        now: Instant,
-        missing: &mut Ranges,
-        from: u64,
-        wanted: Wanted,
-        window: u64,
-        limit: &mut Limit,
-    ) {
+    fn relieve(&mut self, missing: &mut Ranges, from: u64, window: u64, terms: &mut Terms<'_>) {
         let Some(asking) = &mut self.asking else { return };
         if !asking.asked.is_empty() {
             self.idle_since = None;
             return;
         }
-        let since = *self.idle_since.get_or_insert(now);
-        if now - since >= PATIENCE_WITH_MEMBERS {
+        let since = *self.idle_since.get_or_insert(terms.now);
+        if terms.now - since >= PATIENCE_WITH_MEMBERS {
             self.idle_since = None;
             let choice = Choice { from, within: None, without: &[] };
             let window = self.relief.min(window.max(MIN_WINDOW));
-            asking.ask(now, missing, wanted, window, &choice, limit);
+            asking.ask(missing, window, &choice, terms);
             self.relief = (self.relief * 2).min(MAX_WINDOW);
         }
     }
@@ -479,11 +460,27 @@ impl Source {
     }
 }
 
+/// What asking depends on besides the file.
+pub(super) struct Terms<'a> {
+    pub(super) now: Instant,
+    /// How the file is named to the one who is asked.
+    pub(super) wanted: Wanted,
+    /// How many streams fetch at once.
+    pub(super) sharers: u64,
+    /// How fast files may come.
+    pub(super) limit: &'a mut Limit,
+    /// What they wait for is asked for first.
+    pub(super) readers: &'a mut Readers,
+}
+
 /// Which of what is missing may be asked for.
-struct Choice<'a> {
-    from: u64,
-    within: Option<&'a Ranges>,
-    without: &'a [&'a Ranges],
+pub(super) struct Choice<'a> {
+    /// Where to begin, as long as nobody reads.
+    pub(super) from: u64,
+    /// What the one who is asked has; `None` for everything.
+    pub(super) within: Option<&'a Ranges>,
+    /// What others are asked for.
+    pub(super) without: &'a [&'a Ranges],
 }
 
 impl Asking {
@@ -496,23 +493,20 @@ impl Asking {
 
     fn ask(
         &mut self,
-        now: Instant,
         missing: &mut Ranges,
-        wanted: Wanted,
         window: u64,
         choice: &Choice<'_>,
-        limit: &mut Limit,
+        terms: &mut Terms<'_>,
     ) {
         let step = (window / 4).clamp(MIN_STEP, u64::from(MAX_RANGE));
         // A whole number of groups, and a power of two: ranges share the upper tree.
         let step = u32::try_from(1_u64 << step.ilog2()).expect("at most MAX_RANGE");
-        while self.asked_bytes + u64::from(step) <= window && limit.is_open(now) {
-            let next = missing.take(choice.from, step, choice.within, choice.without);
-            let Some((offset, len)) = next else { break };
+        while self.asked_bytes + u64::from(step) <= window && terms.limit.is_open(terms.now) {
+            let Some((offset, len)) = terms.readers.take(missing, step, choice) else { break };
             self.asked.push_back((offset, len));
             self.asked_bytes += u64::from(len);
-            limit.take(u64::from(len));
-            self.unsent.extend(framing::encode(&wanted.request(offset, len)));
+            terms.limit.take(u64::from(len));
+            self.unsent.extend(framing::encode(&terms.wanted.request(offset, len)));
         }
     }
 

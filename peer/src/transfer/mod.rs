@@ -23,12 +23,14 @@ mod links;
 mod members;
 mod ranges;
 mod rate;
+mod readers;
 mod receiving;
 mod sending;
 mod serve;
 mod spare;
 mod table;
 mod verify;
+mod viewing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,9 +46,14 @@ use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
 use self::limit::Limit;
 pub use self::links::{BulkStreams, Membership};
+#[cfg(feature = "shell")]
+pub(crate) use self::ranges::Ranges;
+pub use self::readers::Reader;
 use self::serve::Serving;
 use self::spare::Spare;
 use self::table::{Paused, Stage, Table, Transfer};
+use self::viewing::Views;
+pub use self::viewing::{Film, View, ViewNews};
 use crate::output::{FileLine, Output};
 use crate::work::{AutoAccept, Direction, FileReply, Outcome, TransferRecord, TransferState, Work};
 
@@ -90,8 +97,8 @@ pub struct Job(u64);
 /// All transfers of one profile.
 ///
 /// Contract: after any verb, drain [`poll_work`](Self::poll_work),
-/// [`poll_control`](Self::poll_control) and [`poll_output`](Self::poll_output) until they give
-/// `None`, then look at [`poll_timeout`](Self::poll_timeout) and
+/// [`poll_control`](Self::poll_control), [`poll_output`](Self::poll_output) and
+/// [`poll_view`](Self::poll_view) until they give `None`, then look at [`poll_timeout`](Self::poll_timeout) and
 /// [`wants_link`](Self::wants_link). Verbs never fail: what cannot be done becomes an
 /// [`Output::Error`]. Outcomes of jobs of another instance are passed over.
 pub struct Transfers {
@@ -116,6 +123,8 @@ pub struct Transfers {
     writing: u64,
     /// Room for ranges.
     spare: Spare,
+    /// Which files are played.
+    views: Views,
 }
 
 impl Transfers {
@@ -142,6 +151,7 @@ impl Transfers {
             fetching: BTreeMap::new(),
             writing: 0,
             spare: Spare::default(),
+            views: Views::default(),
         }
     }
 
@@ -182,6 +192,7 @@ impl Transfers {
 
     /// Takes over what the database held. Called once, before any other verb.
     pub fn load(&mut self, cx: &mut Context<'_>, records: Vec<TransferRecord>) {
+        self.views.begin();
         for record in records {
             let stage = match (record.state.is_over(), record.direction) {
                 (true, _) => Stage::Over,

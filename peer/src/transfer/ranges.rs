@@ -1,12 +1,13 @@
 //! Parts of a file: what is still to be asked for, what is there, what others hold.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use wire::app::peer::{GROUP, MAX_HAVE_RUNS};
 
 /// Ranges of bytes, each beginning at a multiple of a group; apart from each other.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ranges {
+pub(crate) struct Ranges {
     /// End by start.
     ranges: BTreeMap<u64, u64>,
     bytes: u64,
@@ -47,6 +48,26 @@ impl Ranges {
         runs
     }
 
+    /// These ranges, `start..end`, which are apart from each other.
+    pub(crate) fn of(ranges: &[(u64, u64)]) -> Self {
+        let mut these = Self::default();
+        for (start, end) in ranges {
+            these.add(*start, *end);
+        }
+        these
+    }
+
+    /// Each of them, `start..end`, ascending.
+    pub(super) fn list(&self) -> Vec<(u64, u64)> {
+        self.ranges.iter().map(|(start, end)| (*start, *end)).collect()
+    }
+
+    /// How far they go on from this byte without a gap: to the byte itself when it is in none.
+    #[cfg(any(feature = "shell", test))]
+    pub(crate) fn reach(&self, from: u64) -> u64 {
+        self.around(from).map_or(from, |(_, end)| end)
+    }
+
     /// How many bytes these are.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
@@ -66,9 +87,19 @@ impl Ranges {
         within: Option<&Self>,
         without: &[&Self],
     ) -> Option<(u64, u32)> {
-        let (start, end) = self
-            .first_between(from, u64::MAX, within, without)
-            .or_else(|| self.first_between(0, from, within, without))?;
+        self.take_between(from..u64::MAX, max, within, without)
+            .or_else(|| self.take_between(0..from, max, within, without))
+    }
+
+    /// The same of what lies between two places alone.
+    pub(super) fn take_between(
+        &mut self,
+        places: Range<u64>,
+        max: u32,
+        within: Option<&Self>,
+        without: &[&Self],
+    ) -> Option<(u64, u32)> {
+        let (start, end) = self.first_between(places.start, places.end, within, without)?;
         let len = u32::try_from(end - start).map_or(max, |len| len.min(max));
         self.remove(start, start + u64::from(len));
         Some((start, len))
@@ -135,7 +166,7 @@ impl Ranges {
     }
 
     /// One more range, of which nothing is among them.
-    pub(super) fn put(&mut self, start: u64, len: u32) {
+    pub(crate) fn put(&mut self, start: u64, len: u32) {
         self.add(start, start + u64::from(len));
     }
 

@@ -6,9 +6,10 @@ use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
 
 use super::desk::{Purpose, StreamKey};
-use super::fetch::{Answer, Broken, Fetch, MAX_WRITING};
+use super::fetch::{Answer, Broken, Fetch, MAX_WRITING, Terms};
 use super::members::start_in;
 use super::table::{LinkState, Stage, Transfer};
+use super::viewing::View;
 use super::{Context, Ending, Transfers, code};
 use crate::output::Output;
 use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState};
@@ -255,6 +256,7 @@ impl Transfers {
                 let fetch = Fetch::new(record.with.clone(), size, &present, start);
                 transfer.done = size - fetch.remaining();
                 transfer.stage = Stage::Fetching(Box::new(fetch));
+                self.views.tell(transfer.record.id, || View::Holds(present));
                 self.desk.show(transfer, cx.now);
                 self.ask_members(cx, number);
                 self.fetch_on(cx, number);
@@ -407,7 +409,14 @@ impl Transfers {
         let wanted = transfer.wanted_of(user);
         let Stage::Fetching(fetch) = &mut transfer.stage else { return Ok(()) };
         if may_flow {
-            fetch.ask(cx.now, user, wanted, sharers, &mut self.down);
+            let terms = Terms {
+                now: cx.now,
+                wanted,
+                sharers,
+                limit: &mut self.down,
+                readers: &mut transfer.readers,
+            };
+            fetch.ask(user, terms);
             if fetch.has_more_to_ask()
                 && let Some(at) = self.down.opens_at(cx.now, 1)
             {
@@ -496,6 +505,7 @@ impl Transfers {
                 fetch.written(from, offset, len);
                 transfer.done += u64::from(len);
                 transfer.rate.add(cx.now, u64::from(len));
+                self.views.tell(transfer.record.id, || View::Arrived(offset, len));
                 self.desk.show_soon(transfer, cx.now);
                 if transfer.record.share.is_some() {
                     transfer.has_news = true;

@@ -8,6 +8,7 @@ use wire::time::Instant;
 
 use super::fetch::Fetch;
 use super::rate::Rate;
+use super::readers::Readers;
 use crate::output::FileLine;
 use crate::work::{Direction, TransferRecord, TransferState};
 
@@ -41,6 +42,8 @@ pub(super) struct Transfer {
     pub(super) room: Option<String>,
     /// Whether members do not yet know of everything that is here.
     pub(super) has_news: bool,
+    /// Who reads it while it arrives.
+    pub(super) readers: Readers,
 }
 
 /// Whether somebody pauses.
@@ -88,6 +91,7 @@ impl Transfer {
             is_dirty: false,
             room: None,
             has_news: false,
+            readers: Readers::default(),
         }
     }
 

@@ -75,6 +75,29 @@ pub(super) const FILES: &[Entry] = &[
         details: "For good; the other side is told. /pause keeps it.",
     },
     Entry {
+        verb: Verb::Play,
+        name: "play",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Watch a file, also while it arrives",
+        example: "/play 3",
+        details: "It is given to your player (/set player) under an address of this machine that nobody \
+                  else knows. What the player asks for is fetched first, so you can seek; it waits for what \
+                  is not here. Without a terminal, and in JSON, no player is started: the address is told.\n\
+                  An offer is accepted first. What another run of the program had fetched is checked before \
+                  it plays, when the transfer goes on.",
+    },
+    Entry {
+        verb: Verb::Open,
+        name: "open",
+        aliases: &[],
+        arguments: "NUMBER",
+        summary: "Open a file that is complete, or that you have sent",
+        example: "/open 3",
+        details: "With the program for it (/set opener). Without a terminal, and in JSON, none is started: \
+                  it is told where the file is. One that is still on its way plays with /play.",
+    },
+    Entry {
         verb: Verb::Limit,
         name: "limit",
         aliases: &["speed"],

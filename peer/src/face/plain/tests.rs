@@ -111,6 +111,11 @@ fn every_kind_has_its_stable_line() {
         "* autoaccept bob: up to 2.00 GB".to_owned(),
         "* bob answers after 23 ms".to_owned(),
         "* bob:\n  | hi".to_owned(),
+        "# file 3 from bob: \"hi\" plays at \
+         http://127.0.0.1:40123/00112233445566778899aabbccddeeff/clip.mp4: 45 % is here, the rest in about \
+         12 s; a film that lasts longer plays without a stop"
+            .to_owned(),
+        "# file 3 from bob: \"hi\" is at hi".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

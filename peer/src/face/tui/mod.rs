@@ -337,6 +337,8 @@ impl Tui {
             | Output::Requests { .. }
             | Output::RequestOver { .. }
             | Output::Export { .. }
+            | Output::Play { .. }
+            | Output::Open { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }
             | Output::Notify { .. }

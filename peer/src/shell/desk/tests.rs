@@ -1,6 +1,7 @@
 use super::*;
 use crate::command::Which;
 use crate::face::plain::{Colour, Reader, Style};
+use crate::face::samples;
 use crate::output::{FileLine, RequestLine};
 use crate::shell::config::Config;
 use crate::shell::preferences::tests::preferences;
@@ -42,6 +43,7 @@ fn deeds(todo: Vec<Do>) -> Vec<String> {
         Do::Change(_) => Some("change".to_owned()),
         Do::Save { file, changes } => Some(format!("save {changes:?} in {}", file.display())),
         Do::Reload(file) => Some(format!("reload {file:?}")),
+        Do::Start(launch) => Some(format!("start {launch:?}")),
     };
     todo.into_iter().filter_map(deed).collect()
 }
@@ -300,11 +302,7 @@ fn what_is_left_after_the_linger_is_queued() {
     let mut desk = desk(Giver::Script, None);
     tell(&mut desk, &logged_in());
     let sending = Output::File {
-        file: FileLine {
-            direction: Direction::Sending,
-            state: "offered",
-            ..crate::face::samples::file_line()
-        },
+        file: FileLine { direction: Direction::Sending, state: "offered", ..samples::file_line() },
     };
     tell(&mut desk, &sending);
     assert!(deeds(desk.on_typed(ZERO, Typed::End)).is_empty());
@@ -394,7 +392,7 @@ fn ctrl_c_leaves_at_the_second_time() {
 fn a_person_is_told_what_leaving_interrupts() {
     let mut desk = desk(Giver::Person, None);
     tell(&mut desk, &logged_in());
-    let running = Output::File { file: crate::face::samples::file_line() };
+    let running = Output::File { file: samples::file_line() };
     tell(&mut desk, &running);
     assert_eq!(type_line(&mut desk, "/quit"), [ASK]);
     assert_eq!(type_line(&mut desk, "/who"), ["Who { filter: None }", ASK]);
@@ -558,4 +556,31 @@ fn colours_and_keys_are_chosen_on_the_full_screen() {
     let habits = desk.ways().habits;
     assert_ne!(habits.keys, Default::default());
     assert_ne!(habits.theme, Default::default());
+}
+
+/// A script, or a program behind JSON, starts what it wants.
+#[test]
+fn only_a_person_has_programs_started() {
+    let file = || FileLine { path: Some("/x/film.mp4".into()), ..samples::file_line() };
+    let url = "http://127.0.0.1:1/t/film.mp4";
+    for mut other in [ready_script(), json_desk()] {
+        let played = other.on_playable(ZERO, url.to_owned(), file());
+        assert!(written(&played).contains(url), "{played:?}");
+        let opened = other.on_openable(ZERO, "/x/film.mp4".into(), file());
+        assert!(written(&opened).contains("/x/film.mp4"), "{opened:?}");
+        assert!(deeds(played).is_empty() && deeds(opened).is_empty());
+    }
+    let mut person = desk(Giver::Person, None);
+    type_line(&mut person, "/set player vlc");
+    let played = person.on_playable(ZERO, url.to_owned(), file());
+    let opened = person.on_openable(ZERO, "/x/film.mp4".into(), file());
+    let launch = |todo: &[Do]| match todo {
+        [Do::Write(..), Do::Start(launch)] => launch.clone(),
+        other => panic!("{other:?}"),
+    };
+    let player = launch(&played);
+    assert_eq!((player.program, player.argument), ("vlc".into(), url.into()));
+    assert!(player.instead.contains(url), "{}", player.instead);
+    let opener = launch(&opened);
+    assert_eq!((opener.program, opener.argument), ("xdg-open".into(), "/x/film.mp4".into()));
 }

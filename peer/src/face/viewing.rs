@@ -1,0 +1,110 @@
+//! What is said of files that are played or opened.
+
+use wire::app::text;
+
+use super::plain::{file_head, short};
+use super::units;
+use crate::output::{FileLine, Output};
+
+/// The line of `/play` and of `/open`.
+pub(super) fn line(output: &Output) -> String {
+    if let Output::Play { url, file } = output {
+        return format!("{} plays at {}: {}", file_head(file), text::one_line(url), outlook(file));
+    }
+    let Output::Open { file } = output else { return String::new() };
+    let path = file.path.as_deref().map(text::one_line).unwrap_or_default();
+    format!("{} is at {path}", file_head(file))
+}
+
+/// Whether it will stop. How many bytes a second of the film takes is not known without decoding it;
+/// how long the rest takes is.
+fn outlook(file: &FileLine) -> String {
+    if is_here(file) {
+        return "all of it is here".to_owned();
+    }
+    let here = format!("{} % is here", units::percent(file.done, file.size));
+    match (file.state, file.eta) {
+        ("running", Some(eta)) => {
+            let eta = units::seconds(eta);
+            format!(
+                "{here}, the rest in about {eta}; a film that lasts longer plays without a stop"
+            )
+        }
+        ("running", None) => format!("{here}, how long the rest takes is not known yet"),
+        ("checking", _) => "what is here is being checked, then it begins".to_owned(),
+        (state, _) => {
+            let by = file.paused_by.map(|by| format!(" by {by}")).unwrap_or_default();
+            let why = file.reason.as_deref().map(|why| format!(" ({})", short(why)));
+            let why = why.unwrap_or_default();
+            format!("{here}, and it stops there as long as the transfer is {state}{by}{why}")
+        }
+    }
+}
+
+/// Whether there is nothing to wait for.
+fn is_here(file: &FileLine) -> bool {
+    file.path.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::Direction;
+
+    fn file(state: &'static str, eta: Option<u64>) -> FileLine {
+        FileLine {
+            id: 3,
+            direction: Direction::Receiving,
+            with: "bob".to_owned(),
+            room: None,
+            name: "a \u{1b}[2Jfilm.mp4".to_owned(),
+            size: 100,
+            done: 12,
+            rate: 0,
+            eta,
+            state,
+            paused_by: (state == "paused").then_some("you"),
+            path: None,
+            reason: (state == "waiting").then(|| "goes on when bob can be reached".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_is_to_be_expected() {
+        let said = |file: FileLine| {
+            let line = line(&Output::Play { url: "http://x/".to_owned(), file });
+            let (head, outlook) = line.split_once(" plays at http://x/: ").expect(&line);
+            assert!(
+                head.starts_with("# file 3 from bob: \"a ") && !head.contains('\u{1b}'),
+                "{head}"
+            );
+            outlook.to_owned()
+        };
+        for (file, expected) in [
+            (
+                file("running", Some(80)),
+                "12 % is here, the rest in about 1m20; a film that lasts longer plays without a stop",
+            ),
+            (file("running", None), "12 % is here, how long the rest takes is not known yet"),
+            (file("checking", None), "what is here is being checked, then it begins"),
+            (
+                file("paused", None),
+                "12 % is here, and it stops there as long as the transfer is paused by you",
+            ),
+            (
+                file("waiting", None),
+                "12 % is here, and it stops there as long as the transfer is waiting (goes on when bob \
+                 can be reached)",
+            ),
+            (
+                FileLine { path: Some("/x".to_owned()), ..file("complete", None) },
+                "all of it is here",
+            ),
+        ] {
+            assert_eq!(said(file), expected);
+        }
+        let here = FileLine { path: Some("/x/a\u{1b}".to_owned()), ..file("complete", None) };
+        let line = line(&Output::Open { file: here });
+        assert!(line.contains(" is at /x/a") && !line.contains('\u{1b}'), "{line}");
+    }
+}

@@ -1,0 +1,144 @@
+//! Playing files: a small HTTP server on the loopback interface, from which a player of the person's
+//! reads them while they arrive, and the programs that are started for that.
+//!
+//! ```text
+//! core -- what is here ----> Player -- the same ----> server thread <-- HTTP -- mpv
+//!      <-- who reads where --- mailbox <---------------+
+//! ```
+//!
+//! The server runs from the first `/play` on. It gives out only what it was told to be here, verified;
+//! where that ends a response waits, and the core is told where, so that it is fetched next.
+
+mod connection;
+mod http;
+mod program;
+mod server;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{self, Sender};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
+use wire::Seed;
+use wire::app::peer::TransferId;
+use wire::net::Clock;
+
+pub(super) use self::program::{Launch, start};
+use self::server::{Door, Server};
+use self::shelf::Film;
+use super::Wake;
+use super::workers::Mailbox;
+use crate::files::{FileWorker, safe_name};
+use crate::transfer::{self, Reader, View, ViewNews};
+
+/// A player reads on, or does no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// Which file.
+    pub(super) id: TransferId,
+    /// Over which connection.
+    pub(super) reader: Reader,
+    /// From which byte on; `None` when no more.
+    pub(super) at: Option<u64>,
+}
+
+/// What the server is told.
+#[derive(Debug)]
+enum Told {
+    /// This can be played.
+    Film(Film),
+    /// Something became of it.
+    News(ViewNews),
+}
+
+/// The network thread's side of it.
+pub(super) struct Player {
+    tokens: ChaCha20Rng,
+    clock: Clock,
+    files: FileWorker,
+    mailbox: Mailbox,
+    /// `None` before anything was played.
+    running: Option<Running>,
+    /// Under which path each file is found: whoever asks again is told the same.
+    paths: BTreeMap<TransferId, String>,
+}
+
+/// A server that was started.
+struct Running {
+    address: SocketAddr,
+    told: Sender<Told>,
+    waker: mio::Waker,
+}
+
+impl Player {
+    /// Nothing is played yet. Addresses are drawn from `seed`.
+    pub(super) fn new(seed: &Seed, clock: Clock, files: FileWorker, mailbox: Mailbox) -> Self {
+        let tokens = seed.derive("player").rng();
+        Self { tokens, clock, files, mailbox, running: None, paths: BTreeMap::new() }
+    }
+
+    /// Lets a file be played; gives the URL where it is found.
+    ///
+    /// # Errors
+    /// When the operating system gives no socket or no thread.
+    pub(super) fn show(&mut self, id: TransferId, film: transfer::Film) -> io::Result<String> {
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => self.run()?,
+        };
+        let path = self.path(id, &film.line.name);
+        let url = format!("http://{}{path}", running.address);
+        running.tell(Told::Film(Film::new(id, path, film)))?;
+        self.running = Some(running);
+        Ok(url)
+    }
+
+    /// Something became of a file that is played.
+    pub(super) fn tell(&mut self, news: ViewNews) {
+        match &news {
+            ViewNews::Anew => self.paths.clear(),
+            ViewNews::Of(id, View::Over) => {
+                self.paths.remove(id);
+            }
+            ViewNews::Of(..) => {}
+        }
+        // When its thread has ended, the next `/play` starts another.
+        self.running = self.running.take().filter(|it| it.tell(Told::News(news)).is_ok());
+    }
+
+    /// Under which path a file is found.
+    fn path(&mut self, id: TransferId, name: &str) -> String {
+        let tokens = &mut self.tokens;
+        let path = self.paths.entry(id).or_insert_with(|| {
+            let mut token = [0; 16];
+            tokens.fill_bytes(&mut token);
+            shelf::path(token, &safe_name(name))
+        });
+        path.clone()
+    }
+
+    fn run(&self) -> io::Result<Running> {
+        let (told, news) = mpsc::channel();
+        let (files, mailbox) = (self.files.clone(), self.mailbox.clone());
+        let door = Door {
+            open: Box::new(move |id, complete| files.open_to_read(id, complete)),
+            tell: Box::new(move |reading| mailbox.put(Wake::Reading(reading))),
+        };
+        let (server, waker) = Server::new(self.clock, door, news)?;
+        let address = server.address();
+        std::thread::Builder::new().name("player".to_owned()).spawn(move || server.run())?;
+        Ok(Running { address, told, waker })
+    }
+}
+
+impl Running {
+    fn tell(&self, told: Told) -> io::Result<()> {
+        self.told.send(told).map_err(|_| io::Error::other("the thread that plays has ended"))?;
+        self.waker.wake()
+    }
+}

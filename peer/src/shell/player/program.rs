@@ -1,0 +1,94 @@
+//! Programs of the person's that are started and left to themselves.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{io, thread};
+
+use crate::shell::Wake;
+use crate::shell::workers::Mailbox;
+
+/// A program, and what it is started for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::shell) struct Launch {
+    pub(in crate::shell) program: PathBuf,
+    /// The only argument: never part of a line for a shell.
+    pub(in crate::shell) argument: OsString,
+    /// What the person can do when it does not start.
+    pub(in crate::shell) instead: String,
+}
+
+/// Starts it on a thread that awaits its end. That it does not start, or fails, comes as
+/// [`Wake::ProgramFailed`].
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub(in crate::shell) fn start(launch: Launch, mailbox: Mailbox) -> io::Result<()> {
+    let await_end = move || {
+        if let Err(why) = run(&launch) {
+            let (program, instead) = (launch.program.display(), launch.instead);
+            mailbox.put(Wake::ProgramFailed(format!("{program} {why}: {instead}")));
+        }
+    };
+    thread::Builder::new().name("program".to_owned()).spawn(await_end).map(|_| ())
+}
+
+/// Runs it to its end.
+///
+/// # Errors
+/// What to say when it fails.
+fn run(launch: &Launch) -> Result<(), String> {
+    let mut command = Command::new(&launch.program);
+    command.arg(&launch.argument);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // What is typed at this program's terminal, Ctrl-C too, is not for it.
+    command.process_group(0);
+    let status = command.status().map_err(|error| format!("cannot be started ({error})"))?;
+    // That somebody ended it is no failure.
+    match status.code() {
+        Some(0) | None => Ok(()),
+        Some(code) => Err(format!("has failed with code {code}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn launch(program: PathBuf, argument: &str) -> Launch {
+        let instead = "open it yourself.".to_owned();
+        Launch { program, argument: argument.into(), instead }
+    }
+
+    #[test]
+    fn a_program_gets_one_argument_and_no_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let (script, seen) = (folder.path().join("a b;$(x)'\"|&"), folder.path().join("seen"));
+        let lines = format!(
+            "printf '%s %s\\n' \"$#\" \"$0\" >'{0}'\nreadlink /proc/$$/fd/0 >>'{0}'\nexit 3\n",
+            seen.display()
+        );
+        fs::write(&script, lines).unwrap();
+        let outcome = run(&launch("/bin/sh".into(), script.to_str().unwrap()));
+        assert_eq!(outcome, Err("has failed with code 3".to_owned()));
+        let expected = format!("0 {}\n/dev/null\n", script.display());
+        assert_eq!(fs::read_to_string(&seen).unwrap(), expected);
+    }
+
+    #[test]
+    fn one_that_cannot_be_started_is_told_with_what_to_do() {
+        let poll = mio::Poll::new().unwrap();
+        let (mailbox, mail) =
+            Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        start(launch("/no/such/player".into(), "x"), mailbox).unwrap();
+        let Ok(Wake::ProgramFailed(text)) = mail.recv_timeout(Duration::from_secs(20)) else {
+            panic!("nothing is told");
+        };
+        assert!(text.starts_with("/no/such/player cannot be started (No such file"), "{text}");
+        assert!(text.ends_with("): open it yourself."), "{text}");
+    }
+}
