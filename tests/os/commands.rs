@@ -221,5 +221,5 @@ fn one_asks_why_and_how_far() {
         ],
     );
     alice.types("/quit see you tomorrow");
-    bob.reads("* link to alice: closed (see you tomorrow)");
+    bob.reads("* alice leaves: see you tomorrow");
 }

@@ -279,6 +279,23 @@ fn a_blocked_member_is_not_shown_and_not_told() {
     assert!(lines.iter().all(|line| line.from == "alice"), "{lines:?}");
 }
 
+/// What would reach nobody is not taken: else it would wait for ever, and look delivered in the end.
+#[test]
+fn nothing_is_said_to_a_room_without_others() {
+    let mut party = Party::of(2);
+    party.line(ALICE, "/create team bob");
+    party.until(ALICE, |o| matches!(o, Output::RoomChanged { change: "created", .. }));
+    party.line(ALICE, "#team is anybody here?");
+    party.run(seconds(1));
+    let refused = |o: &Output| matches!(o, Output::NotSent { reason, .. } if reason.contains("nobody else is in it yet"));
+    assert!(party.take(ALICE).iter().any(refused));
+    party.line(BOB, "/join team");
+    party.until(ALICE, |o| matches!(o, Output::RoomChanged { change: "joined", .. }));
+    party.line(ALICE, "#team now there is");
+    party.run(seconds(5));
+    assert_eq!(party.said(BOB, "#team"), lines(&[("alice", "now there is")]));
+}
+
 /// Who is ignored by a member is read by the others and by nobody else: and he is told that all have it.
 #[test]
 fn an_ignored_member_is_not_shown_and_does_not_notice() {

@@ -73,6 +73,9 @@ impl App {
 
     /// A user wants an answer.
     pub(super) fn on_ping(&mut self, user: &Name, number: u32) {
+        if self.is_stranger(user) {
+            return;
+        }
         let (Some(endpoint), Some(up)) = (&mut self.endpoint, self.links.up_mut(user)) else {
             return;
         };

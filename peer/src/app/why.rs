@@ -37,6 +37,11 @@ impl App {
         lines.push(self.about_path(now, user));
         let files = self.transfers.list(now);
         let files = files.iter().filter(|file| file.with == user.as_str() && !is_over(file));
+        // What little was said says nothing of what the path could carry.
+        let flows = files.clone().any(|file| file.state == "running");
+        lines.extend(self.link_line(user).filter(|line| flows && line.rate > 0).map(|line| {
+            format!("The path delivers {}/s, as last measured.", units::bytes(line.rate))
+        }));
         lines.extend(files.map(|file| self.about_file(file)));
         self.tell(Output::Why { user: user.to_string(), lines });
     }
@@ -50,7 +55,7 @@ impl App {
             return vec![format!("{user} is online, the server says.")];
         }
         vec![
-            format!("{user} is not online, or hides from you, the server says."),
+            format!("{user} is not online, hides from you, or does not exist, the server says."),
             "Messages go to the mailbox, sealed; what it does not take, and files, wait here."
                 .to_owned(),
         ]
@@ -107,7 +112,10 @@ impl App {
         };
         let what = format!("File {} {way} {}", file.id, file.with);
         match (file.state, file.paused_by) {
-            ("paused", Some("you")) => format!("{what} is paused by you: '/resume {}'.", file.id),
+            ("paused", Some("you")) => {
+                let why = file.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                format!("{what} is paused by you{why}: '/resume {}'.", file.id)
+            }
             ("paused", Some("both")) => format!("{what} is paused by both of you."),
             ("paused", _) => format!("{what} is paused by {}, who alone can resume it.", file.with),
             ("running", _) => {
@@ -137,12 +145,7 @@ fn direct(line: &ConnectionLine) -> String {
             line.datagrams_lost, line.datagrams_sent
         )
     };
-    let rate = if line.rate == 0 {
-        String::new()
-    } else {
-        format!(", it delivered {}/s when last measured", units::bytes(line.rate))
-    };
-    format!("The direct path to {}: a round trip takes {rtt}, {lost}{rate}.", line.address)
+    format!("The direct path to {}: a round trip takes {rtt}, {lost}.", line.address)
 }
 
 fn is_over(file: &FileLine) -> bool {

@@ -10,7 +10,16 @@ pub(crate) enum Candidates {
     /// From this byte on, one of these.
     Words(usize, Vec<String>),
     /// A path.
-    Files,
+    Files(From),
+}
+
+/// Where a path begins that does not say so itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The folder in which the program runs.
+    Here,
+    /// The folder for files that arrive.
+    Downloads,
 }
 
 /// What there is to be named.
@@ -35,9 +44,11 @@ enum Place {
     Open,
     /// One that is complete.
     Complete,
+    /// Either.
+    Transfer,
     Setting,
     Topic,
-    Path,
+    Path(From),
     One(&'static [&'static str]),
     /// Whatever it is, nobody can guess it.
     Text,
@@ -81,10 +92,14 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
         }
         Place::Open => listed(&known.open),
         Place::Complete => listed(&known.complete),
+        Place::Transfer => {
+            let all = known.open.iter().chain(&known.complete);
+            words(word, &mut all.map(String::as_str), "")
+        }
         Place::Setting => listed(&known.settings),
         Place::Topic => words(word, &mut commands().chain(["commands", "keys"]), ""),
         Place::One(list) => words(word, &mut list.iter().copied(), ""),
-        Place::Path => Candidates::Files,
+        Place::Path(from) => Candidates::Files(from),
         Place::Text => nothing(),
     }
 }
@@ -92,11 +107,13 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
 /// What the word of this number, counted from 1, is behind a command.
 fn place(verb: Verb, number: usize) -> Place {
     match (verb, number) {
-        (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) | (Verb::Get, 3) => Place::Path,
+        (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) => Place::Path(From::Here),
+        (Verb::Get, 3) => Place::Path(From::Downloads),
         (Verb::Account, 1) => Place::One(&["export", "import", "delete"]),
         (Verb::Accept | Verb::Decline, 1) => Place::Answer,
         (Verb::Get | Verb::Pause | Verb::Resume | Verb::Cancel, 1) => Place::Open,
-        (Verb::VerifyFile, 1) => Place::Complete,
+        (Verb::VerifyFile | Verb::Open, 1) => Place::Complete,
+        (Verb::Play, 1) => Place::Transfer,
         (Verb::Get, 2) => Place::One(&["as"]),
         (Verb::AutoAccept, 2) => Place::One(&["on", "off", "usual"]),
         (Verb::Notify, 2) => Place::One(&["all", "mentions", "off"]),
@@ -162,12 +179,14 @@ mod tests {
             ("/help key", words(6, &["keys "])),
             ("/set us", words(5, &["user "])),
             ("/unset U", words(7, &["udp ", "user "])),
-            ("/send bob ~/cl", Candidates::Files),
+            ("/send bob ~/cl", Candidates::Files(From::Here)),
             ("/get ", words(5, &["3 ", "17 "])),
             ("/get 3 a", words(7, &["as "])),
-            ("/get 3 as fi", Candidates::Files),
+            ("/get 3 as fi", Candidates::Files(From::Downloads)),
             ("/pau 1", words(5, &["17 "])),
             ("/verify-file ", words(13, &["1 "])),
+            ("/open ", words(6, &["1 "])),
+            ("/play ", words(6, &["3 ", "17 ", "1 "])),
             ("/accept ", words(8, &["3 ", "17 ", "bob ", "boris ", "carol "])),
             ("/autoaccept bob o", words(16, &["on ", "off "])),
             ("/limit u", words(7, &["up "])),

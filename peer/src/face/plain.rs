@@ -176,7 +176,7 @@ impl Plain {
             Output::Ignored { users } => vec![people::ignored(users)],
             Output::AutoAccept { users, usual } => people::auto_accept(users, *usual),
             Output::Settings { settings } => match settings.as_slice() {
-                [] => vec!["* there is none".to_owned()],
+                [] => vec!["* nothing of that kind is chosen".to_owned()],
                 settings => settings.iter().map(setting_line).collect(),
             },
             Output::Help { text } => vec![paragraph("* ", text)],
@@ -374,9 +374,11 @@ impl Plain {
         }
         let address = address.as_deref().map(|a| format!(" {}", short(a))).unwrap_or_default();
         let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
-        let farewell = farewell.as_deref().map(|text| format!(" ({})", short(text)));
-        let farewell = farewell.unwrap_or_default();
-        vec![format!("* link to {}: {state}{address}{rtt}{farewell}", short(user))]
+        let mut lines = vec![format!("* link to {}: {state}{address}{rtt}", short(user))];
+        lines.extend(
+            farewell.as_deref().map(|text| format!("* {} leaves: {}", short(user), short(text))),
+        );
+        lines
     }
 
     fn file(&mut self, now: Instant, file: &FileLine) -> Vec<Line> {

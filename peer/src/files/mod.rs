@@ -36,7 +36,7 @@ use self::place::Place;
 use self::range::{Hashed, Whole};
 #[cfg(feature = "shell")]
 pub(crate) use self::safe_name::safe_name;
-use self::target::{Target, trouble};
+use self::target::Target;
 use crate::private;
 use crate::work::{Direction, FileError, FileReply, FileRequest};
 
@@ -122,7 +122,8 @@ impl FileWorker {
                 target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
             }
             FileRequest::Prepare { id, name, size, root, place } => shared.long(id, |unwanted| {
-                let place = Place::of(shared, place.as_deref()).map_err(|error| trouble(&error))?;
+                let place = Place::of(shared, place.as_deref())
+                    .map_err(|error| FileError::NoPlace(error.to_string()))?;
                 let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),

@@ -34,6 +34,9 @@ impl Place {
             _ => (wanted.as_path(), None),
         };
         let path = folder.canonicalize().map_err(|error| no_folder(folder, &error))?;
+        if !path.is_dir() {
+            return Err(no_folder(&path, &io::ErrorKind::NotADirectory.into()));
+        }
         let folder = open_folder(&path).map_err(|error| no_folder(&path, &error))?;
         Ok(Self { folder: Arc::new(folder), path, name })
     }

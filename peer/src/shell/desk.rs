@@ -501,6 +501,9 @@ impl Desk {
     }
 
     fn on_line_typed(&mut self, now: Instant, line: &str, was_warned: bool, todo: &mut Vec<Do>) {
+        if !was_warned {
+            self.farewell.clear();
+        }
         self.on_line(now, line, todo);
         if was_warned && self.was_warned {
             self.quit(Exit::Done, todo);
@@ -555,7 +558,10 @@ impl Desk {
 
     fn give(&mut self, now: Instant, command: Command, todo: &mut Vec<Do>) {
         if let Command::Quit { farewell } = command {
-            self.farewell = farewell;
+            // Who is asked whether he means it need not repeat it.
+            if !farewell.is_empty() {
+                self.farewell = farewell;
+            }
             return self.leave(now, todo);
         }
         if command.addressee().is_some() {

@@ -14,12 +14,12 @@ use ratatui_crossterm::crossterm::event::{self, Event as TerminalEvent};
 use ratatui_crossterm::crossterm::terminal as screen;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustyline::completion::FilenameCompleter;
 use wire::app::server::Status;
 use wire::net::Clock;
 use wire::time::{Duration, Instant};
 
 use super::notices::Caller;
+use super::paths::Paths;
 use super::typed_lines::TypedLines;
 use super::workers::Mailbox;
 use super::{Wake, terminal};
@@ -65,6 +65,7 @@ pub(super) struct Setting {
     pub(super) look: Look,
     pub(super) local_time: fn(u64) -> String,
     pub(super) typed: TypedLines,
+    pub(super) paths: Paths,
 }
 
 impl FullScreen {
@@ -89,12 +90,8 @@ impl FullScreen {
         thread::Builder::new()
             .name("terminal".to_owned())
             .spawn(move || write_frames(&to_write, &written))?;
-        let Setting { clock, look, local_time, mut typed } = setting;
-        let files = FilenameCompleter::new();
-        let paths = Box::new(move |line: &str| match files.complete_path(line, line.len()) {
-            Ok((start, found)) => (start, found.into_iter().map(|pair| pair.replacement).collect()),
-            Err(_) => (line.len(), Vec::new()),
-        });
+        let Setting { clock, look, local_time, mut typed, paths } = setting;
+        let paths = Box::new(move |line: &str, from| paths.complete(line, from));
         let moment = moment(&clock);
         let mut tui = Tui::new(look, local_time, paths, moment);
         tui.load_typed(typed.take());

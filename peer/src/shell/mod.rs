@@ -13,6 +13,7 @@ mod hooks;
 mod man;
 mod names;
 mod notices;
+mod paths;
 mod player;
 mod preferences;
 mod save;

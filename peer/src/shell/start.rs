@@ -19,6 +19,7 @@ use wire::{Secret, Seed};
 use super::cli::{AccountFile, OneShot as Asked, Options, Plan};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
+use super::paths::Paths;
 use super::session::{Parts, Session};
 use super::typed_lines::TypedLines;
 use super::{account, complain, folders, terminal, typing};
@@ -82,6 +83,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         look: Look { colour: has_colour(), unicode: is_unicode(), theme: Theme::default() },
         local_time,
         typed: TypedLines::open(data.join("typed-lines.json")),
+        paths: Paths::new(folders::home(), downloads.canonicalize().unwrap_or(downloads)),
     });
     let (face, giver) = face(&options, command, is_person, full.is_some(), &clock)?;
     let credentials = options.user.clone().map(|name| Credentials {

@@ -262,8 +262,25 @@ impl Transfers {
                 self.fetch_on(cx, number);
                 self.start_waiting(cx);
             }
+            Err(FileError::NoPlace(why)) => self.offer_again_here(cx, number, &why),
             outcome => self.disk_refused(cx, number, outcome.err()),
         }
+    }
+
+    /// It cannot be where the person wants to have it: he is asked again.
+    fn offer_again_here(&mut self, cx: &mut Context<'_>, number: u64, why: &str) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
+        transfer.stage = Stage::Idle;
+        transfer.record.state = TransferState::Offered;
+        transfer.record.path = None;
+        transfer.tell = None;
+        self.desk.save(transfer);
+        self.desk.show(transfer, cx.now);
+        self.desk.error(format!(
+            "Transfer {number} is not taken yet: {why}. Make that folder, or say another place: \
+             '/get {number} as PATH', or '/accept {number}' for the usual one."
+        ));
+        self.start_waiting(cx);
     }
 
     /// Reads answers, asks for more, and ends when nothing is missing.

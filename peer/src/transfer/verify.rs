@@ -19,9 +19,13 @@ impl Transfers {
             Direction::Receiving => record.state == TransferState::Complete,
         };
         let Some(path) = record.path.clone().filter(|_| is_whole) else {
-            return self.desk.error(format!(
-                "Transfer {id} is not complete: each piece of it is verified as it arrives."
-            ));
+            return self.desk.error(if matches!(transfer.stage, Stage::Over) {
+                format!("Of transfer {id} nothing is here: it came to nothing.")
+            } else {
+                format!(
+                    "Transfer {id} is not complete: each piece of it is verified as it arrives."
+                )
+            });
         };
         let text = format!("Reading {} again.", path.display());
         self.desk.outputs.push_back(Output::Info { text });

@@ -226,6 +226,9 @@ pub enum FileError {
     /// What came from the other side does not fit the root: never written.
     #[error("what arrived is not what was offered")]
     Corrupt,
+    /// Where the user wants to have a file, nothing can be.
+    #[error("{0}")]
+    NoPlace(String),
     /// No room, no right, or a broken disk: it may go on later.
     #[error("{0}")]
     Target(String),

@@ -5,7 +5,7 @@ use wire::app::name::Name;
 use wire::app::peer;
 use wire::app::peer::MAX_TEXT;
 use wire::app::post::{Content, Feed, Post, Taken};
-use wire::app::room::{RoomId, RoomName, Standing};
+use wire::app::room::{Backlog, RoomId, RoomName, Standing};
 use wire::time::Instant;
 
 use super::{Draft, Known, MAX_PENDING, Pending};
@@ -85,6 +85,17 @@ impl App {
                 "it has {} bytes, and a message at most {MAX_TEXT} (64 KiB). Send it as a file.",
                 text.len()
             ));
+        }
+        let own = self.account().map(|account| &account.name);
+        let keeps = |known: &Known| known.room.backlog == Backlog::Shared;
+        if self.rooms.others_in(room, own).is_empty()
+            && !self.rooms.known.get(&room).is_some_and(keeps)
+        {
+            return Err(
+                "nobody else is in it yet, and who comes later does not read what was said \
+                        before."
+                    .to_owned(),
+            );
         }
         if !self.chat.outbox.has_room(text.len()) {
             return Err("too many messages wait already ('/outbox').".to_owned());

@@ -44,7 +44,7 @@ fn a_program_answers_and_who_is_not_there_does_not() {
     world.run_ms(120_000);
     let (rtt_ms, reason) = ping(&mut world, "alice");
     assert!(rtt_ms.is_none() && reason.is_some_and(|why| why.contains("not online")));
-    assert!(why(&mut world, "alice").contains("not online, or hides"));
+    assert!(why(&mut world, "alice").contains("not online, hides"));
     world.line(1, "/ping bob");
     assert!(world.errors(1).contains("That is you"));
 }
@@ -99,6 +99,19 @@ fn a_farewell_is_heard_by_whom_one_talks_to() {
         world.run_ms(2000);
         assert_eq!(farewells(&mut world), [heard.map(str::to_owned)], "{typed}");
     }
+}
+
+/// Nobody learns by it of somebody who has not accepted him whether he is there.
+#[test]
+fn a_stranger_is_not_answered() {
+    let mut world = World::asking(2);
+    let (rtt_ms, reason) = ping(&mut world, "alice");
+    assert!(rtt_ms.is_none() && reason.is_some_and(|why| why.contains("no answer")));
+    // Once she has written to him, she has.
+    world.line(0, "@bob hello");
+    world.run_ms(2000);
+    let (rtt_ms, _) = ping(&mut world, "alice");
+    assert!(rtt_ms.is_some());
 }
 
 /// Who was never accepted has nothing to say that way either.

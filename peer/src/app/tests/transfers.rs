@@ -174,15 +174,18 @@ fn a_file_is_saved_where_its_receiver_says() {
         assert!(seen.iter().any(told), "{seen:?}");
     }
     assert_eq!(std::fs::read(elsewhere.join("trip.mp4")).unwrap(), b"taken");
-    // A folder that is not there: it waits until it is, also over a restart, and leaves nothing behind.
+    // A folder that is not there, or is none: it can be said anew, also after a restart.
     let id = offer(&mut world, 100_000);
-    world.line(1, &format!("/get {id} as nowhere/film.mp4"));
-    world.run_ms(1000);
-    let seen = world.seen(1);
-    let file = last_file(&seen).unwrap();
-    assert!(
-        file.state == "paused" && file.reason.as_ref().is_some_and(|it| it.contains("no folder"))
-    );
+    for (place, word) in [("other.mp4/film.mp4", "is no folder"), ("nowhere/film.mp4", "no folder")]
+    {
+        world.line(1, &format!("/get {id} as {place}"));
+        world.run_ms(1000);
+        let seen = world.seen(1);
+        assert_eq!(last_file(&seen).unwrap().state, "offered");
+        let told =
+            |output: &Output| matches!(output, Output::Error { text } if text.contains(word));
+        assert!(seen.iter().any(told), "{seen:?}");
+    }
     world.kill(1);
     std::fs::create_dir(home.join("downloads/nowhere")).unwrap();
     world.start(1);
@@ -190,8 +193,8 @@ fn a_file_is_saved_where_its_receiver_says() {
     world.line(1, "/files");
     let seen = world.seen(1);
     let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
-    let id = files.iter().find(|file| file.state == "paused").expect("it is kept").id;
-    world.line(1, &format!("/resume {id}"));
+    let id = files.iter().find(|file| file.awaits_answer()).expect("it is kept").id;
+    world.line(1, &format!("/get {id} as nowhere/film.mp4"));
     world.run_ms(3000);
     assert!(
         std::fs::read(home.join("downloads/nowhere/film.mp4")).is_ok_and(|got| got == sent(&world))

@@ -49,7 +49,7 @@ fn every_kind_has_its_stable_line() {
         "* bob answers line 40 by the next one\n<bob> hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
         "! not sent to bob: hi".to_owned(),
-        "* link to bob: direct 192.0.2.7:6000, 23 ms (hi)".to_owned(),
+        "* link to bob: direct 192.0.2.7:6000, 23 ms\n* bob leaves: hi".to_owned(),
         format!(
             "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3"
         ),

@@ -1,11 +1,15 @@
 //! Logging in or registering, or what else a command needs: one question after the other where
 //! lines are typed otherwise.
 
+use std::borrow::Cow;
+
 use wire::Secret;
+use wire::app::name::Name;
 use zeroize::Zeroizing;
 
 use crate::command::{Need, Purpose};
 use crate::face::asking::{Questions, Typed};
+use crate::login::new_password;
 
 /// Longest password that can be typed, in bytes: room that is never outgrown, so that no copy
 /// of it is left behind.
@@ -36,7 +40,7 @@ pub(super) struct Form {
     /// What was typed of a password.
     hidden: Zeroizing<String>,
     /// What was wrong with the last answer.
-    wrong: Option<&'static str>,
+    wrong: Option<Cow<'static, str>>,
 }
 
 impl Form {
@@ -71,8 +75,11 @@ impl Form {
     }
 
     /// What to know for the answer, or what was wrong with the last one.
-    pub(super) fn hint(&self) -> &'static str {
-        self.wrong.unwrap_or(match &self.step {
+    pub(super) fn hint(&self) -> &str {
+        if let Some(wrong) = &self.wrong {
+            return wrong;
+        }
+        match &self.step {
             Step::Choice => "Type l to log in, r for a new account, i for one in a file.",
             Step::Name(Purpose::Register) => {
                 "The name by which others will know you: no blanks. Esc goes back."
@@ -84,7 +91,7 @@ impl Form {
             Step::Password(Purpose::Login, _) => "It is not shown, and never leaves this machine.",
             Step::Again(..) => "The same password once more.",
             Step::Secrets(questions) => questions.hint(),
-        })
+        }
     }
 
     /// Whether what is typed is a password.
@@ -144,20 +151,34 @@ impl Form {
                 "i" | "import" => Step::Secrets(Questions::new(Need::Import(None))),
                 "q" | "quit" | "exit" => return Next::Done(Typed::End),
                 _ => {
-                    self.wrong = Some("Please answer with one letter: l, r, i or q.");
+                    self.wrong = Some("Please answer with one letter: l, r, i or q.".into());
                     Step::Choice
                 }
             },
             Step::Name(purpose) if text.is_empty() => {
-                self.wrong = Some("A name is needed. Esc goes back.");
+                self.wrong = Some("A name is needed. Esc goes back.".into());
                 Step::Name(purpose)
             }
-            Step::Name(purpose) => Step::Password(purpose, text.to_owned()),
+            Step::Name(purpose) => match Name::new(text) {
+                Ok(_) => Step::Password(purpose, text.to_owned()),
+                Err(error) => {
+                    self.wrong = Some(format!("That is no name: {error}.").into());
+                    Step::Name(purpose)
+                }
+            },
             Step::Password(purpose, name) if hidden.is_empty() => {
-                self.wrong = Some("A password is needed. Esc goes back.");
+                self.wrong = Some("A password is needed. Esc goes back.".into());
                 Step::Password(purpose, name)
             }
-            Step::Password(Purpose::Register, name) => Step::Again(Purpose::Register, name, hidden),
+            Step::Password(Purpose::Register, name) => {
+                match new_password(&Secret::new(String::clone(&hidden))) {
+                    Ok(_) => Step::Again(Purpose::Register, name, hidden),
+                    Err(why) => {
+                        self.wrong = Some(format!("Not that one: {why}.").into());
+                        Step::Password(Purpose::Register, name)
+                    }
+                }
+            }
             Step::Password(Purpose::Login, name) => {
                 return Next::Done(done(Purpose::Login, name, &hidden));
             }
@@ -173,7 +194,7 @@ impl Form {
                 }
             }
             Step::Again(purpose, name, _) => {
-                self.wrong = Some("The two were not the same: type the password anew.");
+                self.wrong = Some("The two were not the same: type the password anew.".into());
                 Step::Password(purpose, name)
             }
         };
@@ -213,6 +234,22 @@ mod tests {
         };
         assert_eq!((purpose, name.as_str()), (Purpose::Register, "alice"));
         assert_eq!(password.expose(), "one password");
+    }
+
+    /// What cannot be is said at once, and not after everything was typed.
+    #[test]
+    fn each_answer_is_looked_at_when_it_is_given() {
+        let mut form = Form::credentials(Purpose::Register, None);
+        form.answer("Alice Smith");
+        assert!(form.hint().starts_with("That is no name: ") && form.prompt() == "Name: ");
+        form.answer("alice");
+        hidden(&mut form, "short");
+        assert!(form.hint().contains("at least 8 characters") && form.prompt() == "Password: ");
+        hidden(&mut form, "long enough");
+        assert_eq!(form.prompt(), "Again: ");
+        // Whoever logs in may have a password of another time.
+        let mut form = Form::credentials(Purpose::Login, Some("alice".to_owned()));
+        assert!(matches!(hidden(&mut form, "short"), Next::Done(_)));
     }
 
     #[test]

@@ -325,7 +325,8 @@ impl Tui {
             self.go(super::Windows::go_to_activity);
         }
         if self.windows.current().rule.is_none() {
-            return self.complain("Nothing is unread.");
+            let user = self.windows.current().user.clone();
+            return self.notice(user.as_deref(), false, "Nothing is unread.".to_owned());
         }
         self.scroll_to_rule();
     }
@@ -374,7 +375,7 @@ impl Tui {
         let before = &text[..cursor];
         let (start, words) = match candidates(before, &self.known()) {
             Candidates::Words(start, words) => (start, words),
-            Candidates::Files => (self.paths)(before),
+            Candidates::Files(from) => (self.paths)(before, from),
         };
         let common = common_beginning(&words);
         if words.is_empty() || !before.is_char_boundary(start) {

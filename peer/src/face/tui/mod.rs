@@ -44,6 +44,7 @@ use self::window::{Activity, Windows};
 use super::asking::{Ask, Typed};
 use super::in_short;
 use super::plain::{self, Colour, Plain, Reader, Style};
+pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
 use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState};
 use crate::work::Direction;
@@ -55,7 +56,7 @@ const PAGE: u32 = 200;
 const MAX_FILES: usize = 500;
 
 /// Gives, for a line up to the cursor, where the path at its end begins and what it may become.
-pub type Paths = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
+pub type Paths = Box<dyn Fn(&str, From) -> (usize, Vec<String>) + Send>;
 
 /// The time, in both ways that a face needs.
 #[derive(Clone, Copy, Debug)]

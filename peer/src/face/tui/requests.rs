@@ -8,6 +8,11 @@ impl Tui {
     /// A stranger has no window, and calls nobody: he stands where the server's news do.
     pub(super) fn on_request(&mut self, output: &Output) {
         self.show_at(None, output);
+        self.raise_home();
+    }
+
+    /// Something in the server's window waits for an answer.
+    pub(super) fn raise_home(&mut self) {
         if !self.is_focused || self.windows.current().user.is_some() {
             self.windows.home_mut().raise(Activity::Mention);
         }

@@ -29,6 +29,7 @@ impl Tui {
 
     pub(super) fn on_room_invitation(&mut self, output: &Output) {
         self.show_at(None, output);
+        self.raise_home();
         let Output::RoomInvited { room, by, notify: true, .. } = output else { return };
         let (title, room) = (text::excerpt(by, 40), text::excerpt(room, 80));
         self.acts.push_back(Act::Notify(Notice { title, text: format!("invites you to {room}") }));

@@ -27,7 +27,7 @@ fn local_time(ms: u64) -> String {
     format!("2026-01-{day:02} {:02}:{:02}", minute / 60, minute % 60)
 }
 
-fn paths(line: &str) -> (usize, Vec<String>) {
+fn paths(line: &str, _: From) -> (usize, Vec<String>) {
     let start = line.rfind(' ').map_or(0, |at| at + 1);
     let all = ["clip.mp4", "clips/", "notes.txt"];
     let fitting = all.iter().filter(|path| path.starts_with(&line[start..]));

@@ -400,6 +400,23 @@ fn a_person_is_told_what_leaving_interrupts() {
     assert_eq!(type_line(&mut desk, "/quit"), ["quit Done"]);
 }
 
+/// A farewell is what was said when he was asked, or is when he answers; not what he gave up long ago.
+#[test]
+fn a_farewell_need_not_be_repeated() {
+    for (lines, farewell) in [
+        (&["/quit bye", "/quit"][..], "bye"),
+        (&["/quit bye", "/quit until tomorrow"], "until tomorrow"),
+        (&["/quit bye", "/who", "/quit", "/quit"], ""),
+    ] {
+        let mut desk = desk(Giver::Person, None);
+        tell(&mut desk, &logged_in());
+        tell(&mut desk, &Output::File { file: samples::file_line() });
+        let last = lines.iter().map(|line| type_line(&mut desk, line)).last();
+        assert_eq!(last.unwrap(), ["quit Done"]);
+        assert_eq!(desk.farewell(), farewell, "{lines:?}");
+    }
+}
+
 #[test]
 fn the_full_screen_says_in_which_window_a_line_was_typed() {
     let mut desk = Desk::new(Face::Full, Giver::Person, None, None, preferences(&[], ""));
@@ -511,7 +528,7 @@ fn settings_are_shown_changed_saved_and_read_again() {
     assert!(written(&typed("/set udp lots")).starts_with("! Not changed: "));
     assert!(written(&typed("/set upd")).starts_with("! There is no setting 'upd'"));
     assert!(written(&typed("/bind F5 /who")).starts_with("! Keys and colours"));
-    assert_eq!(written(&typed("/bind")), "* there is none\n");
+    assert_eq!(written(&typed("/bind")), "* nothing of that kind is chosen\n");
 
     let todo = typed("/save");
     let [Do::Save { file, changes }, ..] = &todo[..] else { panic!("{todo:?}") };

@@ -54,5 +54,5 @@ fn a_farewell_stands_in_the_chat_with_whom_it_is_of() {
     });
     assert!(!scene.text().contains("until tomorrow"), "not in the window of the server");
     scene.alt('a');
-    assert!(scene.text().contains("link to bob: closed (until tomorrow)"), "{}", scene.text());
+    assert!(scene.text().contains("bob leaves: until tomorrow"), "{}", scene.text());
 }

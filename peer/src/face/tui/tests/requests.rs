@@ -28,6 +28,23 @@ fn a_stranger_stands_in_the_servers_window_until_he_is_accepted() {
     assert!(scene.tui.windows.find_mut("mallory").is_some());
 }
 
+/// An invitation waits for an answer too, and stands where nobody looks.
+#[test]
+fn an_invitation_marks_the_servers_window() {
+    let mut scene = Scene::logged_in(100, 14);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.tell(Output::RoomInvited {
+        room: "#team".to_owned(),
+        by: "bob".to_owned(),
+        topic: String::new(),
+        members: 1,
+        notify: false,
+    });
+    assert!(scene.text().contains("[act 1:server(1!)]"), "{}", scene.text());
+    scene.alt('a');
+    assert!(scene.text().contains("bob invites you to #team"));
+}
+
 #[test]
 fn what_becomes_of_asking_stands_in_the_chat_that_was_opened() {
     let mut scene = Scene::logged_in(100, 14);
