@@ -36,8 +36,10 @@ pub(crate) struct Known {
 
 /// What stands in one place behind a command.
 enum Place {
-    /// A user or a room.
+    /// A user.
     User,
+    /// A user or a room.
+    Talk,
     /// A transfer that is not over, or somebody who asks to talk.
     Answer,
     /// A transfer that is not over.
@@ -85,7 +87,8 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
     let mut typed = typed.split_whitespace();
     let Some(Ok(entry)) = typed.next().map(super::find) else { return nothing() };
     match place(entry.verb, typed.count() + 1) {
-        Place::User => words(word, &mut users(), ""),
+        Place::User => words(word, &mut users().filter(|it| !is_room(it)), ""),
+        Place::Talk => words(word, &mut users(), ""),
         Place::Answer => {
             let open = known.open.iter().map(String::as_str);
             words(word, &mut open.chain(users().filter(|it| !is_room(it))), "")
@@ -134,7 +137,10 @@ fn place(verb: Verb, number: usize) -> Place {
         | (Verb::Away | Verb::Busy | Verb::Status | Verb::Create | Verb::Bind, _)
         | (Verb::Register | Verb::Login, _)
         | (_, 2..) => Place::Text,
-        (_, _) => Place::User,
+        (Verb::Who | Verb::Seen | Verb::Whois | Verb::Contacts | Verb::Add | Verb::Why, _)
+        | (Verb::Ping | Verb::Block | Verb::Unblock | Verb::Ignore | Verb::Unignore, _)
+        | (Verb::Fingerprint | Verb::Trust | Verb::AutoAccept, _) => Place::User,
+        (_, _) => Place::Talk,
     }
 }
 
@@ -171,6 +177,9 @@ mod tests {
             ("@BO", words(0, &["@bob ", "@boris "])),
             ("#b", words(0, &["#boat "])),
             ("/leave #", words(7, &["#boat "])),
+            ("/msg bo", words(5, &["bob ", "boris "])),
+            ("/ping ", words(6, &["bob ", "boris ", "carol "])),
+            ("/history ", words(9, &["bob ", "boris ", "carol ", "#boat "])),
             ("/msg ca", words(5, &["carol "])),
             ("/msg carol hello bo", words(17, &[])),
             ("/ignore bor", words(8, &["boris "])),

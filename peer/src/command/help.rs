@@ -146,9 +146,9 @@ pub fn overview() -> String {
 fn everything() -> String {
     let mut text = String::new();
     for group in GROUPS {
-        text.push_str(&format!("{}:\n", group.title));
+        text.push_str(&format!("{}\n", group.title));
         for entry in group.entries {
-            text.push_str(&format!("  {:<30} {}\n", entry.syntax(), entry.summary));
+            text.push_str(&format!("{}: {}\n", entry.syntax(), entry.summary));
         }
     }
     text + "/help COMMAND says more: other names, an example, what may go wrong."
