@@ -288,6 +288,7 @@ impl Tui {
                 self.on_room_changed(room, change, user.as_deref(), text.as_deref(), output);
             }
             Output::RoomInvited { .. } => self.on_room_invitation(output),
+            Output::RequestOver { user, answer } => self.on_answered(user, answer, output),
             Output::Typing { user } => self.attention.begins(moment.now, user),
             Output::Kept { .. } => self.on_kept(output),
             Output::Changed { .. } => self.on_changed(output),
@@ -336,7 +337,6 @@ impl Tui {
             | Output::NotSent { .. }
             | Output::Outbox { .. }
             | Output::Requests { .. }
-            | Output::RequestOver { .. }
             | Output::Export { .. }
             | Output::Play { .. }
             | Output::Open { .. }

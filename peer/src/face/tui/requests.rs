@@ -18,6 +18,16 @@ impl Tui {
         }
     }
 
+    /// Whoever accepts somebody in the server's window wants to talk with him now; elsewhere, or in the
+    /// middle of a line, he is not led away.
+    pub(super) fn on_answered(&mut self, user: &str, answer: &str, output: &Output) {
+        self.show(output);
+        let is_home = self.windows.current().user.is_none();
+        if answer == "accepted" && is_home && self.input.editor.text().is_empty() {
+            self.open(user);
+        }
+    }
+
     /// What becomes of asking belongs to the chat that was opened.
     pub(super) fn on_asked(&mut self, user: &str, output: &Output) {
         self.show_at(Some(user), output);

@@ -28,6 +28,30 @@ fn a_stranger_stands_in_the_servers_window_until_he_is_accepted() {
     assert!(scene.tui.windows.find_mut("mallory").is_some());
 }
 
+/// Who accepts goes to the chat, unless he looks at another or is writing.
+#[test]
+fn who_accepts_goes_to_the_chat() {
+    let over = || Output::RequestOver { user: "mallory".to_owned(), answer: "accepted" };
+    let current = |scene: &Scene| scene.tui.windows.current().user.clone();
+    let mut scene = Scene::logged_in(100, 14);
+    scene.tell(over());
+    assert_eq!(current(&scene).as_deref(), Some("mallory"));
+
+    let mut scene = Scene::logged_in(100, 14);
+    scene.type_text("/who");
+    scene.tell(over());
+    assert_eq!(current(&scene), None, "in the middle of a line");
+
+    let mut scene = Scene::logged_in(100, 14);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.tell(over());
+    assert_eq!(current(&scene).as_deref(), Some("bob"));
+
+    let mut scene = Scene::logged_in(100, 14);
+    scene.tell(Output::RequestOver { user: "mallory".to_owned(), answer: "declined" });
+    assert_eq!(current(&scene), None);
+}
+
 /// An invitation waits for an answer too, and stands where nobody looks.
 #[test]
 fn an_invitation_marks_the_servers_window() {
