@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use wire::Secret;
+use wire::app::name::Name;
 use zeroize::Zeroizing;
 
 use super::Wake;
@@ -16,6 +17,7 @@ use super::terminal::NoEcho;
 use super::workers::Mailbox;
 use crate::command::{Command, Need, Purpose};
 use crate::face::asking::{Ask, Questions, Typed};
+use crate::login::new_password;
 
 /// Longest line taken, in bytes.
 const MAX_LINE: u64 = 1 << 20;
@@ -86,17 +88,30 @@ impl Reader {
     }
 
     fn credentials(&self, purpose: Purpose, name: Option<String>) -> Typed {
-        let name = match name.map_or_else(|| self.question("Name: "), Ok) {
-            Ok(name) => name.trim().to_owned(),
-            Err(typed) => return typed,
+        let mut given = name;
+        let name = loop {
+            let name = match given.take().map_or_else(|| self.question("Name: "), Ok) {
+                Ok(name) => name.trim().to_owned(),
+                Err(typed) => return typed,
+            };
+            if name.is_empty() {
+                return Typed::Cancelled;
+            }
+            match Name::new(&name) {
+                Ok(_) => break name,
+                Err(error) => say(&format!("That is no name: {error}.\n")),
+            }
         };
-        if name.is_empty() {
-            return Typed::Cancelled;
-        }
         self.screen.set_gate(Gate::Closed);
         let _no_echo = NoEcho::begin();
         loop {
             let Some(password) = secret("Password: ") else { return Typed::Cancelled };
+            if purpose == Purpose::Register
+                && let Err(why) = new_password(&password)
+            {
+                say(&format!("Not that one: {why}.\n"));
+                continue;
+            }
             let is_sure = match purpose {
                 Purpose::Login => true,
                 Purpose::Register => match secret("The same password again: ") {

@@ -42,7 +42,7 @@ impl Tui {
         for line in self.plain.show(self.moment.now, output) {
             let Line::Text(line) = line else { continue };
             let is_warning = line.starts_with('!');
-            let line = line.strip_prefix(['!', '*']).map_or(line.as_str(), str::trim_start);
+            let line = line.strip_prefix(['!', '*', '#']).map_or(line.as_str(), str::trim_start);
             let rows: Vec<&str> =
                 line.split('\n').map(|row| row.strip_prefix(GUTTER).unwrap_or(row)).collect();
             self.notice(user, is_warning, rows.join("\n"));

@@ -41,6 +41,15 @@ fn why_somebody_is_not_reached_is_read_line_by_line() {
     scene.check("why");
 }
 
+/// The sign of a notice is enough.
+#[test]
+fn an_answer_about_a_file_has_one_sign() {
+    let mut scene = Scene::logged_in(120, 14);
+    let play = outputs("hi").into_iter().find(|it| matches!(it, Output::Play { .. }));
+    scene.tell(play.expect("it is there"));
+    assert!(scene.text().contains(" * file 3 from bob: \"hi\" plays at "), "{}", scene.text());
+}
+
 #[test]
 fn a_farewell_stands_in_the_chat_with_whom_it_is_of() {
     let mut scene = Scene::logged_in(80, 14);
