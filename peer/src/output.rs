@@ -580,6 +580,11 @@ pub struct FileLine {
     pub reason: Option<String>,
 }
 
+/// Whether nothing more comes of a transfer in this state.
+pub(crate) fn is_over(state: &str) -> bool {
+    matches!(state, "complete" | "declined" | "cancelled" | "failed")
+}
+
 impl FileLine {
     /// Whether it waits for an answer of the user here.
     #[must_use]

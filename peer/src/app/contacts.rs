@@ -89,7 +89,10 @@ impl App {
         } else {
             return false;
         };
-        Name::new(said_by).is_ok_and(|user| self.is_ignored(&user))
+        let contacts = self.profile.as_ref().map(|profile| &profile.contacts);
+        contacts
+            .and_then(|contacts| contacts.get(said_by.as_str()))
+            .is_some_and(|contact| contact.ignored)
     }
 
     /// `/ignore` and `/unignore`: here alone, and nobody is told.

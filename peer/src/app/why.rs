@@ -6,7 +6,7 @@ use wire::time::Instant;
 use super::App;
 use super::links::Reach;
 use crate::face::units;
-use crate::output::{ConnectionLine, FileLine, Output};
+use crate::output::{ConnectionLine, FileLine, Output, is_over};
 use crate::work::{Asking, Direction};
 
 impl App {
@@ -36,7 +36,7 @@ impl App {
         lines.extend(self.about_standing(user));
         lines.push(self.about_path(now, user));
         let files = self.transfers.list(now);
-        let files = files.iter().filter(|file| file.with == user.as_str() && !is_over(file));
+        let files = files.iter().filter(|file| file.with == user.as_str() && !is_over(file.state));
         // What little was said says nothing of what the path could carry.
         let flows = files.clone().any(|file| file.state == "running");
         lines.extend(self.link_line(user).filter(|line| flows && line.rate > 0).map(|line| {
@@ -146,8 +146,4 @@ fn direct(line: &ConnectionLine) -> String {
         )
     };
     format!("The direct path to {}: a round trip takes {rtt}, {lost}.", line.address)
-}
-
-fn is_over(file: &FileLine) -> bool {
-    matches!(file.state, "complete" | "declined" | "cancelled" | "failed")
 }

@@ -11,7 +11,7 @@ use wire::time::{Duration, Instant};
 
 use super::exit::Exit;
 use crate::command::{Command, Which};
-use crate::output::{FileLine, NO_SUCH_USER, Output};
+use crate::output::{FileLine, NO_SUCH_USER, Output, is_over};
 use crate::work::{Direction, ExportFormat};
 
 /// How long connecting and logging in may take.
@@ -621,10 +621,6 @@ impl Receiving {
         let path = file.path.as_deref().unwrap_or(&file.name);
         vec![Act::Result(text::one_line(path))]
     }
-}
-
-fn is_over(state: &str) -> bool {
-    matches!(state, "complete" | "declined" | "cancelled" | "failed")
 }
 
 /// Nothing flows; the other side is not there or has not answered.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::time::{Duration, Instant};
 
 use super::units;
-use crate::output::FileLine;
+use crate::output::{FileLine, is_over};
 use crate::work::Direction;
 
 /// Between two updates of a line that is overwritten.
@@ -42,7 +42,7 @@ impl Progress {
                 || told.line.reason != file.reason
                 || (is_moving && (told.tenth != tenth || now - told.at >= REPEAT))
         });
-        if is_over(file) {
+        if is_over(file.state) {
             self.told.remove(&file.id);
         } else if is_news {
             self.told.insert(file.id, Told { at: now, tenth, line: file.clone() });
@@ -57,7 +57,7 @@ impl Progress {
                 || told.line.paused_by != file.paused_by
                 || told.line.reason != file.reason
         });
-        if is_over(file) {
+        if is_over(file.state) {
             self.told.remove(&file.id);
         } else {
             self.told.insert(file.id, Told { at: now, tenth: 0, line: file.clone() });
@@ -78,10 +78,6 @@ impl Progress {
         self.drawn = Some(now);
         Some(format!("# {}", parts.join(" · ")))
     }
-}
-
-fn is_over(file: &FileLine) -> bool {
-    matches!(file.state, "complete" | "declined" | "cancelled" | "failed")
 }
 
 /// `3 ↓ bob 45 % 8.10 MB/s 12 s`.

@@ -2,6 +2,7 @@
 //! skeleton so that no two look alike, and limited to what fits a prompt, a file name and a
 //! command line.
 
+use core::borrow::Borrow;
 use core::fmt;
 
 use precis_profiles::UsernameCaseMapped;
@@ -115,6 +116,13 @@ impl TryFrom<String> for Name {
 impl From<Name> for String {
     fn from(name: Name) -> Self {
         name.0
+    }
+}
+
+/// Names are looked up by their prepared text: both compare alike.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -7,10 +7,10 @@ use super::log::View;
 use super::switcher::Switcher;
 use super::typed::{Reach, TypedLines};
 use super::view::Rows;
-use super::{Act, Tui, is_over, text};
+use super::{Act, Tui, text};
 use crate::command::complete::{Candidates, Known, candidates};
 use crate::face::asking::Typed;
-use crate::output::FileLine;
+use crate::output::{FileLine, is_over};
 
 use ratatui_crossterm::crossterm::event::KeyEvent;
 
@@ -363,7 +363,7 @@ impl Tui {
         Known {
             users: self.names(),
             settings: self.settings.clone(),
-            open: numbers(|file| !is_over(file)),
+            open: numbers(|file| !is_over(file.state)),
             complete: numbers(|file| file.state == "complete"),
         }
     }

@@ -46,7 +46,7 @@ use super::in_short;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
-use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState};
+use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState, is_over};
 use crate::work::Direction;
 
 /// Lines of history that a window begins with, and gets when its top is reached.
@@ -519,7 +519,7 @@ impl Tui {
     fn on_file(&mut self, file: &FileLine) {
         let before = self.files.insert(file.id, file.clone());
         if self.files.len() > MAX_FILES {
-            let is_over = |(_, file): &(&u64, &FileLine)| is_over(file);
+            let is_over = |(_, file): &(&u64, &FileLine)| is_over(file.state);
             let oldest = self.files.iter().find(is_over).or_else(|| self.files.iter().next());
             if let Some(id) = oldest.map(|(id, _)| *id) {
                 self.files.remove(&id);
@@ -531,7 +531,7 @@ impl Tui {
         if !self.windows.of(place).log.has_file(file.id) {
             let entry = Entry::File { at: self.moment.unix_ms, id: file.id };
             self.arrived(place, entry, Activity::Message);
-        } else if is_news && is_over(file) {
+        } else if is_news && is_over(file.state) {
             self.raise_unseen(place, Activity::Message);
         }
     }
@@ -710,10 +710,6 @@ impl Tui {
             log.trim();
         }
     }
-}
-
-fn is_over(file: &FileLine) -> bool {
-    matches!(file.state, "complete" | "failed" | "cancelled" | "declined")
 }
 
 fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
