@@ -12,6 +12,7 @@ mod changes;
 pub(crate) mod complete;
 pub(crate) mod entries;
 mod files;
+mod films;
 pub(crate) mod help;
 mod own;
 mod rooms;
@@ -32,6 +33,7 @@ use arguments::{
 #[cfg(feature = "shell")]
 pub(crate) use changes::{Numbers, numbers_for};
 use entries::entries;
+pub use films::Which as WhichFilm;
 use help::{Entry, Verb};
 pub use help::{help, names, overview};
 pub use rooms::{RoomCommand, chat_name};
@@ -150,6 +152,27 @@ pub enum Command {
         /// Its number; the last one when `None`.
         id: Option<u64>,
     },
+    /// Say something about a moment of a film, to a user or in a room.
+    At {
+        /// As typed; a room has a `#` before it.
+        to: String,
+        /// The short number of the transfer; of the film that was played, or else handed over, there last
+        /// when `None`.
+        id: Option<u64>,
+        /// The moment, in milliseconds.
+        position_ms: u64,
+        /// The text.
+        text: String,
+    },
+    /// The same about the moment at which the player is.
+    Mark {
+        /// As typed.
+        to: String,
+        /// As above.
+        id: Option<u64>,
+        /// The text.
+        text: String,
+    },
     /// Users who were met.
     Contacts,
     /// Who is online; names that contain the filter.
@@ -261,10 +284,12 @@ pub enum Command {
         /// Its short number.
         id: u64,
     },
-    /// Play its file, also while it arrives.
+    /// Play a file, also while it arrives.
     Play {
-        /// Its short number.
-        id: u64,
+        /// Which.
+        which: WhichFilm,
+        /// From this moment on, in milliseconds.
+        position_ms: Option<u64>,
     },
     /// Open its file.
     Open {
@@ -295,6 +320,8 @@ pub enum Command {
         path: PathBuf,
         /// How.
         format: ExportFormat,
+        /// Of chapters, the short number of the film's transfer; as for [`Self::At`] when `None`.
+        film: Option<u64>,
     },
     /// What calls the person in a conversation: chosen, or shown.
     Notify {
@@ -367,6 +394,8 @@ impl Command {
     pub(crate) fn addressee(&self) -> Option<&str> {
         if let Self::Message { to, .. }
         | Self::Reply { to, .. }
+        | Self::At { to, .. }
+        | Self::Mark { to, .. }
         | Self::Edit { to, .. }
         | Self::Unsend { to, .. } = self
         {
@@ -646,6 +675,8 @@ fn arguments_of(
         Verb::Reply => return changes::reply(words, context),
         Verb::Edit => return changes::edit(words, context),
         Verb::Unsend => return changes::unsend(words, context),
+        Verb::At => return films::at(words, context),
+        Verb::Mark => return films::mark(words, context),
         Verb::Send => return send(words, context),
         Verb::Export => return export(words, context),
         Verb::History => history(words, context)?,
@@ -677,7 +708,7 @@ fn arguments_of(
         Verb::Pause => Command::Pause { id: number(words.only()?)? },
         Verb::Resume => Command::Resume { id: number(words.only()?)? },
         Verb::Cancel => Command::Cancel { id: number(words.only()?)? },
-        Verb::Play => Command::Play { id: number(words.only()?)? },
+        Verb::Play => films::play(words, context)?,
         Verb::Open => Command::Open { id: number(words.only()?)? },
         Verb::Logout => words.none(Command::Logout)?,
         Verb::Blocked => words.none(Command::Blocked)?,

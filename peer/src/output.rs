@@ -166,6 +166,8 @@ pub enum Output {
         reply_to: Option<u64>,
         /// It is the new text of a message that is not here.
         edited: bool,
+        /// The moment of a film that it is about.
+        pin: Option<PinLine>,
         /// Whether a person who looks elsewhere is to be called.
         notify: bool,
     },
@@ -183,6 +185,8 @@ pub enum Output {
         line: u64,
         /// The line that it answers.
         reply_to: Option<u64>,
+        /// The moment of a film that it is about.
+        pin: Option<PinLine>,
     },
     /// What became of a message of ours.
     MessageState {
@@ -266,6 +270,8 @@ pub enum Output {
         line: u64,
         /// The new text, when it was edited: foreign text.
         text: Option<String>,
+        /// The moment of a film that the new text is about.
+        pin: Option<PinLine>,
         /// When it was typed here or arrived here: milliseconds since 1970.
         at: u64,
     },
@@ -338,6 +344,8 @@ pub enum Output {
     Play {
         /// Where, as long as this program runs.
         url: String,
+        /// The moment, in milliseconds, at which it is to begin.
+        position_ms: Option<u64>,
         /// How far it is.
         #[serde(flatten)]
         file: FileLine,
@@ -618,6 +626,21 @@ pub struct HistoryLine {
     pub edited: bool,
     /// Its author has taken it back: there is no text.
     pub taken_back: bool,
+    /// The moment of a film that it is about.
+    pub pin: Option<PinLine>,
+}
+
+/// A moment of a film that a text is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PinLine {
+    /// The short number of the transfer here that has this file, where there is one.
+    pub id: Option<u64>,
+    /// The author's name for the file: foreign text, and a claim.
+    pub name: String,
+    /// BLAKE3 of its contents, hexadecimal.
+    pub blake3: String,
+    /// The moment, in milliseconds.
+    pub position_ms: u64,
 }
 
 /// One waiting message.
@@ -633,6 +656,8 @@ pub struct OutboxLine {
     pub kind: &'static str,
     /// The text.
     pub text: String,
+    /// The moment of a film that it is about.
+    pub pin: Option<PinLine>,
 }
 
 /// What calls the person in a conversation.

@@ -733,6 +733,8 @@ pub enum ExportFormat {
     Text,
     /// One JSON object in each line: everything as it came.
     Json,
+    /// For players: the comments on one film as its chapters, in FFmpeg's format for metadata.
+    Chapters,
 }
 
 impl ExportFormat {
@@ -745,9 +747,10 @@ impl ExportFormat {
         match ending.as_deref() {
             Some("txt") => Ok(Self::Text),
             Some("json" | "jsonl") => Ok(Self::Json),
+            Some("ffmetadata" | "ffmeta") => Ok(Self::Chapters),
             Some(_) | None => Err(format!(
-                "Not exported: the name of the file says what becomes of it. {} ends neither with \
-                 .txt (for reading) nor with .json (for programs).",
+                "Not exported: the name of the file says what becomes of it. {} ends with none of \
+                 .txt (for reading), .json (for programs) and .ffmetadata (chapters of a film).",
                 path.display()
             )),
         }

@@ -6,6 +6,7 @@ mod arguments;
 mod backup;
 mod codes;
 mod commands;
+mod comments;
 mod crashes;
 mod descriptions;
 mod oneshot;

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use peer::command::Command;
 use peer::output::{FileLine, Output};
 use rendezvous::Policy;
 use sim::Impairment;
@@ -240,4 +241,37 @@ fn to_which_room_and_by_whom_is_judged() {
     let told = party.take(ALICE);
     let Some(Output::Files { files }) = told.last() else { panic!("{told:?}") };
     assert_eq!(files.iter().map(|file| file.with.as_str()).collect::<Vec<_>>(), ["bob"]);
+}
+
+/// The number of the transfer in which each has it differs; the contents are the same. Who has not taken
+/// it, or came later, sees what is said of it.
+#[test]
+fn what_one_says_of_a_moment_is_about_the_same_file_for_all_members() {
+    let content = film(200_000);
+    let mut party = Party::team(3, &Impairment { loss: loss(5.0), ..line() });
+    let own = party.write_file(BOB, "notes.txt", b"notes");
+    party.line(BOB, &format!("/send carol {}", own.display()));
+    party.until(CAROL, |o| matches!(o, Output::FileOffer { .. }));
+    party.offer(&[], &content);
+    for user in [BOB, CAROL] {
+        party.until(user, |o| matches!(o, Output::FileOffer { room: Some(_), .. }));
+    }
+    party.line(BOB, "/accept 2");
+    party.has_whole(BOB, &content);
+    let (to, text, position_ms) = ("#team".to_owned(), "look".to_owned(), 754_500);
+    party.command(BOB, Command::At { to, id: None, position_ms, text });
+    // Alice has offered it twice, and carol was offered another before.
+    for (user, number) in [(ALICE, 2), (CAROL, 2)] {
+        let is_it = |output: &Output| match output {
+            Output::Message { from, text, pin: Some(pin), .. } => {
+                assert_eq!((from.as_str(), text.as_str()), ("bob", "look"));
+                assert_eq!((pin.name.as_str(), pin.position_ms), ("film.mp4", 754_500));
+                assert_eq!(pin.blake3, blake3::hash(&content).to_hex().as_str());
+                assert_eq!(pin.id, Some(number), "{}", name(user));
+                true
+            }
+            _ => false,
+        };
+        party.until(user, is_it);
+    }
 }

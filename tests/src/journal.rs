@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use peer::output::Output;
+use peer::output::{Output, PinLine};
 use peer::work::{Receipt, StoreReply};
+use wire::app::pin::Pin;
 
 /// A message as its sender's program names it: from which machine, to whom, its number.
 type Sent = (String, String, u64);
@@ -55,11 +56,12 @@ impl Pen {
     /// has not.
     pub fn told(&self, output: &Output) {
         let mut journal = self.journal.borrow_mut();
-        if let Output::Kept { to, id, text, .. } = output
+        if let Output::Kept { to, id, text, pin, .. } = output
             && to.starts_with('#')
         {
             // What is said in a room names the room here, and its id in the database.
-            journal.queued.insert((self.machine.clone(), to.clone(), *id), text.clone());
+            let body = body(pin.as_ref(), text);
+            journal.queued.insert((self.machine.clone(), to.clone(), *id), body);
         }
         if let Output::MessageState { to, id, state: "delivered", .. } = output {
             let key = (self.machine.clone(), to.clone(), *id);
@@ -71,11 +73,18 @@ impl Pen {
                 self.machine
             );
         }
-        if let Output::Message { from, text, .. } = output {
-            let durable = journal.received.contains(text);
+        if let Output::Message { from, text, pin, .. } = output {
+            let durable = journal.received.contains(&body(pin.as_ref(), text));
             assert!(durable, "{} shows a message of {from} that is not durable", self.machine);
         }
     }
+}
+
+/// The text as it was sent.
+fn body(pin: Option<&PinLine>, text: &str) -> String {
+    let Some(pin) = pin else { return text.to_owned() };
+    let root = blake3::Hash::from_hex(&pin.blake3).expect("64 digits");
+    Pin::new(*root.as_bytes(), pin.position_ms, &pin.name).before(text)
 }
 
 #[cfg(test)]
@@ -138,8 +147,19 @@ mod tests {
         let (from, text) = ("anna".to_owned(), "hi".to_owned());
         let (room, reply_to, edited, notify) = (None, None, false, true);
         let (sent, at, gap, line) = (0, 0, false, 0);
-        let shown =
-            Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, notify };
+        let shown = Output::Message {
+            from,
+            room,
+            text,
+            sent,
+            at,
+            gap,
+            line,
+            reply_to,
+            edited,
+            pin: None,
+            notify,
+        };
         anna_sends().of("bert").told(&shown);
     }
 }

@@ -10,7 +10,7 @@ use wire::time::Instant;
 
 use super::App;
 use super::jobs::Receiving;
-use crate::output::Output;
+use crate::output::{Output, PinLine};
 use crate::work::{About, Outgoing, Receipt, Talk};
 
 impl App {
@@ -84,7 +84,17 @@ impl App {
         at: u64,
     ) {
         let from = self.account().map(|account| account.name.to_string()).unwrap_or_default();
-        self.tell(Output::Changed { with: with.to_string(), from, change, id, line, text, at });
+        let (pin, text) = self.pinned_change(text);
+        self.tell(Output::Changed {
+            with: with.to_string(),
+            from,
+            change,
+            id,
+            line,
+            text,
+            pin,
+            at,
+        });
     }
 
     /// Something new of another user is kept: shows what is to be shown.
@@ -108,23 +118,28 @@ impl App {
             self.on_talk(&from);
         }
         match receipt {
-            Receipt::Fresh { gap, line, reply_to } => self.tell(Output::Message {
-                notify: self.is_called(&Talk::User(from.clone()), &text),
-                from: from.to_string(),
-                room: None,
-                text,
-                sent,
-                at,
-                gap,
-                line,
-                reply_to,
-                edited: is_edit,
-            }),
+            Receipt::Fresh { gap, line, reply_to } => {
+                let (pin, text) = self.pinned(text);
+                self.tell(Output::Message {
+                    notify: self.is_called(&Talk::User(from.clone()), &text),
+                    from: from.to_string(),
+                    room: None,
+                    text,
+                    sent,
+                    at,
+                    gap,
+                    line,
+                    reply_to,
+                    edited: is_edit,
+                    pin,
+                });
+            }
             Receipt::Changed { gap, line } => {
                 self.tell_gap(&from, gap);
                 let (change, text) =
                     if is_edit { ("edited", Some(text)) } else { ("taken-back", None) };
                 let from = from.to_string();
+                let (pin, text) = self.pinned_change(text);
                 self.tell(Output::Changed {
                     with: from.clone(),
                     from,
@@ -132,6 +147,7 @@ impl App {
                     id: None,
                     line,
                     text,
+                    pin,
                     at,
                 });
             }
@@ -145,6 +161,13 @@ impl App {
             )),
             Receipt::Duplicate | Receipt::Conflict | Receipt::NoRoom => {}
         }
+    }
+
+    /// What the new text of a line is about, if it has one.
+    fn pinned_change(&self, text: Option<String>) -> (Option<PinLine>, Option<String>) {
+        let Some(text) = text else { return (None, None) };
+        let (pin, text) = self.pinned(text);
+        (pin, Some(text))
     }
 
     fn tell_gap(&mut self, from: &Name, gap: bool) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::app::name::Name;
 use wire::app::peer;
 use wire::app::peer::{MAX_TEXT, TextKind};
+use wire::app::pin;
 use wire::app::room::RoomName;
 use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
@@ -109,9 +110,10 @@ impl App {
         self.want_link(now, &to);
         // Whoever is written to is no stranger; what he has said before is shown before this.
         self.befriend(&to);
-        self.chat.outbox.reserve(text.len());
+        let bytes = room_for(&text, about);
+        self.chat.outbox.reserve(bytes);
         let about = self.hold_for(&to, about);
-        let job = Job::Queue { to: to.clone(), bytes: text.len(), about };
+        let job = Job::Queue { to: to.clone(), bytes, about };
         let (nonce, at) = (self.random(), self.unix_ms);
         let draft = Draft { to, body: text, nonce, at, device, about };
         self.jobs.store(job, StoreRequest::Queue(draft));
@@ -141,7 +143,7 @@ impl App {
         if self.is_blocked(to) {
             return Err(format!("you block {to}: '/unblock {to}' first."));
         }
-        if !self.chat.outbox.has_room(text.len()) {
+        if !self.chat.outbox.has_room(room_for(text, about)) {
             return Err(format!(
                 "{MAX_WAITING} messages, or 16 MiB of them, wait already ('/outbox')."
             ));
@@ -198,7 +200,10 @@ impl App {
             self.chat.outbox.let_go(to);
         }
         match result {
-            Ok(StoreReply::Queued(message)) => self.on_kept(now, message),
+            Ok(StoreReply::Queued(message)) => {
+                self.chat.outbox.fit(bytes, message.body.len());
+                self.on_kept(now, message);
+            }
             Ok(StoreReply::Withdrawn { sequence, line }) => {
                 self.chat.outbox.release(bytes);
                 self.on_withdrawn(to, sequence, line);
@@ -216,14 +221,18 @@ impl App {
     fn on_kept(&mut self, now: Instant, message: Outgoing) {
         let (to, id) = (message.id.to.clone(), message.id.sequence);
         match message.kind {
-            TextKind::Plain | TextKind::Reply { .. } => self.tell(Output::Kept {
-                to: to.to_string(),
-                id,
-                text: message.body.clone(),
-                at: message.at,
-                line: message.line,
-                reply_to: message.about,
-            }),
+            TextKind::Plain | TextKind::Reply { .. } => {
+                let (pin, text) = self.pinned(message.body.clone());
+                self.tell(Output::Kept {
+                    to: to.to_string(),
+                    id,
+                    text,
+                    at: message.at,
+                    line: message.line,
+                    reply_to: message.about,
+                    pin,
+                });
+            }
             TextKind::Edit { .. } | TextKind::Unsend { .. } => self.on_change_kept(&message),
         }
         self.chat.outbox.push(message);
@@ -425,18 +434,18 @@ impl App {
 
     /// `/outbox`.
     pub(super) fn show_outbox(&mut self) {
-        let messages = self
-            .chat
-            .outbox
-            .messages()
-            .map(|message| OutboxLine {
+        let line = |message: &Outgoing| {
+            let (pin, text) = self.pinned(message.body.clone());
+            OutboxLine {
                 to: message.id.to.to_string(),
                 id: message.id.sequence,
                 at: message.at,
                 kind: kind_word(&message.kind),
-                text: message.body.clone(),
-            })
-            .collect();
+                text,
+                pin,
+            }
+        };
+        let messages = self.chat.outbox.messages().map(line).collect();
         self.tell(Output::Outbox { messages });
     }
 
@@ -462,7 +471,9 @@ impl App {
                     line.state = MessageState::Delivered;
                 }
                 let with = self.title_of(&line.with);
-                history_line(line, with, own)
+                let (pin, text) = self.pinned(core::mem::take(&mut line.body));
+                line.body = text;
+                HistoryLine { pin, ..history_line(line, with, own) }
             })
             .collect()
     }
@@ -490,6 +501,14 @@ impl App {
         room.map(Talk::Room).ok_or_else(|| {
             format!("You are in no room #{name}: '/rooms' lists those that there are.")
         })
+    }
+}
+
+/// Most bytes that a message takes in the outbox. What an edited one is about the database adds.
+const fn room_for(text: &str, about: About) -> usize {
+    match about {
+        About::Edit { .. } => text.len() + pin::MAX_LINE,
+        About::Nothing | About::Reply { .. } | About::Unsend { .. } => text.len(),
     }
 }
 
@@ -536,5 +555,6 @@ fn history_line(line: Line, with: String, own: &str) -> HistoryLine {
         reply_to: line.reply_to,
         edited: line.edited,
         taken_back: line.taken_back,
+        pin: None,
     }
 }

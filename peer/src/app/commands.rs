@@ -60,6 +60,10 @@ impl App {
                 self.about_message(now, &to, text, About::Edit { id });
             }
             Command::Unsend { to, id } => self.take_back(now, &to, id),
+            Command::At { to, id, position_ms, text } => {
+                self.comment(now, &to, id, position_ms, &text);
+            }
+            Command::Mark { to, id, text } => self.mark_moment(to, id, text),
             Command::Who { filter } => self.who(filter),
             Command::Contacts => self.show_contacts(),
             Command::Seen { user } => self.with_name(&user, |app, user| {
@@ -103,7 +107,9 @@ impl App {
             }
             Command::History { with, limit, before } => self.history(with, limit, before),
             Command::Search { text, with } => self.search(text, with),
-            Command::Export { with, path, format } => self.export(with.as_deref(), path, format),
+            Command::Export { with, path, format, film } => {
+                self.export(with.as_deref(), path, format, film);
+            }
             Command::Notify { chat, calls } => self.choose_calls(chat, calls),
             Command::Typing { to } => self.with_other(&to, |app, to| app.say_typing(now, &to)),
             Command::Read { from, line } => {
@@ -124,7 +130,7 @@ impl App {
             Command::Pause { id } => self.transfer(now, |t, cx| t.pause(cx, id)),
             Command::Resume { id } => self.transfer(now, |t, cx| t.resume(cx, id)),
             Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),
-            Command::Play { id } => self.transfer(now, |t, cx| t.play(cx, id)),
+            Command::Play { which, position_ms } => self.play(now, which, position_ms),
             Command::Open { id } => self.transfer(now, |t, cx| t.view(cx, id)),
             Command::Files => {
                 let files = self.transfers.list(now);
@@ -148,7 +154,7 @@ impl App {
         }
     }
 
-    fn message(&mut self, now: Instant, to: &str, text: String) {
+    pub(super) fn message(&mut self, now: Instant, to: &str, text: String) {
         if to.starts_with('#') {
             return self.post(to, text);
         }

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::App;
+use super::chapters::Chapters;
 use super::jobs::Job;
 use crate::face::{json, plain};
 use crate::output::{HistoryLine, Output};
@@ -20,7 +21,7 @@ use crate::work::{
 pub(super) struct Export {
     /// The conversation; all of them when `None`.
     with: Option<Talk>,
-    format: ExportFormat,
+    contents: Contents,
     /// As typed.
     path: String,
     /// Who writes the lines that are one's own.
@@ -30,6 +31,19 @@ pub(super) struct Export {
     /// How many were.
     lines: u64,
     stage: Stage,
+}
+
+/// What is written.
+#[derive(Debug)]
+enum Contents {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// Comments on a film, which are collected first: they stand in another order.
+    Chapters(Chapters),
+    /// Nothing more.
+    Written,
 }
 
 /// Each holds why nothing comes of it.
@@ -44,7 +58,13 @@ enum Stage {
 
 impl App {
     /// `/export`.
-    pub(super) fn export(&mut self, with: Option<&str>, path: PathBuf, format: ExportFormat) {
+    pub(super) fn export(
+        &mut self,
+        with: Option<&str>,
+        path: PathBuf,
+        format: ExportFormat,
+        film: Option<u64>,
+    ) {
         if self.export.is_some() {
             let reason = "another export is under way: wait until it is done";
             return self.not_exported(&path, reason);
@@ -53,9 +73,13 @@ impl App {
             Ok(with) => with,
             Err(why) => return self.not_exported(&path, &why),
         };
+        let contents = match self.contents(format, with.as_ref(), film) {
+            Ok(contents) => contents,
+            Err(why) => return self.not_exported(&path, &why),
+        };
         self.export = Some(Export {
             with,
-            format,
+            contents,
             path: path.display().to_string(),
             own: self.account().map(|account| account.name.to_string()).unwrap_or_default(),
             after: 0,
@@ -64,6 +88,22 @@ impl App {
         });
         let mark = self.random();
         self.export_step(FileRequest::Begin { path, mark });
+    }
+
+    fn contents(
+        &self,
+        format: ExportFormat,
+        with: Option<&Talk>,
+        film: Option<u64>,
+    ) -> Result<Contents, String> {
+        Ok(match format {
+            ExportFormat::Text => Contents::Text,
+            ExportFormat::Json => Contents::Json,
+            ExportFormat::Chapters => {
+                let film = self.transfers.subject(film, with)?;
+                Contents::Chapters(Chapters::of(film.root, film.name))
+            }
+        })
     }
 
     pub(super) fn not_exported(&mut self, path: &Path, reason: &str) {
@@ -106,7 +146,7 @@ impl App {
         match outcome {
             Outcome::File(Ok(_)) => {
                 let (with, after) = (export.with.clone(), export.after);
-                self.jobs.store(Job::Export, StoreRequest::Page { with, after });
+                self.next_page(with, after);
             }
             Outcome::Store(Ok(StoreReply::Lines(lines))) => self.on_page(lines),
             Outcome::File(Err(error)) => self.abandon_export(error.to_string()),
@@ -117,29 +157,52 @@ impl App {
         }
     }
 
+    fn next_page(&mut self, with: Option<Talk>, after: u64) {
+        self.jobs.store(Job::Export, StoreRequest::Page { with, after });
+    }
+
     fn on_page(&mut self, lines: Vec<Line>) {
         let local_time = self.settings.local_time;
+        let Some(last) = lines.last().map(|line| line.line) else { return self.on_last_page() };
+        let Some(own) = self.export.as_ref().map(|export| export.own.clone()) else { return };
+        let lines = self.shown_lines(lines, &own);
         let Some(export) = &mut self.export else { return };
-        let Some(last) = lines.last() else {
-            if export.lines > 0 {
+        export.after = last;
+        let written = match &mut export.contents {
+            Contents::Text => text(&lines, |line| plain::text_of(line, local_time)),
+            Contents::Json => text(&lines, json::object),
+            // What came meanwhile is for another time.
+            Contents::Written => return self.export_step(FileRequest::End),
+            Contents::Chapters(chapters) => {
+                let added = chapters.add(&lines);
+                let with = export.with.clone();
+                return match added {
+                    Ok(()) => self.next_page(with, last),
+                    Err(why) => self.abandon_export(why),
+                };
+            }
+        };
+        export.lines += lines.len() as u64;
+        self.export_step(FileRequest::Append(written.into_bytes()));
+    }
+
+    /// There are no more lines.
+    fn on_last_page(&mut self) {
+        let Some(export) = &mut self.export else { return };
+        let missing = match core::mem::replace(&mut export.contents, Contents::Written) {
+            Contents::Chapters(chapters) if chapters.len() > 0 => {
+                export.lines = chapters.len() as u64;
+                let written = chapters.written().into_bytes();
+                return self.export_step(FileRequest::Append(written));
+            }
+            Contents::Chapters(chapters) => format!("comment on \"{}\"", chapters.name),
+            Contents::Text | Contents::Json | Contents::Written if export.lines > 0 => {
                 return self.export_step(FileRequest::End);
             }
-            let with = export.with.clone().map(|with| format!(" with {}", self.title_of(&with)));
-            let reason = format!("there is no message{}", with.unwrap_or_default());
-            return self.abandon_export(reason);
+            Contents::Text | Contents::Json | Contents::Written => "message".to_owned(),
         };
-        export.after = last.line;
-        let (own, format) = (export.own.clone(), export.format);
-        let lines = self.shown_lines(lines, &own);
-        let mut text = String::new();
-        for line in &lines {
-            text.push_str(&written(line, format, local_time));
-            text.push('\n');
-        }
-        if let Some(export) = &mut self.export {
-            export.lines += lines.len() as u64;
-        }
-        self.export_step(FileRequest::Append(text.into_bytes()));
+        let with = export.with.clone().map(|with| format!(" with {}", self.title_of(&with)));
+        self.abandon_export(format!("there is no {missing}{}", with.unwrap_or_default()));
     }
 
     fn abandon_export(&mut self, reason: String) {
@@ -154,9 +217,11 @@ impl App {
     }
 }
 
-fn written(line: &HistoryLine, format: ExportFormat, local_time: fn(u64) -> String) -> String {
-    match format {
-        ExportFormat::Text => plain::text_of(line, local_time),
-        ExportFormat::Json => json::object(line),
+fn text(lines: &[HistoryLine], written: impl Fn(&HistoryLine) -> String) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&written(line));
+        text.push('\n');
     }
+    text
 }

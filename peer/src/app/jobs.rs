@@ -43,6 +43,8 @@ pub(super) enum Job {
     Posts { user: Name, handle: ConnectionHandle, upto: u64 },
     /// Lines of history, for this question.
     Lines { query: String },
+    /// The line of this number: the moment that it is about is to be played.
+    Moment(u64),
     /// How far the person has read what this user said is kept, or looked for.
     MarkRead(Name),
     /// How far this user has read what ours said is kept.
@@ -155,6 +157,7 @@ impl Jobs {
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
                 | Job::Lines { .. }
+                | Job::Moment(_)
                 | Job::MarkRead(_)
                 | Job::ReadThere(_)
                 | Job::Request { .. }
@@ -195,6 +198,7 @@ impl Jobs {
             | Job::Prekeys(_)
             | Job::Posts { .. }
             | Job::Lines { .. }
+            | Job::Moment(_)
             | Job::MarkRead(_)
             | Job::ReadThere(_)
             | Job::Request { .. }

@@ -10,6 +10,7 @@ mod backoff;
 mod backup;
 mod calls;
 mod changes;
+mod chapters;
 mod chat;
 mod code;
 mod commands;
@@ -23,6 +24,7 @@ mod mail;
 mod outbox;
 mod password;
 mod ping;
+mod pins;
 mod presence;
 mod profile;
 mod requests;
@@ -60,6 +62,7 @@ use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::mail::Mail;
 use self::password::Change;
+use self::pins::Marks;
 use self::presence::Roster;
 use self::profile::OpenProfile;
 use self::rooms::Rooms;
@@ -183,6 +186,7 @@ pub struct App {
     status: Status,
     links: Links,
     chat: Chat,
+    marks: Marks,
     rooms: Rooms,
     mail: Mail,
     /// What calls the person in a conversation, where that is not as usual.
@@ -235,6 +239,7 @@ impl App {
             status: Status::default(),
             links: Links::default(),
             chat: Chat::default(),
+            marks: Marks::default(),
             rooms: Rooms::default(),
             mail: Mail::default(),
             calls: BTreeMap::new(),
@@ -443,6 +448,7 @@ impl App {
                 self.on_posts(&user, handle, upto, result);
             }
             (Job::Lines { query }, Outcome::Store(result)) => self.on_lines(query, result),
+            (Job::Moment(line), Outcome::Store(result)) => self.on_moment(now, line, result),
             (Job::MarkRead(user), Outcome::Store(result)) => self.on_marked(&user, result),
             (Job::ReadThere(user), Outcome::Store(result)) => {
                 self.on_read_there(now, &user, result);

@@ -55,6 +55,11 @@ impl Outbox {
         self.bytes += bytes;
     }
 
+    /// A message for which so many bytes were reserved has so many.
+    pub(super) const fn fit(&mut self, reserved: usize, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(reserved) + bytes;
+    }
+
     /// The message did not get there.
     pub(super) const fn release(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);

@@ -126,6 +126,7 @@ impl App {
         self.roster = Roster::default();
         self.links = Links::default();
         self.chat = Chat::default();
+        self.marks.forget();
         self.chat.outbox.load(profile.outbox);
         self.rooms = Rooms::default();
         self.rooms.load(profile.rooms);

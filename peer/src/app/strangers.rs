@@ -20,6 +20,7 @@ use wire::time::Instant;
 
 use super::App;
 use super::jobs::Job;
+use super::pins::in_words;
 use crate::command::Which;
 use crate::output::{Output, RequestLine};
 use crate::work::{
@@ -617,6 +618,7 @@ fn request_line(user: &Name, request: &Pending) -> RequestLine {
 
 /// The first line of a text.
 fn beginning(text: &str) -> Option<String> {
+    let text = in_words(text);
     let line = text.lines().find(|line| !line.trim().is_empty())?;
     Some(shortened(line))
 }

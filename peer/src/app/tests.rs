@@ -19,6 +19,7 @@ mod identities;
 mod ignoring;
 mod messages;
 mod password;
+mod pins;
 mod reaching;
 mod sessions;
 mod strangers;

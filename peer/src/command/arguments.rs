@@ -1,5 +1,7 @@
 //! What stands behind the words of commands.
 
+use std::path::Path;
+
 use wire::Secret;
 use wire::app::code::Code;
 use wire::app::server::{Availability, Status};
@@ -202,17 +204,31 @@ pub(super) fn search(text: &str, context: &Context) -> Result<ParsedLine, Usage>
     Ok(ParsedLine::Command(Command::Search { text: text.trim().to_owned(), with }))
 }
 
-/// `/export [user|all] file`.
+/// `/export [user|all] file`, and with chapters `/export [user|all] file [number]`.
 pub(super) fn export(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
     let first = words.next()?.ok_or(Usage)?;
-    let (with, path) = match words.next()? {
-        Some(path) => (Some(user(first)), path),
-        None => (None, first),
+    let mut given = vec![first];
+    while let Some(word) = words.next()? {
+        given.push(word);
+    }
+    let is_chapters = |word: &String| {
+        ExportFormat::of(Path::new(word)).is_ok_and(|format| format == ExportFormat::Chapters)
     };
-    let path = words.none(expand_home(&path, context.home.as_deref()))?;
+    let film = match &given[..] {
+        [.., path, film] if is_chapters(path) => Some(number(film.clone())?),
+        _ => None,
+    };
+    given.truncate(given.len() - usize::from(film.is_some()));
+    let (with, path) = match &given[..] {
+        [path] => (None, path),
+        [with, path] => (Some(user(with.clone())), path),
+        _ => return Err(Usage),
+    };
+    let path = expand_home(path, context.home.as_deref());
     Ok(match ExportFormat::of(&path) {
         Ok(format) => {
-            ParsedLine::Command(Command::Export { with: whom(with, context), path, format })
+            let with = whom(with, context);
+            ParsedLine::Command(Command::Export { with, path, format, film })
         }
         Err(text) => error(text),
     })

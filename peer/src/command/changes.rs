@@ -23,7 +23,8 @@ pub(crate) enum Numbers {
 pub(crate) fn numbers_for(line: &str) -> Option<Numbers> {
     let (word, _) = line.strip_prefix('/')?.split_once(' ')?;
     let verb = find(word).ok()?.verb;
-    if verb == Verb::Reply {
+    let names_line = verb == Verb::Play && line.split_whitespace().nth(1) == Some("line");
+    if verb == Verb::Reply || names_line {
         return Some(Numbers::Lines);
     }
     matches!(verb, Verb::Edit | Verb::Unsend).then_some(Numbers::Own)
@@ -70,7 +71,7 @@ fn about<F: FnOnce(String) -> Command>(
 }
 
 /// A number or `.` that may be missing, and a text.
-fn numbered_text(mut words: Words<'_>) -> Result<(Option<u64>, String), Usage> {
+pub(super) fn numbered_text(mut words: Words<'_>) -> Result<(Option<u64>, String), Usage> {
     let first = words.peek().unwrap_or_default();
     let digits = first.strip_prefix('#').unwrap_or(first);
     let id = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok());
@@ -136,7 +137,18 @@ mod tests {
         assert_eq!(numbers_for("/reply "), Some(Numbers::Lines));
         assert_eq!(numbers_for("/r 4"), Some(Numbers::Lines));
         assert_eq!(numbers_for("/unsend 7"), Some(Numbers::Own));
-        for line in ["/reply", "reply ", "/msg bob", "//edit x", "/nothing x", ""] {
+        assert_eq!(numbers_for("/play line "), Some(Numbers::Lines));
+        for line in [
+            "/reply",
+            "/play 3",
+            "/play lines",
+            "/play at",
+            "reply ",
+            "/msg bob",
+            "//edit x",
+            "/nothing x",
+            "",
+        ] {
             assert_eq!(numbers_for(line), None, "{line}");
         }
     }

@@ -24,6 +24,8 @@ pub(super) enum Verb {
     Reply,
     Edit,
     Unsend,
+    At,
+    Mark,
     Who,
     Seen,
     Whois,

@@ -296,7 +296,7 @@ fn one_conversation_is_searched_or_all() {
 fn a_conversation_is_exported_as_the_name_of_the_file_says() {
     let to = |with: Option<&str>, path: &str, format| {
         let (with, path) = (with.map(str::to_owned), PathBuf::from(path));
-        ParsedLine::Command(Command::Export { with, path, format })
+        ParsedLine::Command(Command::Export { with, path, format, film: None })
     };
     assert_eq!(bare("/export bob a.txt"), to(Some("bob"), "a.txt", ExportFormat::Text));
     assert_eq!(bare("/export @bob 'a b.JSON'"), to(Some("bob"), "a b.JSON", ExportFormat::Json));

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use wire::Secret;
 use wire::app::room::{Access, Backlog, Role};
 use wire::app::server::{Availability, Status};
-use wire::app::text;
+use wire::app::{pin, text};
 
-use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Which};
+use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Which, WhichFilm};
 use crate::output::Output;
 use crate::work::{AutoAccept, Calls, ExportFormat};
 
@@ -60,6 +60,8 @@ enum Request {
     Reply { to: String, line: Option<u64>, text: String },
     Edit { to: String, id: Option<u64>, text: String },
     Unsend { to: String, id: Option<u64> },
+    At { to: String, id: Option<u64>, position_ms: u64, text: String },
+    Mark { to: String, id: Option<u64>, text: String },
     Contacts {},
     Who { filter: Option<String> },
     Seen { user: String },
@@ -84,7 +86,7 @@ enum Request {
     Pause { id: u64 },
     Resume { id: u64 },
     Cancel { id: u64 },
-    Play { id: u64 },
+    Play { id: Option<u64>, line: Option<u64>, with: Option<String>, position_ms: Option<u64> },
     Open { id: u64 },
     History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
     Search { text: String, with: Option<String> },
@@ -103,7 +105,7 @@ enum Request {
     Role { room: String, user: String, role: Role },
     Topic { room: String, topic: String },
     Rename { room: String, name: String },
-    Export { with: Option<String>, path: PathBuf, format: Option<ExportFormat> },
+    Export { with: Option<String>, path: PathBuf, format: Option<ExportFormat>, id: Option<u64> },
     Outbox {},
     Net {},
     Server {},
@@ -150,6 +152,10 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Reply { to, line, text } => Command::Reply { to, line, text },
         Request::Edit { to, id, text } => Command::Edit { to, id, text },
         Request::Unsend { to, id } => Command::Unsend { to, id },
+        Request::At { to, id, position_ms, text } => {
+            Command::At { to, id, position_ms: moment(position_ms)?, text }
+        }
+        Request::Mark { to, id, text } => Command::Mark { to, id, text },
         Request::Contacts {} => Command::Contacts,
         Request::Who { filter } => Command::Who { filter },
         Request::Seen { user } => Command::Seen { user },
@@ -168,7 +174,10 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Pause { id } => Command::Pause { id },
         Request::Resume { id } => Command::Resume { id },
         Request::Cancel { id } => Command::Cancel { id },
-        Request::Play { id } => Command::Play { id },
+        Request::Play { id, line, with, position_ms } => {
+            let position_ms = position_ms.map(moment).transpose()?;
+            Command::Play { which: film(id, line, with, position_ms)?, position_ms }
+        }
         Request::Open { id } => Command::Open { id },
         Request::History { with, limit, before } => {
             Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
@@ -200,9 +209,12 @@ fn command(request: Request) -> Result<Command, String> {
             Command::Room(RoomCommand::Topic { room, topic: Some(topic) })
         }
         Request::Rename { room, name } => Command::Room(RoomCommand::Rename { room, name }),
-        Request::Export { with, path, format } => {
+        Request::Export { with, path, format, id: film } => {
             let format = format.map_or_else(|| ExportFormat::of(&path), Ok)?;
-            Command::Export { with, path, format }
+            if film.is_some() && format != ExportFormat::Chapters {
+                return Err("not a command: only chapters are of one transfer".to_owned());
+            }
+            Command::Export { with, path, format, film }
         }
         Request::Outbox {} => Command::Outbox,
         Request::Net {} => Command::Net,
@@ -221,6 +233,30 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Why { user } => Command::Why { user },
         Request::Ping { user } => Command::Ping { user },
     })
+}
+
+fn moment(position_ms: u64) -> Result<u64, String> {
+    if position_ms > pin::MAX_POSITION {
+        return Err(format!("not a command: position_ms is at most {}", pin::MAX_POSITION));
+    }
+    Ok(position_ms)
+}
+
+/// A moment stands in a line already.
+fn film(
+    id: Option<u64>,
+    line: Option<u64>,
+    with: Option<String>,
+    position_ms: Option<u64>,
+) -> Result<WhichFilm, String> {
+    match (id, line, with) {
+        (Some(id), None, None) => Ok(WhichFilm::Number(id)),
+        (None, Some(line), None) if position_ms.is_none() => Ok(WhichFilm::Line(line)),
+        (None, None, chat) => Ok(WhichFilm::Last { chat }),
+        (_, Some(_), _) | (Some(_), _, Some(_)) => {
+            Err("not a command: either id, or line (without position_ms), or with".to_owned())
+        }
+    }
 }
 
 fn which(id: Option<u64>, user: Option<String>) -> Result<Which, String> {

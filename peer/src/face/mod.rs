@@ -6,6 +6,7 @@ pub mod exit;
 pub mod json;
 pub mod oneshot;
 mod people;
+pub(crate) mod pins;
 pub mod plain;
 pub mod progress;
 mod qr;

@@ -326,7 +326,7 @@ impl OneShot {
                 let (with, path, format) = (with.clone(), path.clone(), *format);
                 self.phase = Phase::Exporting;
                 self.deadline = None;
-                vec![Act::Command(Command::Export { with, path, format })]
+                vec![Act::Command(Command::Export { with, path, format, film: None })]
             }
             Task::Message { until: Until::Delivered, .. }
             | Task::Send { .. }

@@ -10,6 +10,7 @@ use wire::app::server::Availability;
 use wire::app::text;
 use wire::time::Instant;
 
+use super::pins::spoken;
 use super::progress::Progress;
 use super::wrap::rows;
 use super::{Line, action, people, qr, requests, rooms, units, viewing};
@@ -301,7 +302,7 @@ impl Plain {
     }
 
     fn message(&self, output: &Output) -> Vec<String> {
-        let Output::Message { from, room, text, sent, at, gap, reply_to, edited, .. } = output
+        let Output::Message { from, room, text, sent, at, gap, reply_to, edited, pin, .. } = output
         else {
             return Vec::new();
         };
@@ -320,19 +321,24 @@ impl Plain {
         if *edited {
             texts.push(format!("* {from} edited the next one, which had not come before"));
         }
-        texts.push(said(&format!("{place}{from}"), text));
+        texts.push(said(&format!("{place}{from}"), &spoken(pin.as_ref(), text)));
         texts
     }
 
     /// Whoever typed a change knows of it already.
     fn changed(&self, output: &Output) -> Vec<String> {
-        let Output::Changed { from, with, line, text, .. } = output else { return Vec::new() };
+        let Output::Changed { from, with, line, text, pin, .. } = output else {
+            return Vec::new();
+        };
         if from != with {
             return Vec::new();
         }
         let from = short(from);
         vec![match text {
-            Some(text) => paragraph(&format!("* {from} edited line {line}: "), text),
+            Some(text) => {
+                let text = spoken(pin.as_ref(), text);
+                paragraph(&format!("* {from} edited line {line}: "), &text)
+            }
             None => format!("* {from} took line {line} back"),
         }]
     }
@@ -466,7 +472,7 @@ impl Plain {
                 "* {} {} to {to} of {time}: {}",
                 message.kind,
                 message.id,
-                text::excerpt(&message.text, 60)
+                text::excerpt(&spoken(message.pin.as_ref(), &message.text), 60)
             )
         };
         messages.iter().map(line).collect()
@@ -495,7 +501,8 @@ fn history_line(line: &HistoryLine, numbers: &str, local_time: fn(u64) -> String
     let is_post = !is_own && in_room;
     let place = if is_post { format!("{} ", short(&line.with)) } else { String::new() };
     let from = format!("{place}{}", short(&line.from));
-    let text = if line.taken_back { "(taken back)" } else { line.text.as_str() };
+    let text = spoken(line.pin.as_ref(), &line.text);
+    let text = if line.taken_back { "(taken back)" } else { &*text };
     format!("[{time}{}] {}", short(&state), said(&from, text))
 }
 

@@ -4,7 +4,7 @@ use wire::app::server::Availability;
 
 use crate::output::{
     AutoAcceptLine, ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine,
-    Output, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
+    Output, PinLine, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
 };
 use crate::work::{AutoAccept, Calls, Direction};
 
@@ -76,6 +76,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             line: 41,
             reply_to: Some(40),
             edited: false,
+            pin: Some(pin_line(foreign)),
             notify: true,
         },
         Output::MessageState { to: bob(), id: 7, state: "queued", reason: Some(text()) },
@@ -124,6 +125,7 @@ fn answers(foreign: &str) -> Vec<Output> {
                 reply_to: Some(40),
                 edited: true,
                 taken_back: false,
+                pin: Some(pin_line(foreign)),
             }],
         },
         Output::Outbox {
@@ -133,6 +135,7 @@ fn answers(foreign: &str) -> Vec<Output> {
                 at: 1_767_225_600_000,
                 kind: "edit",
                 text: text(),
+                pin: Some(pin_line(foreign)),
             }],
         },
         Output::Fingerprint {
@@ -181,6 +184,7 @@ fn more(foreign: &str) -> Vec<Output> {
             at: 1_767_225_600_000,
             line: 42,
             reply_to: None,
+            pin: Some(pin_line(foreign)),
         },
         Output::Export { path: text(), lines: Some(1234), reason: None },
         Output::RoomInvited {
@@ -233,6 +237,7 @@ fn more(foreign: &str) -> Vec<Output> {
             id: None,
             line: 41,
             text: Some(text()),
+            pin: Some(pin_line(foreign)),
             at: 1_767_225_600_000,
         },
         Output::Notify { chats: vec![NotifyLine { chat: bob(), calls: Calls::Off, usual: false }] },
@@ -276,12 +281,18 @@ fn more(foreign: &str) -> Vec<Output> {
         Output::Why { user: bob(), lines: vec![text()] },
         Output::Play {
             url: "http://127.0.0.1:40123/00112233445566778899aabbccddeeff/clip.mp4".to_owned(),
+            position_ms: Some(754_000),
             file: FileLine { name: text(), ..file_line() },
         },
         Output::Open {
             file: FileLine { name: text(), path: Some(text()), state: "complete", ..file_line() },
         },
     ]
+}
+
+fn pin_line(foreign: &str) -> PinLine {
+    let (name, blake3) = (foreign.to_owned(), "00".repeat(32));
+    PinLine { id: Some(3), name, blake3, position_ms: 754_000 }
 }
 
 fn request_line(foreign: &str) -> RequestLine {

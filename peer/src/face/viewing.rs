@@ -1,6 +1,6 @@
 //! What is said of files that are played or opened.
 
-use wire::app::text;
+use wire::app::{pin, text};
 
 use super::plain::{file_head, short};
 use super::units;
@@ -8,8 +8,10 @@ use crate::output::{FileLine, Output};
 
 /// The line of `/play` and of `/open`.
 pub(super) fn line(output: &Output) -> String {
-    if let Output::Play { url, file } = output {
-        return format!("{} plays at {}: {}", file_head(file), text::one_line(url), outlook(file));
+    if let Output::Play { url, file, position_ms } = output {
+        let from = position_ms.map(|at| format!(" from {} on", pin::whole_time(at)));
+        let (from, url) = (from.unwrap_or_default(), text::one_line(url));
+        return format!("{} plays{from} at {url}: {}", file_head(file), outlook(file));
     }
     let Output::Open { file } = output else { return String::new() };
     let path = file.path.as_deref().map(text::one_line).unwrap_or_default();
@@ -72,7 +74,8 @@ mod tests {
     #[test]
     fn a_line_says_what_is_to_be_expected() {
         let said = |file: FileLine| {
-            let line = line(&Output::Play { url: "http://x/".to_owned(), file });
+            let (url, position_ms) = ("http://x/".to_owned(), None);
+            let line = line(&Output::Play { url, position_ms, file });
             let (head, outlook) = line.split_once(" plays at http://x/: ").expect(&line);
             assert!(
                 head.starts_with("# file 3 from bob: \"a ") && !head.contains('\u{1b}'),
@@ -103,8 +106,11 @@ mod tests {
         ] {
             assert_eq!(said(file), expected);
         }
+        let (url, position_ms) = ("http://x/".to_owned(), Some(754_500));
+        let line = line(&Output::Play { url, position_ms, file: file("checking", None) });
+        assert!(line.contains(" plays from 12:34 on at http://x/: "), "{line}");
         let here = FileLine { path: Some("/x/a\u{1b}".to_owned()), ..file("complete", None) };
-        let line = line(&Output::Open { file: here });
+        let line = super::line(&Output::Open { file: here });
         assert!(line.contains(" is at /x/a") && !line.contains('\u{1b}'), "{line}");
     }
 }

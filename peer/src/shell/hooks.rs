@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::{io, thread};
 
+use crate::face::pins::spoken;
 use crate::output::Output;
 use crate::work::Direction;
 
@@ -61,9 +62,9 @@ impl Hooks {
     /// The core told something. Gives back a complaint when a program is too slow to be called
     /// for this.
     pub(super) fn on_output(&self, output: &Output) -> Option<&'static str> {
-        let words = if let Output::Message { from, room, text, .. } = output {
+        let words = if let Output::Message { from, room, text, pin, .. } = output {
             // No argument can hold a NUL.
-            let text = text.replace('\0', "\u{fffd}").into();
+            let text = spoken(pin.as_ref(), text).replace('\0', "\u{fffd}").into();
             let mut words = words(self.programs.on_message.as_ref(), from, text)?;
             words.extend(room.iter().map(OsString::from));
             words

@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use crate::command::Command;
 use crate::face::asking::Typed;
 use crate::face::exit::Exit;
+use crate::transfer::Question;
 use crate::work::{Outcome, WorkId};
 
 /// What wakes the network thread besides datagrams and timers.
@@ -48,8 +49,12 @@ enum Wake {
     Resolved(Result<Vec<SocketAddr>, String>),
     /// A player reads a file, or does no more.
     Reading(player::Reading),
-    /// A program of the person's could not be started, or failed: the line that says so.
-    ProgramFailed(String),
+    /// Where in a film the person is, in milliseconds, or why that is not known.
+    Position(Question, Result<u64, String>),
+    /// A program of the person's has ended: this was its number.
+    ProgramEnded(u64),
+    /// One could not be started, failed, or does not do what it is to do: the line that says so.
+    Complaint(String),
     /// A worker thread has panicked.
     LaneGone,
     /// Standard output is closed.

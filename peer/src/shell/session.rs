@@ -18,7 +18,7 @@ use super::front::Front;
 use super::fullscreen::Setting;
 use super::hooks::Hooks;
 use super::names::{self, Resolver};
-use super::player::{self, Player, Reading};
+use super::player::{Player, Reading, Showing};
 use super::screen::Stream;
 use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
@@ -68,8 +68,6 @@ pub(super) struct Session {
     front: Front,
     hooks: Hooks,
     player: Player,
-    /// Programs that were started tell their end through it.
-    mailbox: Mailbox,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -92,7 +90,7 @@ impl Session {
             signals.add_signal(SIGCONT)?;
         }
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
-        let player = Player::new(seed, clock, files.clone(), mailbox.clone());
+        let player_files = files.clone();
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
@@ -101,6 +99,7 @@ impl Session {
         settings.attention = habits.attention;
         settings.strangers = strangers;
         let front = Front::start(full, mailbox.clone())?;
+        let player = Player::new(seed, clock, player_files, mailbox);
         front.set_habits(habits);
         Ok(Self {
             look_around: clock.now() + LOOK_AROUND,
@@ -117,7 +116,6 @@ impl Session {
             front,
             hooks: Hooks::start(programs)?,
             player,
-            mailbox,
             has_new_names: false,
         })
     }
@@ -200,7 +198,9 @@ impl Session {
                 self.app.read_from(now, id, reader, at);
             }
             Wake::Reading(Reading { id, reader, at: None }) => self.app.forget_reader(id, reader),
-            Wake::ProgramFailed(text) => {
+            Wake::Position(question, at) => self.app.on_position(now, question, at),
+            Wake::ProgramEnded(number) => self.player.on_program_ended(number),
+            Wake::Complaint(text) => {
                 let todo = self.desk.complain(now, &text);
                 self.perform(now, todo)?;
             }
@@ -300,13 +300,17 @@ impl Session {
     fn on_view(&mut self, now: Instant, news: ViewNews) -> io::Result<()> {
         let todo = match news {
             ViewNews::Of(id, View::Plays(film)) => {
-                let line = film.line.clone();
+                let (line, position) = (film.line.clone(), film.position);
                 match self.player.show(id, *film) {
-                    Ok(url) => self.desk.on_playable(now, url, line),
+                    Ok(url) => self.desk.on_playable(now, Showing { id, url, position }, line),
                     Err(error) => {
                         self.desk.complain(now, &format!("It cannot be played here: {error}."))
                     }
                 }
+            }
+            ViewNews::Of(id, View::Asks(question)) => {
+                self.player.ask(id, question);
+                return Ok(());
             }
             ViewNews::Of(_, View::Opens(line, path)) => self.desk.on_openable(now, path, *line),
             news @ (ViewNews::Anew | ViewNews::Of(..)) => {
@@ -350,7 +354,7 @@ impl Session {
                     let todo = self.desk.on_reloaded(now, read);
                     self.perform(now, todo)?;
                 }
-                Do::Start(launch) => player::start(launch, self.mailbox.clone())?,
+                Do::Start(launch) => self.player.start(launch)?,
                 Do::Quit(exit) => {
                     tracing::info!(?exit, "leaving");
                     if exit == Exit::Done {

@@ -8,7 +8,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use wire::PublicKey;
 use wire::app::name::Name;
-use wire::app::peer::{TextKind, TextRef};
+use wire::app::peer::{MAX_TEXT, TextKind, TextRef};
+use wire::app::pin::Pin;
 
 use super::failed;
 use super::messages::FAILED;
@@ -295,6 +296,26 @@ pub(super) fn set_text(
         .prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
         .execute(params![line, text])?;
     Ok(())
+}
+
+/// The new text of a line: it stays about the moment of a film that it was about, unless it names one
+/// itself [W-123].
+pub(super) fn edited(connection: &Connection, line: i64, text: &str) -> Result<String, StoreError> {
+    let before: String = connection
+        .prepare_cached("SELECT coalesce(text, body) FROM messages WHERE id = ?1")
+        .and_then(|mut select| select.query_row([line], |row| row.get(0)))
+        .map_err(failed)?;
+    let edited = match (Pin::split(text), Pin::split(&before)) {
+        (None, Some((pin, _))) => pin.before(text),
+        (Some(_), _) | (None, None) => text.to_owned(),
+    };
+    if edited.len() > MAX_TEXT {
+        return Err(StoreError(format!(
+            "with the moment that it is about it has {} bytes, and a message at most {MAX_TEXT} (64 KiB).",
+            edited.len()
+        )));
+    }
+    Ok(edited)
 }
 
 /// Nothing is left of what the line said, nor of the edits of it.

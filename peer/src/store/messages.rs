@@ -75,9 +75,12 @@ pub(super) fn queue(connection: &Connection, profile: i64, draft: Draft) -> Answ
         }
         About::Edit { id } => {
             let Target { line, reference: of, .. } = changes::own(connection, profile, &draft, id)?;
-            let message = queued(TextKind::Edit { of }, Some(line))?;
-            changes::set_text(connection, line, &draft.body, message.id.sequence)
-                .map_err(failed)?;
+            let body = changes::edited(connection, line, &draft.body)?;
+            let edit = Draft { body, ..draft.clone() };
+            let kind = TextKind::Edit { of };
+            let message =
+                insert_queued(connection, profile, &edit, kind, Some(line)).map_err(failed)?;
+            changes::set_text(connection, line, &edit.body, message.id.sequence).map_err(failed)?;
             message
         }
         About::Unsend { id, sent_up_to } => {

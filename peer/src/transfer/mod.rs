@@ -18,6 +18,7 @@ mod caps;
 mod common;
 mod desk;
 mod fetch;
+mod films;
 mod limit;
 mod links;
 mod members;
@@ -44,6 +45,7 @@ use wire::{Deadline, Seed, StreamId};
 
 use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
+pub use self::films::{Question, Subject};
 use self::limit::Limit;
 pub use self::links::{BulkStreams, Membership};
 #[cfg(feature = "shell")]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use wire::app::peer::TransferId;
 
 use super::common::unlisted;
+use super::films::Question;
 use super::readers::Reader;
 use super::table::{Stage, Transfer};
 use super::{Context, Transfers};
@@ -29,6 +30,8 @@ pub enum ViewNews {
 pub enum View {
     /// The person wants to play it. Said again when he wants it again.
     Plays(Box<Film>),
+    /// Where in it is the person who watches it? Answered by `App::on_position`, in any case.
+    Asks(Question),
     /// The person wants it opened, and it is here.
     Opens(Box<FileLine>, PathBuf),
     /// These ranges of bytes are here and no others, `start..end`: the disk has looked again, perhaps at
@@ -53,6 +56,8 @@ pub struct Film {
     pub held: Vec<(u64, u64)>,
     /// Where all of it is, when it is here.
     pub path: Option<PathBuf>,
+    /// The moment, in milliseconds, at which the person wants to begin.
+    pub position: Option<u64>,
 }
 
 /// Which files are played, and what is to be told of them.
@@ -60,12 +65,24 @@ pub struct Film {
 pub(super) struct Views {
     played: BTreeSet<TransferId>,
     news: VecDeque<ViewNews>,
+    /// What was played last.
+    last: Option<TransferId>,
 }
 
 impl Views {
     /// Nothing that was played before is here.
     pub(super) fn begin(&mut self) {
         self.news.push_back(ViewNews::Anew);
+    }
+
+    /// What was played last.
+    pub(super) const fn last(&self) -> Option<TransferId> {
+        self.last
+    }
+
+    /// The next thing to tell.
+    pub(super) fn push(&mut self, news: ViewNews) {
+        self.news.push_back(news);
     }
 
     /// Something happened to a transfer: told when it is played.
@@ -89,7 +106,7 @@ impl Views {
 }
 
 /// Where a file is.
-enum Place {
+pub(super) enum Place {
     Here(PathBuf),
     Arriving,
 }
@@ -98,7 +115,7 @@ enum Place {
 ///
 /// # Errors
 /// A text for the person.
-fn place(transfer: &Transfer) -> Result<Place, String> {
+pub(super) fn place(transfer: &Transfer) -> Result<Place, String> {
     let (number, record) = (transfer.number, &transfer.record);
     match (record.direction, &record.state, &record.path) {
         (Direction::Sending, _, Some(path))
@@ -114,8 +131,8 @@ fn place(transfer: &Transfer) -> Result<Place, String> {
 }
 
 impl Transfers {
-    /// Has a file played: one that arrives, or one that is here.
-    pub fn play(&mut self, cx: &Context<'_>, number: u64) {
+    /// Has a file played, from a moment in milliseconds on: one that arrives, or one that is here.
+    pub fn play(&mut self, cx: &Context<'_>, number: u64, position: Option<u64>) {
         let Some(transfer) = self.table.get(number) else {
             return self.desk.error(unlisted(number));
         };
@@ -141,8 +158,9 @@ impl Transfers {
         if path.is_none() {
             self.views.played.insert(record.id);
         }
-        let film = Film { line, media_type, held, path };
-        self.views.news.push_back(ViewNews::Of(record.id, View::Plays(Box::new(film))));
+        self.views.last = Some(record.id);
+        let film = Film { line, media_type, held, path, position };
+        self.views.push(ViewNews::Of(record.id, View::Plays(Box::new(film))));
     }
 
     /// Has a file opened, which must be here.
@@ -154,7 +172,7 @@ impl Transfers {
             Ok(Place::Here(path)) => {
                 let line = transfer.line(cx.now, self.desk.reach(transfer));
                 let view = View::Opens(Box::new(line), path);
-                self.views.news.push_back(ViewNews::Of(transfer.record.id, view));
+                self.views.push(ViewNews::Of(transfer.record.id, view));
             }
             Ok(Place::Arriving) => self.desk.error(format!(
                 "Transfer {number} is not complete: '/play {number}' plays it while it arrives."

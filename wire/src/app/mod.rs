@@ -8,6 +8,7 @@ pub mod letter;
 pub mod login;
 pub mod name;
 pub mod peer;
+pub mod pin;
 pub mod post;
 pub mod room;
 pub mod safety;

@@ -152,13 +152,15 @@ impl App {
                 if known.own.pending.len() > MAX_PENDING {
                     known.own.pending.pop_first();
                 }
+                let (pin, text) = self.pinned(content.body.clone());
                 self.tell(Output::Kept {
                     to: title,
                     id: content.number,
-                    text: content.body.clone(),
+                    text,
                     at: content.sent,
                     line,
                     reply_to: None,
+                    pin,
                 });
                 self.tell_coverage(content.room, content.number);
                 self.send_post_to_all(post);
@@ -357,17 +359,19 @@ impl App {
         }
         self.rooms.want_tick(now);
         if !self.is_blocked(&content.author) {
+            let (pin, text) = self.pinned(content.body.clone());
             self.tell(Output::Message {
-                notify: self.is_called(&Talk::Room(content.room), &content.body),
+                notify: self.is_called(&Talk::Room(content.room), &text),
                 from: content.author.to_string(),
                 room: Some(room),
-                text: content.body.clone(),
+                text,
                 sent: content.sent,
                 at,
                 gap,
                 line,
                 reply_to: None,
                 edited: false,
+                pin,
             });
         }
     }

@@ -125,7 +125,9 @@ fn one_export_at_a_time_and_none_outlives_the_program() {
     let now = world.now;
     for path in [&one, &two] {
         let format = ExportFormat::Text;
-        world.app(0).command(now, Command::Export { with: None, path: path.clone(), format });
+        world
+            .app(0)
+            .command(now, Command::Export { with: None, path: path.clone(), format, film: None });
     }
     world.app(0).command(now, Command::Quit { farewell: String::new() });
     world.run_ms(2000);

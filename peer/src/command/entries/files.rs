@@ -78,12 +78,16 @@ pub(super) const FILES: &[Entry] = &[
         verb: Verb::Play,
         name: "play",
         aliases: &[],
-        arguments: "NUMBER",
+        arguments: "[NUMBER] [at TIME] | line LINE",
         summary: "Watch a file, also while it arrives",
-        example: "/play 3",
+        example: "/play 3 at 12:34",
         details: "It is given to your player (/set player) under an address of this machine that nobody \
                   else knows. What the player asks for is fetched first, so you can seek; it waits for what \
                   is not here. Without a terminal, and in JSON, no player is started: the address is told.\n\
+                  TIME is [h:]mm:ss[.fff], or seconds as in 90s. mpv begins there, or goes there where it plays \
+                  the file already. '/play line 41' goes to the moment of the comment (/at) in that line of \
+                  /history. Without NUMBER, the film of the open chat that was played last, or else handed over \
+                  last.\n\
                   An offer is accepted first. What another run of the program had fetched is checked before \
                   it plays, when the transfer goes on.",
     },

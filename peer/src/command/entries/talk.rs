@@ -74,6 +74,30 @@ pub(super) const TALK: &[Entry] = &[
                   Between two users, not in rooms.",
     },
     Entry {
+        verb: Verb::At,
+        name: "at",
+        aliases: &["comment"],
+        arguments: "[NUMBER] TIME TEXT",
+        summary: "Say something in the open chat about a moment of a film",
+        example: "/at 3 12:34 look at the left",
+        details: "NUMBER is the transfer (/files); without it, the film of this chat that was played last, or \
+                  else handed over last. TIME is [h:]mm:ss[.fff], or seconds as in 90s.\n\
+                  Everybody sees '[12:34 film.mp4] look at the left', and '/play at 12:34' goes there. The \
+                  comments are about the file itself, whatever it is called elsewhere. /export writes them \
+                  as chapters for a player.",
+    },
+    Entry {
+        verb: Verb::Mark,
+        name: "mark",
+        aliases: &[],
+        arguments: "[NUMBER] TEXT",
+        summary: "The same about the moment at which your player is",
+        example: "/mark look at the left",
+        details: "It is read from the mpv that /play has started and that plays the file. Other players do not \
+                  tell where they are: /at says the same with a time.\n\
+                  A text that begins with a number: /mark . 3 of them.",
+    },
+    Entry {
         verb: Verb::All,
         name: "all",
         aliases: &["broadcast", "bcm"],
@@ -116,11 +140,14 @@ pub(super) const TALK: &[Entry] = &[
         verb: Verb::Export,
         name: "export",
         aliases: &[],
-        arguments: "[NAME|#ROOM|all] FILE",
+        arguments: "[NAME|#ROOM|all] FILE [NUMBER]",
         summary: "Write a conversation into a file",
         example: "/export bob ~/bob.txt",
         details: "Without NAME, the open chat, or all. A name that ends with .txt is written for \
                   reading, one that ends with .json as one JSON object for each message.\n\
+                  One that ends with .ffmetadata gets the comments (/at) on one film as chapters: that of \
+                  transfer NUMBER, or of the film played or handed over last. \
+                  'mpv --chapters-file=FILE' shows them.\n\
                   Only you can read the file, and none that is there is overwritten.",
     },
     Entry {

@@ -58,7 +58,7 @@ fn the_document_shows_every_command_and_each_is_taken() {
     assert_eq!(places, (0..COMMANDS).collect::<Vec<_>>(), "each command of the type is shown");
 }
 
-const COMMANDS: usize = 65;
+const COMMANDS: usize = 67;
 
 /// The place of a command in the type: a new one does not compile until it stands here.
 const fn place(command: &Command) -> usize {
@@ -128,6 +128,8 @@ const fn place(command: &Command) -> usize {
         Command::Ping { .. } => 62,
         Command::Play { .. } => 63,
         Command::Open { .. } => 64,
+        Command::At { .. } => 65,
+        Command::Mark { .. } => 66,
     }
 }
 
@@ -172,6 +174,25 @@ fn the_format_of_an_export_is_said_by_a_field_or_by_the_ending() {
     let named = r#"{"command":"export","path":"a.txt","format":"json"}"#;
     assert_eq!(parsed(named), Ok(ExportFormat::Json));
     assert!(parsed(r#"{"command":"export","path":"a"}"#).unwrap_err().contains(".json"));
+}
+
+#[test]
+fn a_film_is_named_in_one_way() {
+    for wrong in [
+        r#"{"command":"play","id":3,"line":41}"#,
+        r#"{"command":"play","id":3,"with":"bob"}"#,
+        r#"{"command":"play","line":41,"position_ms":754000}"#,
+    ] {
+        assert!(parse(wrong).unwrap_err().contains("either id, or line"), "{wrong}");
+    }
+    for late in [
+        r#"{"command":"play","position_ms":36000000000}"#,
+        r#"{"command":"at","to":"bob","position_ms":36000000000,"text":"x"}"#,
+    ] {
+        assert!(parse(late).unwrap_err().contains("at most 35999999999"), "{late}");
+    }
+    let export = r#"{"command":"export","path":"a.txt","id":3}"#;
+    assert!(parse(export).unwrap_err().contains("only chapters"));
 }
 
 #[test]

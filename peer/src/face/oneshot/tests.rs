@@ -75,6 +75,7 @@ fn what_is_only_to_be_kept_needs_no_server_and_is_not_called_delivered() {
         at: 0,
         line: 1,
         reply_to: None,
+        pin: None,
     };
     assert!(face.on_output(ZERO, &kept("carol")).is_empty());
     let acts = face.on_output(ZERO, &kept("bob"));
@@ -93,7 +94,7 @@ fn an_export_needs_no_server_and_tells_where_the_file_is() {
     let told = |lines, reason| Output::Export { path: "/x/a.txt".into(), lines, reason };
     let begun = || {
         let mut face = OneShot::new(ZERO, task.clone(), None);
-        let command = Command::Export { with: None, path: path.clone(), format };
+        let command = Command::Export { with: None, path: path.clone(), format, film: None };
         assert_eq!(face.on_output(ZERO, &ready), [Act::Command(command)]);
         assert_eq!(face.deadline(), None, "however long it takes");
         face

@@ -1,6 +1,6 @@
 use super::*;
 use crate::face::samples;
-use crate::output::RequestLine;
+use crate::output::{PinLine, RequestLine};
 
 fn style(reader: Reader) -> Style {
     let local_time = |ms| format!("T{ms}");
@@ -46,7 +46,7 @@ fn every_kind_has_its_stable_line() {
         "* bob is away (hi)".to_owned(),
         "* bob: online since T1767225600000".to_owned(),
         "* you block mallory".to_owned(),
-        "* bob answers line 40 by the next one\n<bob> hi".to_owned(),
+        "* bob answers line 40 by the next one\n<bob> [12:34 hi] hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
         "! not sent to bob: hi".to_owned(),
         "* link to bob: direct 192.0.2.7:6000, 23 ms\n* bob leaves: hi".to_owned(),
@@ -55,8 +55,8 @@ fn every_kind_has_its_stable_line() {
         ),
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left: hi".to_owned(),
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left".to_owned(),
-        "[T1767225600000, line 41, answers line 40, edited] <bob> hi".to_owned(),
-        "* edit 7 to bob of T1767225600000: hi".to_owned(),
+        "[T1767225600000, line 41, answers line 40, edited] <bob> [12:34 hi] hi".to_owned(),
+        "* edit 7 to bob of T1767225600000: [12:34 hi] hi".to_owned(),
         format!(
             "* fingerprint of bob: {print}\n* safety number with bob (not verified):\n  \
              | {half}\n  | {half}\n! this key is not accepted: bob showed another one before, \
@@ -83,7 +83,7 @@ fn every_kind_has_its_stable_line() {
         "* #team: it is about: hi\n* bob: online".to_owned(),
         format!("* the key of bob is verified: {print}"),
         "* auto-accept = hi (typed)".to_owned(),
-        "* bob edited line 41: hi".to_owned(),
+        "* bob edited line 41: [12:34 hi] hi".to_owned(),
         "* notify bob: off".to_owned(),
         // What is over in seconds is no line that stays.
         String::new(),
@@ -111,7 +111,7 @@ fn every_kind_has_its_stable_line() {
         "* autoaccept bob: up to 2.00 GB".to_owned(),
         "* bob answers after 23 ms".to_owned(),
         "* bob:\n  | hi".to_owned(),
-        "# file 3 from bob: \"hi\" plays at \
+        "# file 3 from bob: \"hi\" plays from 12:34 on at \
          http://127.0.0.1:40123/00112233445566778899aabbccddeeff/clip.mp4: 45 % is here, the rest in about \
          12 s; a film that lasts longer plays without a stop"
             .to_owned(),
@@ -211,6 +211,7 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     let mut face = Plain::new(Style { width: Some(40), ..style(Reader::Person) });
@@ -229,9 +230,43 @@ fn a_long_text_is_broken_before_the_edge_of_the_screen() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     assert!(lines(&mut face, 0, &wide).join("\n").lines().all(|row| cells(&row)));
+}
+
+/// The name of a film is somebody else's text too, and never begins a row.
+#[test]
+fn a_comment_on_a_film_stands_behind_its_moment() {
+    let pin = |name: &str| {
+        Some(PinLine {
+            id: None,
+            name: name.into(),
+            blake3: "00".repeat(32),
+            position_ms: 3_754_500,
+        })
+    };
+    let message = |name, text: &str| Output::Message {
+        from: "bob".into(),
+        room: Some("#team".into()),
+        text: text.into(),
+        sent: 0,
+        at: 0,
+        gap: false,
+        line: 1,
+        reply_to: None,
+        edited: false,
+        pin: pin(name),
+        notify: true,
+    };
+    assert_eq!(shown(&message("film.mp4", "look")), "<#team bob> [1:02:34 film.mp4] look");
+    let hostile = shown(&message("x] \u{1b}[2J\n! y", "/me looks\n! there"));
+    assert_eq!(hostile, "<#team bob> [1:02:34 x] ␛[2J\n  | ! y] /me looks\n  | ! there");
+    let (with, from, text) = ("bob".into(), "bob".into(), Some("there".into()));
+    let (change, id, line, at) = ("edited", None, 41, 0);
+    let changed = Output::Changed { with, from, change, id, line, text, pin: pin("a"), at };
+    assert_eq!(shown(&changed), "* bob edited line 41: [1:02:34 a] there");
 }
 
 #[test]
@@ -255,6 +290,7 @@ fn colour_is_ours_and_covers_no_message() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     assert_eq!(lines(&mut face, 0, &message), ["\u{1b}[1;32m<bob>\u{1b}[0m hi"]);
@@ -324,6 +360,7 @@ fn a_late_message_and_a_gap_are_marked() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     let expected = "! messages from bob before the next one are missing\n* bob wrote the next one at T1000\n<bob> hi";
@@ -383,6 +420,7 @@ fn what_somebody_does_is_told_as_such() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     assert_eq!(shown(&message(None)), "<* bob> waves\n  | * and is online");
@@ -399,6 +437,7 @@ fn what_somebody_does_is_told_as_such() {
         reply_to: None,
         edited: false,
         taken_back: false,
+        pin: None,
     };
     let history = |lines| shown(&Output::History { query: "history bob".into(), lines });
     assert_eq!(history(vec![line.clone()]), "[T5, line 41] <* bob> waves");
@@ -415,6 +454,7 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
         id: None,
         line: 41,
         text: text.map(str::to_owned),
+        pin: None,
         at: 1000,
     };
     let edited = changed("bob", "edited", Some("at six\n* bob took line 7 back"));
@@ -431,6 +471,7 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
         line: 42,
         reply_to: Some(41),
         edited: true,
+        pin: None,
         notify: true,
     };
     let expected = "* bob answers line 41 by the next one\n\
@@ -453,6 +494,7 @@ fn lines_of_a_history_have_their_numbers() {
         reply_to: Some(41),
         edited: true,
         taken_back: false,
+        pin: None,
     };
     let history = |line: &HistoryLine| {
         shown(&Output::History { query: "history bob".into(), lines: vec![line.clone()] })
@@ -466,6 +508,7 @@ fn lines_of_a_history_have_their_numbers() {
         reply_to: None,
         edited: false,
         taken_back: true,
+        pin: None,
         ..line.clone()
     };
     assert_eq!(history(&gone), "[T1000, line 42] <bob> (taken back)");

@@ -3,12 +3,15 @@
 use super::Tui;
 use super::log::{Mark, Wording};
 use crate::command::{Numbers, numbers_for};
+use crate::face::pins::spoken;
 use crate::output::Output;
 
 impl Tui {
     /// A line that is not here comes from the history as it is by then.
     pub(super) fn on_changed(&mut self, output: &Output) {
-        let Output::Changed { with, from, change, id, line, text, .. } = output else { return };
+        let Output::Changed { with, from, change, id, line, text, pin, .. } = output else {
+            return;
+        };
         let Some(window) = self.windows.find_mut(with) else { return };
         if *change == "withdrawn" {
             if let Some(number) = window.log.remove(*line) {
@@ -23,7 +26,7 @@ impl Tui {
         said.changed_by = id.or(said.changed_by);
         match text {
             Some(text) => {
-                said.text.clone_from(text);
+                said.text = spoken(pin.as_ref(), text).into_owned();
                 said.wording = Wording::Edited;
             }
             None => {

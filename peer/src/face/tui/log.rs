@@ -63,7 +63,7 @@ pub(super) struct Said {
     pub(super) reply_to: Option<u64>,
     /// Whether it still says what it said first.
     pub(super) wording: Wording,
-    /// As it came.
+    /// As it came, behind the moment of a film that it is about.
     pub(super) text: String,
 }
 

@@ -43,6 +43,7 @@ pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
 use super::asking::{Ask, Typed};
 use super::in_short;
+use super::pins::spoken;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
@@ -410,8 +411,9 @@ impl Tui {
     }
 
     fn on_heard(&mut self, output: &Output) {
-        let Output::Message { from, room, text, at, line, gap, reply_to, edited, notify, .. } =
-            output
+        let Output::Message {
+            from, room, text, at, line, gap, reply_to, edited, pin, notify, ..
+        } = output
         else {
             return;
         };
@@ -423,7 +425,7 @@ impl Tui {
             changed_by: None,
             reply_to: *reply_to,
             wording: if *edited { Wording::Edited } else { Wording::First },
-            text: text.clone(),
+            text: spoken(pin.as_ref(), text).into_owned(),
         };
         match room {
             Some(room) => self.on_post(room, said, *gap, *notify),
@@ -448,7 +450,7 @@ impl Tui {
     }
 
     fn on_kept(&mut self, output: &Output) {
-        let Output::Kept { to, id, line, text, at, reply_to } = output else { return };
+        let Output::Kept { to, id, line, text, at, reply_to, pin } = output else { return };
         let said = Said {
             line: *line,
             at: *at,
@@ -457,7 +459,7 @@ impl Tui {
             changed_by: None,
             reply_to: *reply_to,
             wording: Wording::First,
-            text: text.clone(),
+            text: spoken(pin.as_ref(), text).into_owned(),
         };
         let window = self.windows.of(to);
         window.log.marks.entry(*id).or_insert(Mark::Sending);
@@ -734,7 +736,7 @@ fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
             (false, true) => Wording::Edited,
             (false, false) => Wording::First,
         },
-        text: line.text.clone(),
+        text: spoken(line.pin.as_ref(), &line.text).into_owned(),
     };
     (said, mark)
 }

@@ -117,6 +117,7 @@ impl Scene {
             line: self.lines,
             reply_to: None,
             edited: false,
+            pin: None,
             notify: true,
         });
     }
@@ -125,7 +126,8 @@ impl Scene {
     fn kept(&mut self, to: &str, id: u64, text: &str) {
         self.lines += 1;
         let (to, text, at) = (to.to_owned(), text.to_owned(), self.moment().unix_ms);
-        self.tell(Output::Kept { to, id, text, at, line: self.lines, reply_to: None });
+        let (line, reply_to, pin) = (self.lines, None, None);
+        self.tell(Output::Kept { to, id, text, at, line, reply_to, pin });
     }
 
     fn state(&mut self, to: &str, id: u64, state: &'static str, reason: Option<&str>) {
@@ -150,6 +152,7 @@ impl Scene {
                 reply_to: None,
                 edited: false,
                 taken_back: false,
+                pin: None,
             });
             let query = format!("history {}", with.as_deref().unwrap_or("all"));
             self.tell(Output::History { query, lines: lines.collect() });
@@ -377,6 +380,7 @@ fn the_top_of_a_window_brings_older_lines() {
         reply_to: None,
         edited: false,
         taken_back: false,
+        pin: None,
     });
     let lines = older.collect();
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
@@ -730,6 +734,7 @@ impl Scene {
             line,
             reply_to: None,
             edited: false,
+            pin: None,
             notify,
         });
     }

@@ -4,8 +4,10 @@ use crate::face::plain::{Colour, Reader, Style};
 use crate::face::samples;
 use crate::output::{FileLine, RequestLine};
 use crate::shell::config::Config;
+use crate::shell::player::{Showing, What};
 use crate::shell::preferences::tests::preferences;
 use crate::work::Direction;
+use wire::app::peer::TransferId;
 use wire::time::Duration;
 
 const ZERO: Instant = Instant::ZERO;
@@ -226,6 +228,7 @@ fn the_end_of_input_does_not_wait_for_what_was_taken_back() {
         id: None,
         line: 1,
         text: None,
+        pin: None,
         at: 0,
     };
     assert_eq!(tell(&mut desk, &withdrawn), ["quit Done"]);
@@ -352,6 +355,7 @@ fn what_a_person_has_before_him_as_lines_he_has_read() {
         line: 1,
         reply_to: None,
         edited: false,
+        pin: None,
         notify: true,
     };
     let changed = |from: &str| Output::Changed {
@@ -361,6 +365,7 @@ fn what_a_person_has_before_him_as_lines_he_has_read() {
         id: None,
         line: 1,
         text: None,
+        pin: None,
         at: 0,
     };
     let read = format!("{:?}", Command::Read { from: "bob".into(), line: None });
@@ -580,8 +585,12 @@ fn colours_and_keys_are_chosen_on_the_full_screen() {
 fn only_a_person_has_programs_started() {
     let file = || FileLine { path: Some("/x/film.mp4".into()), ..samples::file_line() };
     let url = "http://127.0.0.1:1/t/film.mp4";
+    let showing = || {
+        let (id, position) = (TransferId([1; 16]), Some(754_000));
+        Showing { id, url: url.to_owned(), position }
+    };
     for mut other in [ready_script(), json_desk()] {
-        let played = other.on_playable(ZERO, url.to_owned(), file());
+        let played = other.on_playable(ZERO, showing(), file());
         assert!(written(&played).contains(url), "{played:?}");
         let opened = other.on_openable(ZERO, "/x/film.mp4".into(), file());
         assert!(written(&opened).contains("/x/film.mp4"), "{opened:?}");
@@ -589,15 +598,18 @@ fn only_a_person_has_programs_started() {
     }
     let mut person = desk(Giver::Person, None);
     type_line(&mut person, "/set player vlc");
-    let played = person.on_playable(ZERO, url.to_owned(), file());
+    let played = person.on_playable(ZERO, showing(), file());
     let opened = person.on_openable(ZERO, "/x/film.mp4".into(), file());
     let launch = |todo: &[Do]| match todo {
         [Do::Write(..), Do::Start(launch)] => launch.clone(),
         other => panic!("{other:?}"),
     };
     let player = launch(&played);
-    assert_eq!((player.program, player.argument), ("vlc".into(), url.into()));
+    assert_eq!((player.program, player.what), ("vlc".into(), What::Film(showing())));
     assert!(player.instead.contains(url), "{}", player.instead);
     let opener = launch(&opened);
-    assert_eq!((opener.program, opener.argument), ("xdg-open".into(), "/x/film.mp4".into()));
+    assert_eq!(
+        (opener.program, opener.what),
+        ("xdg-open".into(), What::File("/x/film.mp4".into()))
+    );
 }

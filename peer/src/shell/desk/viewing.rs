@@ -6,22 +6,23 @@ use wire::time::Instant;
 
 use super::{Desk, Do, Giver};
 use crate::output::{FileLine, Output};
-use crate::shell::player::Launch;
+use crate::shell::player::{Launch, Showing, What};
 
 impl Desk {
     /// A file can be played at this URL.
     pub(in crate::shell) fn on_playable(
         &mut self,
         now: Instant,
-        url: String,
+        showing: Showing,
         file: FileLine,
     ) -> Vec<Do> {
+        let (url, position_ms) = (showing.url.clone(), showing.position);
         let launch = Launch {
             program: self.preferences.player(),
-            argument: url.clone().into(),
             instead: format!("open {url} in any player; '/set player PROGRAM' chooses one."),
+            what: What::Film(showing),
         };
-        let mut todo = self.show(now, &Output::Play { url, file });
+        let mut todo = self.show(now, &Output::Play { url, position_ms, file });
         self.start(launch, &mut todo);
         todo
     }
@@ -35,8 +36,8 @@ impl Desk {
     ) -> Vec<Do> {
         let launch = Launch {
             program: self.preferences.opener(),
-            argument: path.into(),
             instead: "'/set opener PROGRAM' chooses another.".to_owned(),
+            what: What::File(path),
         };
         let mut todo = self.show(now, &Output::Open { file });
         self.start(launch, &mut todo);

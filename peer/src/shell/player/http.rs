@@ -158,8 +158,8 @@ mod tests {
 
     fn shelf() -> Shelf {
         let line = FileLine { size: SIZE, ..samples::file_line() };
-        let film =
-            transfer::Film { line, media_type: "video/mp4".into(), held: vec![], path: None };
+        let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
+        let film = transfer::Film { line, media_type, held, path: None, position: None };
         let mut shelf = Shelf::default();
         shelf.put(Film::new(TransferId([1; 16]), "/t/film.mp4".to_owned(), film));
         shelf

@@ -11,13 +11,16 @@
 
 mod connection;
 mod http;
+mod mpv;
 mod program;
+mod remotes;
 mod server;
 mod shelf;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
@@ -26,15 +29,18 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 use wire::Seed;
 use wire::app::peer::TransferId;
+use wire::app::pin;
 use wire::net::Clock;
 
-pub(super) use self::program::{Launch, start};
+use self::program::Program;
+pub(super) use self::program::{Launch, Showing, What};
+use self::remotes::{Folder, INSTEAD, Remotes};
 use self::server::{Door, Server};
 use self::shelf::Film;
 use super::Wake;
 use super::workers::Mailbox;
 use crate::files::{FileWorker, safe_name};
-use crate::transfer::{self, Reader, View, ViewNews};
+use crate::transfer::{self, Question, Reader, View, ViewNews};
 
 /// A player reads on, or does no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +72,9 @@ pub(super) struct Player {
     running: Option<Running>,
     /// Under which path each file is found: whoever asks again is told the same.
     paths: BTreeMap<TransferId, String>,
+    /// How many programs were started.
+    started: u64,
+    remotes: Remotes,
 }
 
 /// A server that was started.
@@ -79,7 +88,8 @@ impl Player {
     /// Nothing is played yet. Addresses are drawn from `seed`.
     pub(super) fn new(seed: &Seed, clock: Clock, files: FileWorker, mailbox: Mailbox) -> Self {
         let tokens = seed.derive("player").rng();
-        Self { tokens, clock, files, mailbox, running: None, paths: BTreeMap::new() }
+        let (paths, remotes) = (BTreeMap::new(), Remotes::default());
+        Self { tokens, clock, files, mailbox, running: None, paths, started: 0, remotes }
     }
 
     /// Lets a file be played; gives the URL where it is found.
@@ -109,6 +119,72 @@ impl Player {
         }
         // When its thread has ended, the next `/play` starts another.
         self.running = self.running.take().filter(|it| it.tell(Told::News(news)).is_ok());
+    }
+
+    /// Starts a program, and leaves it to itself. A player that plays the film already and listens is sent
+    /// to the moment instead.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub(super) fn start(&mut self, launch: Launch) -> io::Result<()> {
+        let Launch { program, what, instead } = launch;
+        let listens = mpv::is_one(&program);
+        let mut arguments = Vec::new();
+        self.started += 1;
+        match what {
+            What::File(path) => arguments.push(path.into()),
+            What::Film(Showing { id, url, position }) => {
+                if let (true, Some(to), Some(remote)) = (listens, position, self.remotes.find(id)) {
+                    return remote.seek(to, self.clock, self.mailbox.clone());
+                }
+                if listens {
+                    arguments = self.listen(id, &url, position);
+                } else if let Some(position) = position {
+                    let time = pin::whole_time(position);
+                    let text =
+                        format!("Only an mpv can be told where to begin: go to {time} yourself.");
+                    self.mailbox.put(Wake::Complaint(text));
+                }
+                arguments.push(url.into());
+            }
+        }
+        let program = Program { number: self.started, program, arguments, instead };
+        program::start(program, self.mailbox.clone())
+    }
+
+    /// With what an mpv is started that is to listen, which it does not where there is no place for its
+    /// socket: it plays all the same.
+    fn listen(&mut self, id: TransferId, url: &str, position: Option<u64>) -> Vec<OsString> {
+        match Folder::new(&mut self.tokens) {
+            Ok(folder) => {
+                let options = mpv::options(Some(&folder.socket()), position);
+                self.remotes.put(self.started, id, url.to_owned(), folder);
+                options
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the player cannot be asked where it is");
+                mpv::options(None, position)
+            }
+        }
+    }
+
+    /// A program that was started has ended.
+    pub(super) fn on_program_ended(&mut self, number: u64) {
+        self.remotes.remove(number);
+    }
+
+    /// Asks where in a film the person is. The answer comes as [`Wake::Position`].
+    pub(super) fn ask(&self, id: TransferId, question: Question) {
+        let why = match self.remotes.find(id) {
+            None => format!("no mpv that '/play' has started plays this file. {INSTEAD}"),
+            Some(remote) => match remote.ask(question, self.clock, self.mailbox.clone()) {
+                Ok(()) => return,
+                Err(error) => {
+                    format!("your player cannot be asked where it is: {error}. {INSTEAD}")
+                }
+            },
+        };
+        self.mailbox.put(Wake::Position(question, Err(why)));
     }
 
     /// Under which path a file is found.

@@ -6,29 +6,63 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::{io, thread};
 
+use wire::app::peer::TransferId;
+
 use crate::shell::Wake;
 use crate::shell::workers::Mailbox;
 
-/// A program, and what it is started for.
+/// A program that is to be started, and what for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::shell) struct Launch {
     pub(in crate::shell) program: PathBuf,
-    /// The only argument: never part of a line for a shell.
-    pub(in crate::shell) argument: OsString,
+    pub(in crate::shell) what: What,
     /// What the person can do when it does not start.
     pub(in crate::shell) instead: String,
 }
 
-/// Starts it on a thread that awaits its end. That it does not start, or fails, comes as
-/// [`Wake::ProgramFailed`].
+/// What a program is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::shell) enum What {
+    /// A film that is to be played.
+    Film(Showing),
+    /// A file that is to be opened.
+    File(PathBuf),
+}
+
+/// A film that is to be played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::shell) struct Showing {
+    pub(in crate::shell) id: TransferId,
+    /// Where a player finds it.
+    pub(in crate::shell) url: String,
+    /// From this moment on, in milliseconds.
+    pub(in crate::shell) position: Option<u64>,
+}
+
+/// A program, and how it is started.
+#[derive(Debug)]
+pub(super) struct Program {
+    /// Counted from 1.
+    pub(super) number: u64,
+    pub(super) program: PathBuf,
+    /// Never part of a line for a shell.
+    pub(super) arguments: Vec<OsString>,
+    /// What the person can do when it does not start.
+    pub(super) instead: String,
+}
+
+/// Starts it on a thread that awaits its end, which comes as [`Wake::ProgramEnded`]. That it does not
+/// start, or fails, comes as [`Wake::Complaint`] then.
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub(in crate::shell) fn start(launch: Launch, mailbox: Mailbox) -> io::Result<()> {
+pub(super) fn start(it: Program, mailbox: Mailbox) -> io::Result<()> {
     let await_end = move || {
-        if let Err(why) = run(&launch) {
-            let (program, instead) = (launch.program.display(), launch.instead);
-            mailbox.put(Wake::ProgramFailed(format!("{program} {why}: {instead}")));
+        let outcome = run(&it);
+        mailbox.put(Wake::ProgramEnded(it.number));
+        if let Err(why) = outcome {
+            let (program, instead) = (it.program.display(), &it.instead);
+            mailbox.put(Wake::Complaint(format!("{program} {why}: {instead}")));
         }
     };
     thread::Builder::new().name("program".to_owned()).spawn(await_end).map(|_| ())
@@ -38,9 +72,9 @@ pub(in crate::shell) fn start(launch: Launch, mailbox: Mailbox) -> io::Result<()
 ///
 /// # Errors
 /// What to say when it fails.
-fn run(launch: &Launch) -> Result<(), String> {
-    let mut command = Command::new(&launch.program);
-    command.arg(&launch.argument);
+fn run(it: &Program) -> Result<(), String> {
+    let mut command = Command::new(&it.program);
+    command.args(&it.arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // What is typed at this program's terminal, Ctrl-C too, is not for it.
     command.process_group(0);
@@ -59,9 +93,9 @@ mod tests {
 
     use super::*;
 
-    fn launch(program: PathBuf, argument: &str) -> Launch {
-        let instead = "open it yourself.".to_owned();
-        Launch { program, argument: argument.into(), instead }
+    fn program(program: PathBuf, argument: &str) -> Program {
+        let (arguments, instead) = (vec![argument.into()], "open it yourself.".to_owned());
+        Program { number: 7, program, arguments, instead }
     }
 
     #[test]
@@ -73,7 +107,7 @@ mod tests {
             seen.display()
         );
         fs::write(&script, lines).unwrap();
-        let outcome = run(&launch("/bin/sh".into(), script.to_str().unwrap()));
+        let outcome = run(&program("/bin/sh".into(), script.to_str().unwrap()));
         assert_eq!(outcome, Err("has failed with code 3".to_owned()));
         let expected = format!("0 {}\n/dev/null\n", script.display());
         assert_eq!(fs::read_to_string(&seen).unwrap(), expected);
@@ -84,8 +118,10 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let (mailbox, mail) =
             Mailbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        start(launch("/no/such/player".into(), "x"), mailbox).unwrap();
-        let Ok(Wake::ProgramFailed(text)) = mail.recv_timeout(Duration::from_secs(20)) else {
+        start(program("/no/such/player".into(), "x"), mailbox).unwrap();
+        let end = mail.recv_timeout(Duration::from_secs(20));
+        assert!(matches!(end, Ok(Wake::ProgramEnded(7))));
+        let Ok(Wake::Complaint(text)) = mail.recv_timeout(Duration::from_secs(20)) else {
             panic!("nothing is told");
         };
         assert!(text.starts_with("/no/such/player cannot be started (No such file"), "{text}");

@@ -41,7 +41,7 @@ pub(super) struct Film {
 impl Film {
     /// What the core says, under this path.
     pub(super) fn new(id: TransferId, path: String, film: transfer::Film) -> Self {
-        let transfer::Film { line, media_type, held, path: complete } = film;
+        let transfer::Film { line, media_type, held, path: complete, .. } = film;
         Self {
             id,
             path,
@@ -109,7 +109,7 @@ impl Shelf {
                 self.films.remove(&id);
             }
             // They come another way.
-            View::Plays(_) | View::Opens(..) => {}
+            View::Plays(_) | View::Asks(_) | View::Opens(..) => {}
         }
     }
 

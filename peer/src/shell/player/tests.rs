@@ -52,8 +52,8 @@ impl Stage {
         let stage =
             Self { running: Running { address, told, waker }, readings, film, partial, folder };
         let line = FileLine { size: SIZE as u64, ..samples::file_line() };
-        let shown =
-            transfer::Film { line, media_type: "video/mp4".to_owned(), held: vec![], path: None };
+        let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
+        let shown = transfer::Film { line, media_type, held, path: None, position: None };
         stage.running.tell(Told::Film(Film::new(ID, "/t/film.mp4".to_owned(), shown))).unwrap();
         stage
     }

@@ -25,7 +25,7 @@ fn playing() -> (World, Vec<u8>, Watcher) {
     world.settle();
     world.with(BOB, |transfers, cx| transfers.accept(cx, None));
     world.until(|world| world.line(BOB, 1).done > 100_000);
-    world.with(BOB, |transfers, cx| transfers.play(cx, 1));
+    world.with(BOB, |transfers, cx| transfers.play(cx, 1, None));
     let mut watcher = Watcher::default();
     watcher.learn(&mut world);
     (world, bytes, watcher)
@@ -58,7 +58,7 @@ impl Watcher {
                 }
                 View::Complete(path) => self.path = Some(path),
                 View::Over => self.is_over = true,
-                View::Opens(..) => panic!("nobody opens it"),
+                View::Asks(_) | View::Opens(..) => panic!("nobody opens it"),
             }
         }
     }
@@ -197,7 +197,7 @@ fn a_paused_transfer_waits_and_goes_on_where_it_is_read() {
 fn a_restart_has_it_checked_again() {
     let (mut world, ..) = playing();
     world.restart(BOB);
-    world.with(BOB, |transfers, cx| transfers.play(cx, 1));
+    world.with(BOB, |transfers, cx| transfers.play(cx, 1, None));
     let mut watcher = Watcher::default();
     watcher.learn(&mut world);
     assert_eq!(watcher.held.bytes(), 0);
@@ -229,14 +229,14 @@ fn what_can_be_played_and_opened_is_said() {
         (1, "Nothing of transfer 1 is here: '/accept 1' first."),
         (7, "There is no transfer 7: '/files' lists them."),
     ] {
-        world.with(BOB, |transfers, cx| transfers.play(cx, number));
+        world.with(BOB, |transfers, cx| transfers.play(cx, number, None));
         world.with(BOB, |transfers, cx| transfers.view(cx, number));
         assert_eq!(world.errors(BOB), [said, said]);
         world.sides[BOB].outputs.clear();
         assert_eq!(view(&mut world, BOB), None);
     }
     // Who sends it has it.
-    world.with(ALICE, |transfers, cx| transfers.play(cx, 1));
+    world.with(ALICE, |transfers, cx| transfers.play(cx, 1, None));
     let Some(View::Plays(film)) = view(&mut world, ALICE) else { panic!("it plays") };
     assert_eq!((film.path, film.held), (Some(path.clone()), vec![(0, 4)]));
     world.with(ALICE, |transfers, cx| transfers.view(cx, 1));
@@ -252,13 +252,13 @@ fn what_can_be_played_and_opened_is_said() {
     world.with(BOB, |transfers, cx| transfers.view(cx, 1));
     let Some(View::Opens(line, opened)) = view(&mut world, BOB) else { panic!("it opens") };
     assert_eq!((line.state, opened), ("complete", saved.clone()));
-    world.with(BOB, |transfers, cx| transfers.play(cx, 1));
+    world.with(BOB, |transfers, cx| transfers.play(cx, 1, None));
     let Some(View::Plays(film)) = view(&mut world, BOB) else { panic!("it plays") };
     assert_eq!((film.path, film.media_type.as_str()), (Some(saved), "video/mp4"));
 
     world.send("other.mp4", b"other");
     world.settle();
     world.with(BOB, |transfers, cx| transfers.decline(cx, None));
-    world.with(BOB, |transfers, cx| transfers.play(cx, 2));
+    world.with(BOB, |transfers, cx| transfers.play(cx, 2, None));
     assert_eq!(world.errors(BOB).last().unwrap(), "Nothing of transfer 2 is here.");
 }

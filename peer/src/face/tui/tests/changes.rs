@@ -1,6 +1,7 @@
 //! Answers, edits and takings back on the screen.
 
 use super::*;
+use crate::output::PinLine;
 
 impl Scene {
     fn changed(
@@ -13,7 +14,7 @@ impl Scene {
     ) {
         let (with, from, at) = ("bob".to_owned(), from.to_owned(), self.moment().unix_ms);
         let text = text.map(str::to_owned);
-        self.tell(Output::Changed { with, from, change, id, line, text, at });
+        self.tell(Output::Changed { with, from, change, id, line, text, pin: None, at });
     }
 
     fn answer(&mut self, reply_to: u64, text: &str) {
@@ -22,8 +23,19 @@ impl Scene {
         let (from, text, at) = ("bob".to_owned(), text.to_owned(), self.moment().unix_ms);
         let (room, sent, line) = (None, at, self.lines);
         let (gap, reply_to, edited, notify) = (false, Some(reply_to), false, true);
-        let message =
-            Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, notify };
+        let message = Output::Message {
+            from,
+            room,
+            text,
+            sent,
+            at,
+            gap,
+            line,
+            reply_to,
+            edited,
+            pin: None,
+            notify,
+        };
         self.tell(message);
     }
 
@@ -99,6 +111,7 @@ fn the_history_tells_what_was_done_before() {
         reply_to: None,
         edited: false,
         taken_back: false,
+        pin: None,
     };
     let lines = vec![
         HistoryLine { edited: true, ..line(1, "bob", "at five?") },
@@ -124,4 +137,37 @@ fn what_somebody_does_is_shown_as_such() {
     scene.message("bob", "/me goes");
     let notice = Notice { title: "bob".to_owned(), text: "* bob goes".to_owned() };
     assert!(matches!(&scene.acts()[..], [Act::Notify(it)] if *it == notice));
+}
+
+/// What somebody says of a moment of a film; `/play line` takes the numbers of lines.
+#[test]
+fn comments_on_films_stand_behind_their_moments() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.acts();
+    let pin = |name: &str, position_ms| {
+        Some(PinLine { id: Some(3), name: name.to_owned(), blake3: "00".repeat(32), position_ms })
+    };
+    let line = |line, text: &str, pin| HistoryLine {
+        line,
+        with: "bob".to_owned(),
+        id: None,
+        from: "bob".to_owned(),
+        at: START,
+        text: text.to_owned(),
+        state: "received",
+        reason: None,
+        reply_to: None,
+        edited: false,
+        taken_back: false,
+        pin,
+    };
+    let lines = vec![
+        line(40, "look at the left", pin("holiday film.mp4", 754_500)),
+        line(41, "/me laughs\nand there", pin("a \u{1b}[2J\u{202e}film.mp4", 3_754_000)),
+        line(42, "no comment", None),
+    ];
+    scene.tell(Output::History { query: "history bob".to_owned(), lines });
+    scene.type_text("/play line ");
+    scene.check("comments");
 }

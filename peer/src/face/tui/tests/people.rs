@@ -47,7 +47,11 @@ fn an_answer_about_a_file_has_one_sign() {
     let mut scene = Scene::logged_in(120, 14);
     let play = outputs("hi").into_iter().find(|it| matches!(it, Output::Play { .. }));
     scene.tell(play.expect("it is there"));
-    assert!(scene.text().contains(" * file 3 from bob: \"hi\" plays at "), "{}", scene.text());
+    assert!(
+        scene.text().contains(" * file 3 from bob: \"hi\" plays from 12:34 on at "),
+        "{}",
+        scene.text()
+    );
 }
 
 #[test]

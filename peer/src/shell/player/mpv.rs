@@ -1,0 +1,314 @@
+//! What is said to an mpv over its socket: one JSON object in each line (its manual, "JSON IPC").
+//!
+//! ```text
+//! {"command":["get_property","time-pos"],"request_id":2}
+//!                                {"event":"..."}          passed over
+//!                                {"data":754.5,"request_id":2,"error":"success"}
+//! ```
+//!
+//! It blocks, for at most [`PATIENCE`]: on a thread of its own. What comes from there is believed no more
+//! than what comes from the network.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use wire::app::pin::MAX_POSITION;
+use wire::net::Clock;
+use wire::time::{Duration, Instant};
+
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Most bytes that are read for one answer: it may tell of other things before.
+const MAX_READ: usize = 256 << 10;
+
+/// Whether this program is an mpv, which is known by its name.
+pub(super) fn is_one(program: &Path) -> bool {
+    program
+        .file_stem()
+        .is_some_and(|name| name == "mpv" || name.as_encoded_bytes().starts_with(b"mpv-"))
+}
+
+/// What it is started with besides the film.
+pub(super) fn options(socket: Option<&Path>, position: Option<u64>) -> Vec<OsString> {
+    let mut options = Vec::new();
+    if let Some(socket) = socket {
+        let mut option = OsString::from("--input-ipc-server=");
+        option.push(socket);
+        options.push(option);
+    }
+    if let Some(position) = position {
+        options.push(format!("--start={}", seconds(position)).into());
+    }
+    // What follows is no option, whatever it looks like.
+    options.push(OsStr::new("--").to_owned());
+    options
+}
+
+/// Where in the film at `url` the mpv behind this socket is, in milliseconds.
+///
+/// # Errors
+/// Why that is not known.
+pub(super) fn position(socket: &Path, url: &str, clock: Clock) -> Result<u64, String> {
+    let mut talk = Talk::about(url, socket, clock)?;
+    let answer = talk.ask(&json!(["get_property", "time-pos"]))?;
+    // Before the first picture it may be a little less than nothing.
+    let position = answer.as_f64().map(|seconds| seconds.max(0.0));
+    position
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|position| u64::try_from(position.as_millis()).ok())
+        .filter(|position| *position <= MAX_POSITION)
+        .ok_or_else(|| "what it says is no moment of a film".to_owned())
+}
+
+/// Has the mpv behind this socket go to a moment of the film at `url`, which it plays.
+///
+/// # Errors
+/// Why it does not.
+pub(super) fn seek(socket: &Path, url: &str, position: u64, clock: Clock) -> Result<(), String> {
+    let mut talk = Talk::about(url, socket, clock)?;
+    talk.ask(&json!(["seek", seconds(position), "absolute+exact"])).map(|_| ())
+}
+
+/// As mpv reads moments.
+fn seconds(position: u64) -> String {
+    format!("{}.{:03}", position / 1000, position % 1000)
+}
+
+/// A conversation with an mpv.
+struct Talk {
+    stream: UnixStream,
+    clock: Clock,
+    deadline: Instant,
+    /// Of the last question.
+    id: u64,
+    /// What came and was not looked at.
+    unread: Vec<u8>,
+    /// How many bytes may still come.
+    room: usize,
+}
+
+impl Talk {
+    /// With one that plays this film: its person may have it play anything.
+    fn about(url: &str, socket: &Path, clock: Clock) -> Result<Self, String> {
+        let mut talk = Self::open(socket, clock)?;
+        match talk.ask(&json!(["get_property", "path"]))?.as_str() {
+            Some(path) if path == url => Ok(talk),
+            Some(_) | None => Err("it plays something else now".to_owned()),
+        }
+    }
+
+    fn open(socket: &Path, clock: Clock) -> Result<Self, String> {
+        // One that has no room for whoever comes refuses, instead of keeping him waiting.
+        let stream = mio::net::UnixStream::connect(socket).map(UnixStream::from);
+        let stream = stream.and_then(|it| it.set_nonblocking(false).map(|()| it));
+        let stream = stream.map_err(|error| format!("it is not to be reached ({error})"))?;
+        let deadline = clock.now() + PATIENCE;
+        Ok(Self { stream, clock, deadline, id: 0, unread: Vec::new(), room: MAX_READ })
+    }
+
+    /// Has a command done, and gives what it answers.
+    fn ask(&mut self, command: &Value) -> Result<Value, String> {
+        self.id += 1;
+        let mut line = json!({ "command": command, "request_id": self.id }).to_string();
+        line.push('\n');
+        self.say(line.as_bytes()).map_err(|error| why(&error))?;
+        loop {
+            let line = self.line().map_err(|error| why(&error))?;
+            if let Some(answer) = answer(&line, self.id) {
+                return answer;
+            }
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write_all(bytes)
+    }
+
+    /// The next line.
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let rest = self.unread.split_off(end + 1);
+                return Ok(std::mem::replace(&mut self.unread, rest));
+            }
+            if self.room == 0 {
+                return Err(io::Error::other("it says too much"));
+            }
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            let mut bytes = [0; 4096];
+            let most = self.room.min(bytes.len());
+            let count = self.stream.read(&mut bytes[..most])?;
+            if count == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            self.room -= count;
+            self.unread.extend_from_slice(&bytes[..count]);
+        }
+    }
+
+    /// How long it may still take.
+    fn left(&self) -> io::Result<Duration> {
+        match self.deadline - self.clock.now() {
+            left if left > Duration::ZERO => Ok(left),
+            _ => Err(ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// The answer to this question, if the line is that.
+fn answer(line: &[u8], id: u64) -> Option<Result<Value, String>> {
+    // Lines that are no JSON are none either.
+    let mut said: Value = serde_json::from_slice(line).ok()?;
+    if said.get("request_id").and_then(Value::as_u64) != Some(id) || said.get("event").is_some() {
+        return None;
+    }
+    Some(match said.get("error").and_then(Value::as_str) {
+        Some("success") => Ok(said.get_mut("data").map(Value::take).unwrap_or_default()),
+        Some(error) => Err(format!("it says \"{}\"", error.chars().take(80).collect::<String>())),
+        None => Err("it does not say whether it did".to_owned()),
+    })
+}
+
+fn why(error: &io::Error) -> String {
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        return "it does not answer".to_owned();
+    }
+    // Closed before it has read all: a reset.
+    let is_end = matches!(
+        kind,
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    );
+    if is_end { "it hangs up".to_owned() } else { error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+    use std::thread;
+
+    use super::*;
+
+    const URL: &str = "http://127.0.0.1:1/00/film.mp4";
+
+    /// What comes of asking one that says this to each of its questions, after `{}` was put in the place
+    /// of its number; and what it was asked.
+    fn asked<T>(
+        says: &[&str],
+        ask: impl FnOnce(&Path) -> Result<T, String>,
+    ) -> (Result<T, String>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let says: Vec<String> = says.iter().map(|&says| says.to_owned()).collect();
+        let player = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut questions = Vec::new();
+            for says in says {
+                let mut question = Vec::new();
+                while question.last() != Some(&b'\n') {
+                    let mut byte = [0];
+                    if stream.read(&mut byte).unwrap_or(0) == 0 {
+                        return questions;
+                    }
+                    question.push(byte[0]);
+                }
+                let question: Value = serde_json::from_slice(&question).unwrap();
+                let said = says.replace("{}", &question["request_id"].to_string());
+                questions.push(question["command"].to_string());
+                // It may have heard enough already.
+                let _ = stream.write_all(said.as_bytes());
+            }
+            questions
+        });
+        let answer = ask(&socket);
+        (answer, player.join().unwrap())
+    }
+
+    fn position_of(says: &[&str]) -> Result<u64, String> {
+        asked(says, |socket| position(socket, URL, Clock::start())).0
+    }
+
+    const PATH: &str =
+        "{\"data\":\"http://127.0.0.1:1/00/film.mp4\",\"request_id\":{},\"error\":\"success\"}\n";
+
+    #[test]
+    fn it_is_asked_where_it_is() {
+        let time = "{\"event\":\"seek\"}\nno JSON\n{\"request_id\":77,\"error\":\"success\",\"data\":1}\n\
+                    {\"data\":754.5,\"request_id\":{},\"error\":\"success\"}\n";
+        let (answer, questions) =
+            asked(&[PATH, time], |socket| position(socket, URL, Clock::start()));
+        assert_eq!(answer, Ok(754_500));
+        assert_eq!(questions, [r#"["get_property","path"]"#, r#"["get_property","time-pos"]"#]);
+    }
+
+    #[test]
+    fn it_is_sent_to_a_moment() {
+        let done = "{\"request_id\":{},\"error\":\"success\"}\n";
+        let go = |socket: &Path| seek(socket, URL, 754_050, Clock::start());
+        let (answer, questions) = asked(&[PATH, done], go);
+        assert_eq!(answer, Ok(()));
+        let expected = [r#"["get_property","path"]"#, r#"["seek","754.050","absolute+exact"]"#];
+        assert_eq!(questions, expected);
+        let (answer, questions) = asked(&[done, done], go);
+        assert_eq!(answer, Err("it plays something else now".to_owned()));
+        assert_eq!(questions.len(), 1);
+    }
+
+    #[test]
+    fn whatever_it_says_is_no_more_than_an_answer() {
+        let with = |time| position_of(&[PATH, time]);
+        for (time, expected) in [
+            ("{\"data\":-0.04,\"request_id\":{},\"error\":\"success\"}\n", Ok(0)),
+            ("{\"data\":null,\"request_id\":{},\"error\":\"success\"}\n", Err("no moment")),
+            ("{\"data\":1e300,\"request_id\":{},\"error\":\"success\"}\n", Err("no moment")),
+            ("{\"data\":99999999999,\"request_id\":{},\"error\":\"success\"}\n", Err("no moment")),
+            ("{\"data\":\"1\",\"request_id\":{},\"error\":\"success\"}\n", Err("no moment")),
+            ("{\"request_id\":{},\"error\":\"success\"}\n", Err("no moment")),
+            ("{\"request_id\":{},\"data\":1}\n", Err("does not say whether")),
+            (
+                "{\"request_id\":{},\"error\":\"property unavailable\"}\n",
+                Err("\"property unavailable\""),
+            ),
+            ("{\"request_id\":{},\"error\":\"success\",\"data\":", Err("hangs up")),
+        ] {
+            match (with(time), expected) {
+                (Ok(position), Ok(expected)) => assert_eq!(position, expected),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{time}: {why}"),
+                (answer, _) => panic!("{time}: {answer:?}"),
+            }
+        }
+        let other = "{\"data\":\"other.mp4\",\"request_id\":{},\"error\":\"success\"}\n";
+        assert!(position_of(&[other]).unwrap_err().contains("something else"));
+        assert_eq!(position_of(&[]), Err("it hangs up".to_owned()), "at once");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_read_and_awaited() {
+        let much = "x".repeat(2 * MAX_READ);
+        assert_eq!(position_of(&[&much]), Err("it says too much".to_owned()));
+        // It never answers, and does not hang up either: the second question is never asked.
+        assert_eq!(position_of(&["", ""]), Err("it does not answer".to_owned()));
+        let nowhere = position(&PathBuf::from("/no/such/socket"), URL, Clock::start());
+        assert!(nowhere.unwrap_err().contains("not to be reached"));
+    }
+
+    #[test]
+    fn an_mpv_is_known_by_its_name() {
+        for program in ["mpv", "/usr/bin/mpv", "/opt/mpv-0.40.AppImage"] {
+            assert!(is_one(Path::new(program)), "{program}");
+        }
+        for program in ["vlc", "/opt/mpv/vlc", "umpv", "mpvpaper", ""] {
+            assert!(!is_one(Path::new(program)), "{program}");
+        }
+        let socket = Path::new("/run/x/mpv");
+        let all = ["--input-ipc-server=/run/x/mpv", "--start=754.500", "--"];
+        assert_eq!(options(Some(socket), Some(754_500)), all);
+        assert_eq!(options(None, None), ["--"]);
+    }
+}
