@@ -104,7 +104,9 @@ pub enum Output {
         blocked: bool,
         /// Whether what he says is not shown as it comes.
         ignored: bool,
-        /// To where the direct link leads, if there is one.
+        /// `direct` or `relayed`, when there is a link.
+        path: Option<&'static str>,
+        /// To where its datagrams go.
         address: Option<String>,
         /// How long a round trip takes there.
         rtt_ms: Option<u64>,
@@ -279,11 +281,12 @@ pub enum Output {
     Link {
         /// The other user.
         user: String,
-        /// `connecting`, `direct`, `closed` (the other side left), `lost`, `unreachable`.
+        /// `connecting`, `direct`, `relayed` (through the server), `closed` (the other side left), `lost`,
+        /// `unreachable`.
         state: &'static str,
-        /// The other side's address, when direct.
+        /// The address that datagrams go to: the other side's when direct, the server's when relayed.
         address: Option<String>,
-        /// Smoothed round trip in milliseconds, when direct.
+        /// Smoothed round trip in milliseconds, once measured.
         rtt_ms: Option<u64>,
         /// What he says as he leaves, when closed: foreign text.
         farewell: Option<String>,
@@ -696,6 +699,8 @@ pub struct SettingLine {
 pub struct ConnectionLine {
     /// The user at the other end; `None` is the server.
     pub user: Option<String>,
+    /// `direct`, or `relayed`: through the server.
+    pub path: &'static str,
     /// The address that datagrams go to.
     pub address: String,
     /// Smoothed round trip in milliseconds, once measured.

@@ -481,6 +481,7 @@ impl Server {
     /// Forgets a session whose connection has ended.
     pub(crate) fn forget_session(&mut self, now: Instant, handle: ConnectionHandle, leave: Leave) {
         let Some(session) = self.sessions.remove(&handle) else { return };
+        self.relays.close_session(handle);
         self.login_deadlines.remove(&(session.login_deadline, handle));
         self.touched.remove(&handle);
         if let State::Anonymous(Anonymous::LoggingIn(pending)) = &session.state {

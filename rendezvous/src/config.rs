@@ -55,6 +55,8 @@ pub struct Policy {
     pub creations: Rate,
     /// How much is kept for users who are not there.
     pub mailbox: Mailbox,
+    /// Whether, and how fast, datagrams are carried between those who find no direct way.
+    pub relaying: Relaying,
     /// How many keys for letters one user may ask for.
     pub letters: Rate,
     /// How many spoken codes one user may make and try.
@@ -83,6 +85,7 @@ impl Default for Policy {
             lobby: Lobby::Shut,
             creations: Rate { burst: 10, interval: Duration::from_secs(360) },
             mailbox: Mailbox::default(),
+            relaying: Relaying::default(),
             letters: Rate { burst: 64, interval: Duration::from_secs(10) },
             codes: Rate { burst: 10, interval: Duration::from_secs(60) },
             codes_of_source: Rate { burst: 100, interval: Duration::from_secs(6) },
@@ -105,6 +108,25 @@ pub struct Mailbox {
 impl Default for Mailbox {
     fn default() -> Self {
         Self { kept_for: 21 * 86_400, letters: 128, letters_of_one: 32 }
+    }
+}
+
+/// Whether the server carries datagrams between clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relaying {
+    /// It does not: whoever finds no direct way leaves letters.
+    Off,
+    /// Each session may send so much, whomever to.
+    UpTo {
+        /// Bytes a second, headers not counted.
+        bytes_per_second: u64,
+    },
+}
+
+impl Default for Relaying {
+    /// A film of good quality arrives faster than it is watched.
+    fn default() -> Self {
+        Self::UpTo { bytes_per_second: 2_000_000 }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum ToUser {
     /// Somebody is to be called or awaited.
     Introduction(Box<Introduction>),
     /// Something about this room.
-    Room(RoomId, Notice),
+    Room(RoomId, Box<Notice>),
     /// A letter came.
     Mail,
     /// Somebody has asked whose a code is.
@@ -48,7 +48,7 @@ impl Server {
             }
             ToUser::Mail => session.notify_of_mail(),
             ToUser::CodeUsed { number, by } => session.notify(Notice::CodeUsed { number, by }),
-            ToUser::Room(room, notice) => session.notify_of_room(room, notice),
+            ToUser::Room(room, notice) => session.notify_of_room(room, *notice),
         }
         self.touched.insert(handle);
     }
@@ -76,7 +76,7 @@ impl Server {
             for user in to {
                 let (room, version, change) = (*room, *version, change.clone());
                 let notice = Notice::RoomChanged { room, version, change };
-                self.tell(user, ToUser::Room(room, notice));
+                self.tell(user, ToUser::Room(room, Box::new(notice)));
             }
         }
     }
@@ -85,7 +85,7 @@ impl Server {
     pub(crate) fn tell_invited(&mut self, invited: &[(Name, RoomSummary)]) {
         for (user, room) in invited {
             let notice = Notice::Invited { room: room.clone() };
-            self.tell(user, ToUser::Room(room.id, notice));
+            self.tell(user, ToUser::Room(room.id, Box::new(notice)));
         }
     }
 
@@ -100,7 +100,11 @@ impl Server {
             return Err(Refusal::Offline);
         };
         let told = self.introductions.introduce(now, &mut self.rng, &caller, &other);
-        if let Some((to_caller, to_other)) = told {
+        if let Some((mut to_caller, mut to_other)) = told {
+            let sessions = [caller.session, other.session];
+            if let Some([leg, others]) = self.relays.open(now, &mut self.rng, sessions) {
+                (to_caller.relay, to_other.relay) = (Some(leg), Some(others));
+            }
             self.counters.introductions += 1;
             self.tell(&other.name, ToUser::Introduction(Box::new(to_other)));
             self.tell(&caller.name, ToUser::Introduction(Box::new(to_caller)));

@@ -240,6 +240,9 @@ impl Server {
         debug_assert!(self.blocks.list(by).len() <= MAX_BLOCKED);
         let hidden_before = self.blocks.hidden(by, target);
         self.blocks.block(by, target);
+        if let (Some(one), Some(other)) = (self.online.get(by), self.online.get(target)) {
+            self.relays.close_between(*one, *other);
+        }
         if !hidden_before {
             for (about, to) in [(by, target), (target, by)] {
                 if self.presence.of(about).is_some() {

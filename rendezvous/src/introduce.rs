@@ -85,6 +85,7 @@ impl Introductions {
             secret: Secret::new(secret),
             initiator,
             candidates: candidates(about, to),
+            relay: None,
         };
         Some((told(other, caller, true), told(caller, other, false)))
     }

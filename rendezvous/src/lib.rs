@@ -9,7 +9,7 @@
 //! Reading order: `store` (what is remembered), `session` (one client), `login` and `account`
 //! (how a client becomes a user), `password` (what needs the password again), `directory` (what a
 //! user can ask), `mail` (letters), `rooms` (who may do what in a room), `presence`, `blocks`,
-//! `introduce` (the parts that hold state), `cross` (what one user's doing means to another),
+//! `introduce`, `relay` (the parts that hold state), `cross` (what one user's doing means to another),
 //! `server` (the machine that joins them).
 
 mod account;
@@ -25,6 +25,7 @@ mod login;
 mod mail;
 mod password;
 mod presence;
+mod relay;
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "it is the stores that judge"))]
 mod rooms;
 mod server;
@@ -36,9 +37,10 @@ mod source;
 pub mod sqlite;
 mod store;
 
-pub use config::{Config, Mailbox, Policy, Registration, Secrets, SecretsError};
+pub use config::{Config, Mailbox, Policy, Registration, Relaying, Secrets, SecretsError};
 pub use limits::Rate;
 pub use lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
+pub use relay::Relayed;
 pub use rooms::Lobby;
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};

@@ -21,6 +21,7 @@ use crate::introduce::Introductions;
 use crate::limits::{Limiter, whole_seconds};
 use crate::login::{Opaque, PendingLogin, PendingLogins};
 use crate::presence::{Leave, Presence as Registry};
+use crate::relay::{Relayed, Relays};
 use crate::session::{Session, State};
 use crate::source::SourcePrefix;
 use crate::store::{Meanwhile, StoreOutcome, StoreRequest, StoreTicket};
@@ -57,6 +58,8 @@ pub struct Status {
     pub locked: u64,
     /// Requests that the store could not do, since the start.
     pub store_failures: u64,
+    /// What was carried between clients since the start.
+    pub relayed: Relayed,
     /// The transport's counters.
     pub transport: Counters,
 }
@@ -194,6 +197,7 @@ pub struct Server {
     pub(crate) presence: Registry,
     pub(crate) blocks: Blocks,
     pub(crate) introductions: Introductions,
+    pub(crate) relays: Relays<ConnectionHandle>,
     pub(crate) registrations: Limiter<SourcePrefix>,
     /// Of rooms, by their founders. Of rooms themselves nothing is kept here.
     pub(crate) creations: Limiter<Name>,
@@ -225,6 +229,7 @@ impl Server {
             presence: Registry::new(policy.hold_down),
             blocks: Blocks::default(),
             introductions: Introductions::new(policy.introductions),
+            relays: Relays::new(policy.relaying),
             registrations: Limiter::new(policy.registrations, MAX_SOURCES),
             creations: Limiter::new(policy.creations, MAX_FOUNDERS),
             letters: Limiter::new(policy.letters, MAX_WRITERS),
@@ -316,8 +321,15 @@ impl Server {
             wrong_passwords,
             locked,
             store_failures,
+            relayed: self.relays.relayed(),
             transport: self.endpoint.counters(),
         }
+    }
+
+    /// How many datagrams wait to be sent on, for tests of the limits.
+    #[must_use]
+    pub fn relays_waiting(&self) -> usize {
+        self.relays.waiting()
     }
 
     /// How many bytes are held for the client of whom most is held, for tests of the limits.
@@ -544,6 +556,11 @@ impl Server {
 
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        if wire::relay::is_relay(datagram) {
+            let sessions = &self.sessions;
+            let address_of = |session| Some(sessions.get(&session)?.address);
+            return self.relays.handle_datagram(now, datagram, address_of);
+        }
         self.endpoint.handle_datagram(now, source, datagram);
         self.pump(now);
     }
@@ -560,7 +577,8 @@ impl Node for Server {
         buffer: &mut Vec<u8>,
         max_datagrams: usize,
     ) -> Option<Transmit> {
-        self.endpoint.poll_transmit(now, buffer, max_datagrams)
+        let own = self.endpoint.poll_transmit(now, buffer, max_datagrams);
+        own.or_else(|| self.relays.poll_transmit(buffer, max_datagrams))
     }
 
     fn handle_too_large(&mut self, now: Instant, size: usize) {

@@ -33,6 +33,12 @@ fn a_deleted_account_is_gone_for_a_room_too_whatever_is_lost() {
         party.line(user, "/join team");
         party.until(user, |o| matches!(o, Output::RoomChanged { change: "entered", .. }));
     }
+    // What is said before she knows of a member is not for him.
+    let is_carol = |user: &Option<String>| user.as_deref() == Some("carol");
+    party.until(
+        ALICE,
+        |o| matches!(o, Output::RoomChanged { change: "joined", user, .. } if is_carol(user)),
+    );
     party.line(ALICE, "#team goodbye");
     party.line(ALICE, "/msg bob goodbye to you too");
     party.until(BOB, |o| matches!(o, Output::Message { room: None, .. }));
@@ -78,7 +84,16 @@ fn whois(party: &mut Party, user: &str) -> Output {
     let mut told = party.take(ALICE).into_iter();
     match told.find(|o| matches!(o, Output::Whois { .. })) {
         Some(Output::Whois {
-            online, since, status, text, key, former, rooms, address, ..
+            online,
+            since,
+            status,
+            text,
+            key,
+            former,
+            rooms,
+            path,
+            address,
+            ..
         }) => Output::Whois {
             user: String::new(),
             online,
@@ -90,6 +105,7 @@ fn whois(party: &mut Party, user: &str) -> Output {
             former,
             blocked: false,
             ignored: false,
+            path,
             address,
             rtt_ms: None,
             rooms,

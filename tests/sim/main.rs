@@ -13,6 +13,7 @@ mod party;
 mod paths;
 mod playing;
 mod punching;
+mod relayed;
 mod requests;
 mod room_files;
 mod rooms;

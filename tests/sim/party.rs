@@ -12,7 +12,7 @@ use rendezvous::Policy;
 use sim::journal::Pen;
 use sim::swarm::seed;
 use sim::tincan::{PeerDisk, PeerOptions, PeerProgram, Program, ServerDisk, ServerProgram};
-use sim::{HostId, Impairment, Probability, Site, World, WorldOptions};
+use sim::{Dependence, HostId, Impairment, NatOptions, Probability, Site, World, WorldOptions};
 use wire::Secret;
 
 use crate::support::{SERVER, millis, seconds};
@@ -62,7 +62,29 @@ impl Party {
         Self::among(users, Policy::default(), link, Strangers::Ask)
     }
 
+    /// Each behind a NAT that gives every destination another port: no two of them find a direct way.
+    pub(crate) fn behind_nats(users: usize, policy: Policy) -> Self {
+        let mapping = Dependence::AddressAndPortDependent;
+        let nat = NatOptions { mapping, ..NatOptions::default() };
+        let link = Impairment { delay: millis(10), ..Impairment::default() };
+        Self::at(users, policy, Strangers::Talk, |world, user| {
+            let nat = world.network.add_nat(&format!("203.0.113.{}", user + 1), nat.clone());
+            Site::public(&format!("192.168.{user}.2:6000")).linked(&link).behind(nat)
+        })
+    }
+
     fn among(users: usize, policy: Policy, link: &Impairment, strangers: Strangers) -> Self {
+        Self::at(users, policy, strangers, |_, user| {
+            Site::public(&format!("203.0.113.{}:6000", user + 1)).linked(link)
+        })
+    }
+
+    fn at(
+        users: usize,
+        policy: Policy,
+        strangers: Strangers,
+        site: impl Fn(&mut World<Program>, usize) -> Site,
+    ) -> Self {
         let work = (millis(1), millis(2));
         let options = WorldOptions { work, fidget: Probability::NEVER };
         let mut world = World::new(&seed(1), options, None);
@@ -70,8 +92,11 @@ impl Party {
         let disk = ServerDisk::new(&seed(1));
         let program = ServerProgram::start(world.now(), disk, policy, &seed(2));
         world.boot(server, Program::Server(Box::new(program)));
-        let site = |n: usize| Site::public(&format!("203.0.113.{}:6000", n + 1)).linked(link);
-        let hosts = (0..users).map(|user| world.add_host(site(user))).collect();
+        let mut hosts = Vec::new();
+        for user in 0..users {
+            let site = site(&mut world, user);
+            hosts.push(world.add_host(site));
+        }
         let told = vec![Vec::new(); users];
         let pen = Pen::default();
         let mut party = Self { world, server, hosts, lives: 0, strangers, pen, told };

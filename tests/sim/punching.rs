@@ -51,6 +51,7 @@ fn introduce(trio: &mut Trio, limit: core::time::Duration) -> bool {
             prologue: b"a call".to_vec(),
             candidates: candidates[index].clone(),
             observed: candidates[index].first().copied(),
+            relay: None,
         };
         trio.world.with(trio.peers[index], |peer, now| peer.call(now, call));
         // The server's notices do not arrive at the same moment.
@@ -123,6 +124,7 @@ fn a_peer_that_never_comes_is_given_up() {
         prologue: Vec::new(),
         candidates,
         observed: None,
+        relay: None,
     };
     let caller = trio.peers[0];
     trio.world.with(caller, |peer, now| peer.call(now, call));

@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
+use wire::relay::LegGrant;
 use wire::time::{Duration, Instant};
 use wire::{
     Accept, Call, CallTag, Class, Config, Connect, Deadline, Ecn, Endpoint, Event, Identify, Node,
-    Secret, Seed, Side, Source, StaticKey, Transmit, TransportConfig,
+    Relay, Secret, Seed, Side, Source, StaticKey, Transmit, TransportConfig,
 };
 
 use crate::dice::{Dice, Probability};
@@ -257,16 +258,7 @@ fn samples(seed: &Seed) -> Vec<Vec<u8>> {
         nodes[index].1.connect(now, Connect { remote, server_key, identify, token: None });
     }
     for (index, other, side) in [(0usize, 3u8, Side::Initiator), (2, 1, Side::Responder)] {
-        let call = Call {
-            tag: CallTag([7; 8]),
-            side,
-            secret: Secret::new([9; 32]),
-            remote_static: StaticKey::from_private([other; 32]).public(),
-            prologue: b"sample".to_vec(),
-            candidates: vec![SocketAddr::from(([10, 0, 0, other], 1000))],
-            observed: Some(SocketAddr::from(([10, 0, 0, other], 1000))),
-        };
-        nodes[index].1.call(now, call);
+        nodes[index].1.call(now, call(other, side, remote));
     }
     let mut now = now;
     for _ in 0..200 {
@@ -303,6 +295,21 @@ fn samples(seed: &Seed) -> Vec<Vec<u8>> {
     samples
 }
 
+/// To the node of that number, directly or through the server.
+fn call(other: u8, side: Side, server: SocketAddr) -> Call {
+    let grant = LegGrant { leg: other.into(), key: Secret::new([other; 32]) };
+    Call {
+        tag: CallTag([7; 8]),
+        side,
+        secret: Secret::new([9; 32]),
+        remote_static: StaticKey::from_private([other; 32]).public(),
+        prologue: b"sample".to_vec(),
+        candidates: vec![SocketAddr::from(([10, 0, 0, other], 1000))],
+        observed: Some(SocketAddr::from(([10, 0, 0, other], 1000))),
+        relay: Some(Relay { server, grant }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +318,7 @@ mod tests {
     fn samples_cover_every_type_of_datagram() {
         let samples = samples(&Seed::new([1; 32]));
         let types: std::collections::BTreeSet<u8> = samples.iter().map(|s| s[0]).collect();
-        assert_eq!(types, (1..=10).collect(), "types 1 to 10 of PROTOCOL.md");
+        assert_eq!(types, (1..=11).collect(), "types 1 to 11 of PROTOCOL.md");
     }
 
     #[test]

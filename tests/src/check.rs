@@ -9,9 +9,9 @@ use crate::network::{HostId, Packet};
 
 /// Whether it is a PROBE, or an INIT as short as five of them: sent on the word of the server, and
 /// some more for each probe that comes, so they have a limit of their own instead of the factor
-/// three.
+/// three. And so has DATA as long as a path challenge alone, by which a direct way is looked for.
 fn is_probe(bytes: &[u8]) -> bool {
-    matches!((bytes[0], bytes.len()), (9, 40) | (5, 0..=200))
+    matches!((bytes[0], bytes.len()), (9, 40) | (5, 0..=200) | (8, 45))
 }
 
 /// Most bytes of probes to one unproven address in [`PROBE_PERIOD`]: three calls of 40 probes.
@@ -21,9 +21,9 @@ const PROBE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Counts what hosts send to addresses that have not proven to receive it.
 ///
-/// An address has proven it once a datagram comes from it that its sender sent after it had
-/// received, at that very address, something from the host. That is the earliest moment at which
-/// any protocol could know, and the ledger knows it without reading the bytes.
+/// An address has proven it once a datagram comes, from wherever, that its sender sent after it had
+/// received, at that very address, something from the host (RFC 9000 section 8.2.3). That is the
+/// earliest moment at which any protocol could know, and the ledger knows it without reading the bytes.
 #[derive(Debug, Default)]
 pub struct Ledger {
     accounts: BTreeMap<(HostId, SocketAddr), Account>,
@@ -52,8 +52,12 @@ impl Ledger {
         let account = self.accounts.entry((host, packet.source)).or_default();
         account.received += packet.bytes.len() as u64;
         let Some(sender) = packet.origin.host else { return };
-        let reached = self.reached.get(&(sender, host, packet.source));
-        account.proven |= reached.is_some_and(|since| *since <= packet.origin.sent);
+        let reached = self.reached.iter().filter(|((by, from, _), since)| {
+            (*by, *from) == (sender, host) && **since <= packet.origin.sent
+        });
+        for ((_, _, address), _) in reached {
+            self.accounts.entry((host, *address)).or_default().proven = true;
+        }
         self.reached.entry((host, sender, packet.origin.addressed)).or_insert(now);
     }
 

@@ -198,6 +198,11 @@ impl Network {
         self.separated.extend([(a, b), (b, a)]);
     }
 
+    /// What [`Self::separate`] did is over.
+    pub fn join(&mut self, a: HostId, b: HostId) {
+        self.separated.retain(|pair| *pair != (a, b) && *pair != (b, a));
+    }
+
     /// Undoes [`Network::separate`] for all pairs.
     pub fn reunite_all(&mut self) {
         self.separated.clear();

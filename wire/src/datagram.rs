@@ -46,6 +46,8 @@ const RESP: u8 = 7;
 pub(crate) const DATA: u8 = 8;
 const PROBE: u8 = 9;
 const PROBE_ACK: u8 = 10;
+/// Carries another datagram through the server ([`relay`](crate::relay)).
+pub(crate) const RELAY: u8 = 11;
 
 /// An address token, opaque to the client (`crypto::token`).
 pub(crate) type Token = [u8; 24];
@@ -110,7 +112,7 @@ pub(crate) struct Probe {
     pub(crate) mac: [u8; 16],
 }
 
-/// A datagram of one of the ten types, its form checked and nothing else.
+/// A datagram of one of the types that carry no other, its form checked and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Datagram<'a> {
     Hello { nonce: Nonce },

@@ -33,6 +33,12 @@ pub(crate) const MAX_CLOSE_TEXT: usize = 256;
 /// Longest Noise message in a REKEY frame.
 pub(crate) const MAX_REKEY: usize = 256;
 
+/// Whether a packet is nothing but a PATH_CHALLENGE or a PATH_RESPONSE, which travel alone [W-68]: a
+/// probing packet (RFC 9000 section 9.1).
+pub(crate) const fn is_probing(plain: &[u8]) -> bool {
+    matches!(plain, [PATH_CHALLENGE | PATH_RESPONSE, data @ ..] if data.len() == 8)
+}
+
 /// ECN counts of received datagrams (RFC 9000 section 19.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EcnCounts {

@@ -19,13 +19,14 @@ mod id;
 pub mod net;
 mod node;
 mod parameters;
+pub mod relay;
 pub mod time;
 
 pub use codec::DecodeError;
 pub use config::{Accept, Config, Congestion, TransportConfig};
 pub use crypto::secret::Secret;
 pub use crypto::static_key::{PublicKey, StaticKey};
-pub use endpoint::{Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Stats};
+pub use endpoint::{Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Relay, Stats};
 pub use error::{CloseReason, ConnectionError, OpenError, ProtocolError, ReadError, WriteError};
 pub use event::Event;
 pub use id::{Class, ConnectionHandle, Seed, Side, StreamId};

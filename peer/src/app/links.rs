@@ -19,10 +19,11 @@ use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
 use wire::app::peer::{self, Control, close};
 use wire::app::server::{Introduction, MAX_CANDIDATES, Refusal, Request};
+use wire::relay::is_relayed;
 use wire::time::{Duration, Instant};
 use wire::{
-    Call, CallTag, Class, ConnectionError, ConnectionHandle, Deadline, Event, PublicKey, Side,
-    StreamId,
+    Call, CallTag, Class, ConnectionError, ConnectionHandle, Deadline, Event, PublicKey, Relay,
+    Side, StreamId,
 };
 
 use super::App;
@@ -250,6 +251,17 @@ impl App {
         }
     }
 
+    /// The session at the server is another one now. What went through the server went nowhere since, so
+    /// new ways are asked for; when that cannot be, the link ends by its time-out.
+    pub(super) fn renew_relayed(&mut self, now: Instant) {
+        let is_relayed = |user: &&Name| self.link_line(user).is_some_and(|it| it.path == "relayed");
+        let users: Vec<Name> = self.links.users.keys().filter(is_relayed).cloned().collect();
+        for user in users {
+            let request = Request::Introduce(user.clone());
+            let _ = self.ask(now, Asked::Introduce(user), request);
+        }
+    }
+
     /// Later.
     fn retry_link(&mut self, now: Instant, user: &Name) {
         if let Some(link) = self.links.users.get_mut(user) {
@@ -324,6 +336,7 @@ impl App {
             }
             return;
         }
+        let server = self.server_address();
         let Some(endpoint) = &mut self.endpoint else { return };
         let order = self.links.introductions;
         self.links.introductions += 1;
@@ -346,6 +359,9 @@ impl App {
                 prologue,
                 observed: observed.filter(|observed| candidates.contains(observed)),
                 candidates,
+                relay: server
+                    .zip(introduction.relay)
+                    .map(|(server, grant)| Relay { server, grant }),
             },
         );
         link.calls.push(Ringing {
@@ -389,7 +405,7 @@ impl App {
                     self.link_broke_protocol(now, &user, "stopped listening");
                 }
             },
-            Event::PathChanged(_) => self.tell_link(&user, "direct"),
+            Event::PathChanged(_) => self.tell_link_up(&user),
             Event::Finished(_) | Event::NewToken(_) => {}
         }
     }
@@ -439,7 +455,7 @@ impl App {
             passed: Passed::default(),
             said: None,
         });
-        self.tell_link(user, "direct");
+        self.tell_link_up(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
         self.pump(user);
@@ -648,6 +664,18 @@ impl App {
         });
     }
 
+    /// Tells how a link goes that is up.
+    pub(super) fn tell_link_up(&mut self, user: &Name) {
+        if let Some(line) = self.link_line(user) {
+            self.tell_link(user, line.path);
+        }
+    }
+
+    /// Where the server is, when connected to it.
+    fn server_address(&self) -> Option<SocketAddr> {
+        self.endpoint.as_ref()?.remote_address(self.server.handle()?)
+    }
+
     /// The other side has left. Who is a stranger, or is ignored, has nothing to say by that either.
     fn tell_goodbye(&mut self, user: &Name, farewell: &str) {
         if self.is_stranger(user) {
@@ -702,9 +730,16 @@ impl App {
     ) -> Option<ConnectionLine> {
         let endpoint = self.endpoint.as_ref()?;
         let stats = endpoint.stats(handle)?;
+        let address = endpoint.remote_address(handle)?;
+        let (path, address) = if is_relayed(address) {
+            ("relayed", self.server_address().map(|server| server.to_string()))
+        } else {
+            ("direct", Some(address.to_string()))
+        };
         Some(ConnectionLine {
             user: user.map(Name::to_string),
-            address: endpoint.remote_address(handle)?.to_string(),
+            path,
+            address: address.unwrap_or_else(|| self.settings.server.clone()),
             rtt_ms: stats.smoothed_rtt.and_then(|rtt| u64::try_from(rtt.as_millis()).ok()),
             datagram: stats.datagram,
             window: stats.congestion_window,

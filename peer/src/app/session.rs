@@ -308,6 +308,7 @@ impl App {
         self.warn_of_keys();
         self.check_change(now);
         self.send_candidates(now);
+        self.renew_relayed(now);
         if self.status != Status::default() {
             self.send_status(now);
         }

@@ -162,7 +162,7 @@ impl App {
         let job = Job::Admit { user: user.clone(), before };
         self.jobs.store(job, StoreRequest::Stranger(StrangerRequest::Admit(contact)));
         if self.links.up(user).is_some() {
-            self.tell_link(user, "direct");
+            self.tell_link_up(user);
         }
     }
 

@@ -80,6 +80,7 @@ impl App {
             former: former.map(|key| fingerprint(&key.0)),
             blocked,
             ignored: contact.is_some_and(|contact| contact.ignored),
+            path: link.as_ref().map(|link| link.path),
             address: link.as_ref().map(|link| link.address.clone()),
             rtt_ms: link.and_then(|link| link.rtt_ms),
             rooms,

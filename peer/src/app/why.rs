@@ -84,7 +84,7 @@ impl App {
 
     fn about_path(&self, now: Instant, user: &Name) -> String {
         if let Some(line) = self.link_line(user) {
-            return direct(&line);
+            return path(&line);
         }
         match self.links.reach(now, user) {
             Reach::Calling { candidates } => format!(
@@ -134,7 +134,7 @@ impl App {
     }
 }
 
-fn direct(line: &ConnectionLine) -> String {
+fn path(line: &ConnectionLine) -> String {
     let rtt = line.rtt_ms.map_or_else(|| "not measured yet".to_owned(), |ms| format!("{ms} ms"));
     let lost = if line.datagrams_lost == 0 {
         format!("none of {} datagrams was lost", line.datagrams_sent)
@@ -145,5 +145,12 @@ fn direct(line: &ConnectionLine) -> String {
             line.datagrams_lost, line.datagrams_sent
         )
     };
+    if line.path == "relayed" {
+        return format!(
+            "No direct path was found, so everything goes, sealed, through the server: a round trip takes \
+             {rtt}, {lost}. Direct paths are tried again each minute; the same network, or a fixed port \
+             (--udp) that one router passes on, helps."
+        );
+    }
     format!("The direct path to {}: a round trip takes {rtt}, {lost}.", line.address)
 }

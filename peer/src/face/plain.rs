@@ -569,7 +569,7 @@ fn code(output: &Output) -> String {
 
 /// Key and path of a user.
 fn known(output: &Output) -> Vec<String> {
-    let Output::Whois { user, key, fingerprint, former, address, rtt_ms, .. } = output else {
+    let Output::Whois { user, key, fingerprint, former, path, address, rtt_ms, .. } = output else {
         return Vec::new();
     };
     let print = fingerprint.as_deref().map(short).unwrap_or_default();
@@ -587,7 +587,10 @@ fn known(output: &Output) -> Vec<String> {
         || "no direct link now".to_owned(),
         |address| {
             let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
-            format!("direct link to {}{rtt}", short(address))
+            match *path {
+                Some("relayed") => format!("link through the server at {}{rtt}", short(address)),
+                Some(_) | None => format!("direct link to {}{rtt}", short(address)),
+            }
         },
     );
     vec![format!("*   {key}"), format!("*   {path}")]
@@ -634,8 +637,9 @@ fn net(connections: &[ConnectionLine]) -> Vec<String> {
     let line = |it: &ConnectionLine| {
         let user = it.user.as_deref().map_or_else(|| "server".to_owned(), short);
         let rtt = it.rtt_ms.map_or_else(String::new, |ms| format!(" {ms} ms,"));
+        let way = if it.path == "relayed" { "through the server at" } else { "at" };
         format!(
-            "* {user} at {}:{rtt} {}/s, {} sent, {} again, {} of {} datagrams lost, of {} bytes at most, \
+            "* {user} {way} {}:{rtt} {}/s, {} sent, {} again, {} of {} datagrams lost, of {} bytes at most, \
              window {}",
             short(&it.address),
             units::bytes(it.rate),

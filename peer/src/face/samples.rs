@@ -157,6 +157,7 @@ fn answers(foreign: &str) -> Vec<Output> {
         Output::Error { text: text() },
         Output::Net {
             connections: vec![ConnectionLine {
+                path: "direct",
                 user: Some(bob()),
                 address: "192.0.2.7:6000".to_owned(),
                 rtt_ms: Some(23),
@@ -254,6 +255,7 @@ fn more(foreign: &str) -> Vec<Output> {
             former: Some(PRINT.to_owned()),
             blocked: false,
             ignored: false,
+            path: Some("direct"),
             address: Some("192.0.2.7:6000".to_owned()),
             rtt_ms: Some(23),
             rooms: vec!["#side".to_owned(), "#team".to_owned()],

@@ -100,12 +100,14 @@ pub(super) fn status(cli: &Cli, as_json: bool) -> Result<(), Failure> {
     ));
     if let Some(server) = report.get("server") {
         say(format_args!(
-            "listening on {}, up {} s, online {}, connections {}, introductions {}",
+            "listening on {}, up {} s, online {}, connections {}, introductions {}, \
+             bytes relayed {}",
             server["address"],
             server["uptime_seconds"],
             server["online"],
             server["connections"],
             server["introductions"],
+            server["relayed"]["bytes"],
         ));
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Mailbox, Policy, Registration};
+use crate::config::{Mailbox, Policy, Registration, Relaying};
 use crate::lockout::LockoutPolicy;
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
@@ -72,6 +72,15 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     mailbox_quota: u64,
 
+    /// Whether to carry what two users say to each other, sealed, when no direct way joins them
+    #[arg(long, value_name = "yes|no", default_value = "yes")]
+    relay: Choice,
+
+    /// Most kilobytes a second that one user may send that way
+    #[arg(long, value_name = "KB", default_value_t = 2000,
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    relay_rate: u64,
+
     /// What to log: error, warn, info, debug, trace, or a filter of tracing
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "TINCAN_LOG")]
     pub(super) log: String,
@@ -105,6 +114,10 @@ impl Serve {
                 kept_for: self.mailbox_days * 86_400,
                 letters: self.mailbox_quota,
                 letters_of_one: self.mailbox_quota.div_ceil(4),
+            },
+            relaying: match self.relay {
+                Choice::Yes => Relaying::UpTo { bytes_per_second: self.relay_rate * 1000 },
+                Choice::No => Relaying::Off,
             },
             address_log: if self.mask_addresses { AddressLog::Masked } else { AddressLog::Full },
             ..Policy::default()
@@ -184,6 +197,7 @@ mod tests {
             ["rendezvous", "--max-failed", "6"],
             ["rendezvous", "--lock-seconds", "0"],
             ["rendezvous", "--open-registration", "perhaps"],
+            ["rendezvous", "--relay-rate", "0"],
         ] {
             let error = Cli::try_parse_from(arguments).unwrap_err();
             assert_eq!(error.exit_code(), 2);

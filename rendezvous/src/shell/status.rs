@@ -29,6 +29,7 @@ pub(super) fn report(facts: &Facts, now: Instant, unix: u64, status: &Status) ->
         wrong_passwords,
         locked,
         store_failures,
+        relayed,
         transport,
     } = *status;
     let report: Value = json!({
@@ -47,6 +48,12 @@ pub(super) fn report(facts: &Facts, now: Instant, unix: u64, status: &Status) ->
         "wrong_passwords": wrong_passwords,
         "locked_attempts": locked,
         "store_failures": store_failures,
+        "relayed": {
+            "datagrams": relayed.datagrams,
+            "bytes": relayed.bytes,
+            "limited": relayed.limited,
+            "refused": relayed.refused,
+        },
         "datagrams": {
             "accepted": transport.accepted,
             "handshakes": transport.handshakes,

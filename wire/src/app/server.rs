@@ -16,6 +16,7 @@ use super::room::{
 };
 use crate::crypto::secret::Secret;
 use crate::endpoint::CallTag;
+use crate::relay::LegGrant;
 
 /// Bound into every handshake between a client and a rendezvous server
 /// ([`Config::label`](crate::Config::label)).
@@ -534,6 +535,8 @@ pub struct Introduction {
     /// Where the other side may be reached: first what the server sees, which gets a handshake
     /// at once, then what the other side says.
     pub candidates: Vec<SocketAddr>,
+    /// The receiver's leg of the way through the server, if there is one.
+    pub relay: Option<LegGrant>,
 }
 
 impl Introduction {

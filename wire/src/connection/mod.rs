@@ -25,12 +25,13 @@ mod pacing;
 mod path;
 mod receive;
 mod recovery;
-mod replay;
+pub(crate) mod replay;
 mod rtt;
 mod sent;
 pub(crate) mod streams;
 mod timer;
 mod transmit;
+pub(crate) mod ways;
 
 use core::ops::Range;
 use std::collections::VecDeque;
@@ -52,6 +53,7 @@ use replay::ReplayWindow;
 use sent::SentFrame;
 use streams::{StreamFrame, Streams};
 use timer::Timer;
+use ways::{Known, Ways};
 
 use crate::config::TransportConfig;
 use crate::crypto::packet_keys::PacketKeys;
@@ -78,6 +80,8 @@ pub(crate) struct Established {
     /// A round trip measured by the handshake.
     pub(crate) handshake_rtt: Option<Duration>,
     pub(crate) seed: Seed,
+    /// Other ways to the other side.
+    pub(crate) known: Known,
     /// Told to the other side at once, so that it believes a RESET.
     pub(crate) reset_token_for_peer: [u8; 16],
 }
@@ -136,6 +140,7 @@ pub(crate) struct Connection {
     acks: AckScheduler,
     recovery: Recovery,
     paths: Paths,
+    ways: Ways,
     mtu: MtuDiscovery,
     control: ControlFrames,
     streams: Streams,
@@ -158,8 +163,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(now: Instant, config: &TransportConfig, established: Established) -> Self {
-        let Established { side, remote_index, keys, path, peer, handshake_rtt, seed, .. } =
-            established;
+        let Established {
+            side, remote_index, keys, path, peer, handshake_rtt, seed, known, ..
+        } = established;
         let largest = config.max_datagram.min(peer.max_datagram);
         let idle_timeout =
             TransportParameters::from_config(config).idle_timeout.min(peer.idle_timeout);
@@ -179,7 +185,8 @@ impl Connection {
             replay: ReplayWindow::new(),
             acks: AckScheduler::new(),
             recovery: Recovery::new(now, MIN_DATAGRAM, config, handshake_rtt, peer.ack_delay),
-            paths: Paths::new(path),
+            paths: Paths::new(now, path),
+            ways: Ways::new(now, known),
             mtu: MtuDiscovery::new(largest, path.is_ipv6()),
             control,
             streams: Streams::new(side, config, peer.limits()),
@@ -235,12 +242,29 @@ impl Connection {
             Timer::Pacing => self.pacing_at,
             Timer::KeepAlive => self.keep_alive_at,
             Timer::PathValidation => self.paths.deadline(),
+            Timer::OtherWay => self.other_way_deadline(),
             Timer::Rekey => {
                 let early = self.early_rekey.as_ref().map(|_| self.epochs.renewable_at());
                 [self.epochs.deadline(), early].into_iter().flatten().min()
             }
             Timer::KeyDiscard => self.epochs.discard_at(),
             Timer::Close => None,
+        }
+    }
+
+    fn other_way_deadline(&self) -> Option<Instant> {
+        if self.paths.is_testing() {
+            return None;
+        }
+        let waiting = self.recovery.waiting_since();
+        self.ways.deadline(self.paths.active(), waiting, self.recovery.probe_timeout())
+    }
+
+    /// The path in use is silent, or is the one through the server [W-114] [W-115].
+    fn try_other_way(&mut self, now: Instant) {
+        if let Some(way) = self.ways.take(now, self.paths.active()) {
+            tracing::debug!(%now, %way, "tries another way");
+            self.paths.test(now, way, self.recovery.probe_timeout());
         }
     }
 
@@ -274,6 +298,7 @@ impl Connection {
             Timer::PathValidation => {
                 self.paths.on_timeout(now, self.recovery.probe_timeout());
             }
+            Timer::OtherWay => self.try_other_way(now),
             Timer::Rekey => self.on_rekey_timer(now),
             Timer::KeyDiscard => self.epochs.discard_previous(),
             Timer::Close => match &mut self.state {
@@ -492,6 +517,11 @@ impl Connection {
     /// The address that data goes to.
     pub(crate) const fn remote_address(&self) -> SocketAddr {
         self.paths.active()
+    }
+
+    /// The address that stands for the way through the server, if there is one.
+    pub(crate) const fn relay(&self) -> Option<SocketAddr> {
+        self.ways.relay()
     }
 
     /// Whether the endpoint may forget the connection.

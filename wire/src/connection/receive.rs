@@ -1,5 +1,7 @@
 //! What comes in: opened in place, checked against the replay window, taken apart into frames.
 
+use std::net::SocketAddr;
+
 use super::ack::{AckScheduler, Elicits};
 use super::close::{Draining, reason_of};
 use super::control::ControlFrames;
@@ -15,7 +17,7 @@ use crate::codec::{DecodeError, Reader};
 use crate::datagram::{CRC_LEN, DATA_HEADER_LEN};
 use crate::error::{CloseReason, ConnectionError, ProtocolError};
 use crate::event::Event;
-use crate::frame::{Frame, RekeyStep};
+use crate::frame::{Frame, RekeyStep, is_probing};
 use crate::id::{PacketNumber, Side};
 use crate::node::Source;
 use crate::time::Instant;
@@ -125,7 +127,11 @@ impl Connection {
         match &mut self.state {
             State::Established => {
                 self.last_received = now;
-                let recency = if newest { Recency::Newest } else { Recency::Older };
+                let recency = match newest {
+                    _ if is_probing(plain) => Recency::Probing,
+                    true => Recency::Newest,
+                    false => Recency::Older,
+                };
                 self.on_source(now, source, size, recency);
                 match self.handle_frames(now, source, number, plain) {
                     Ok(elicits) => self.acks.on_packet(now, number, elicits, source.ecn),
@@ -146,12 +152,14 @@ impl Connection {
 
     fn on_source(&mut self, now: Instant, source: Source, size: u64, recency: Recency) {
         let retry = self.recovery.probe_timeout();
+        let left = self.paths.active();
         if let Some(moved) = self.paths.on_packet(now, source.address, size, recency, retry) {
-            self.on_moved(now, moved);
+            self.on_moved(now, left, moved);
         }
     }
 
-    fn on_moved(&mut self, now: Instant, moved: Moved) {
+    fn on_moved(&mut self, now: Instant, left: SocketAddr, moved: Moved) {
+        self.ways.on_moved(now, left);
         let address = self.paths.active();
         self.recovery.on_moved(now, moved);
         self.mtu.on_moved(moved, address.is_ipv6());
@@ -210,8 +218,9 @@ impl Connection {
             Frame::PathChallenge(data) => self.control.send_path_response(source.address, data),
             Frame::PathResponse(data) => {
                 let keep = self.recovery.probe_timeout() * 3;
+                let left = self.paths.active();
                 if let Some(moved) = self.paths.on_response(now, data, keep) {
-                    self.on_moved(now, moved);
+                    self.on_moved(now, left, moved);
                 }
             }
             Frame::Rekey { epoch, step, message } => self.on_rekey(now, epoch, step, message)?,

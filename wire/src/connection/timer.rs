@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     KeepAlive,
     /// A path challenge is to be repeated or given up.
     PathValidation,
+    /// Another way to the other side is to be tried.
+    OtherWay,
     /// Nothing was heard, or nothing acknowledged, for too long.
     Idle,
     /// The keys have been in use for long enough, or a due rekey has not come.
@@ -27,13 +29,14 @@ pub(crate) enum Timer {
 impl Timer {
     /// All of them, in the order in which they are served when several are due. `Idle` comes
     /// first: when it is due, nothing else matters.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Idle,
         Self::LossDetection,
         Self::AckDelay,
         Self::Pacing,
         Self::KeepAlive,
         Self::PathValidation,
+        Self::OtherWay,
         Self::Rekey,
         Self::KeyDiscard,
         Self::Close,
@@ -47,6 +50,7 @@ impl Timer {
             Self::Pacing => "pacing",
             Self::KeepAlive => "keep-alive",
             Self::PathValidation => "path validation",
+            Self::OtherWay => "other way",
             Self::Idle => "idle",
             Self::Rekey => "rekey",
             Self::KeyDiscard => "key discard",

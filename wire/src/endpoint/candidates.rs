@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::relay::is_relayed;
+
 /// The address in its one spelling, if it may be probed: a unicast address of a single host, and
 /// a port at which no well-known service answers strangers (F01) [W-35].
 pub(super) fn usable(address: SocketAddr) -> Option<SocketAddr> {
@@ -12,6 +14,7 @@ pub(super) fn usable(address: SocketAddr) -> Option<SocketAddr> {
         // ::/96 spells IPv4 once more; ::1 is in it.
         IpAddr::V6(ip) => !ip.is_multicast() && (ip.is_loopback() || ip.segments()[..6] != [0; 6]),
     };
+    let unicast = unicast && !is_relayed(address);
     let port = ![0, 53].contains(&address.port());
     let spelled = match (ip, address) {
         // Keeps the scope of a link-local address.
@@ -44,6 +47,7 @@ mod tests {
             "192.0.2.1:0",
             "192.0.2.1:53",
             "[2001:db8::1]:53",
+            "[100::7]:4000",
         ] {
             assert_eq!(usable(refused.parse().unwrap()), None, "{refused}");
         }

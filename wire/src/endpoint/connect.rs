@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::link::Up;
 use super::shared::{Repetition, Shared};
 use super::{Connect, Identify};
+use crate::connection::ways::Known;
 use crate::crypto::mac::Mac1;
 use crate::crypto::noise::{self, Finished, Initiator, Keys, Pattern, Prologue};
 use crate::crypto::static_key::PublicKey;
@@ -217,6 +218,7 @@ impl Attempt {
             finished,
             peer,
             handshake_rtt: self.repetition.round_trip(now),
+            known: Known::default(),
         }))
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use zeroize::Zeroize;
 
 use super::shared::{Repetition, Shared};
+use crate::connection::ways::Known;
 use crate::connection::{Connection, Established, Received};
 use crate::crypto::noise::{Finished, Initiator, Keys, Pattern, Prologue, Responder};
 use crate::crypto::static_key::PublicKey;
@@ -35,6 +36,8 @@ pub(super) struct Up {
     pub(super) finished: Finished,
     pub(super) peer: TransportParameters,
     pub(super) handshake_rtt: Option<Duration>,
+    /// Other ways to the other side.
+    pub(super) known: Known,
 }
 
 /// A connection with what only the endpoint knows of it.
@@ -81,6 +84,7 @@ impl Link {
             path: up.path,
             peer: up.peer,
             handshake_rtt: up.handshake_rtt,
+            known: up.known,
             seed: shared.draw_seed(),
             reset_token_for_peer: shared.tokens.reset_token(index, up.path),
         };

@@ -8,6 +8,7 @@ mod link;
 mod paths;
 mod punch;
 mod receive;
+mod relays;
 mod reset;
 mod respond;
 mod shared;
@@ -37,6 +38,7 @@ use crate::error::{CloseReason, ConnectionError, OpenError, ReadError, WriteErro
 use crate::event::Event;
 use crate::id::{Class, ConnectionHandle, Seed, Side, StreamId};
 use crate::node::{Deadline, Ecn, Node, Source, Transmit};
+use crate::relay::{self, LegGrant};
 use crate::time::{Duration, Instant};
 
 /// Names one introduction in clear text, so that its datagrams find it. Random, told by the
@@ -87,6 +89,17 @@ pub struct Call {
     /// Where the server itself sees the other side, which no client can choose: the initiator's
     /// handshake goes there at once, before a probe has been answered.
     pub observed: Option<SocketAddr>,
+    /// The way through the server, where there is one: taken when no other is found.
+    pub relay: Option<Relay>,
+}
+
+/// A way to a peer through the server.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// The server's address.
+    pub server: SocketAddr,
+    /// This side's leg.
+    pub grant: LegGrant,
 }
 
 /// Figures of one connection.
@@ -215,10 +228,12 @@ impl Endpoint {
 
     /// Begins, or makes ready to answer, a connection to an introduced peer: candidates are
     /// probed, and over the first that answers, the initiator sends its handshake; where the server
-    /// sees the peer, it does not wait for that.
-    pub fn call(&mut self, now: Instant, call: Call) -> ConnectionHandle {
+    /// sees the peer, it does not wait for that. The way through the server is taken when it is the
+    /// only one that has answered for a while.
+    pub fn call(&mut self, now: Instant, mut call: Call) -> ConnectionHandle {
         let index = self.table.free_index(&mut self.shared.rng);
-        let punch = Punch::new(now, call, index, &mut self.shared);
+        let relay = call.relay.take().map(|relay| self.shared.relays.open(&relay));
+        let punch = Punch::new(now, call, relay, index, &mut self.shared);
         self.begin(now, index, State::Calling(Box::new(punch)))
     }
 
@@ -494,6 +509,41 @@ impl Node for Endpoint {
         buffer: &mut Vec<u8>,
         max_datagrams: usize,
     ) -> Option<Transmit> {
+        loop {
+            let transmit = self.next_transmit(now, buffer, max_datagrams)?;
+            if !relay::is_relayed(transmit.destination) {
+                return Some(transmit);
+            }
+            if let Some(wrapped) = self.shared.relays.wrap(&transmit, buffer) {
+                return Some(wrapped);
+            }
+        }
+    }
+
+    fn handle_too_large(&mut self, now: Instant, size: usize) {
+        let Some(key) = self.sent_last else { return };
+        if let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) {
+            let relayed = relay::is_relayed(link.connection.remote_address());
+            let header = if relayed { relay::HEADER_LEN } else { 0 };
+            link.connection.handle_too_large(now, size.saturating_sub(header));
+            self.settle(now, key);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let unfiled = self.table.unfiled().and_then(|key| self.table.get(key)?.state.deadline());
+        [self.table.next_deadline(), unfiled, self.answers.deadline()].into_iter().flatten().min()
+    }
+}
+
+impl Endpoint {
+    /// What is to be sent next, to addresses that stand for ways through the server as to others.
+    fn next_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        max_datagrams: usize,
+    ) -> Option<Transmit> {
         buffer.clear();
         self.sent_last = None;
         if let Some((destination, datagram)) = self.shared.next_queued() {
@@ -509,7 +559,9 @@ impl Node for Endpoint {
             else {
                 continue;
             };
-            let transmit = link.connection.poll_transmit(now, buffer, max_datagrams);
+            let relayed = relay::is_relayed(link.connection.remote_address());
+            let max = if relayed { max_datagrams.min(relays::MAX_BURST) } else { max_datagrams };
+            let transmit = link.connection.poll_transmit(now, buffer, max);
             if transmit.is_some() {
                 self.sent_last = Some(key);
                 self.settle(now, key);
@@ -518,18 +570,5 @@ impl Node for Endpoint {
             self.file(now, key);
         }
         None
-    }
-
-    fn handle_too_large(&mut self, now: Instant, size: usize) {
-        let Some(key) = self.sent_last else { return };
-        if let Some(State::Up(link)) = self.table.get_mut(key).map(|entry| &mut entry.state) {
-            link.connection.handle_too_large(now, size);
-            self.settle(now, key);
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Deadline> {
-        let unfiled = self.table.unfiled().and_then(|key| self.table.get(key)?.state.deadline());
-        [self.table.next_deadline(), unfiled, self.answers.deadline()].into_iter().flatten().min()
     }
 }

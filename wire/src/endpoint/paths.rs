@@ -6,6 +6,7 @@ use super::candidates;
 use super::shared::Shared;
 use crate::crypto::mac::ProbeKeys;
 use crate::datagram::ProbeKind;
+use crate::relay::is_relayed;
 use crate::time::{Duration, Instant};
 
 /// Addresses of a call that the application names and that are used (F02) [W-35].
@@ -44,13 +45,15 @@ struct Path {
 pub(super) struct Paths {
     paths: Vec<Path>,
     listed: usize,
-    /// Places in `paths` of those that answered, first answer first.
+    /// Places in `paths` of those that answered, first answer first, that through the server apart.
     answered: Vec<usize>,
+    /// The place of the way through the server, once it has answered.
+    relay: Option<usize>,
 }
 
 impl Paths {
     pub(super) const fn new() -> Self {
-        Self { paths: Vec::new(), listed: 0, answered: Vec::new() }
+        Self { paths: Vec::new(), listed: 0, answered: Vec::new(), relay: None }
     }
 
     /// Adds addresses that the application was told.
@@ -67,10 +70,16 @@ impl Paths {
         }
     }
 
+    /// Adds the way through the server. No client has named it, and the server sends to nobody who
+    /// has not asked for it.
+    pub(super) fn list_relay(&mut self, now: Instant, relay: SocketAddr, shared: &mut Shared) {
+        self.add(now, relay, BUDGET, shared);
+    }
+
     /// A probe that the peer has made came from `address`, which is thereby worth trying,
     /// whether it was listed or not.
     pub(super) fn note_probe(&mut self, now: Instant, address: SocketAddr, shared: &mut Shared) {
-        let Some(address) = candidates::usable(address) else { return };
+        let Some(address) = spelled(address) else { return };
         if let Some(path) = self.find_mut(address) {
             path.probed = true;
             if !path.answered {
@@ -97,7 +106,11 @@ impl Paths {
         }
         if !path.answered {
             path.answered = true;
-            self.answered.push(place);
+            if is_relayed(address) {
+                self.relay = Some(place);
+            } else {
+                self.answered.push(place);
+            }
         }
         true
     }
@@ -112,10 +125,20 @@ impl Paths {
         self.paths.iter().any(|path| path.address == address && (path.probed || path.answered))
     }
 
-    /// The address that answered as number `turn`, counted round and round.
+    /// The address that answered as number `turn`, counted round and round; the way through the server is
+    /// the last.
     pub(super) fn answered(&self, turn: usize) -> Option<SocketAddr> {
-        let place = *self.answered.get(turn.checked_rem(self.answered.len())?)?;
+        let mut places = self.answered.iter().chain(&self.relay);
+        let place = *places.nth(turn.checked_rem(places.clone().count())?)?;
         Some(self.paths[place].address)
+    }
+
+    /// All addresses at which the peer may be, those that have shown it first.
+    pub(super) fn direct(&self) -> Vec<SocketAddr> {
+        let mut direct: Vec<&Path> =
+            self.paths.iter().filter(|path| !is_relayed(path.address)).collect();
+        direct.sort_by_key(|path| (!path.answered, !path.probed));
+        direct.into_iter().map(|path| path.address).collect()
     }
 
     /// When the next probe is due.
@@ -174,6 +197,11 @@ impl Paths {
         });
         self.paths.last_mut().expect("one was just added")
     }
+}
+
+/// The address in its one spelling, if a probe of the peer may have come from it.
+fn spelled(address: SocketAddr) -> Option<SocketAddr> {
+    if is_relayed(address) { Some(address) } else { candidates::usable(address) }
 }
 
 impl Path {

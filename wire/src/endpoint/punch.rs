@@ -8,6 +8,7 @@ use super::link::Up;
 use super::paths::Paths;
 use super::shared::{Answered, Repetition, Shared};
 use super::{Call, CallTag};
+use crate::connection::ways::Known;
 use crate::crypto::mac::{Mac1, ProbeKeys};
 use crate::crypto::noise::{Finished, Initiator, Keys, Pattern, Prologue, Responder};
 use crate::crypto::token::NO_TOKEN;
@@ -27,6 +28,9 @@ const UNFILLED_COST: u32 = (datagram::UNFILLED_MAX / datagram::PROBE_LEN) as u32
 const GRACE: Duration = Duration::from_millis(10);
 /// Handshakes computed for one call: the peer needs one, or a second after a restart [W-39].
 const MAX_ANSWERS: u32 = 16;
+/// The way through the server answers as soon as the other side is there; a direct one may need a few
+/// probes. After so long it needs more than these [W-113].
+const RELAY_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One call that is being set up.
 pub(super) struct Punch {
@@ -35,6 +39,8 @@ pub(super) struct Punch {
     index: u32,
     keys: ProbeKeys,
     paths: Paths,
+    /// The address that stands for the way through the server.
+    relay: Option<SocketAddr>,
     role: Role,
     expires: Instant,
 }
@@ -73,12 +79,22 @@ struct Acceptance {
 }
 
 impl Punch {
-    pub(super) fn new(now: Instant, call: Call, index: u32, shared: &mut Shared) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        call: Call,
+        relay: Option<SocketAddr>,
+        index: u32,
+        shared: &mut Shared,
+    ) -> Self {
         let mut paths = Paths::new();
         paths.list(now, &call.candidates, shared);
+        if let Some(relay) = relay {
+            paths.list_relay(now, relay, shared);
+        }
         Self {
             keys: ProbeKeys::new(call.secret.expose(), call.side),
             paths,
+            relay,
             role: match call.side {
                 Side::Initiator => Role::Initiator(None),
                 Side::Responder => Role::Responder(None, 0),
@@ -92,6 +108,10 @@ impl Punch {
 
     pub(super) const fn tag(&self) -> CallTag {
         self.call.tag
+    }
+
+    pub(super) const fn relay(&self) -> Option<SocketAddr> {
+        self.relay
     }
 
     pub(super) fn add_candidates(
@@ -230,6 +250,7 @@ impl Punch {
             finished,
             peer,
             handshake_rtt: offer.round_trip(now, source),
+            known: Known { relay: self.relay, direct: self.paths.direct() },
         }))
     }
 
@@ -253,6 +274,7 @@ impl Punch {
             finished: known.finished,
             peer: known.peer,
             handshake_rtt: known.answered.round_trip(now),
+            known: Known { relay: self.relay, direct: self.paths.direct() },
         })
     }
 }
@@ -282,9 +304,19 @@ impl Punch {
             shared.counters.bad_handshake += 1;
             return;
         };
-        if offer.repetition.is_none() {
-            let wait = if offer.went_only_to(path) { GRACE } else { Duration::ZERO };
-            offer.repetition = Some(Repetition::new(now + wait));
+        let wait = if Some(path) == self.relay {
+            RELAY_PATIENCE
+        } else if offer.went_only_to(path) {
+            GRACE
+        } else {
+            Duration::ZERO
+        };
+        match &mut offer.repetition {
+            None => offer.repetition = Some(Repetition::new(now + wait)),
+            Some(repetition) if repetition.sent() == 0 => {
+                repetition.next = repetition.next.min(now + wait);
+            }
+            Some(_) => {}
         }
         self.send_offer(now, shared);
     }

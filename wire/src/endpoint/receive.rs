@@ -12,11 +12,39 @@ use crate::connection::{ConnectionOutput, Received};
 use crate::crypto::static_key::PublicKey;
 use crate::datagram::{self, CRC_LEN, Datagram, Init, InitKind, Malformed, Nonce, Probe, Token};
 use crate::event::Event;
-use crate::node::Source;
+use crate::node::{Ecn, Source};
+use crate::relay::{self, Refused};
 use crate::time::Instant;
 
 impl Endpoint {
     pub(super) fn receive(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
+        if relay::is_relayed(source.address) {
+            // Nothing comes from there: those addresses stand for something else here [W-113].
+            self.shared.counters.malformed += 1;
+        } else if relay::is_relay(datagram) {
+            self.receive_relayed(now, datagram);
+        } else {
+            self.receive_carried(now, source, datagram);
+        }
+    }
+
+    /// What has come through the server is as good as what came from an address of its own.
+    #[inline(never)]
+    fn receive_relayed(&mut self, now: Instant, datagram: &mut [u8]) {
+        let counters = &mut self.shared.counters;
+        match self.shared.relays.unwrap(datagram) {
+            Ok(Some((address, carried))) => {
+                let source = Source { address, ecn: Ecn::NotCapable };
+                self.receive_carried(now, source, carried);
+            }
+            Ok(None) => counters.unknown_connection += 1,
+            Err(Refused::Malformed) => counters.malformed += 1,
+            Err(Refused::BadMac) => counters.bad_mac += 1,
+            Err(Refused::Replayed) => counters.replayed += 1,
+        }
+    }
+
+    fn receive_carried(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {
         match datagram::parse(datagram) {
             Ok(Datagram::Data { receiver }) => {
                 let len = datagram.len();
@@ -127,6 +155,9 @@ impl Endpoint {
     /// Removes a connection and everything by which it was found.
     pub(super) fn forget(&mut self, key: Key) {
         if let Some(entry) = self.table.remove(key) {
+            if let Some(relay) = entry.state.relay() {
+                self.shared.relays.close(relay);
+            }
             self.forget_names(key, &entry.state);
         }
     }

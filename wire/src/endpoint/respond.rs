@@ -11,6 +11,7 @@ use super::shared::Answered;
 use super::table::Route;
 use crate::codec::Reader;
 use crate::config::Accept;
+use crate::connection::ways::Known;
 use crate::crypto::noise::{Finished, Keys, Pattern, Prologue, Responder};
 use crate::crypto::token::{NO_TOKEN, Proof};
 use crate::datagram::{self, INIT_LEN, Init, InitKind, Nonce};
@@ -95,6 +96,7 @@ impl Endpoint {
             finished: session.finished,
             peer: session.peer,
             handshake_rtt: session.answered.round_trip(now),
+            known: Known::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 
 use super::Counters;
+use super::relays::Relays;
 use crate::config::Config;
 use crate::crypto::mac::Mac1;
 use crate::crypto::token::Tokens;
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     /// For INITs to this endpoint.
     pub(super) mac1: Mac1,
     pub(super) counters: Counters,
+    pub(super) relays: Relays,
     outbox: VecDeque<(SocketAddr, Vec<u8>)>,
 }
 
@@ -35,6 +37,7 @@ impl Shared {
             tokens: Tokens::new(&config.token_secret, config.token_epoch),
             mac1: Mac1::new(&config.static_key.public()),
             counters: Counters::default(),
+            relays: Relays::default(),
             outbox: VecDeque::new(),
             config,
         }

@@ -2,6 +2,7 @@
 //! deadline. A connection that has nothing to do is in no queue and costs nothing per wake.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use rand_core::RngCore;
 use slab::Slab;
@@ -39,6 +40,15 @@ impl State {
             Self::Connecting(attempt) => Some(attempt.deadline()),
             Self::Calling(punch) => Some(punch.deadline()),
             Self::Up(link) => link.deadline(),
+        }
+    }
+
+    /// The address that stands for its way through the server.
+    pub(super) const fn relay(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Connecting(_) => None,
+            Self::Calling(punch) => punch.relay(),
+            Self::Up(link) => link.connection.relay(),
         }
     }
 }

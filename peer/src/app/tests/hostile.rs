@@ -68,6 +68,7 @@ impl Attack {
             prologue: own.prologue(mallory.public()),
             candidates: vec![([10, 0, 1, 0], 6000).into()],
             observed: None,
+            relay: None,
         };
         world.server.notify(&alice, Notice::Introduction(told));
         world.run_ms(50);
@@ -139,6 +140,7 @@ fn introduction(number: u8, candidates: Vec<SocketAddr>) -> Introduction {
         secret: Secret::new([number; 32]),
         initiator: false,
         candidates,
+        relay: None,
     }
 }
 

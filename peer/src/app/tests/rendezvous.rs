@@ -532,6 +532,7 @@ impl Rendezvous {
                 candidates: core::iter::once(session.address)
                     .chain(session.candidates.iter().copied())
                     .collect(),
+                relay: None,
             };
             if let Some(corrupt) = self.corrupt {
                 corrupt(&mut introduction);

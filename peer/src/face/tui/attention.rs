@@ -86,7 +86,7 @@ impl Tui {
             return;
         }
         let Some(user) = self.windows.current().user.as_ref() else { return };
-        let is_linked = matches!(self.bars.links.get(user), Some(("direct", _)));
+        let is_linked = matches!(self.bars.links.get(user), Some(("direct" | "relayed", _)));
         if !is_linked || user.starts_with('#') || !is_talk(self.input.editor.text()) {
             return;
         }

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 
+use super::ways::Known;
 use super::{Connection, ConnectionOutput, Established, Received};
 use crate::config::{Congestion, TransportConfig};
 use crate::crypto::packet_keys::PacketKeys;
@@ -60,6 +61,7 @@ fn established(who: usize, config: &TransportConfig) -> Established {
             ..TransportParameters::from_config(config)
         },
         handshake_rtt: None,
+        known: Known::default(),
         seed: Seed::new([40 + who as u8; 32]),
         reset_token_for_peer: [who as u8; 16],
     }

@@ -8,8 +8,8 @@ const RESP: u8 = 7;
 const PROBE: u8 = 9;
 const PROBE_ACK: u8 = 10;
 
-const CALLER: usize = 0;
-const CALLEE: usize = 1;
+pub(super) const CALLER: usize = 0;
+pub(super) const CALLEE: usize = 1;
 const TAG: CallTag = CallTag([0xca; 8]);
 
 fn key(host: usize) -> StaticKey {
@@ -21,7 +21,7 @@ pub(super) fn peers(run: u64) -> World {
 }
 
 /// The call as the server announces it to one of the two.
-fn call(host: usize) -> Call {
+pub(super) fn call(host: usize) -> Call {
     Call {
         tag: TAG,
         side: if host == CALLER { Side::Initiator } else { Side::Responder },
@@ -30,11 +30,12 @@ fn call(host: usize) -> Call {
         prologue: b"alice, bob, call 7".to_vec(),
         candidates: vec![address(1 - host)],
         observed: None,
+        relay: None,
     }
 }
 
 impl World {
-    fn begin(&mut self, host: usize, call: Call) -> ConnectionHandle {
+    pub(super) fn begin(&mut self, host: usize, call: Call) -> ConnectionHandle {
         let handle = self.hosts[host].endpoint.call(self.now, call);
         self.drain();
         handle

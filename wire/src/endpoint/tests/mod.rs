@@ -5,6 +5,7 @@ mod calls;
 mod floods;
 mod golden;
 mod handshakes;
+mod relays;
 mod renewal;
 mod replays;
 mod statistics;
@@ -19,6 +20,7 @@ use super::*;
 use crate::config::{Accept, TransportConfig};
 use crate::crypto::static_key::{PublicKey, StaticKey};
 use crate::datagram::CRC_LEN;
+use crate::relay::Leg;
 
 /// What the network does to every datagram.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,8 @@ struct World {
     /// A second address of each host, if any: what goes to it arrives as if it came from the
     /// sender's second address, as through a relay.
     relayed: BTreeMap<SocketAddr, usize>,
+    /// The server's ends of the legs of the first two hosts.
+    legs: Vec<Leg>,
     /// Everything that was sent.
     sent: Vec<Packet>,
     filter: Box<dyn FnMut(&Packet) -> Fate>,
@@ -121,6 +125,10 @@ fn address(host: usize) -> SocketAddr {
     format!("192.0.2.{}:4000", host + 1).parse().unwrap()
 }
 
+fn relay_server() -> SocketAddr {
+    "198.51.100.1:5000".parse().unwrap()
+}
+
 /// A seed that differs by host and run.
 fn seed(host: usize, run: u64) -> Seed {
     let mut bytes = [host as u8; 32];
@@ -152,6 +160,7 @@ impl World {
             flights: BTreeMap::new(),
             serial: 0,
             relayed: BTreeMap::new(),
+            legs: Vec::new(),
             sent: Vec::new(),
             filter: Box::new(|_| Fate::Deliver),
         }
@@ -255,6 +264,9 @@ impl World {
     }
 
     fn deliver(&mut self, mut packet: Packet) {
+        if packet.to == relay_server() {
+            return self.relay(&mut packet.bytes);
+        }
         let number =
             |hosts: &[Host], address| hosts.iter().position(|host| host.address == address);
         let (to, from) = match self.relayed.get(&packet.to) {
@@ -268,6 +280,17 @@ impl World {
         if let Some(to) = to {
             let source = Source { address: from, ecn: Ecn::NotCapable };
             self.hosts[to].endpoint.handle_datagram(self.now, source, &mut packet.bytes);
+        }
+    }
+
+    /// What a server does with RELAY.
+    fn relay(&mut self, datagram: &mut [u8]) {
+        for host in 0..self.legs.len() {
+            let Ok(carried) = self.legs[host].open(datagram) else { continue };
+            let other = 1 - host;
+            let bytes = [self.legs[other].seal().as_slice(), carried].concat();
+            let to = self.hosts[other].address;
+            return self.send(Packet { from: relay_server(), to, bytes });
         }
     }
 
