@@ -49,6 +49,12 @@ enum Trial {
     Locked,
     /// What a blocked user can still do: nothing.
     Blocked,
+    /// A file between two who reach the server and, over a wire that is pulled meanwhile, each other.
+    Relayed {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 256)]
+        size: u64,
+    },
     /// Random and mutated datagrams at a live server and a live peer.
     Barrage {
         /// So many at each.
@@ -88,6 +94,7 @@ fn main() -> io::Result<()> {
         Trial::Killed { size, kills, seed } => trial.killed(size << 20, kills, seed)?,
         Trial::Locked => trial.locked(),
         Trial::Blocked => trial.blocked(),
+        Trial::Relayed { size } => trial.relayed(size << 20)?,
         Trial::Barrage { count, seed } => trial.barrage(count, seed)?,
         Trial::Soak { count, silence } => trial.soak(count, silence)?,
         Trial::Row { name, size, rate } => trial.row(&name, size << 10, rate)?,
@@ -280,6 +287,39 @@ impl Place {
         println!("alice heard nothing of bob");
     }
 
+    fn relayed(&self, size: u64) -> io::Result<()> {
+        let source = self.folder.join("large.mp4");
+        write_noise(&source, size)?;
+        let (_server, address) = self.scene.server(&[], "0.0.0.0:0", &["--relay-rate", "20000"]);
+        let [mut alice, mut bob] = [("alice", "A"), ("bob", "B")].map(|(user, side)| {
+            let host = std::env::var(format!("AT_{side}")).expect("scripts/apart says where");
+            let server = format!("{host}:{}", address.port()).parse().expect("an address");
+            let prefix = prefix(&format!("IN_{side}"));
+            self.scene.peer(&prefix, user, server, &["--auto-accept", "100G", "--limit-up", "8M"])
+        });
+        let link = |state: &'static str| {
+            move |event: &Value| event["state"] == state && event["address"].is_string()
+        };
+        alice.type_line("/msg bob here it comes");
+        alice.await_event("link", link("direct"));
+        println!("alice reaches bob directly");
+        alice.type_line(&format!("/send bob {}", source.display()));
+        watch(&mut bob, |event| event["done"].as_u64() > Some(size / 4));
+        let clock = Clock::start();
+        set_wire("down")?;
+        bob.await_event("link", link("relayed"));
+        println!("the wire was pulled: through the server after {:.1} s", seconds(&clock));
+        let before = watch(&mut bob, |event| event["rate"].as_u64() > Some(0));
+        assert_ne!(before["state"], "complete", "there is something left to go that way");
+        watch(&mut bob, |event| event["done"].as_u64() > Some(size / 2));
+        let clock = Clock::start();
+        set_wire("up")?;
+        bob.await_event("link", link("direct"));
+        println!("it was put in again: directly after {:.1} s", seconds(&clock));
+        let done = watch(&mut bob, |_| false);
+        assert_same(&source, &done)
+    }
+
     fn barrage(&self, count: u64, seed: u8) -> io::Result<()> {
         let (server, address) = self.server(&[]);
         let port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -454,6 +494,16 @@ fn assert_same(source: &Path, done: &Value) -> io::Result<()> {
     let (sent, arrived) = (hash_file(source)?, hash_file(arrived)?);
     println!("BLAKE3 sent    {sent}\nBLAKE3 arrived {arrived}");
     assert_eq!(sent, arrived, "the file arrived changed");
+    Ok(())
+}
+
+/// Pulls the wire between the two networks at Alice's end, or puts it in again.
+fn set_wire(state: &str) -> io::Result<()> {
+    let words = ["ip", "link", "set", "dev", "wire", state].map(std::ffi::OsString::from);
+    let mut words = prefix("IN_A").into_iter().chain(words);
+    let program = words.next().expect("ip at least");
+    let status = std::process::Command::new(program).args(words).status()?;
+    assert!(status.success(), "ip link set dev wire {state}");
     Ok(())
 }
 
