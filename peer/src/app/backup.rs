@@ -9,7 +9,6 @@ use wire::{Secret, Seed};
 use super::App;
 use super::jobs::{ImportedAccount, Job};
 use super::profile::loaded;
-use super::server::Goal;
 use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 use crate::login::new_password;
 use crate::work::{
@@ -76,7 +75,7 @@ impl App {
                  machine."
             ));
         }
-        if !matches!(self.server.goal, Goal::Nothing) {
+        if self.server.goal.is_login() {
             return self.error("Not imported: a login is under way; '/logout' ends it.");
         }
         match password(passphrase) {

@@ -6,7 +6,6 @@ use wire::time::Instant;
 
 use super::App;
 use super::requests::{Asked, Blocking};
-use super::server::Goal;
 use crate::output::{AutoAcceptLine, Output};
 use crate::work::{AutoAccept, Contact, StoreRequest};
 
@@ -27,7 +26,7 @@ impl App {
         }
         self.server.replaced = self.server.pin.take();
         self.server.is_foreign = false;
-        if self.account().is_none() && matches!(self.server.goal, Goal::Nothing) {
+        if self.account().is_none() && !self.server.goal.is_login() {
             return self.info("The next '/login' or '/register' accepts the server's new key.");
         }
         self.reconnect(now);

@@ -77,7 +77,12 @@ impl App {
                 self.open_profile(now, id, profile);
                 self.server_go(now, Goal::Resume);
             }
-            None => self.tell(Output::LoginNeeded { reason: None }),
+            None => {
+                self.tell(Output::LoginNeeded { reason: None });
+                if self.server.pin.is_none() {
+                    self.server_go(now, Goal::Meet);
+                }
+            }
         }
     }
 

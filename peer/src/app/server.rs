@@ -42,10 +42,22 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) enum Goal {
     /// None is wanted.
     Nothing,
+    /// To learn which key it has, before anything is typed for it.
+    Meet,
     /// To be logged in as the account that is kept here, by its device's key.
     Resume,
     /// To register or log in with a password.
     Password(Credentials),
+}
+
+impl Goal {
+    /// Whether a session is wanted.
+    pub(super) const fn is_login(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Meet => false,
+            Self::Resume | Self::Password(_) => true,
+        }
+    }
 }
 
 /// Whether a session that another device has is wanted here.
@@ -200,7 +212,7 @@ impl Server {
     pub(super) const fn is_logging_in(&self) -> bool {
         match &self.goal {
             Goal::Password(credentials) => !credentials.told,
-            Goal::Nothing | Goal::Resume => false,
+            Goal::Nothing | Goal::Meet | Goal::Resume => false,
         }
     }
 
@@ -212,7 +224,7 @@ impl Server {
             Goal::Password(credentials) => {
                 Some(AccountId { server: self.pin?, name: credentials.name.clone() })
             }
-            Goal::Nothing | Goal::Resume => None,
+            Goal::Nothing | Goal::Meet | Goal::Resume => None,
         }
     }
 
@@ -365,7 +377,7 @@ impl App {
         if let Some(remote) = self.server.addresses[..known].get(*next) {
             let identify = match self.server.goal {
                 Goal::Resume => Identify::Known,
-                Goal::Nothing | Goal::Password(_) => Identify::Anonymous,
+                Goal::Nothing | Goal::Meet | Goal::Password(_) => Identify::Anonymous,
             };
             let connect = Connect {
                 remote: *remote,

@@ -35,7 +35,7 @@ impl App {
     ) {
         if let Some(account) = self.account() {
             let own = account.name.clone();
-            if !matches!(self.server.goal, Goal::Nothing) {
+            if self.server.goal.is_login() {
                 return self.error(&format!("You are logged in as {own} here: /logout first."));
             }
             // The server has turned the account away, or another device has the session: it may
@@ -55,7 +55,7 @@ impl App {
 
     /// `/logout`.
     pub(super) fn log_out(&mut self, now: Instant) {
-        if self.account().is_none() && matches!(self.server.goal, Goal::Nothing) {
+        if self.account().is_none() && !self.server.goal.is_login() {
             return self.error("You are not logged in.");
         }
         self.forget_account(now, "you logged out");
@@ -64,7 +64,7 @@ impl App {
     /// The server is connected: says what this client wants to be.
     pub(super) fn begin_session(&mut self, now: Instant) {
         let (asked, request) = match &self.server.goal {
-            Goal::Nothing => return self.drop_server(now, close::LOGOUT),
+            Goal::Nothing | Goal::Meet => return self.leave_server(now),
             Goal::Resume => {
                 let Some(account) = self.account() else { return };
                 (Asked::Resume, Request::Resume(account.name.clone()))
@@ -287,7 +287,7 @@ impl App {
         let goal = core::mem::replace(&mut self.server.goal, Goal::Resume);
         let new_account = match goal {
             Goal::Password(credentials) => credentials.registers,
-            Goal::Nothing | Goal::Resume => false,
+            Goal::Nothing | Goal::Meet | Goal::Resume => false,
         };
         if let Some(channel) = self.server.channel_mut() {
             channel.logged_in = true;

@@ -19,7 +19,7 @@ fn registers_resumes_and_logs_in_on_another_machine() {
     let mut world = World::new(2);
     assert!(matches!(
         world.seen(0)[..],
-        [Output::Ready { user: None, .. }, Output::LoginNeeded { .. }]
+        [Output::Ready { user: None, .. }, Output::LoginNeeded { .. }, ..]
     ));
     world.register(0, "Alice");
     world.run_ms(1000);
@@ -62,6 +62,34 @@ fn registers_resumes_and_logs_in_on_another_machine() {
     let newest = world.server.accounts[&Name::new("alice").unwrap()].certificate.unwrap();
     assert_eq!(newest.generation, 3);
     assert!(world.seen(1).iter().any(|o| matches!(o, Output::LoggedOut { .. })));
+}
+
+/// A fingerprint that is shown only after the password was typed comes too late to keep it from a
+/// false server.
+#[test]
+fn the_server_is_met_before_anything_is_typed_for_it() {
+    let mut world = World::new(1);
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    assert!(matches!(
+        seen[..],
+        [
+            Output::Ready { user: None, .. },
+            Output::LoginNeeded { .. },
+            Output::Server { state: ServerState::Connecting },
+            Output::ServerFingerprint { .. },
+            Output::Server { state: ServerState::Connected },
+        ]
+    ));
+    world.run_ms(120_000);
+    assert!(world.seen(0).is_empty(), "no connection is kept that is not logged in");
+    world.line(0, "/reconnect");
+    assert!(matches!(world.seen(0)[..], [Output::Error { .. }]));
+    world.register(0, "alice");
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    assert_eq!(logged_in(&seen), Some(("alice", true)));
+    assert!(!seen.iter().any(|o| matches!(o, Output::ServerFingerprint { .. })), "shown once");
 }
 
 /// As after a signal: neither the login nor what waits for it holds the program up, and nobody
