@@ -641,16 +641,33 @@ pub(crate) fn find(word: &str) -> Result<&'static Entry, String> {
         .collect();
     match fitting[..] {
         [entry] => Ok(entry),
-        [] => Err(format!(
-            "Not sent: there is no command '/{word}'. '/help' lists all; begin the line with \
-             '//' to send text that begins with a slash."
-        )),
+        [] => {
+            let nearest = nearest(&word).map(|name| format!(" Did you mean '/{name}'?"));
+            Err(format!(
+                "Not sent: there is no command '/{word}'.{} '/help' lists all; begin the line with \
+                 '//' to send text that begins with a slash.",
+                nearest.unwrap_or_default()
+            ))
+        }
         _ => {
             let list: Vec<String> =
                 fitting.iter().map(|entry| format!("/{}", entry.name)).collect();
             Err(format!("'/{word}' fits several commands: {}.", list.join(", ")))
         }
     }
+}
+
+/// The name of a command that somebody may have meant by a word that is none: two slips away at most, fewer
+/// from a short one, and none from one of two letters.
+fn nearest(word: &str) -> Option<&'static str> {
+    let allowed = (word.chars().count() / 3).min(2);
+    let names =
+        entries().flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()));
+    names
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(slips, _)| (1..=allowed).contains(slips))
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
 }
 
 /// The arguments do not fit the command.

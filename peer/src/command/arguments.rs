@@ -136,19 +136,23 @@ pub(super) fn act(words: Words<'_>, context: &Context) -> Result<ParsedLine, Usa
     Ok(plain(&format!("/me {text}"), context))
 }
 
+/// `/send [user] path...`: a path alone goes to whom the open chat is with, and `.` is a user's name for
+/// that.
 pub(super) fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
-    let to = user(words.next()?.ok_or(Usage)?);
-    let to = match (to.as_str(), &context.chat) {
-        (".", Some(chat)) => chat.clone(),
-        (".", None) => {
-            return Ok(error(NO_CHAT));
-        }
-        _ => to,
-    };
+    let first = words.next()?.ok_or(Usage)?;
     let mut paths = Vec::new();
     while let Some(path) = words.next()? {
         paths.push(expand_home(&path, context.home.as_deref()));
     }
+    let to = match &context.chat {
+        Some(chat) if paths.is_empty() && first != "." => {
+            paths.push(expand_home(&first, context.home.as_deref()));
+            chat.clone()
+        }
+        Some(chat) if first == "." => chat.clone(),
+        None if first == "." => return Ok(error(NO_CHAT)),
+        Some(_) | None => user(first),
+    };
     if paths.is_empty() {
         return Err(Usage);
     }

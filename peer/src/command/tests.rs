@@ -58,6 +58,25 @@ fn nothing_is_sent_by_surprise() {
 }
 
 #[test]
+fn a_slip_is_told_with_what_was_meant() {
+    let told = |line: &str| {
+        let ParsedLine::Error(text) = bare(line) else { panic!("{line}") };
+        text
+    };
+    for (line, meant) in [
+        ("/sned bob x", "Did you mean '/send'?"),
+        ("/hisotry", "Did you mean '/history'?"),
+        ("/whosi bob", "Did you mean '/whois'?"),
+        ("/autoacept on", "Did you mean '/autoaccept'?"),
+    ] {
+        assert!(told(line).contains(meant), "{line}: {}", told(line));
+    }
+    for line in ["/xyzzy", "/zz", "/"] {
+        assert!(!told(line).contains("mean"), "{line}: {}", told(line));
+    }
+}
+
+#[test]
 fn a_chat_is_opened_without_text() {
     for line in ["/msg bob", "/msg bob  ", "@bob", "@bob:", "/w @bob", "/private bob"] {
         assert_eq!(bare(line), ParsedLine::Window(Window::Open("bob".into())), "{line}");
@@ -205,11 +224,12 @@ fn files_may_have_any_name() {
         paths("/send bob ~/x ~ ~y"),
         [PathBuf::from("/home/a/x"), "/home/a".into(), "~y".into()]
     );
-    for line in ["/send bob", "/send", "/send bob 'open", "/send . x"] {
+    for line in ["/send bob", "/send", "/send bob 'open", "/send . x", "/send ."] {
         assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
     }
     let to_chat = Command::Send { to: "carol".into(), paths: vec!["x".into()] };
-    assert_eq!(chatting("/send . x"), ParsedLine::Command(to_chat));
+    assert_eq!(chatting("/send . x"), ParsedLine::Command(to_chat.clone()));
+    assert_eq!(chatting("/send x"), ParsedLine::Command(to_chat));
 }
 
 #[test]

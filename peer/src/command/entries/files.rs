@@ -7,10 +7,10 @@ pub(super) const FILES: &[Entry] = &[
         verb: Verb::Send,
         name: "send",
         aliases: &["p2pvideo", "upd", "sendfile", "upload", "f"],
-        arguments: "NAME|#ROOM FILE...",
+        arguments: "[NAME|#ROOM] FILE...",
         summary: "Offer files to a user, or to a room",
         example: "/send bob \"holiday film.mp4\"",
-        details: "Quote names with blanks, or put '\\' before each. '.' as NAME is the open chat.\n\
+        details: "Quote names with blanks, or put '\\' before each. '.' as NAME is the open chat, and so is none\nwhere there is one file.\n\
                   The offer waits until the other side is online and answers. It survives \
                   restarts of both sides. What a room is offered each member takes or not, and \
                   they fetch it from each other too: you send about one copy.",
