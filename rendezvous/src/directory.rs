@@ -172,6 +172,7 @@ impl Server {
 
     fn on_logout(&mut self, now: Instant, handle: ConnectionHandle, own: &Name) -> Answer {
         self.online.remove(own);
+        self.relays.close_session(handle);
         self.leave(now, own, Leave::Meant);
         self.leaving(now, handle);
         Answer::Now(Response::Done)

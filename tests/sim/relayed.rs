@@ -133,10 +133,31 @@ fn a_relayed_talk_goes_on_after_the_server_was_away() {
     let program = ServerProgram::start(party.world.now(), disk, Policy::default(), &seed(90));
     party.world.boot(party.server, Program::Server(Box::new(program)));
     party.take(ALICE);
+    let is_back = |o: &Output| matches!(o, Output::LoggedIn { .. });
+    party.until(ALICE, is_back);
+    party.until(BOB, is_back);
     party.line(ALICE, "@bob two");
-    party.until(BOB, |o| is_message(o, "two"));
+    // Long before the silence would have ended the link.
+    party.run(seconds(5));
+    assert!(party.take(BOB).iter().any(|o| is_message(o, "two")));
     party.until(ALICE, |o| matches!(o, Output::MessageState { state: "delivered", .. }));
+}
+
+/// [W-116]: as after a restart, or on another device.
+#[test]
+fn a_relayed_talk_goes_on_when_the_other_begins_another_session() {
+    let mut party = Party::behind_nats(2, Policy::default());
+    party.line(ALICE, "@bob one");
+    party.until(BOB, |o| is_message(o, "one"));
     party.until(ALICE, |o| is_link(o, "relayed", "bob"));
+    let bob = party.kill(BOB);
+    party.take(BOB);
+    party.restart(BOB, bob);
+    party.take(ALICE);
+    party.line(ALICE, "@bob two");
+    party.run(seconds(10));
+    let told = party.take(BOB);
+    assert!(told.iter().any(|o| is_message(o, "two")), "{told:?}");
 }
 
 /// A room of three of whom nobody reaches another directly.

@@ -17,6 +17,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use crate::connection::numbers::NUMBER_LIMIT;
 use crate::connection::replay::ReplayWindow;
 use crate::crypto::mac::{equal, keyed};
 use crate::crypto::secret::Secret;
@@ -97,7 +98,8 @@ impl Leg {
         header
     }
 
-    /// The datagram that one of this leg carries, each once [W-112].
+    /// The datagram that one of this leg carries, each once [W-112]; none at all says that the leg has
+    /// ended [W-116].
     ///
     /// # Errors
     /// When it is not one that the other end of this leg made, or came before.
@@ -107,7 +109,7 @@ impl Leg {
         }
         let (header, carried) = datagram.split_at_mut(HEADER_LEN);
         let number = u64::from_be_bytes(*header[8..].first_chunk().expect("it has 32 bytes"));
-        if !self.replay.accepts(number) {
+        if number >= NUMBER_LIMIT || !self.replay.accepts(number) {
             return Err(Refused::Replayed);
         }
         if !equal(&keyed(&self.receive, &header[..MACD_LEN]), &header[MACD_LEN..]) {
@@ -124,12 +126,12 @@ pub fn is_relay(datagram: &[u8]) -> bool {
     datagram.first() == Some(&RELAY)
 }
 
-/// The leg that a RELAY datagram names; `None` when it is too short to carry one, or none.
+/// The leg that a RELAY datagram names; `None` when it is too short to name one, or none.
 #[must_use]
 pub fn leg_of(datagram: &[u8]) -> Option<u32> {
     let header: &[u8; HEADER_LEN] = datagram.first_chunk()?;
-    let is_formed = header[..4] == [RELAY, 0, 0, 0] && datagram.len() > HEADER_LEN;
-    is_formed.then(|| u32::from_be_bytes([header[4], header[5], header[6], header[7]]))
+    (header[..4] == [RELAY, 0, 0, 0])
+        .then(|| u32::from_be_bytes([header[4], header[5], header[6], header[7]]))
 }
 
 /// The address that stands for a leg inside an endpoint.
@@ -195,10 +197,23 @@ mod tests {
             changed[place] ^= 1;
             assert!(server.open(&mut changed).is_err(), "byte {place}");
         }
-        for len in 0..=HEADER_LEN {
+        for len in 0..HEADER_LEN {
             assert!(server.open(&mut sealed[..len].to_vec()).is_err(), "{len} bytes");
         }
         assert!(server.open(&mut sealed.clone()).is_ok(), "nothing of that has moved the window");
+    }
+
+    /// [W-112]: the last numbers would leave no room for one more.
+    #[test]
+    fn a_number_that_none_follows_is_refused() {
+        let (mut client, mut server) = ends();
+        for number in [u64::MAX - 1, NUMBER_LIMIT] {
+            client.next = number;
+            let mut sealed = datagram(&mut client, b"x");
+            assert_eq!(server.open(&mut sealed), Err(Refused::Replayed), "{number}");
+        }
+        client.next = NUMBER_LIMIT - 1;
+        assert!(server.open(&mut datagram(&mut client, b"x")).is_ok());
     }
 
     #[test]

@@ -584,7 +584,7 @@ fn known(output: &Output) -> Vec<String> {
         _ => "no key: you have not met".to_owned(),
     };
     let path = address.as_deref().map_or_else(
-        || "no direct link now".to_owned(),
+        || "no link now".to_owned(),
         |address| {
             let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
             match *path {

@@ -12,6 +12,7 @@ mod lobby;
 mod mail;
 mod password;
 mod people;
+mod relaying;
 mod restart;
 mod room_limits;
 mod rooms;

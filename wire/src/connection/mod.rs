@@ -20,7 +20,7 @@ mod ecn;
 mod epochs;
 mod loss;
 mod mtu;
-mod numbers;
+pub(crate) mod numbers;
 mod pacing;
 mod path;
 mod receive;
@@ -64,6 +64,7 @@ use crate::frame::RekeyStep;
 use crate::id::{Class, Seed, Side, StreamId};
 use crate::node::Deadline;
 use crate::parameters::{MIN_DATAGRAM, TransportParameters};
+use crate::relay::is_relayed;
 use crate::time::{Duration, Instant};
 
 /// What the handshake leaves to the connection.
@@ -517,6 +518,17 @@ impl Connection {
     /// The address that data goes to.
     pub(crate) const fn remote_address(&self) -> SocketAddr {
         self.paths.active()
+    }
+
+    /// The server carries nothing for this connection any more [W-116].
+    pub(crate) fn end_relay(&mut self, now: Instant) {
+        self.ways.forget_relay();
+        self.paths.forget_relay();
+        if is_relayed(self.paths.active()) {
+            tracing::debug!(%now, "the way through the server has ended");
+            self.end(ConnectionError::Reset);
+            self.state = State::Dead;
+        }
     }
 
     /// The address that stands for the way through the server, if there is one.

@@ -198,6 +198,11 @@ impl Paths {
         });
     }
 
+    /// The way through the server is none any more.
+    pub(crate) fn forget_relay(&mut self) {
+        self.candidate.take_if(|candidate| is_relayed(candidate.address));
+    }
+
     /// Whether an address is under test.
     pub(crate) const fn is_testing(&self) -> bool {
         self.candidate.is_some()

@@ -153,14 +153,18 @@ impl Connection {
     fn on_source(&mut self, now: Instant, source: Source, size: u64, recency: Recency) {
         let retry = self.recovery.probe_timeout();
         let left = self.paths.active();
+        let recency = match recency {
+            Recency::Newest if !self.ways.may_follow(now, source.address) => Recency::Probing,
+            Recency::Newest | Recency::Older | Recency::Probing => recency,
+        };
         if let Some(moved) = self.paths.on_packet(now, source.address, size, recency, retry) {
             self.on_moved(now, left, moved);
         }
     }
 
     fn on_moved(&mut self, now: Instant, left: SocketAddr, moved: Moved) {
-        self.ways.on_moved(now, left);
         let address = self.paths.active();
+        self.ways.on_moved(now, left, address);
         self.recovery.on_moved(now, moved);
         self.mtu.on_moved(moved, address.is_ipv6());
         self.outputs.push_back(ConnectionOutput::PathMoved(address));

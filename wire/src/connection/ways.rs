@@ -34,13 +34,18 @@ pub(crate) struct Ways {
     /// When the next round begins.
     next: Instant,
     pause: Duration,
+    /// Since when a direct way has been in use; that before the first move counts as long.
+    direct_since: Option<Instant>,
+    /// A direct way was left for the server's, and none is tried nor followed to before then.
+    settled_at: Option<Instant>,
 }
 
 impl Ways {
     pub(crate) fn new(now: Instant, mut known: Known) -> Self {
         known.direct.truncate(MAX_DIRECT);
         let tried = known.direct.len();
-        Self { known, tried, next: now + FIRST_PAUSE, pause: FIRST_PAUSE }
+        let (direct_since, settled_at) = (None, None);
+        Self { known, tried, next: now + FIRST_PAUSE, pause: FIRST_PAUSE, direct_since, settled_at }
     }
 
     /// The way through the server.
@@ -48,16 +53,38 @@ impl Ways {
         self.known.relay
     }
 
-    /// The path in use is another one now. The one that was left is worth trying later.
-    pub(crate) fn on_moved(&mut self, now: Instant, left: SocketAddr) {
+    /// The path in use is another one now. The direct one that was left is worth trying later: soon if it
+    /// had carried everything for long, ever later if it never does, as one that passes small packets only.
+    pub(crate) fn on_moved(&mut self, now: Instant, left: SocketAddr, to: SocketAddr) {
         let direct = &mut self.known.direct;
         if !is_relayed(left) && !direct.contains(&left) {
             direct.truncate(MAX_DIRECT - 1);
             direct.insert(0, left);
         }
         self.tried = direct.len();
-        self.pause = FIRST_PAUSE;
-        self.next = now + FIRST_PAUSE;
+        match (is_relayed(left), is_relayed(to)) {
+            (false, true) => {
+                let lasted = self.direct_since.is_none_or(|since| now - since >= LONGEST_PAUSE);
+                self.pause = if lasted { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
+                self.next = now + self.pause;
+                self.settled_at = Some(self.next);
+            }
+            (true, false) => {
+                self.direct_since = Some(now);
+                self.settled_at = None;
+            }
+            (false, false) | (true, true) => {}
+        }
+    }
+
+    /// Whether a packet from this address may lead there.
+    pub(crate) fn may_follow(&self, now: Instant, address: SocketAddr) -> bool {
+        is_relayed(address) || self.settled_at.is_none_or(|at| at <= now)
+    }
+
+    /// The server carries nothing any more.
+    pub(crate) const fn forget_relay(&mut self) {
+        self.known.relay = None;
     }
 
     /// When another way than `active` is to be tried, if that is not done already. `waiting` says since
@@ -72,9 +99,7 @@ impl Ways {
         if !is_relayed(active) {
             return Some(waiting? + SILENCE.max(probe_timeout * 2));
         }
-        // The first of a round waits for it, the others only for each other.
-        let in_round = self.tried < self.known.direct.len();
-        (in_round || !self.known.direct.is_empty()).then_some(self.next)
+        (!self.known.direct.is_empty()).then_some(self.next)
     }
 
     /// The deadline has come: the way to be tried.
@@ -138,11 +163,33 @@ mod tests {
         assert_eq!(ways.take(at(0), address(1)), None);
     }
 
+    /// [W-115]: a way that passes small packets and no large ones is found again and again.
+    #[test]
+    fn a_direct_way_that_does_not_last_is_left_alone_for_longer_each_time() {
+        let known = Known { relay: Some(place(0)), direct: vec![address(1)] };
+        let mut ways = Ways::new(at(0), known);
+        let (mut now, mut pauses) = (at(100_000), Vec::new());
+        for _ in 0..8 {
+            ways.on_moved(now, address(1), place(0));
+            let next = ways.deadline(place(0), None, PTO).unwrap();
+            pauses.push((next - now).as_secs());
+            assert!(!ways.may_follow(now, address(1)) && ways.may_follow(now, place(0)));
+            assert!(ways.may_follow(next, address(1)));
+            now = next;
+            ways.on_moved(now, place(0), address(1));
+            now += Duration::from_secs(1);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        now += LONGEST_PAUSE;
+        ways.on_moved(now, address(1), place(0));
+        assert_eq!(ways.deadline(place(0), None, PTO), Some(now + FIRST_PAUSE));
+    }
+
     #[test]
     fn the_way_that_was_left_is_tried_too() {
         let known = Known { relay: Some(place(0)), direct: (1..=8).map(address).collect() };
         let mut ways = Ways::new(at(0), known);
-        ways.on_moved(at(5000), address(9));
+        ways.on_moved(at(5000), address(9), place(0));
         assert_eq!(ways.deadline(place(0), None, PTO), Some(at(6000)));
         assert_eq!(ways.take(at(6000), place(0)), Some(address(9)));
         assert_eq!(ways.known.direct.len(), MAX_DIRECT);

@@ -36,6 +36,8 @@ struct Path {
     burst: u32,
     last: Option<Instant>,
     next: Instant,
+    /// It was told with the introduction, not learned from a probe.
+    listed: bool,
     /// A probe of the peer's own making came from here.
     probed: bool,
     answered: bool,
@@ -63,7 +65,7 @@ impl Paths {
                 path.budget = path.budget.max(BUDGET.saturating_sub(path.sent));
             } else if self.listed < MAX_LISTED && self.paths.len() < MAX_PATHS {
                 self.listed += 1;
-                self.add(now, address, BUDGET, shared);
+                self.add(now, address, BUDGET, shared).listed = true;
             } else {
                 shared.counters.limited += 1;
             }
@@ -74,6 +76,14 @@ impl Paths {
     /// has not asked for it.
     pub(super) fn list_relay(&mut self, now: Instant, relay: SocketAddr, shared: &mut Shared) {
         self.add(now, relay, BUDGET, shared);
+    }
+
+    /// Nothing goes there any more.
+    pub(super) fn forget(&mut self, relay: SocketAddr) {
+        self.relay = None;
+        if let Some(path) = self.find_mut(relay) {
+            (path.budget, path.answered, path.probed) = (0, false, false);
+        }
     }
 
     /// A probe that the peer has made came from `address`, which is thereby worth trying,
@@ -133,11 +143,13 @@ impl Paths {
         Some(self.paths[place].address)
     }
 
-    /// All addresses at which the peer may be, those that have shown it first.
+    /// Addresses at which the peer may be: those that have answered, then those that the introduction named.
+    /// Whoever only seems to have probed from an address gains nothing for it.
     pub(super) fn direct(&self) -> Vec<SocketAddr> {
         let mut direct: Vec<&Path> =
             self.paths.iter().filter(|path| !is_relayed(path.address)).collect();
-        direct.sort_by_key(|path| (!path.answered, !path.probed));
+        direct.retain(|path| path.answered || path.listed);
+        direct.sort_by_key(|path| !path.answered);
         direct.into_iter().map(|path| path.address).collect()
     }
 
@@ -192,6 +204,7 @@ impl Paths {
             burst: 0,
             last: None,
             next: now,
+            listed: false,
             probed: false,
             answered: false,
         });

@@ -114,6 +114,13 @@ impl Punch {
         self.relay
     }
 
+    /// The server carries nothing for this call.
+    pub(super) fn end_relay(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            self.paths.forget(relay);
+        }
+    }
+
     pub(super) fn add_candidates(
         &mut self,
         now: Instant,

@@ -33,6 +33,7 @@ impl Endpoint {
     fn receive_relayed(&mut self, now: Instant, datagram: &mut [u8]) {
         let counters = &mut self.shared.counters;
         match self.shared.relays.unwrap(datagram) {
+            Ok(Some((address, []))) => self.end_relay(now, address),
             Ok(Some((address, carried))) => {
                 let source = Source { address, ecn: Ecn::NotCapable };
                 self.receive_carried(now, source, carried);
@@ -42,6 +43,18 @@ impl Endpoint {
             Err(Refused::BadMac) => counters.bad_mac += 1,
             Err(Refused::Replayed) => counters.replayed += 1,
         }
+    }
+
+    /// The server says that a leg has ended [W-116].
+    fn end_relay(&mut self, now: Instant, place: SocketAddr) {
+        self.shared.relays.close(place);
+        let Some(key) = self.table.find(|state| state.relay() == Some(place)) else { return };
+        match self.table.get_mut(key).map(|entry| &mut entry.state) {
+            Some(State::Calling(punch)) => punch.end_relay(),
+            Some(State::Up(link)) => link.connection.end_relay(now),
+            Some(State::Connecting(_)) | None => {}
+        }
+        self.settle(now, key);
     }
 
     fn receive_carried(&mut self, now: Instant, source: Source, datagram: &mut [u8]) {

@@ -128,6 +128,11 @@ impl Table {
         (self.entries.get(key)?.handle == handle).then_some(key)
     }
 
+    /// The first connection in such a state.
+    pub(super) fn find(&self, is_it: impl Fn(&State) -> bool) -> Option<Key> {
+        self.entries.iter().find(|(_, entry)| is_it(&entry.state)).map(|(key, _)| key)
+    }
+
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.get(key)
     }

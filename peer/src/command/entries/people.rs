@@ -30,7 +30,7 @@ pub(super) const PEOPLE: &[Entry] = &[
         summary: "All that is known of NAME: key, path, last seen, rooms",
         example: "/whois bob",
         details: "The key is yours to compare (/fingerprint); 'as the server says' until you have met.\n\
-                  The path is the address to which your messages go, while there is a direct link.\n\
+                  The path is the address to which your messages go, while there is a link.\n\
                   Without the server, what is known here.",
     },
     Entry {

@@ -10,7 +10,7 @@ pub(super) const PROGRAM: &[Entry] = &[
         arguments: "",
         summary: "The connections: address, round trip, rate, size of datagrams, losses",
         example: "/net",
-        details: "The server first, then everybody you are directly connected to.",
+        details: "The server first, then everybody you are connected to: directly, or through the server.",
     },
     Entry {
         verb: Verb::Server,

@@ -198,20 +198,62 @@ fn foreign_and_repeated_relay_datagrams_are_dropped_and_counted() {
     let before = world.counters(CALLEE);
     let mut foreign = good.bytes.clone();
     foreign[7] ^= 64;
-    let mut forged = good.bytes.clone();
+    let mut forged = [world.legs[CALLEE].seal().as_slice(), &[0; 40]].concat();
     forged[20] ^= 1;
-    for bytes in [&foreign, &forged, &good.bytes, &good.bytes[..HEADER_LEN].to_vec()] {
+    for bytes in [&foreign, &forged, &good.bytes, &good.bytes[..HEADER_LEN - 1].to_vec()] {
         world.inject(CALLEE, relay_server(), bytes);
     }
     let after = world.counters(CALLEE);
     assert_eq!(after.unknown_connection, before.unknown_connection + 1);
-    assert_eq!(after.bad_mac + after.replayed, before.bad_mac + before.replayed + 2);
+    assert_eq!(after.bad_mac, before.bad_mac + 1);
+    assert_eq!(after.replayed, before.replayed + 1);
     assert_eq!(after.malformed, before.malformed + 1);
     assert_eq!(after.accepted, before.accepted);
     let spoofed = format!("[100::{:x}]:1", 0).parse().unwrap();
     let probe = world.sent_by(CALLER, RELAY)[0].bytes[HEADER_LEN..].to_vec();
     assert!(world.inject(CALLEE, spoofed, &probe).is_empty());
     assert_eq!(world.counters(CALLEE).malformed, after.malformed + 1);
+}
+
+/// [W-116]: at once, where a silent way would be noticed after half a minute.
+#[test]
+fn what_goes_through_the_server_ends_when_it_says_so() {
+    let (mut world, _) = relayed_peers(1, RELAY_ONLY);
+    assert!(world.run_until(Duration::from_secs(2), World::both_connected).is_some());
+    let forged = [world.legs[CALLER].seal().as_slice(), &[0; 40]].concat();
+    world.inject(CALLEE, relay_server(), &forged[..HEADER_LEN]);
+    assert_eq!(world.closed(CALLEE), None, "of another leg");
+    let ended = world.legs[CALLEE].seal();
+    world.inject(CALLEE, relay_server(), &ended);
+    assert_eq!(world.closed(CALLEE), Some(&ConnectionError::Reset));
+    assert_eq!(world.hosts[CALLEE].endpoint.shared.relays.count(), 0);
+    // A direct connection loses nothing but the other way.
+    let (mut world, ways) = relayed_peers(2, BOTH);
+    assert!(world.run_until(Duration::from_secs(2), World::both_connected).is_some());
+    let ended = world.legs[CALLEE].seal();
+    world.inject(CALLEE, relay_server(), &ended);
+    world.assert_talks(CALLER, CALLEE);
+    ways.set(NEITHER);
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.closed(CALLEE), Some(&ConnectionError::TimedOut));
+}
+
+/// [W-115]: as where a tunnel has been put in the way that passes less.
+#[test]
+fn a_direct_way_for_small_packets_only_is_left_for_longer_each_time() {
+    let (mut world, _) = relayed_peers(1, BOTH);
+    assert!(world.run_until(Duration::from_secs(1), World::both_connected).is_some());
+    world.filter = Box::new(|packet| {
+        let by_server = packet.from == relay_server() || packet.to == relay_server();
+        if by_server || packet.bytes.len() < 600 { Fate::Deliver } else { Fate::Drop }
+    });
+    for _ in 0..60 {
+        assert!(world.move_bytes(100_000, Duration::from_secs(20)).is_some());
+        world.run(Duration::from_secs(5));
+    }
+    let moved = |(_, event): &&(_, Event)| matches!(event, Event::PathChanged(_));
+    let moves = world.hosts[CALLER].events.iter().filter(moved).count();
+    assert!((2..=30).contains(&moves), "{moves} moves in five minutes");
 }
 
 /// Nothing is left of a leg when its connection has gone.
@@ -233,8 +275,8 @@ fn a_leg_ends_with_its_connection() {
 #[test]
 fn nothing_is_lost_while_the_ways_change() {
     for run in 0..100 {
-        let (mut world, _) = relayed_peers(run, BOTH);
-        world.weather.loss = 35;
+        let (mut world, ways) = relayed_peers(run, BOTH);
+        world.weather.loss = 20;
         let said = [CALLER, CALLEE].map(|host| {
             let up = |world: &World| world.connected(host).is_some();
             assert!(world.run_until(Duration::from_secs(10), up).is_some(), "run {run}");
@@ -243,6 +285,7 @@ fn nothing_is_lost_while_the_ways_change() {
             let stream = endpoint.open(handle, Class::Chat).unwrap();
             assert_eq!(endpoint.write(handle, stream, b"hello"), Ok(5));
             world.drain();
+            ways.set(if host == CALLER { RELAY_ONLY } else { BOTH });
             stream
         });
         world.run(Duration::from_secs(60));
