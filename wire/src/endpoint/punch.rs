@@ -119,6 +119,12 @@ impl Punch {
         if let Some(relay) = self.relay.take() {
             self.paths.forget(relay);
         }
+        // With nowhere to go, INIT is not repeated until another path answers.
+        if self.paths.answered(0).is_none()
+            && let Role::Initiator(Some(offer)) = &mut self.role
+        {
+            offer.repetition = None;
+        }
     }
 
     pub(super) fn add_candidates(

@@ -238,6 +238,23 @@ fn what_goes_through_the_server_ends_when_it_says_so() {
     assert_eq!(world.closed(CALLEE), Some(&ConnectionError::TimedOut));
 }
 
+/// [W-116]: the handshake was to go that way.
+#[test]
+fn a_call_whose_only_way_ends_comes_to_nothing_in_time() {
+    for later in [70, 300, 600] {
+        let (mut world, _) = relayed_peers(1, RELAY_ONLY);
+        world.run(Duration::from_millis(later));
+        for host in [CALLER, CALLEE] {
+            let ended = world.legs[host].seal();
+            world.inject(host, relay_server(), &ended);
+        }
+        world.run(Duration::from_secs(60));
+        for host in [CALLER, CALLEE] {
+            assert!(world.closed(host).is_some(), "{later} ms");
+        }
+    }
+}
+
 /// [W-115]: as where a tunnel has been put in the way that passes less.
 #[test]
 fn a_direct_way_for_small_packets_only_is_left_for_longer_each_time() {
