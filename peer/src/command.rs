@@ -173,6 +173,15 @@ pub enum Command {
         /// The text.
         text: String,
     },
+    /// Watch a film together: propose it to users, or come in where somebody has proposed it.
+    Watch {
+        /// The short number of the transfer.
+        id: u64,
+        /// Whom to ask; nobody to come in.
+        users: Vec<String>,
+    },
+    /// Watch with nobody any more.
+    WatchOff,
     /// Users who were met.
     Contacts,
     /// Who is online; names that contain the filter.
@@ -726,6 +735,7 @@ fn arguments_of(
         Verb::Resume => Command::Resume { id: number(words.only()?)? },
         Verb::Cancel => Command::Cancel { id: number(words.only()?)? },
         Verb::Play => films::play(words, context)?,
+        Verb::Watch => films::watch(words)?,
         Verb::Open => Command::Open { id: number(words.only()?)? },
         Verb::Logout => words.none(Command::Logout)?,
         Verb::Blocked => words.none(Command::Blocked)?,

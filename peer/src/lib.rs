@@ -16,4 +16,5 @@ pub mod shell;
 #[cfg(feature = "sqlite")]
 pub mod store;
 pub mod transfer;
+pub mod watch;
 pub mod work;

@@ -353,6 +353,27 @@ pub enum Output {
         #[serde(flatten)]
         file: FileLine,
     },
+    /// Something about watching a film together with others.
+    Watch {
+        /// The short number of its transfer.
+        id: u64,
+        /// What the film is called here: foreign text.
+        name: String,
+        /// `invited`: `user` wants to watch it with this one; `proposed`: this one asks those `with`;
+        /// `joined`, `left`: `user` does so (without him: this one has joined); `playing`, `paused`, `moved`:
+        /// all do, since `user` did it, or since all can (again); `waiting`: all wait; `over`: for this one.
+        change: &'static str,
+        /// Who.
+        user: Option<String>,
+        /// Where in the film, in milliseconds.
+        position_ms: Option<u64>,
+        /// Who else is there.
+        with: Vec<String>,
+        /// For whom all wait.
+        waits: Vec<String>,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Answer to `/open`: the file is here, at its path.
     Open {
         /// All of it.

@@ -16,12 +16,12 @@ use crate::stage::Stage;
 
 /// A player that says with what it was started, and ends when it is told with what: what stands between
 /// is the test's.
-struct Player {
+pub(crate) struct Player {
     folder: PathBuf,
 }
 
 impl Player {
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let player = Self { folder: folder.join("player") };
         fs::create_dir(&player.folder).unwrap();
         let (said, told) = (player.pipe("said"), player.pipe("told"));
@@ -37,7 +37,7 @@ impl Player {
     }
 
     /// It is an mpv by its name.
-    fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.folder.join("mpv")
     }
 
@@ -48,12 +48,12 @@ impl Player {
     }
 
     /// Waits until it is started; gives its arguments.
-    fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let said = fs::read_to_string(self.folder.join("said")).unwrap();
         said.lines().map(str::to_owned).collect()
     }
 
-    fn ends(&self, code: &str) {
+    pub(crate) fn ends(&self, code: &str) {
         fs::write(self.folder.join("told"), code).unwrap();
     }
 }
@@ -69,7 +69,7 @@ impl Drop for Player {
 }
 
 /// Where the player of these arguments is to listen.
-fn socket(arguments: &[String]) -> PathBuf {
+pub(crate) fn socket(arguments: &[String]) -> PathBuf {
     arguments[0].strip_prefix("--input-ipc-server=").unwrap().into()
 }
 
@@ -93,7 +93,7 @@ fn accept(listener: &UnixListener) -> BufReader<UnixStream> {
 
 /// Waits until this stands on a terminal, wherever its rows are broken.
 #[track_caller]
-fn reads(terminal: &mut Terminal, text: &str) {
+pub(crate) fn reads(terminal: &mut Terminal, text: &str) {
     let is_of_text = |c: &char| !c.is_whitespace() && *c != '|';
     let wanted: String = text.chars().filter(is_of_text).collect();
     terminal.await_screen(text, |screen| {

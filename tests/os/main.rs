@@ -19,6 +19,7 @@ mod secrets;
 mod stage;
 mod stories;
 mod terminal;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -64,6 +64,8 @@ impl App {
                 self.comment(now, &to, id, position_ms, &text);
             }
             Command::Mark { to, id, text } => self.mark_moment(to, id, text),
+            Command::Watch { id, users } => self.watch(now, id, &users),
+            Command::WatchOff => self.watch_off(now),
             Command::Who { filter } => self.who(filter),
             Command::Contacts => self.show_contacts(),
             Command::Seen { user } => self.with_name(&user, |app, user| {
@@ -84,7 +86,10 @@ impl App {
             }
             Command::Blocked => self.tell_blocked(),
             Command::Ignore { user } => {
-                self.with_other(&user, |app, user| app.set_ignored(&user, true));
+                self.with_other(&user, |app, user| {
+                    app.set_ignored(&user, true);
+                    app.watch_without(now, &user);
+                });
             }
             Command::Unignore { user } => {
                 self.with_other(&user, |app, user| app.set_ignored(&user, false));

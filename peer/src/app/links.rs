@@ -502,6 +502,7 @@ impl App {
         self.leave_in_rooms(user);
         self.links.warnings.link_is_down(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_down(cx, user));
+        self.watch_without(now, user);
     }
 
     /// Ends the link to a user as an ordinary end.
@@ -623,6 +624,7 @@ impl App {
             }
             match incoming.next::<Control>(endpoint, up.handle) {
                 Ok(Some(Control::Code(step))) => self.on_code_step(now, user, step),
+                Ok(Some(Control::Watch(step))) => self.on_watch_step(now, user, step),
                 Ok(Some(control)) => {
                     self.on_control(now, user, control);
                     self.drain_transfers(now);

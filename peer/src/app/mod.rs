@@ -34,6 +34,7 @@ mod session;
 mod strangers;
 mod streams;
 mod viewing;
+mod watching;
 mod whois;
 mod why;
 
@@ -73,6 +74,7 @@ use crate::command::Command;
 use crate::output::Output;
 use crate::queue::Queue;
 use crate::transfer::{Policy, Transfers};
+use crate::watch::Watch;
 use crate::work::{Calls, MAX_REQUESTS, Outcome, StoreReply, StoreRequest, Talk, Work, WorkId};
 #[cfg(feature = "shell")]
 pub(crate) use calls::names;
@@ -195,6 +197,7 @@ pub struct App {
     /// On its way into a file.
     export: Option<Export>,
     transfers: Transfers,
+    watch: Watch,
 }
 
 #[derive(Debug)]
@@ -246,6 +249,7 @@ impl App {
             requests: Requests::default(),
             export: None,
             transfers: Transfers::new(policy, &seed.derive("transfers")),
+            watch: Watch::default(),
             seed: seed.clone(),
             settings,
         }
@@ -605,6 +609,7 @@ impl Node for App {
         self.mail_timeout(now);
         self.codes_timeout(now);
         self.pings_timeout(now);
+        self.watch_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -658,6 +663,7 @@ impl Node for App {
             self.mail.deadline(),
             self.codes.deadline(),
             self.pings.deadline(),
+            self.watch.deadline(),
             self.transfers.poll_timeout(),
             quit,
         ]

@@ -132,6 +132,7 @@ impl App {
         self.links = Links::default();
         self.chat = Chat::default();
         self.marks.forget();
+        self.watch.forget();
         self.chat.outbox.load(profile.outbox);
         self.rooms = Rooms::default();
         self.rooms.load(profile.rooms);

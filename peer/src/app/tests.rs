@@ -24,4 +24,5 @@ mod reaching;
 mod sessions;
 mod strangers;
 mod transfers;
+mod watching;
 mod whois;

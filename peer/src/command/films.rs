@@ -2,7 +2,7 @@
 
 use wire::app::pin;
 
-use super::arguments::number;
+use super::arguments::{number, user};
 use super::changes::numbered_text;
 use super::words::Words;
 use super::{Command, Context, ParsedLine, Usage, error};
@@ -76,6 +76,20 @@ pub(super) fn play(mut words: Words<'_>, context: &Context) -> Result<Command, U
     Ok(Command::Play { which, position_ms })
 }
 
+/// `/watch number user...`, `/watch number`, `/watch off`.
+pub(super) fn watch(mut words: Words<'_>) -> Result<Command, Usage> {
+    let first = words.next()?.ok_or(Usage)?;
+    if first.eq_ignore_ascii_case("off") {
+        return words.none(Command::WatchOff);
+    }
+    let id = number(first)?;
+    let mut users = Vec::new();
+    while let Some(name) = words.next()? {
+        users.push(user(name));
+    }
+    Ok(Command::Watch { id, users })
+}
+
 /// A moment as typed, in milliseconds: `1:02:34.5`, `12:34`, or in seconds `90s`, `90.5s`.
 fn time(typed: &str) -> Option<u64> {
     let Some(seconds) = typed.strip_suffix(['s', 'S']) else { return pin::parse_time(typed) };
@@ -134,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn a_film_is_watched_with_others() {
+        let watch = |id, users: &[&str]| {
+            let users = users.iter().map(|user| (*user).to_owned()).collect();
+            Command::Watch { id, users }
+        };
+        assert_eq!(command("/watch 3 bob @carol"), watch(3, &["bob", "carol"]));
+        assert_eq!(command("/watch #3"), watch(3, &[]));
+        assert_eq!(command("/watch OFF"), Command::WatchOff);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told() {
         for line in [
             "/at",
@@ -147,6 +172,9 @@ mod tests {
             "/at .s look",
             "/at -1s look",
             "/at s look",
+            "/watch",
+            "/watch bob",
+            "/watch off bob",
             "/mark",
             "/mark 3",
             "/play x",

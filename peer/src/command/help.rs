@@ -96,6 +96,7 @@ pub(super) enum Verb {
     Limit,
     Why,
     Ping,
+    Watch,
     Server,
     Add,
     Theme,

@@ -62,6 +62,8 @@ enum Request {
     Unsend { to: String, id: Option<u64> },
     At { to: String, id: Option<u64>, position_ms: u64, text: String },
     Mark { to: String, id: Option<u64>, text: String },
+    Watch { id: u64, users: Option<Vec<String>> },
+    WatchOff {},
     Contacts {},
     Who { filter: Option<String> },
     Seen { user: String },
@@ -156,6 +158,8 @@ fn command(request: Request) -> Result<Command, String> {
             Command::At { to, id, position_ms: moment(position_ms)?, text }
         }
         Request::Mark { to, id, text } => Command::Mark { to, id, text },
+        Request::Watch { id, users } => Command::Watch { id, users: users.unwrap_or_default() },
+        Request::WatchOff {} => Command::WatchOff,
         Request::Contacts {} => Command::Contacts,
         Request::Who { filter } => Command::Who { filter },
         Request::Seen { user } => Command::Seen { user },

@@ -16,6 +16,7 @@ mod rooms;
 pub mod tui;
 pub mod units;
 mod viewing;
+mod watching;
 mod wrap;
 
 /// Something to write.

@@ -251,6 +251,7 @@ impl OneShot {
             | Output::Requests { .. }
             | Output::Asked { .. }
             | Output::Play { .. }
+            | Output::Watch { .. }
             | Output::Open { .. }
             | Output::History { .. }
             | Output::Outbox { .. }

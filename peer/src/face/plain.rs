@@ -13,7 +13,7 @@ use wire::time::Instant;
 use super::pins::spoken;
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, people, qr, requests, rooms, units, viewing};
+use super::{Line, action, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
@@ -156,6 +156,7 @@ impl Plain {
             Output::FileOffer { .. } => self.offer(output),
             Output::File { file } => return self.file(now, file),
             Output::Play { .. } | Output::Open { .. } => vec![viewing::line(output)],
+            Output::Watch { .. } => vec![watching::line(output)],
             Output::Files { files } => match files.as_slice() {
                 [] => vec!["# no transfers".to_owned()],
                 files => files.iter().map(file_line).collect(),

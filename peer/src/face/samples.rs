@@ -289,6 +289,16 @@ fn more(foreign: &str) -> Vec<Output> {
         Output::Open {
             file: FileLine { name: text(), path: Some(text()), state: "complete", ..file_line() },
         },
+        Output::Watch {
+            id: 3,
+            name: text(),
+            change: "waiting",
+            user: Some(bob()),
+            position_ms: Some(754_000),
+            with: vec![bob(), "carol".to_owned()],
+            waits: vec!["carol".to_owned()],
+            reason: Some(text()),
+        },
     ]
 }
 
@@ -360,6 +370,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Why { .. } => 46,
         Output::Play { .. } => 47,
         Output::Open { .. } => 48,
+        Output::Watch { .. } => 49,
     }
 }
 
@@ -368,5 +379,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 49);
+    assert_eq!(outputs("x").len(), 50);
 }

@@ -256,6 +256,7 @@ impl Desk {
             | Output::File { .. }
             | Output::Files { .. }
             | Output::Play { .. }
+            | Output::Watch { .. }
             | Output::Open { .. }
             | Output::History { .. }
             | Output::Outbox { .. }

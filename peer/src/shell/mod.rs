@@ -33,6 +33,7 @@ use crate::command::Command;
 use crate::face::asking::Typed;
 use crate::face::exit::Exit;
 use crate::transfer::Question;
+use crate::watch::{Failure, Report};
 use crate::work::{Outcome, WorkId};
 
 /// What wakes the network thread besides datagrams and timers.
@@ -51,6 +52,8 @@ enum Wake {
     Reading(player::Reading),
     /// Where in a film the person is, in milliseconds, or why that is not known.
     Position(Question, Result<u64, String>),
+    /// How a player is that is kept in step with others, or why that is not known.
+    Player(Question, Result<Report, Failure>),
     /// A program of the person's has ended: this was its number.
     ProgramEnded(u64),
     /// One could not be started, failed, or does not do what it is to do: the line that says so.

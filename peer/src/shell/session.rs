@@ -199,6 +199,7 @@ impl Session {
             }
             Wake::Reading(Reading { id, reader, at: None }) => self.app.forget_reader(id, reader),
             Wake::Position(question, at) => self.app.on_position(now, question, at),
+            Wake::Player(question, report) => self.app.on_player(now, question, report),
             Wake::ProgramEnded(number) => self.player.on_program_ended(number),
             Wake::Complaint(text) => {
                 let todo = self.desk.complain(now, &text);
@@ -301,8 +302,12 @@ impl Session {
         let todo = match news {
             ViewNews::Of(id, View::Plays(film)) => {
                 let (line, position) = (film.line.clone(), film.position);
+                let is_paused = film.is_paused;
                 match self.player.show(id, *film) {
-                    Ok(url) => self.desk.on_playable(now, Showing { id, url, position }, line),
+                    Ok(url) => {
+                        let showing = Showing { id, url, position, is_paused };
+                        self.desk.on_playable(now, showing, line)
+                    }
                     Err(error) => {
                         self.desk.complain(now, &format!("It cannot be played here: {error}."))
                     }
@@ -310,6 +315,10 @@ impl Session {
             }
             ViewNews::Of(id, View::Asks(question)) => {
                 self.player.ask(id, question);
+                return Ok(());
+            }
+            ViewNews::Of(id, View::Steers(question, steering)) => {
+                self.player.steer(id, question, steering);
                 return Ok(());
             }
             ViewNews::Of(_, View::Opens(line, path)) => self.desk.on_openable(now, path, *line),

@@ -6,6 +6,7 @@ use super::common::unlisted;
 use super::table::Transfer;
 use super::viewing::place;
 use super::{Transfers, View, ViewNews};
+use crate::watch::Steering;
 use crate::work::{Direction, Talk, TransferState};
 
 /// A file that can be spoken of: its contents are known.
@@ -55,6 +56,27 @@ impl Transfers {
     pub fn number_of(&self, root: &[u8; 32]) -> Option<u64> {
         let same = || self.table.iter().filter(|it| known_root(it) == Some(root));
         same().filter(|it| place(it).is_ok()).last().or_else(|| same().last()).map(|it| it.number)
+    }
+
+    /// The file of this number, which can be played.
+    ///
+    /// # Errors
+    /// A text for the person.
+    pub fn playable(&self, number: u64) -> Result<Subject, String> {
+        let transfer = self.table.get(number).ok_or_else(|| unlisted(number))?;
+        place(transfer)?;
+        self.subject(Some(number), None)
+    }
+
+    /// The file here with these contents.
+    #[must_use]
+    pub fn with_root(&self, root: &[u8; 32]) -> Option<Subject> {
+        self.subject(Some(self.number_of(root)?), None).ok()
+    }
+
+    /// Has whoever plays it do something, and say how he is.
+    pub fn steer_player(&mut self, id: TransferId, question: Question, steering: Steering) {
+        self.views.push(ViewNews::Of(id, View::Steers(question, steering)));
     }
 
     /// Asks whoever plays it where in the film the person is.

@@ -460,7 +460,7 @@ impl Transfers {
             Control::Resume(id) => self.paused_by_peer(cx, user, id, Paused::No),
             Control::Have(have) => self.on_have(cx, user, &have),
             // Not about transfers.
-            Control::Code(_) => {}
+            Control::Code(_) | Control::Watch(_) => {}
         }
     }
 

@@ -14,6 +14,7 @@ use super::readers::Reader;
 use super::table::{Stage, Transfer};
 use super::{Context, Transfers};
 use crate::output::FileLine;
+use crate::watch::Steering;
 use crate::work::{Direction, TransferRecord, TransferState};
 
 /// What whoever plays or opens files must know.
@@ -32,6 +33,8 @@ pub enum View {
     Plays(Box<Film>),
     /// Where in it is the person who watches it? Answered by `App::on_position`, in any case.
     Asks(Question),
+    /// Whoever plays it does this, and says then how he is. Answered by `App::on_player`, in any case.
+    Steers(Question, Steering),
     /// The person wants it opened, and it is here.
     Opens(Box<FileLine>, PathBuf),
     /// These ranges of bytes are here and no others, `start..end`: the disk has looked again, perhaps at
@@ -58,6 +61,8 @@ pub struct Film {
     pub path: Option<PathBuf>,
     /// The moment, in milliseconds, at which the person wants to begin.
     pub position: Option<u64>,
+    /// It waits there to be played on, together with others.
+    pub is_paused: bool,
 }
 
 /// Which files are played, and what is to be told of them.
@@ -133,6 +138,15 @@ pub(super) fn place(transfer: &Transfer) -> Result<Place, String> {
 impl Transfers {
     /// Has a file played, from a moment in milliseconds on: one that arrives, or one that is here.
     pub fn play(&mut self, cx: &Context<'_>, number: u64, position: Option<u64>) {
+        self.show(cx, number, position, false);
+    }
+
+    /// Has a file shown, to wait at a moment until it is played on together with others.
+    pub fn show_paused(&mut self, cx: &Context<'_>, number: u64, position: Option<u64>) {
+        self.show(cx, number, position, true);
+    }
+
+    fn show(&mut self, cx: &Context<'_>, number: u64, position: Option<u64>, is_paused: bool) {
         let Some(transfer) = self.table.get(number) else {
             return self.desk.error(unlisted(number));
         };
@@ -159,7 +173,7 @@ impl Transfers {
             self.views.played.insert(record.id);
         }
         self.views.last = Some(record.id);
-        let film = Film { line, media_type, held, path, position };
+        let film = Film { line, media_type, held, path, position, is_paused };
         self.views.push(ViewNews::Of(record.id, View::Plays(Box::new(film))));
     }
 

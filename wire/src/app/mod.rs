@@ -14,3 +14,4 @@ pub mod room;
 pub mod safety;
 pub mod server;
 pub mod text;
+pub mod watch;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::framing::Message;
 use super::post::{Holdings, MAX_FEEDS, MAX_RANGES, Post, Taken};
 use super::room::RoomId;
+use super::watch::WatchStep;
 use crate::crypto::static_key::PublicKey;
 
 /// Longest text of one message in bytes.
@@ -63,10 +64,12 @@ pub enum Control {
     Have(Have),
     /// About a spoken code.
     Code(CodeStep),
+    /// About watching a film together.
+    Watch(WatchStep),
 }
 
 impl Message for Control {
-    const KINDS: u32 = 10;
+    const KINDS: u32 = 11;
     const MAX_LEN: usize = 4096;
 }
 

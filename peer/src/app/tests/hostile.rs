@@ -7,7 +7,9 @@ use wire::app::framing::{Deframer, encode};
 use wire::app::identity::Identity;
 use wire::app::name::Name;
 use wire::app::peer::{Chat, Control, Text, TextKind, TextRef, TransferId};
+use wire::app::pin::MAX_POSITION;
 use wire::app::server::{Introduction, LABEL, Notice};
+use wire::app::watch::{WatchId, WatchStep};
 use wire::{
     Accept, Call, CallTag, Class, Config, ConnectionHandle, Endpoint, Event, PublicKey, Secret,
     Seed, Side, StaticKey, StreamId, TransportConfig,
@@ -308,6 +310,22 @@ fn attention_is_believed_within_reason() {
     let is_typing = |output: &Output| matches!(output, Output::Typing { .. });
     assert_eq!(attack.world.seen(0).into_iter().filter(is_typing).count(), 1);
     assert!(!attack.is_out(), "it is no fault to say it");
+}
+
+/// [W-128]
+#[test]
+fn a_step_of_watching_that_cannot_be_ends_the_link() {
+    let mut attack = Attack::new();
+    let stream = attack.open(Class::Control);
+    let watch = WatchId([7; 16]);
+    let step = WatchStep::Invite { watch, root: [9; 32] };
+    attack.write(stream, &encode(&Control::Watch(step)).repeat(1000));
+    assert!(!attack.is_out(), "of a film that is not here");
+    let step = WatchStep::Ready { watch, ready: true, position_ms: MAX_POSITION + 1 };
+    attack.write(stream, &encode(&Control::Watch(step)));
+    assert!(attack.is_out());
+    let seen = attack.world.seen(0);
+    assert!(!seen.iter().any(|output| matches!(output, Output::Watch { .. })), "{seen:?}");
 }
 
 #[test]

@@ -92,6 +92,19 @@ pub(super) const FILES: &[Entry] = &[
                   it plays, when the transfer goes on.",
     },
     Entry {
+        verb: Verb::Watch,
+        name: "watch",
+        aliases: &[],
+        arguments: "NUMBER [NAME...] | off",
+        summary: "Watch a film together: play, pause and go elsewhere as one",
+        example: "/watch 3 bob carol",
+        details: "Those you name are asked, and come in by /watch NUMBER, with their number of the film. It begins, in \
+                  everybody's mpv, when all who are in have enough of it, also while it still arrives. What anybody \
+                  does in his mpv all do. When somebody has to wait for the film all wait for him.\n\
+                  /watch off, or closing the player, leaves; when whoever proposed it leaves it is over. At most 8 \
+                  persons. It needs mpv as player (/set player), at a terminal.",
+    },
+    Entry {
         verb: Verb::Open,
         name: "open",
         aliases: &[],

@@ -116,6 +116,7 @@ fn every_kind_has_its_stable_line() {
          12 s; a film that lasts longer plays without a stop"
             .to_owned(),
         "# file 3 from bob: \"hi\" is at hi".to_owned(),
+        "# watching \"hi\" (3): all wait for carol at 12:34".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);

@@ -340,6 +340,7 @@ impl Tui {
             | Output::Requests { .. }
             | Output::Export { .. }
             | Output::Play { .. }
+            | Output::Watch { .. }
             | Output::Open { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }

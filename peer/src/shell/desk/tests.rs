@@ -587,7 +587,7 @@ fn only_a_person_has_programs_started() {
     let url = "http://127.0.0.1:1/t/film.mp4";
     let showing = || {
         let (id, position) = (TransferId([1; 16]), Some(754_000));
-        Showing { id, url: url.to_owned(), position }
+        Showing { id, url: url.to_owned(), position, is_paused: false }
     };
     for mut other in [ready_script(), json_desk()] {
         let played = other.on_playable(ZERO, showing(), file());

@@ -159,7 +159,8 @@ mod tests {
     fn shelf() -> Shelf {
         let line = FileLine { size: SIZE, ..samples::file_line() };
         let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
-        let film = transfer::Film { line, media_type, held, path: None, position: None };
+        let film =
+            transfer::Film { line, media_type, held, path: None, position: None, is_paused: false };
         let mut shelf = Shelf::default();
         shelf.put(Film::new(TransferId([1; 16]), "/t/film.mp4".to_owned(), film));
         shelf

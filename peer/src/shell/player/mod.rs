@@ -41,6 +41,7 @@ use super::Wake;
 use super::workers::Mailbox;
 use crate::files::{FileWorker, safe_name};
 use crate::transfer::{self, Question, Reader, View, ViewNews};
+use crate::watch::{Failure, Steering};
 
 /// A player reads on, or does no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,12 +134,18 @@ impl Player {
         self.started += 1;
         match what {
             What::File(path) => arguments.push(path.into()),
-            What::Film(Showing { id, url, position }) => {
+            What::Film(Showing { id, is_paused: true, .. })
+                if !listens || self.remotes.find(id).is_some() =>
+            {
+                // One that plays it already is steered; another kind could not be. Both are told later.
+                return Ok(());
+            }
+            What::Film(Showing { id, url, position, is_paused }) => {
                 if let (true, Some(to), Some(remote)) = (listens, position, self.remotes.find(id)) {
                     return remote.seek(to, self.clock, self.mailbox.clone());
                 }
                 if listens {
-                    arguments = self.listen(id, &url, position);
+                    arguments = self.listen(id, &url, position, is_paused);
                 } else if let Some(position) = position {
                     let time = pin::whole_time(position);
                     let text =
@@ -154,16 +161,22 @@ impl Player {
 
     /// With what an mpv is started that is to listen, which it does not where there is no place for its
     /// socket: it plays all the same.
-    fn listen(&mut self, id: TransferId, url: &str, position: Option<u64>) -> Vec<OsString> {
+    fn listen(
+        &mut self,
+        id: TransferId,
+        url: &str,
+        position: Option<u64>,
+        is_paused: bool,
+    ) -> Vec<OsString> {
         match Folder::new(&mut self.tokens) {
             Ok(folder) => {
-                let options = mpv::options(Some(&folder.socket()), position);
+                let options = mpv::options(Some(&folder.socket()), position, is_paused);
                 self.remotes.put(self.started, id, url.to_owned(), folder);
                 options
             }
             Err(error) => {
                 tracing::warn!(%error, "the player cannot be asked where it is");
-                mpv::options(None, position)
+                mpv::options(None, position, is_paused)
             }
         }
     }
@@ -185,6 +198,22 @@ impl Player {
             },
         };
         self.mailbox.put(Wake::Position(question, Err(why)));
+    }
+
+    /// Has the player of a film do this, and say how it is. The answer comes as [`Wake::Player`].
+    pub(super) fn steer(&self, id: TransferId, question: Question, steering: Steering) {
+        let why = match self.remotes.find(id) {
+            None => "no mpv that this program has started plays the film ('/set player mpv', at a \
+                     terminal)"
+                .to_owned(),
+            Some(remote) => {
+                match remote.steer(question, steering, self.clock, self.mailbox.clone()) {
+                    Ok(()) => return,
+                    Err(error) => format!("your player cannot be spoken to: {error}"),
+                }
+            }
+        };
+        self.mailbox.put(Wake::Player(question, Err(Failure::Gone(why))));
     }
 
     /// Under which path a file is found.

@@ -19,6 +19,8 @@ use wire::app::pin::MAX_POSITION;
 use wire::net::Clock;
 use wire::time::{Duration, Instant};
 
+use crate::watch::{Report, Steering};
+
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Most bytes that are read for one answer: it may tell of other things before.
@@ -32,7 +34,11 @@ pub(super) fn is_one(program: &Path) -> bool {
 }
 
 /// What it is started with besides the film.
-pub(super) fn options(socket: Option<&Path>, position: Option<u64>) -> Vec<OsString> {
+pub(super) fn options(
+    socket: Option<&Path>,
+    position: Option<u64>,
+    is_paused: bool,
+) -> Vec<OsString> {
     let mut options = Vec::new();
     if let Some(socket) = socket {
         let mut option = OsString::from("--input-ipc-server=");
@@ -41,6 +47,9 @@ pub(super) fn options(socket: Option<&Path>, position: Option<u64>) -> Vec<OsStr
     }
     if let Some(position) = position {
         options.push(format!("--start={}", seconds(position)).into());
+    }
+    if is_paused {
+        options.push("--pause".into());
     }
     // What follows is no option, whatever it looks like.
     options.push(OsStr::new("--").to_owned());
@@ -54,13 +63,43 @@ pub(super) fn options(socket: Option<&Path>, position: Option<u64>) -> Vec<OsStr
 pub(super) fn position(socket: &Path, url: &str, clock: Clock) -> Result<u64, String> {
     let mut talk = Talk::about(url, socket, clock)?;
     let answer = talk.ask(&json!(["get_property", "time-pos"]))?;
+    moment(&answer).ok_or_else(|| "what it says is no moment of a film".to_owned())
+}
+
+/// Seconds as mpv says them, in milliseconds.
+fn moment(answer: &Value) -> Option<u64> {
     // Before the first picture it may be a little less than nothing.
-    let position = answer.as_f64().map(|seconds| seconds.max(0.0));
-    position
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .and_then(|position| u64::try_from(position.as_millis()).ok())
-        .filter(|position| *position <= MAX_POSITION)
-        .ok_or_else(|| "what it says is no moment of a film".to_owned())
+    let position = Duration::try_from_secs_f64(answer.as_f64()?.max(0.0)).ok()?;
+    u64::try_from(position.as_millis()).ok().filter(|position| *position <= MAX_POSITION)
+}
+
+/// Has the mpv behind this socket do this with the film at `url`; gives how it is then. What it cannot
+/// say at all, as long as it shows nothing, is passed over.
+///
+/// # Errors
+/// Why it does not.
+pub(super) fn steer(
+    socket: &Path,
+    url: &str,
+    steering: Steering,
+    clock: Clock,
+) -> Result<Report, String> {
+    let mut talk = Talk::about(url, socket, clock)?;
+    if let Some(paused) = steering.paused {
+        talk.ask(&json!(["set_property", "pause", paused]))?;
+    }
+    if let Some(position) = steering.position_ms {
+        talk.ask(&json!(["seek", seconds(position), "absolute+exact"]))?;
+    }
+    let paused = talk.ask(&json!(["get_property", "pause"]))?.as_bool().unwrap_or_default();
+    let seeking = talk.property("seeking")?.as_bool().unwrap_or_default();
+    let starving = talk.property("paused-for-cache")?.as_bool().unwrap_or_default();
+    let full = talk.property("demuxer-cache-idle")?.as_bool().unwrap_or_default();
+    let ahead_ms = moment(&talk.property("demuxer-cache-duration")?);
+    // Last, since it is what changes with time.
+    let position_ms = moment(&talk.property("time-pos")?);
+    let at = talk.clock.now();
+    Ok(Report { at, position_ms, paused, seeking, starving, ahead_ms, full })
 }
 
 /// Has the mpv behind this socket go to a moment of the film at `url`, which it plays.
@@ -109,8 +148,21 @@ impl Talk {
         Ok(Self { stream, clock, deadline, id: 0, unread: Vec::new(), room: MAX_READ })
     }
 
+    /// A property; nothing when it has none now.
+    fn property(&mut self, name: &str) -> Result<Value, String> {
+        match self.answer(&json!(["get_property", name]))? {
+            Ok(value) => Ok(value),
+            Err(_) => Ok(Value::Null),
+        }
+    }
+
     /// Has a command done, and gives what it answers.
     fn ask(&mut self, command: &Value) -> Result<Value, String> {
+        self.answer(command)?
+    }
+
+    /// The same; apart from that it does not answer at all stands that it will not.
+    fn answer(&mut self, command: &Value) -> Result<Result<Value, String>, String> {
         self.id += 1;
         let mut line = json!({ "command": command, "request_id": self.id }).to_string();
         line.push('\n');
@@ -118,7 +170,7 @@ impl Talk {
         loop {
             let line = self.line().map_err(|error| why(&error))?;
             if let Some(answer) = answer(&line, self.id) {
-                return answer;
+                return Ok(answer);
             }
         }
     }
@@ -261,6 +313,37 @@ mod tests {
     }
 
     #[test]
+    fn it_is_steered_and_says_how_it_is() {
+        let done = "{\"request_id\":{},\"error\":\"success\"}\n";
+        let yes = "{\"data\":true,\"request_id\":{},\"error\":\"success\"}\n";
+        let none = "{\"request_id\":{},\"error\":\"property unavailable\"}\n";
+        let ahead = "{\"data\":4.25,\"request_id\":{},\"error\":\"success\"}\n";
+        let there = Steering { paused: Some(true), position_ms: Some(754_050) };
+        let steer = |steering| move |socket: &Path| steer(socket, URL, steering, Clock::start());
+        let (report, questions) =
+            asked(&[PATH, done, done, yes, none, yes, none, ahead, ahead], steer(there));
+        let report = report.unwrap();
+        assert_eq!((report.position_ms, report.ahead_ms), (Some(4250), Some(4250)));
+        let Report { paused, seeking, starving, full, .. } = report;
+        assert_eq!((paused, seeking, starving, full), (true, false, true, false));
+        let expected =
+            [r#"["set_property","pause",true]"#, r#"["seek","754.050","absolute+exact"]"#];
+        assert_eq!(questions[1..3], expected);
+        // While it shows nothing yet it says that much.
+        let (report, questions) =
+            asked(&[PATH, yes, none, none, none, none, none], steer(Steering::default()));
+        assert_eq!((report.unwrap().position_ms, questions.len()), (None, 7));
+        for (says, why) in [
+            (&[PATH, none][..], "\"property unavailable\""),
+            (&[PATH, yes][..], "hangs up"),
+            (&[none][..], "\"property unavailable\""),
+        ] {
+            let failed = asked(says, steer(Steering::default())).0.unwrap_err();
+            assert!(failed.contains(why), "{failed}");
+        }
+    }
+
+    #[test]
     fn whatever_it_says_is_no_more_than_an_answer() {
         let with = |time| position_of(&[PATH, time]);
         for (time, expected) in [
@@ -308,7 +391,8 @@ mod tests {
         }
         let socket = Path::new("/run/x/mpv");
         let all = ["--input-ipc-server=/run/x/mpv", "--start=754.500", "--"];
-        assert_eq!(options(Some(socket), Some(754_500)), all);
-        assert_eq!(options(None, None), ["--"]);
+        assert_eq!(options(Some(socket), Some(754_500), false), all);
+        assert_eq!(options(None, None, false), ["--"]);
+        assert_eq!(options(None, None, true), ["--pause", "--"]);
     }
 }

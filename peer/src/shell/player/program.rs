@@ -37,6 +37,8 @@ pub(in crate::shell) struct Showing {
     pub(in crate::shell) url: String,
     /// From this moment on, in milliseconds.
     pub(in crate::shell) position: Option<u64>,
+    /// It waits there to be played on, together with others: only an mpv does that.
+    pub(in crate::shell) is_paused: bool,
 }
 
 /// A program, and how it is started.

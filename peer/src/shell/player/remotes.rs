@@ -17,6 +17,7 @@ use super::mpv;
 use crate::shell::Wake;
 use crate::shell::workers::Mailbox;
 use crate::transfer::Question;
+use crate::watch::{Failure, Steering};
 
 /// Longest path of a socket: the system takes 107 bytes.
 const MAX_PATH: usize = 100;
@@ -116,6 +117,24 @@ impl Remote {
             let at =
                 at.map_err(|why| format!("your player does not say where it is: {why}. {INSTEAD}"));
             mailbox.put(Wake::Position(question, at));
+        })
+    }
+
+    /// Has it do this, and say how it is. The answer comes as [`Wake::Player`].
+    ///
+    /// # Errors
+    /// When the operating system gives no thread: then none comes.
+    pub(super) fn steer(
+        &self,
+        question: Question,
+        steering: Steering,
+        clock: Clock,
+        mailbox: Mailbox,
+    ) -> io::Result<()> {
+        let (socket, url) = (self.folder.socket(), self.url.clone());
+        on_a_thread(move || {
+            let report = mpv::steer(&socket, &url, steering, clock).map_err(Failure::Silent);
+            mailbox.put(Wake::Player(question, report));
         })
     }
 

@@ -109,7 +109,7 @@ impl Shelf {
                 self.films.remove(&id);
             }
             // They come another way.
-            View::Plays(_) | View::Asks(_) | View::Opens(..) => {}
+            View::Plays(_) | View::Asks(_) | View::Steers(..) | View::Opens(..) => {}
         }
     }
 

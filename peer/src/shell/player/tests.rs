@@ -53,7 +53,8 @@ impl Stage {
             Self { running: Running { address, told, waker }, readings, film, partial, folder };
         let line = FileLine { size: SIZE as u64, ..samples::file_line() };
         let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
-        let shown = transfer::Film { line, media_type, held, path: None, position: None };
+        let shown =
+            transfer::Film { line, media_type, held, path: None, position: None, is_paused: false };
         stage.running.tell(Told::Film(Film::new(ID, "/t/film.mp4".to_owned(), shown))).unwrap();
         stage
     }

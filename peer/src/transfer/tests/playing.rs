@@ -58,7 +58,7 @@ impl Watcher {
                 }
                 View::Complete(path) => self.path = Some(path),
                 View::Over => self.is_over = true,
-                View::Asks(_) | View::Opens(..) => panic!("nobody opens it"),
+                View::Asks(_) | View::Steers(..) | View::Opens(..) => panic!("nobody opens it"),
             }
         }
     }
