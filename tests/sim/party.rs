@@ -22,6 +22,7 @@ pub(crate) struct Party {
     pub(crate) world: World<Program>,
     pub(crate) server: HostId,
     hosts: Vec<HostId>,
+    run: u64,
     lives: u64,
     strangers: Strangers,
     pen: Pen,
@@ -48,6 +49,10 @@ fn password() -> Secret<String> {
     Secret::new("a password".to_owned())
 }
 
+fn public(user: usize, link: &Impairment) -> Site {
+    Site::public(&format!("203.0.113.{}:6000", user + 1)).linked(link)
+}
+
 impl Party {
     pub(crate) fn of(users: usize) -> Self {
         Self::with(users, Policy::default(), &Impairment::default())
@@ -55,6 +60,11 @@ impl Party {
 
     pub(crate) fn with(users: usize, policy: Policy, link: &Impairment) -> Self {
         Self::among(users, policy, link, Strangers::Talk)
+    }
+
+    /// The same in the run of this number: other chances.
+    pub(crate) fn in_run(run: u64, users: usize, link: &Impairment) -> Self {
+        Self::at(run, users, Policy::default(), Strangers::Talk, |_, user| public(user, link))
     }
 
     /// The same, where strangers only ask.
@@ -67,19 +77,18 @@ impl Party {
         let mapping = Dependence::AddressAndPortDependent;
         let nat = NatOptions { mapping, ..NatOptions::default() };
         let link = Impairment { delay: millis(10), ..Impairment::default() };
-        Self::at(users, policy, Strangers::Talk, |world, user| {
+        Self::at(0, users, policy, Strangers::Talk, |world, user| {
             let nat = world.network.add_nat(&format!("203.0.113.{}", user + 1), nat.clone());
             Site::public(&format!("192.168.{user}.2:6000")).linked(&link).behind(nat)
         })
     }
 
     fn among(users: usize, policy: Policy, link: &Impairment, strangers: Strangers) -> Self {
-        Self::at(users, policy, strangers, |_, user| {
-            Site::public(&format!("203.0.113.{}:6000", user + 1)).linked(link)
-        })
+        Self::at(0, users, policy, strangers, |_, user| public(user, link))
     }
 
     fn at(
+        run: u64,
         users: usize,
         policy: Policy,
         strangers: Strangers,
@@ -87,10 +96,10 @@ impl Party {
     ) -> Self {
         let work = (millis(1), millis(2));
         let options = WorldOptions { work, fidget: Probability::NEVER };
-        let mut world = World::new(&seed(1), options, None);
+        let mut world = World::new(&seed(1000 * run + 1), options, None);
         let server = world.add_host(Site::public(SERVER));
-        let disk = ServerDisk::new(&seed(1));
-        let program = ServerProgram::start(world.now(), disk, policy, &seed(2));
+        let disk = ServerDisk::new(&seed(1000 * run + 1));
+        let program = ServerProgram::start(world.now(), disk, policy, &seed(1000 * run + 2));
         world.boot(server, Program::Server(Box::new(program)));
         let mut hosts = Vec::new();
         for user in 0..users {
@@ -99,7 +108,7 @@ impl Party {
         }
         let told = vec![Vec::new(); users];
         let pen = Pen::default();
-        let mut party = Self { world, server, hosts, lives: 0, strangers, pen, told };
+        let mut party = Self { world, server, hosts, run, lives: 0, strangers, pen, told };
         for user in 0..users {
             let disk = party.new_disk(user);
             party.start(user, disk);
@@ -132,7 +141,8 @@ impl Party {
         let addresses = self.world.network.addresses(host).to_vec();
         let strangers = self.strangers;
         let options = PeerOptions { server, addresses, auto_accept: None, strangers };
-        let program = PeerProgram::start(now, disk, &options, &seed(10 + self.lives));
+        let seed = seed(1000 * self.run + 10 + self.lives);
+        let program = PeerProgram::start(now, disk, &options, &seed);
         self.world.boot(host, Program::Peer(Box::new(program)));
     }
 

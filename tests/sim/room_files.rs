@@ -2,11 +2,11 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
+use core::time::Duration;
 use std::fs;
 
 use peer::command::Command;
 use peer::output::{FileLine, Output};
-use rendezvous::Policy;
 use sim::Impairment;
 
 use crate::party::{ALICE, BOB, CAROL, DAVE, Party, name};
@@ -30,7 +30,11 @@ fn film(size: usize) -> Vec<u8> {
 impl Party {
     /// Alice and so many others are in a room, over such a line.
     fn team(users: usize, link: &Impairment) -> Self {
-        let mut party = Self::with(users, Policy::default(), link);
+        Self::team_in_run(0, users, link)
+    }
+
+    fn team_in_run(run: u64, users: usize, link: &Impairment) -> Self {
+        let mut party = Self::in_run(run, users, link);
         let all: Vec<usize> = (0..users).collect();
         let names: Vec<String> = all[1..].iter().map(|user| name(*user)).collect();
         party.room(&format!("/create team {}", names.join(" ")), "team", &all);
@@ -64,6 +68,24 @@ impl Party {
         }
     }
 
+    /// Whether every group of it lies with one of them, whole or in part.
+    fn have_it_between_them(&self, users: &[usize], content: &[u8]) -> bool {
+        let held: Vec<Vec<u8>> = users.iter().flat_map(|user| self.saved(*user)).collect();
+        let groups = content.chunks(16 << 10).enumerate();
+        let mut is_held = groups.map(|(group, bytes)| {
+            let start = group * (16 << 10);
+            held.iter().any(|file| file.get(start..start + bytes.len()) == Some(bytes))
+        });
+        is_held.all(|is_held| is_held)
+    }
+
+    /// What lies in a user's download folder.
+    fn saved(&self, user: usize) -> Vec<Vec<u8>> {
+        let files = fs::read_dir(self.downloads(user)).expect("it is there");
+        let files = files.map(|file| file.expect("it can be listed").path());
+        files.map(|path| fs::read(path).expect("it can be read")).collect()
+    }
+
     fn last_line(&mut self, user: usize) -> FileLine {
         self.collect();
         let line = self.told[user].iter().rev().find_map(|output| match output {
@@ -81,9 +103,24 @@ fn is_complete(output: &Output) -> bool {
 /// The promise: what it costs who offers it does not grow with the number of members.
 #[test]
 fn who_offers_it_sends_about_one_copy() {
+    let mut runs: Vec<(f64, Duration)> = (0..std::env::var("RUNS").map_or(5, |runs| runs.parse().unwrap())).map(copies_for_six).collect();
+    runs.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+    println!("{runs:.2?}");
+    // Between 1.2 and 1.8 by how they happen to meet, where six one after the other are six.
+    let (median, (most, _)) = (runs[runs.len() / 2].0, runs[runs.len() - 1]);
+    assert!(median < 1.6, "{median:.2} copies");
+    assert!(most < 2.0, "{most:.2} copies");
+    // One copy alone takes six seconds of her line, six one after the other 36.
+    let mut times: Vec<Duration> = runs.iter().map(|(_, took)| *took).collect();
+    times.sort_unstable();
+    assert!(times[times.len() / 2] < seconds(15), "{times:?}");
+}
+
+/// Six others take a file. How many copies went out, and how long it took.
+fn copies_for_six(run: u64) -> (f64, Duration) {
     let users = 7;
     let content = film(6_000_000);
-    let mut party = Party::team(users, &line());
+    let mut party = Party::team_in_run(run, users, &line());
     let before = party.sent(ALICE);
     let others: Vec<usize> = (1..users).collect();
     party.offer(&others, &content);
@@ -93,11 +130,6 @@ fn who_offers_it_sends_about_one_copy() {
     }
     let took = party.world.now() - began;
     let copies = (party.sent(ALICE) - before) as f64 * PAYLOAD as f64 / content.len() as f64;
-    println!("{copies:.2} copies in {took:?}");
-    // Between 1.2 and 1.8 by how they happen to meet, where six one after the other are six.
-    assert!(copies < 2.0, "{copies:.2} copies");
-    // One copy alone takes six seconds of her line, six one after the other 36.
-    assert!(took < seconds(18), "{took:?}");
     // Everybody's end is told her, though most of it came from others.
     party.run(seconds(3));
     party.line(ALICE, "/files");
@@ -107,6 +139,7 @@ fn who_offers_it_sends_about_one_copy() {
     assert_eq!(files.len(), users - 1);
     assert!(files.iter().all(|file| file.state == "complete" && file.done == file.size));
     assert!(files.iter().all(|file| file.room.as_deref() == Some("#team")));
+    (copies, took)
 }
 
 /// Who offered it has gone, and the others have all of it between them.
@@ -117,17 +150,12 @@ fn members_complete_it_when_who_offered_it_has_gone() {
     let content = film(4_000_000);
     let mut party = Party::team(users, &line());
     party.offer(&others, &content);
-    // One has all of it: then no part is with her alone. The others lack some still.
-    let complete = |party: &Party| {
-        let has_it = |user: &&usize| party.told[**user].iter().any(is_complete);
-        others.iter().filter(has_it).count()
-    };
     let began = party.world.now();
-    while complete(&party) == 0 {
+    while !party.have_it_between_them(&others, &content) {
         party.run(millis(10));
-        assert!(party.world.now() - began < seconds(60), "nobody has it");
+        assert!(party.world.now() - began < seconds(60), "some of it is with nobody");
     }
-    assert!(complete(&party) < others.len(), "all have it by now");
+    party.nobody_is_done(&others);
     let _alice = party.kill(ALICE);
     for user in others {
         party.has_whole(user, &content);

@@ -9,14 +9,23 @@ use crate::network::{HostId, Packet};
 
 /// Whether it is a PROBE, or an INIT as short as five of them: sent on the word of the server, and
 /// some more for each probe that comes, so they have a limit of their own instead of the factor
-/// three. And so has DATA as long as a path challenge alone, by which a direct way is looked for.
+/// three.
 fn is_probe(bytes: &[u8]) -> bool {
-    matches!((bytes[0], bytes.len()), (9, 40) | (5, 0..=200) | (8, 45))
+    matches!((bytes[0], bytes.len()), (9, 40) | (5, 0..=200))
+}
+
+/// Whether it is DATA as long as a path challenge, or an answer to one, alone. A direct way is looked
+/// for with these where nothing may have come from, so some may go beyond the factor three [W-115].
+fn is_challenge(bytes: &[u8]) -> bool {
+    matches!((bytes[0], bytes.len()), (8, 45))
 }
 
 /// Most bytes of probes to one unproven address in [`PROBE_PERIOD`]: three calls of 40 probes.
 const MAX_PROBED: usize = 3 * 40 * 40;
-/// The period of [`MAX_PROBED`].
+/// Most bytes of challenges and answers beyond the factor three [W-68] in [`PROBE_PERIOD`]: in the five
+/// rounds that begin in it, two challenges and two answers each [W-115].
+const MAX_CHALLENGED: usize = 5 * 4 * 45;
+/// The period of [`MAX_PROBED`] and [`MAX_CHALLENGED`].
 const PROBE_PERIOD: Duration = Duration::from_secs(30);
 
 /// Counts what hosts send to addresses that have not proven to receive it.
@@ -36,8 +45,22 @@ pub struct Ledger {
 struct Account {
     received: u64,
     sent: u64,
-    probes: Vec<(Instant, usize)>,
+    probes: Lately,
+    challenges: Lately,
     proven: bool,
+}
+
+/// What was sent in the last [`PROBE_PERIOD`].
+#[derive(Debug, Default)]
+struct Lately(Vec<(Instant, usize)>);
+
+impl Lately {
+    /// So many bytes more; gives how many they are now.
+    fn add(&mut self, now: Instant, bytes: usize) -> usize {
+        self.0.retain(|(at, _)| now - *at < PROBE_PERIOD);
+        self.0.push((now, bytes));
+        self.0.iter().map(|(_, len)| len).sum()
+    }
 }
 
 impl Ledger {
@@ -75,17 +98,23 @@ impl Ledger {
             return;
         }
         if is_probe(bytes) {
-            account.probes.retain(|(at, _)| now - *at < PROBE_PERIOD);
-            account.probes.push((now, bytes.len()));
-            let probed: usize = account.probes.iter().map(|(_, len)| len).sum();
+            let probed = account.probes.add(now, bytes.len());
             assert!(
                 probed <= MAX_PROBED,
                 "{host:?} sent {probed} bytes of probes to unproven {to}"
             );
             return;
         }
-        account.sent += bytes.len() as u64;
-        let Account { sent, received, .. } = *account;
+        let (sent, received) = (account.sent + bytes.len() as u64, account.received);
+        if sent > 3 * received && is_challenge(bytes) {
+            let challenged = account.challenges.add(now, bytes.len());
+            assert!(
+                challenged <= MAX_CHALLENGED,
+                "{host:?} sent {challenged} bytes of challenges to unproven {to}"
+            );
+            return;
+        }
+        account.sent = sent;
         assert!(
             sent <= 3 * received,
             "{host:?} sent {sent} bytes to unproven {to}, from where {received} came"
@@ -155,6 +184,18 @@ mod tests {
             ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &probe);
         }
         ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &init);
+    }
+
+    #[test]
+    #[should_panic(expected = "sent 945 bytes of challenges to unproven")]
+    fn challenges_have_a_limit_beyond_the_factor_three() {
+        let mut ledger = Ledger::default();
+        ledger.received(Instant::ZERO, CLIENT, &packet(None, 0, "10.0.0.9:1", "10.0.0.2:1", 45));
+        let mut challenge = [0; 45];
+        challenge[0] = 8;
+        for _ in 0..3 + 21 {
+            ledger.sent(Instant::ZERO, CLIENT, address("10.0.0.9:1"), &challenge);
+        }
     }
 
     #[test]
