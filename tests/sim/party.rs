@@ -236,9 +236,9 @@ impl Party {
         self.world.machine(self.hosts[user]).peer().disk.downloads()
     }
 
-    /// Datagrams that a user's host has sent.
+    /// Bytes that a user's host has sent.
     pub(crate) fn sent(&self, user: usize) -> u64 {
-        self.world.datagrams_sent(self.hosts[user])
+        self.world.bytes_sent(self.hosts[user])
     }
 
     pub(crate) fn errors(&mut self, user: usize) -> Vec<String> {

@@ -71,6 +71,7 @@ struct Host<M> {
     /// Datagrams that wait because the socket refused the first of them.
     refused: VecDeque<(SocketAddr, Ecn, Vec<u8>)>,
     sent: u64,
+    sent_bytes: u64,
     dice: Dice,
 }
 
@@ -137,6 +138,7 @@ impl<M: Machine> World<M> {
             work_done: Instant::ZERO,
             refused: VecDeque::new(),
             sent: 0,
+            sent_bytes: 0,
             dice,
         });
         id
@@ -204,6 +206,12 @@ impl<M: Machine> World<M> {
     #[must_use]
     pub fn datagrams_sent(&self, host: HostId) -> u64 {
         self.hosts[host.0].sent
+    }
+
+    /// Bytes of all datagrams that the host has sent so far, without IP's and UDP's.
+    #[must_use]
+    pub fn bytes_sent(&self, host: HostId) -> u64 {
+        self.hosts[host.0].sent_bytes
     }
 
     /// Lets time pass.
@@ -376,6 +384,7 @@ impl<M: Machine> World<M> {
             return;
         }
         state.sent += 1;
+        state.sent_bytes += bytes.len() as u64;
         self.trace.record(self.now, &Step::Sent(host, to, Digest::of(bytes)));
         self.ledger.sent(self.now, host, to, bytes);
         let mut routed = core::mem::take(&mut self.routed);

@@ -38,7 +38,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 const MAX_SILENCE_OF_MEMBER: Duration = Duration::from_secs(10);
 /// Most members who are listened to about one file, and of whom it is asked for.
 const MAX_LISTENED: usize = 32;
-const MAX_ASKED_MEMBERS: usize = 4;
+const MAX_ASKED_MEMBERS: usize = 8;
 /// When members have all that is missing, the one who offered it is asked for it only after this.
 const PATIENCE_WITH_MEMBERS: Duration = Duration::from_secs(2);
 /// A stream that failed is opened again after this long, doubling up to a minute.
@@ -360,7 +360,10 @@ impl Fetch {
             Some(_) => Vec::new(),
             None => self.sources.values().filter_map(Source::serves).collect(),
         };
-        let choice = Choice { from: self.start, within: has.as_ref(), without: &without };
+        let coming: Vec<Ranges> = without.iter().map(|has| has.longer(window)).collect();
+        let coming: Vec<&Ranges> = coming.iter().collect();
+        let choice =
+            Choice { from: self.start, within: has.as_ref(), without: &without, coming: &coming };
         asking.ask(&mut self.missing, window, &choice, &mut terms);
         let is_spared = has.is_none() && !without.is_empty();
         let Some(source) = self.sources.get_mut(user) else { return };
@@ -447,7 +450,7 @@ impl Source {
         let since = *self.idle_since.get_or_insert(terms.now);
         if terms.now - since >= PATIENCE_WITH_MEMBERS {
             self.idle_since = None;
-            let choice = Choice { from, within: None, without: &[] };
+            let choice = Choice { from, within: None, without: &[], coming: &[] };
             let window = self.relief.min(window.max(MIN_WINDOW));
             asking.ask(missing, window, &choice, terms);
             self.relief = (self.relief * 2).min(MAX_WINDOW);
@@ -481,6 +484,9 @@ pub(super) struct Choice<'a> {
     pub(super) within: Option<&'a Ranges>,
     /// What others are asked for.
     pub(super) without: &'a [&'a Ranges],
+    /// The same, and what is on its way to these others: they will have it by the time it would come
+    /// here. Only who reads does not wait for that.
+    pub(super) coming: &'a [&'a Ranges],
 }
 
 impl Asking {

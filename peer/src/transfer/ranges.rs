@@ -68,6 +68,18 @@ impl Ranges {
         self.around(from).map_or(from, |(_, end)| end)
     }
 
+    /// These, each `by` bytes longer; those that meet become one.
+    pub(super) fn longer(&self, by: u64) -> Self {
+        let mut longer = Self::default();
+        let mut from = 0;
+        for (start, end) in &self.ranges {
+            let until = end.saturating_add(by);
+            longer.add(from.max(*start), until);
+            from = from.max(until);
+        }
+        longer
+    }
+
     /// How many bytes these are.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes

@@ -63,7 +63,7 @@ impl Readers {
             }
         }
         let from = self.places.last().map_or(choice.from, |(_, at)| *at);
-        missing.take(from, step, choice.within, choice.without)
+        missing.take(from, step, choice.within, choice.coming)
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     /// Where the next requests begin, in MiB.
     fn asked(readers: &mut Readers, missing: &mut Ranges, count: usize) -> Vec<u64> {
-        let choice = Choice { from: 0, within: None, without: &[] };
+        let choice = Choice { from: 0, within: None, without: &[], coming: &[] };
         let next = || readers.take(missing, STEP, &choice).map(|(offset, _)| offset / MIB);
         std::iter::from_fn(next).take(count).collect()
     }
@@ -142,6 +142,24 @@ mod tests {
         assert_eq!(readers.places.len(), MAX_READERS);
     }
 
+    /// What is on its way to others is left to them, unless somebody reads it here.
+    #[test]
+    fn what_comes_to_others_is_asked_for_only_by_who_reads_it() {
+        let (mut readers, mut missing) = (Readers::default(), Ranges::all_but(8 * MIB, &[]));
+        let has = Ranges::of(&[(MIB, 2 * MIB), (5 * MIB, 6 * MIB)]);
+        let coming = has.longer(2 * MIB);
+        assert_eq!(coming.list(), [(MIB, 4 * MIB), (5 * MIB, 8 * MIB)]);
+        let choice = Choice { from: 0, within: None, without: &[&has], coming: &[&coming] };
+        let mut ask = |readers: &mut Readers| {
+            readers.take(&mut missing, STEP, &choice).map(|(offset, _)| offset / MIB)
+        };
+        assert_eq!([ask(&mut readers), ask(&mut readers)], [Some(0), Some(4)]);
+        assert_eq!(ask(&mut readers), None);
+        readers.put(Reader(1), 3 * MIB);
+        assert_eq!(ask(&mut readers), Some(3));
+        assert_eq!(ask(&mut readers), Some(6), "but not what they have");
+    }
+
     /// What a member lacks is not asked of him, whoever waits for it.
     #[test]
     fn nobody_is_asked_for_what_he_does_not_have() {
@@ -149,7 +167,7 @@ mod tests {
         readers.put(Reader(1), 40 * MIB);
         let has = Ranges::of(&[(3 * MIB, 5 * MIB), (41 * MIB, 42 * MIB)]);
         let mut ask = |within: Option<&Ranges>, without: &[&Ranges]| {
-            let choice = Choice { from: 0, within, without };
+            let choice = Choice { from: 0, within, without, coming: without };
             readers.take(&mut missing, STEP, &choice).map(|(offset, _)| offset / MIB)
         };
         assert_eq!(ask(Some(&has), &[]), Some(41));
