@@ -17,6 +17,7 @@ use crate::error::ConnectionError;
 use crate::id::Side;
 use crate::node::Deadline;
 use crate::parameters::TransportParameters;
+use crate::relay::is_relayed;
 use crate::time::{Duration, Instant};
 
 /// INITs over one path without an answer before the next path has its turn.
@@ -272,11 +273,12 @@ impl Punch {
         &mut self,
         now: Instant,
         source: SocketAddr,
-        opens: impl FnOnce(&Finished) -> bool,
+        opens: impl FnOnce(&Finished) -> Option<u64>,
     ) -> Option<Up> {
         let Role::Responder(acceptance, _) = &mut self.role else { return None };
         let path = acceptance.as_ref()?.path_of(source, &self.paths)?;
-        let known = acceptance.take_if(|known| opens(&known.finished))?;
+        let number = opens(&acceptance.as_ref()?.finished)?;
+        let known = acceptance.take()?;
         Some(Up {
             side: Side::Responder,
             pattern: Pattern::IkPsk2,
@@ -286,7 +288,7 @@ impl Punch {
             path,
             finished: known.finished,
             peer: known.peer,
-            handshake_rtt: known.answered.round_trip(now),
+            handshake_rtt: known.answered.round_trip(now, number),
             known: Known { relay: self.relay, direct: self.paths.direct() },
         })
     }
@@ -366,9 +368,10 @@ impl Offer {
 
 impl Acceptance {
     /// The path of a connection of which DATA comes from `source`: one at which the peer has
-    /// shown that it receives [W-39].
+    /// shown that it receives [W-39], or the way through the server, which leads to nobody else.
     fn path_of(&self, source: SocketAddr, paths: &Paths) -> Option<SocketAddr> {
-        let proven = paths.has_answered(source) || (self.only && self.path == source);
+        let is_only = self.only && self.path == source;
+        let proven = is_relayed(source) || is_only || paths.has_answered(source);
         if proven {
             return Some(source);
         }

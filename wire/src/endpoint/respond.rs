@@ -78,13 +78,8 @@ impl Endpoint {
         ephemeral: &[u8; 32],
         datagram: &[u8],
     ) -> Option<Up> {
-        let opens = self
-            .answers
-            .session(ephemeral)
-            .is_some_and(|session| opens_with(&session.finished, datagram));
-        if !opens {
-            return None;
-        }
+        let session = self.answers.session(ephemeral)?;
+        let number = opens_with(&session.finished, datagram)?;
         let (address, session) = self.answers.promote(ephemeral)?;
         Some(Up {
             side: Side::Responder,
@@ -95,7 +90,7 @@ impl Endpoint {
             path: address,
             finished: session.finished,
             peer: session.peer,
-            handshake_rtt: session.answered.round_trip(now),
+            handshake_rtt: session.answered.round_trip(now, number),
             known: Known::default(),
         })
     }
@@ -202,11 +197,12 @@ impl Endpoint {
     }
 }
 
-/// Whether a DATA datagram (without CRC) is of epoch 0 and sealed under these keys. Works on a
-/// copy: the connection that is made then opens it again.
-pub(super) fn opens_with(finished: &Finished, datagram: &[u8]) -> bool {
-    let Some((header, sealed)) = datagram.split_at_checked(16) else { return false };
+/// The packet number of a DATA datagram (without CRC) that is of epoch 0 and sealed under these keys.
+/// Works on a copy: the connection that is made then opens it again.
+pub(super) fn opens_with(finished: &Finished, datagram: &[u8]) -> Option<u64> {
+    let (header, sealed) = datagram.split_at_checked(16)?;
     let mut fields = Reader::new(&header[8..]);
     let (epoch, number) = (header[1], fields.u64().expect("a header is 16 bytes"));
-    epoch == 0 && finished.keys.open(number, header, &mut sealed.to_vec()).is_ok()
+    let opens = || finished.keys.open(number, header, &mut sealed.to_vec()).is_ok();
+    (epoch == 0 && opens()).then_some(number)
 }

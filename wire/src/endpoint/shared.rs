@@ -136,7 +136,7 @@ impl Repetition {
 }
 
 /// When a RESP went out: the first DATA that comes back measures a round trip, if only one RESP
-/// can have caused it (Karn's algorithm).
+/// can have caused it (Karn's algorithm) and it is the one that went at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
     Once(Instant),
@@ -144,9 +144,10 @@ pub(super) enum Answered {
 }
 
 impl Answered {
-    pub(super) fn round_trip(self, now: Instant) -> Option<Duration> {
+    /// By DATA of this number: where the first was lost, it came later than it could.
+    pub(super) fn round_trip(self, now: Instant, number: u64) -> Option<Duration> {
         match self {
-            Self::Once(at) => Some(now - at),
+            Self::Once(at) => (number == 0).then(|| now - at),
             Self::Often => None,
         }
     }

@@ -197,6 +197,22 @@ fn a_responder_does_not_guess_the_round_trip() {
     assert_eq!(world.measured(CALLEE), None);
 }
 
+/// [W-56]: the first DATA was lost, and the next comes a probe time-out later.
+#[test]
+fn a_lost_answer_does_not_make_the_round_trip_long() {
+    let mut world = peers(1);
+    let mut is_first = true;
+    world.filter = Box::new(move |packet| match packet.kind() {
+        8 if std::mem::take(&mut is_first) => Fate::Drop,
+        _ => Fate::Deliver,
+    });
+    world.begin_both();
+    assert!(world.run_until(Duration::from_secs(3), World::both_connected).is_some());
+    assert!(world.sent_by(CALLER, 8)[0].bytes[8..16].iter().all(|byte| *byte == 0));
+    let measured = world.measured(CALLEE);
+    assert!(measured.is_none_or(|rtt| rtt < Duration::from_millis(100)), "{measured:?}");
+}
+
 /// The introduction reaches one side later than the other.
 #[test]
 fn either_side_may_begin_later() {
