@@ -630,12 +630,22 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
     if context.style == Style::Classroom && context.chat.is_some() && rest.trim() == "quit" {
         return ParsedLine::Window(Window::Close);
     }
-    let entry = match find(word) {
+    let (word, arguments) = two_words(word, arguments).unwrap_or((word.to_owned(), arguments));
+    let entry = match find(&word) {
         Ok(entry) => entry,
         Err(text) => return error(text),
     };
-    arguments_of(entry, word, arguments, context)
+    arguments_of(entry, &word, arguments, context)
         .unwrap_or_else(|Usage| error(format!("{}\nExample: {}", entry.usage(), entry.example)))
+}
+
+/// A name of two words, as other programs have some (`/dcc send`), and what follows it.
+fn two_words<'a>(word: &str, arguments: &'a str) -> Option<(String, &'a str)> {
+    let arguments = arguments.trim_start();
+    let (second, behind) = arguments.split_once(char::is_whitespace).unwrap_or((arguments, ""));
+    let both = format!("{word} {second}").to_lowercase();
+    let is_name = entries().any(|entry| entry.aliases.contains(&both.as_str()));
+    is_name.then_some((both, behind))
 }
 
 /// The command that a word names: exactly, or by a prefix that fits no other.

@@ -157,6 +157,23 @@ fn a_classroom_writes_commands_without_a_slash() {
 }
 
 #[test]
+fn some_other_names_are_of_two_words() {
+    let sent = Command::Send { to: "bob".into(), paths: vec!["a b.mp4".into()] };
+    assert_eq!(bare("/DCC  send bob 'a b.mp4'"), ParsedLine::Command(sent));
+    assert_eq!(bare("/dcc list"), bare("/files"));
+    assert_eq!(bare("/dcc get 3"), bare("/get 3"));
+    assert_eq!(bare("/dcc close 3"), bare("/cancel 3"));
+    assert_eq!(bare("/dcc chat bob"), ParsedLine::Chat("bob".into()));
+    assert_eq!(bare("/omemo fingerprint bob"), bare("/fingerprint bob"));
+    assert_eq!(bare("/otr bob"), bare("/fingerprint bob"));
+    assert_eq!(bare("/blocked add bob"), bare("/block bob"));
+    assert_eq!(bare("/c"), bare("/contacts"));
+    for line in ["/dcc", "/dcc hello", "/blocked bob"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+    }
+}
+
+#[test]
 fn names_of_commands_by_unique_beginning_and_in_any_case() {
     assert_eq!(bare("/OUTB"), ParsedLine::Command(Command::Outbox));
     assert_eq!(bare("/block x"), ParsedLine::Command(Command::Block { user: "x".into() }));

@@ -63,7 +63,7 @@ pub(super) const ACCOUNT: &[Entry] = &[
     Entry {
         verb: Verb::Fingerprint,
         name: "fingerprint",
-        aliases: &["verify"],
+        aliases: &["verify", "otr", "omemo fingerprint"],
         arguments: "[NAME]",
         summary: "A user's key and safety number, or your key and the server's",
         example: "/fingerprint bob",

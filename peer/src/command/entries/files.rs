@@ -6,7 +6,7 @@ pub(super) const FILES: &[Entry] = &[
     Entry {
         verb: Verb::Send,
         name: "send",
-        aliases: &["p2pvideo", "upd", "sendfile", "upload", "f"],
+        aliases: &["p2pvideo", "upd", "sendfile", "upload", "dcc send", "f"],
         arguments: "[NAME|#ROOM] FILE...",
         summary: "Offer files to a user, or to a room",
         example: "/send bob \"holiday film.mp4\"",
@@ -18,7 +18,7 @@ pub(super) const FILES: &[Entry] = &[
     Entry {
         verb: Verb::Get,
         name: "get",
-        aliases: &["savefile", "download"],
+        aliases: &["savefile", "download", "dcc get"],
         arguments: "NUMBER [as PATH]",
         summary: "Take an offered file, and save it where you say",
         example: "/get 3 as ~/films/trip.mp4",
@@ -41,7 +41,7 @@ pub(super) const FILES: &[Entry] = &[
     Entry {
         verb: Verb::Files,
         name: "files",
-        aliases: &["transfers"],
+        aliases: &["transfers", "dcc list"],
         arguments: "",
         summary: "Offers and transfers, with their numbers",
         example: "/files",
@@ -68,7 +68,7 @@ pub(super) const FILES: &[Entry] = &[
     Entry {
         verb: Verb::Cancel,
         name: "cancel",
-        aliases: &[],
+        aliases: &["dcc close"],
         arguments: "NUMBER",
         summary: "Give up a transfer",
         example: "/cancel 3",

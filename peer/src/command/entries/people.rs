@@ -36,7 +36,7 @@ pub(super) const PEOPLE: &[Entry] = &[
     Entry {
         verb: Verb::Contacts,
         name: "contacts",
-        aliases: &["roster"],
+        aliases: &["roster", "c"],
         arguments: "",
         summary: "Whom you have met, and who of them is online",
         example: "/contacts",
@@ -120,7 +120,7 @@ pub(super) const PEOPLE: &[Entry] = &[
     Entry {
         verb: Verb::Block,
         name: "block",
-        aliases: &[],
+        aliases: &["blocked add"],
         arguments: "NAME",
         summary: "Hide from a user, and refuse messages and files",
         example: "/block mallory",

@@ -15,6 +15,7 @@ pub(super) const TALK: &[Entry] = &[
             "whisper",
             "w",
             "query",
+            "dcc chat",
             "chat",
         ],
         arguments: "NAME [TEXT]",
