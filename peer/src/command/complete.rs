@@ -51,6 +51,8 @@ enum Place {
     Setting,
     Topic,
     Path(From),
+    /// To whom, or in an open chat a file at once.
+    TalkOrPath,
     One(&'static [&'static str]),
     /// Whatever it is, nobody can guess it.
     Text,
@@ -103,6 +105,10 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
         Place::Topic => words(word, &mut commands().chain(["commands", "keys"]), ""),
         Place::One(list) => words(word, &mut list.iter().copied(), ""),
         Place::Path(from) => Candidates::Files(from),
+        Place::TalkOrPath => match words(word, &mut users(), "") {
+            Candidates::Words(_, names) if names.is_empty() => Candidates::Files(From::Here),
+            names => names,
+        },
         Place::Text => nothing(),
     }
 }
@@ -110,6 +116,7 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
 /// What the word of this number, counted from 1, is behind a command.
 fn place(verb: Verb, number: usize) -> Place {
     match (verb, number) {
+        (Verb::Send, 1) => Place::TalkOrPath,
         (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) => Place::Path(From::Here),
         (Verb::Get, 3) => Place::Path(From::Downloads),
         (Verb::Account, 1) => Place::One(&["export", "import", "delete"]),
@@ -190,6 +197,8 @@ mod tests {
             ("/help key", words(6, &["keys "])),
             ("/set us", words(5, &["user "])),
             ("/unset U", words(7, &["udp ", "user "])),
+            ("/send bo", words(6, &["bob ", "boris "])),
+            ("/send ~/cl", Candidates::Files(From::Here)),
             ("/send bob ~/cl", Candidates::Files(From::Here)),
             ("/get ", words(5, &["3 ", "17 "])),
             ("/get 3 a", words(7, &["as "])),
