@@ -119,7 +119,8 @@ pub(super) fn message(word: &str, mut words: Words<'_>) -> Result<ParsedLine, Us
         return Ok(ParsedLine::Command(Command::Message { to, text: text.to_owned() }));
     }
     let word = word.to_lowercase();
-    let asks = ["chat", "query", "startprivate", "dcc chat"].iter().any(|name| name.starts_with(&word));
+    let asks =
+        ["chat", "query", "startprivate", "dcc chat"].iter().any(|name| name.starts_with(&word));
     Ok(if asks && !word.is_empty() && !to.starts_with('#') {
         ParsedLine::Chat(to)
     } else {

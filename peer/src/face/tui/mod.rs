@@ -465,6 +465,19 @@ impl Tui {
         let window = self.windows.of(to);
         window.log.marks.entry(*id).or_insert(Mark::Sending);
         window.log.push(Entry::Said(said));
+        if let Some(hint) = self.went_elsewhere(to, text) {
+            self.input.hint = Some(hint);
+        }
+    }
+
+    /// What tells that something was said in a window that does not show.
+    fn went_elsewhere(&self, to: &str, text: &str) -> Option<String> {
+        let (number, ..) = self
+            .windows
+            .iter()
+            .find(|(_, window, is_current)| !is_current && window.user.as_deref() == Some(to))?;
+        let own = self.bars.user.as_deref().unwrap_or_default();
+        Some(format!("To {to}, in window {number}: {}", in_short(own, text, 60)))
     }
 
     fn on_message_state(&mut self, to: &str, id: u64, state: &str, reason: Option<String>) {
