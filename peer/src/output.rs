@@ -373,6 +373,8 @@ pub enum Output {
         waits: Vec<String>,
         /// Why.
         reason: Option<String>,
+        /// Whether it calls the person: `/notify` says what does.
+        notify: bool,
     },
     /// Answer to `/open`: the file is here, at its path.
     Open {

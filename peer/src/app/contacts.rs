@@ -83,7 +83,9 @@ impl App {
             from
         } else if let Output::Presence { user, .. } | Output::Typing { user } = output {
             user
-        } else if let Output::RoomInvited { by, .. } = output {
+        } else if let Output::RoomInvited { by, .. }
+        | Output::Watch { user: Some(by), change: "invited", .. } = output
+        {
             by
         } else {
             return false;

@@ -10,6 +10,7 @@ use super::App;
 use crate::output::Output;
 use crate::transfer::Question;
 use crate::watch::{Act, Failure, Notice, Report};
+use crate::work::Talk;
 
 impl App {
     /// `/watch`.
@@ -122,7 +123,10 @@ impl App {
 
     fn tell_watch(&mut self, notice: Notice) {
         let names = |names: Vec<Name>| names.iter().map(Name::to_string).collect();
+        let is_asked = notice.change == "invited";
+        let by = notice.user.clone().filter(|_| is_asked);
         self.tell(Output::Watch {
+            notify: by.is_some_and(|by| self.may_call(&Talk::User(by))),
             id: notice.number,
             name: notice.name,
             change: notice.change,

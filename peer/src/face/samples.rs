@@ -298,6 +298,7 @@ fn more(foreign: &str) -> Vec<Output> {
             with: vec![bob(), "carol".to_owned()],
             waits: vec!["carol".to_owned()],
             reason: Some(text()),
+            notify: true,
         },
     ]
 }

@@ -7,7 +7,8 @@ use crate::output::Output;
 
 /// Its line.
 pub(super) fn line(output: &Output) -> String {
-    let Output::Watch { id, name, change, user, position_ms, with, waits, reason } = output else {
+    let Output::Watch { id, name, change, user, position_ms, with, waits, reason, .. } = output
+    else {
         return String::new();
     };
     let (name, who) = (quoted(name), user.as_deref().map(short));
@@ -60,6 +61,7 @@ mod tests {
                 with: vec!["bob".to_owned(), "carol".to_owned()],
                 waits: vec!["carol".to_owned()],
                 reason: reason.map(str::to_owned),
+                notify: false,
             })
         };
         let (bob, at) = (Some("bob"), Some(754_000));

@@ -325,6 +325,7 @@ impl Tui {
             | Output::AccountDeleted { .. }
             | Output::ServerFingerprint { .. } => self.show_at(None, output),
             Output::Request { .. } => self.on_request(output),
+            Output::Watch { .. } => self.on_watch(output),
             Output::Asked { user, .. } => self.on_asked(user, output),
             Output::Fingerprint { qr, .. } => self.on_fingerprint(qr.as_deref(), output),
             Output::Users { query, .. } if query == "online" => self.show_at(None, output),
@@ -340,7 +341,6 @@ impl Tui {
             | Output::Requests { .. }
             | Output::Export { .. }
             | Output::Play { .. }
-            | Output::Watch { .. }
             | Output::Open { .. }
             | Output::Net { .. }
             | Output::Trusted { .. }

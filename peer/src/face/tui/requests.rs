@@ -1,7 +1,9 @@
 //! Who asks to talk, and whom the person has asked.
 
-use super::Tui;
+use wire::app::text;
+
 use super::window::Activity;
+use super::{Act, Notice, Tui};
 use crate::output::Output;
 
 impl Tui {
@@ -25,6 +27,22 @@ impl Tui {
         let is_home = self.windows.current().user.is_none();
         if answer == "accepted" && is_home && self.input.editor.text().is_empty() {
             self.open(user);
+        }
+    }
+
+    /// Somebody asks for company at a film, or what became of that.
+    pub(super) fn on_watch(&mut self, output: &Output) {
+        match output {
+            Output::Watch { user: Some(by), name, notify: true, .. } => {
+                self.show_at(Some(by), output);
+                self.raise_unseen(by, Activity::Mention);
+                if !self.is_in_view(by) {
+                    let (title, name) = (text::excerpt(by, 40), text::excerpt(name, 80));
+                    let text = format!("wants to watch a film with you: {name}");
+                    self.acts.push_back(Act::Notify(Notice { title, text }));
+                }
+            }
+            other => self.show(other),
         }
     }
 

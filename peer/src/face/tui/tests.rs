@@ -528,20 +528,6 @@ fn each_window_keeps_what_was_being_typed() {
     assert!(scene.text().contains("carol> for carol▏"));
 }
 
-/// What is said to somebody from another window is told where the person looks.
-#[test]
-fn what_goes_elsewhere_is_told_here() {
-    let mut scene = Scene::logged_in(80, 12);
-    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
-    scene.tui.window(scene.moment(), Window::Open("carol".to_owned()));
-    scene.kept("bob", 1, "are you there?");
-    assert!(scene.text().contains("To bob, in window 2: are you there?"), "{}", scene.text());
-    scene.type_text("x");
-    assert!(!scene.text().contains("in window 2"));
-    scene.kept("carol", 1, "and you?");
-    assert!(!scene.text().contains("in window"), "it shows here");
-}
-
 /// Features part 5: the paste guard.
 #[test]
 fn pasted_lines_are_one_message_and_not_sent_by_themselves() {

@@ -171,3 +171,41 @@ fn messages_that_were_read_have_a_mark_of_their_own() {
     scene.state("bob", 1, "read", None);
     assert!(scene.text().contains("✓✓alice: two"), "not backwards");
 }
+
+/// What is said to somebody from another window is told where the person looks.
+#[test]
+fn what_goes_elsewhere_is_told_here() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.tui.window(scene.moment(), Window::Open("carol".to_owned()));
+    scene.kept("bob", 1, "are you there?");
+    assert!(scene.text().contains("To bob, in window 2: are you there?"), "{}", scene.text());
+    scene.type_text("x");
+    assert!(!scene.text().contains("in window 2"));
+    scene.kept("carol", 1, "and you?");
+    assert!(!scene.text().contains("in window"), "it shows here");
+}
+
+#[test]
+fn being_asked_to_watch_a_film_calls() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.acts();
+    for notify in [false, true] {
+        scene.tell(Output::Watch {
+            id: 3,
+            name: "film.mkv".to_owned(),
+            change: "invited",
+            user: Some("bob".to_owned()),
+            position_ms: None,
+            with: Vec::new(),
+            waits: Vec::new(),
+            reason: None,
+            notify,
+        });
+        let acts = scene.acts();
+        let calls = acts.iter().filter(|act| matches!(act, Act::Notify(_))).count();
+        assert_eq!(calls, usize::from(notify));
+    }
+    scene.alt('2');
+    assert!(scene.text().contains("bob wants to watch"), "{}", scene.text());
+}
