@@ -107,7 +107,7 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
         Place::Path(from) => Candidates::Files(from),
         Place::TalkOrPath => match words(word, &mut users(), "") {
             Candidates::Words(_, names) if names.is_empty() => Candidates::Files(From::Here),
-            names => names,
+            names @ (Candidates::Words(..) | Candidates::Files(_)) => names,
         },
         Place::Text => nothing(),
     }

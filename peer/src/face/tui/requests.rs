@@ -32,17 +32,15 @@ impl Tui {
 
     /// Somebody asks for company at a film, or what became of that.
     pub(super) fn on_watch(&mut self, output: &Output) {
-        match output {
-            Output::Watch { user: Some(by), name, notify: true, .. } => {
-                self.show_at(Some(by), output);
-                self.raise_unseen(by, Activity::Mention);
-                if !self.is_in_view(by) {
-                    let (title, name) = (text::excerpt(by, 40), text::excerpt(name, 80));
-                    let text = format!("wants to watch a film with you: {name}");
-                    self.acts.push_back(Act::Notify(Notice { title, text }));
-                }
-            }
-            other => self.show(other),
+        let Output::Watch { user: Some(by), name, notify: true, .. } = output else {
+            return self.show(output);
+        };
+        self.show_at(Some(by), output);
+        self.raise_unseen(by, Activity::Mention);
+        if !self.is_in_view(by) {
+            let (title, name) = (text::excerpt(by, 40), text::excerpt(name, 80));
+            let text = format!("wants to watch a film with you: {name}");
+            self.acts.push_back(Act::Notify(Notice { title, text }));
         }
     }
 
