@@ -110,9 +110,12 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
 /// What the word of this number, counted from 1, is behind a command.
 fn place(verb: Verb, number: usize) -> Place {
     match (verb, number) {
-        (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) => Place::Path(From::Here),
+        (Verb::Send | Verb::Export, 2..) | (Verb::Account | Verb::Live, 2) => {
+            Place::Path(From::Here)
+        }
         (Verb::Get, 3) => Place::Path(From::Downloads),
         (Verb::Account, 1) => Place::One(&["export", "import", "delete"]),
+        (Verb::Live, 1) => Place::User,
         (Verb::Accept | Verb::Decline, 1) => Place::Answer,
         (Verb::Get | Verb::Pause | Verb::Resume | Verb::Cancel, 1) => Place::Open,
         (Verb::VerifyFile | Verb::Open, 1) => Place::Complete,
