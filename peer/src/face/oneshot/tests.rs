@@ -170,7 +170,7 @@ fn what_grows_is_ended_when_its_input_is_whenever_that_is_known() {
     let mut face = begun(task(), None);
     assert_eq!(face.on_output(ZERO, &files(vec![])), [Act::Command(begin)]);
     assert!(face.on_output(ZERO, &ours("hashing")).is_empty());
-    assert_eq!(face.on_input_ended(), [end.clone()]);
+    assert_eq!(face.on_input_ended(), std::slice::from_ref(&end));
     assert!(face.on_output(ZERO, &ours("running")).is_empty(), "once");
     let acts = face.on_output(ZERO, &ours("complete"));
     assert_eq!(acts, [result("complete clip.mp4"), Act::Exit(Exit::Done)]);
