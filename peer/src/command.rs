@@ -14,6 +14,7 @@ pub(crate) mod entries;
 mod files;
 mod films;
 pub(crate) mod help;
+mod meaning;
 mod own;
 mod rooms;
 mod words;
@@ -36,6 +37,7 @@ use entries::entries;
 pub use films::Which as WhichFilm;
 use help::{Entry, Verb};
 pub use help::{help, names, overview};
+pub use meaning::{Need, Preference, Purpose, Window};
 pub use rooms::{RoomCommand, chat_name};
 use words::Words;
 #[cfg(feature = "shell")]
@@ -246,6 +248,20 @@ pub enum Command {
         to: String,
         /// At least one.
         paths: Vec<PathBuf>,
+    },
+    /// Hand over to a user a file that some program still writes.
+    Live {
+        /// As typed.
+        to: String,
+        /// The file.
+        path: PathBuf,
+        /// What he is to be told that it is called; its own name when `None`.
+        name: Option<String>,
+    },
+    /// It grows no more.
+    LiveEnd {
+        /// Which transfer.
+        id: u64,
     },
     /// Ask a user whether he talks with the person here.
     Chat {
@@ -487,40 +503,6 @@ pub enum ParsedLine {
     Error(String),
 }
 
-/// What a line means for the windows of a face; a face without windows has one conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Window {
-    /// From now on plain lines go to this user.
-    Open(String),
-    /// Not to the one to whom they go now.
-    Close,
-    /// What is shown goes; it stays in the history.
-    Clear,
-    /// To what was not seen yet.
-    Unread,
-    /// Another window: its number, or its user.
-    Switch(String),
-}
-
-/// What a line means for the settings. Their names are those of the configuration file
-/// (docs/configuration.md): `auto-accept`, `aliases.brb`, `keys.F5`, `theme.warning`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Preference {
-    /// Show one of them, or those of one table, or all.
-    Show(Option<String>),
-    /// Change one of them; with no value, it is as if it had never been set.
-    Set {
-        /// Which.
-        name: String,
-        /// As typed.
-        value: Option<String>,
-    },
-    /// Write what was changed into the file.
-    Save,
-    /// Take what stands in the file.
-    Reload,
-}
-
 /// Whether somebody may have typed a password behind a command that takes none there: such a
 /// line is not remembered.
 #[must_use]
@@ -529,28 +511,6 @@ pub fn is_secret(line: &str) -> bool {
     ["login", "register", "reg", "log", "passwd", "changepassword", "account"]
         .iter()
         .any(|command| word.starts_with(command))
-}
-
-/// What a name and a password are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A new account.
-    Register,
-    /// An existing one.
-    Login,
-}
-
-/// A command for which secrets are asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// `/passwd`.
-    ChangePassword,
-    /// `/account export`, into this file.
-    Export(PathBuf),
-    /// `/account import`, from this file, or from one that is asked for.
-    Import(Option<PathBuf>),
-    /// `/account delete`; the name, where it was typed already.
-    Delete(Option<String>),
 }
 
 /// Parses one typed line, without its line break.
@@ -714,6 +674,7 @@ fn arguments_of(
         Verb::At => return films::at(words, context),
         Verb::Mark => return films::mark(words, context),
         Verb::Send => return send(words, context),
+        Verb::Live => return files::live(words, context),
         Verb::Export => return export(words, context),
         Verb::History => history(words, context)?,
         Verb::Seen => seen(word, &words.only()?)?,

@@ -301,12 +301,12 @@ pub enum Output {
         room: Option<String>,
         /// The sender's name for it: foreign text.
         name: String,
-        /// Bytes.
-        size: u64,
+        /// Bytes; `None` while it grows.
+        size: Option<u64>,
         /// Foreign text.
         media_type: String,
-        /// BLAKE3, hexadecimal.
-        blake3: String,
+        /// BLAKE3, hexadecimal; `None` while it grows.
+        blake3: Option<String>,
         /// Whether a person who looks elsewhere is to be called.
         notify: bool,
     },
@@ -595,9 +595,10 @@ pub struct FileLine {
     pub room: Option<String>,
     /// Foreign text when receiving.
     pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// Bytes verified here (receiving) or asked for by the receiver (sending).
+    /// Bytes; `None` while it grows.
+    pub size: Option<u64>,
+    /// Bytes verified here (receiving) or asked for by the receiver (sending); of one that grows, those
+    /// that have come or gone.
     pub done: u64,
     /// Bytes per second over the last seconds.
     pub rate: u64,
@@ -620,6 +621,12 @@ pub(crate) fn is_over(state: &str) -> bool {
 }
 
 impl FileLine {
+    /// How much of it is done in per cent, when its size is known.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        Some(crate::face::units::percent(self.done, self.size?))
+    }
+
     /// Whether it waits for an answer of the user here.
     #[must_use]
     pub fn awaits_answer(&self) -> bool {

@@ -647,11 +647,11 @@ pub struct TransferRecord {
     /// Sending: where the file is. Receiving: where it is, and before it is complete, where the person
     /// wants to have it.
     pub path: Option<PathBuf>,
-    /// Bytes.
+    /// Bytes; 0 while it grows.
     pub size: u64,
     /// Media type.
     pub media_type: String,
-    /// BLAKE3 of the contents.
+    /// BLAKE3 of the contents; nothing while it grows.
     pub root: [u8; 32],
     /// When it was offered: milliseconds since 1970.
     pub at: u64,
@@ -661,9 +661,21 @@ pub struct TransferRecord {
     pub paused: bool,
     /// The room whose members are all offered it.
     pub share: Option<Share>,
+    /// Whether the file still grows: its size and its root are not known yet.
+    pub growing: bool,
 }
 
 impl TransferRecord {
+    /// Where a file of ours is, or where the person wants to have one that is not complete: what the
+    /// disk must know to forget what belongs to it.
+    #[must_use]
+    pub fn kept_at(&self) -> Option<PathBuf> {
+        match self.direction {
+            Direction::Sending => self.path.clone(),
+            Direction::Receiving => self.place(),
+        }
+    }
+
     /// Under what the disk keeps what belongs to it: what all members of a room are offered is one
     /// file with one hash tree.
     #[must_use]

@@ -8,6 +8,7 @@ mod crashes;
 mod goodput;
 mod handshake;
 mod hostile;
+mod live;
 mod mail;
 mod party;
 mod paths;

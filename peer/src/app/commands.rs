@@ -124,6 +124,8 @@ impl App {
             Command::Room(command) => self.room_command(now, command),
             Command::Outbox => self.show_outbox(),
             Command::Send { to, paths } => self.send_files(now, &to, paths),
+            Command::Live { to, path, name } => self.send_live(now, &to, path, name),
+            Command::LiveEnd { id } => self.transfer(now, |t, cx| t.end_live(cx, id)),
             Command::Chat { user } => {
                 self.with_other(&user, |app, user| app.ask_to_talk(now, &user));
             }
@@ -196,6 +198,22 @@ impl App {
                 let to = to.clone();
                 app.transfer(now, |transfers, cx| transfers.send(cx, to, path));
             }
+        });
+    }
+
+    fn send_live(&mut self, now: Instant, to: &str, path: PathBuf, name: Option<String>) {
+        if to.starts_with('#') {
+            return self.error(
+                "Nothing is offered: a file that grows goes to one user. '/send' offers it to a room \
+                 when it is complete.",
+            );
+        }
+        self.with_other(to, |app, to| {
+            if app.is_blocked(&to) {
+                return app.error(&format!("You block {to}: '/unblock {to}' first."));
+            }
+            app.befriend(&to);
+            app.transfer(now, |transfers, cx| transfers.send_live(cx, to, path, name));
         });
     }
 

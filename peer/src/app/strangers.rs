@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wire::app::name::Name;
-use wire::app::peer::{self, Control, Offer};
+use wire::app::peer::{self, Control, Offer, TransferId};
 use wire::time::Instant;
 
 use super::App;
@@ -391,12 +391,20 @@ impl App {
     /// Signalling of a user: offers of strangers wait for the person, and their sender repeats them
     /// when he is accepted.
     pub(super) fn on_control(&mut self, now: Instant, user: &Name, control: Control) {
-        if let Control::Offer(offer) = &control
-            && self.is_stranger(user)
-            && !self.is_expected(user)
+        let held = if let Control::Live(offer) = &control {
+            Some((offer.id, &offer.name))
+        } else if let Control::Offer(offer) = &control
             && !self.is_for_room(user, offer)
         {
-            return self.hold_offer(now, user, offer);
+            Some((offer.id, &offer.name))
+        } else {
+            None
+        };
+        if let Some((id, name)) = held
+            && self.is_stranger(user)
+            && !self.is_expected(user)
+        {
+            return self.hold_offer(now, user, id, name);
         }
         self.with_transfers(now, |transfers, cx| transfers.on_control(cx, user, control));
     }
@@ -417,13 +425,13 @@ impl App {
         self.rooms.speaks(share.room, user) && self.rooms.is_in(share.room, own)
     }
 
-    fn hold_offer(&mut self, now: Instant, user: &Name, offer: &Offer) {
+    fn hold_offer(&mut self, now: Instant, user: &Name, id: TransferId, name: &str) {
         if self.is_declined(user) {
-            return self.send_control(now, user, &Control::Decline(offer.id));
+            return self.send_control(now, user, &Control::Decline(id));
         }
         match self.requests.pending.get(user) {
             Some(Pending { file: Some(_), .. }) => self.say_waiting(user),
-            Some(_) | None => self.keep_request(user, Some(shortened(&offer.name))),
+            Some(_) | None => self.keep_request(user, Some(shortened(name))),
         }
     }
 

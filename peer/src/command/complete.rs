@@ -116,8 +116,10 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
 /// What the word of this number, counted from 1, is behind a command.
 fn place(verb: Verb, number: usize) -> Place {
     match (verb, number) {
-        (Verb::Send, 1) => Place::TalkOrPath,
-        (Verb::Send | Verb::Export, 2..) | (Verb::Account, 2) => Place::Path(From::Here),
+        (Verb::Send | Verb::Live, 1) => Place::TalkOrPath,
+        (Verb::Send | Verb::Export, 2..) | (Verb::Account | Verb::Live, 2) => {
+            Place::Path(From::Here)
+        }
         (Verb::Get, 3) => Place::Path(From::Downloads),
         (Verb::Account, 1) => Place::One(&["export", "import", "delete"]),
         (Verb::Accept | Verb::Decline, 1) => Place::Answer,

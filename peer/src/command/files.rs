@@ -34,6 +34,30 @@ pub(super) fn get(mut words: Words<'_>, context: &Context) -> Result<Command, Us
     }
 }
 
+/// `/live [user] path`, `/live end number`.
+pub(super) fn live(mut words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let first = words.next()?.ok_or(Usage)?;
+    let second = words.at_most_one()?;
+    if first.eq_ignore_ascii_case("end")
+        && let Some(Ok(id)) = second.clone().map(number)
+    {
+        return Ok(ParsedLine::Command(Command::LiveEnd { id }));
+    }
+    let (to, path) = match (second, &context.chat) {
+        (Some(path), Some(chat)) if first == "." => (chat.clone(), path),
+        (Some(path), None) if first == "." => return Ok(in_no_chat(&path)),
+        (Some(path), _) => (user(first), path),
+        (None, Some(chat)) => (chat.clone(), first),
+        (None, None) => return Ok(in_no_chat(&first)),
+    };
+    let path = expand_home(&path, context.home.as_deref());
+    Ok(ParsedLine::Command(Command::Live { to, path, name: None }))
+}
+
+fn in_no_chat(path: &str) -> ParsedLine {
+    error(format!("Not done: to whom? '/live NAME {path}', or '/msg NAME' opens a chat."))
+}
+
 /// `/limit [up|down [speed|off]]`: a setting by a shorter name.
 pub(super) fn limit(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let Some(way) = words.next()? else {
@@ -100,6 +124,28 @@ mod tests {
         let accept = Command::Accept { which: Which::File(3) };
         assert_eq!(bare("/get 3"), ParsedLine::Command(accept));
         for line in ["/get", "/get clip.mp4", "/get 3 clip.mp4", "/get 3 as", "/get 3 as a b"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_grows_goes_to_a_user_until_it_has_ended() {
+        let live = |to: &str, path: &str| {
+            let (to, path) = (to.to_owned(), path.into());
+            ParsedLine::Command(Command::Live { to, path, name: None })
+        };
+        assert_eq!(bare("/live @bob ~/cam.mkv"), live("bob", "/home/alice/cam.mkv"));
+        assert_eq!(bare("/live end 3"), ParsedLine::Command(Command::LiveEnd { id: 3 }));
+        assert_eq!(bare("/live END #3"), ParsedLine::Command(Command::LiveEnd { id: 3 }));
+        assert_eq!(bare("/live @end 3"), live("end", "3"), "somebody of that name");
+        assert_eq!(bare("/live end cam.mkv"), live("end", "cam.mkv"));
+        let in_chat = |line: &str| {
+            parse(line, &Context { chat: Some("carol".to_owned()), ..Context::default() })
+        };
+        assert_eq!(in_chat("/live 'my cam.mkv'"), live("carol", "my cam.mkv"));
+        assert_eq!(in_chat("/live . cam.mkv"), live("carol", "cam.mkv"));
+        assert_eq!(in_chat("/live bob cam.mkv"), live("bob", "cam.mkv"));
+        for line in ["/live", "/live bob a b", "/live cam.mkv", "/live . cam.mkv"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

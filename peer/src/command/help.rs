@@ -101,6 +101,7 @@ pub(super) enum Verb {
     Add,
     Theme,
     Unread,
+    Live,
 }
 
 impl Entry {

@@ -36,6 +36,15 @@ pub enum Task {
         /// At least one.
         paths: Vec<PathBuf>,
     },
+    /// Hand over a file that grows.
+    Live {
+        /// Receiver as typed.
+        to: String,
+        /// The file.
+        path: PathBuf,
+        /// What it is to be called there.
+        name: Option<String>,
+    },
     /// Take files.
     Receive {
         /// Only from this user, as typed.
@@ -101,6 +110,8 @@ pub struct OneShot {
     limit: Option<Duration>,
     phase: Phase,
     deadline: Option<Instant>,
+    /// Whether what is handed over grows no more, and that was not told.
+    input_has_ended: bool,
 }
 
 #[derive(Debug)]
@@ -156,7 +167,8 @@ impl OneShot {
     /// Begins at `now`; ends `limit` after the login at the latest.
     #[must_use]
     pub fn new(now: Instant, task: Task, limit: Option<Duration>) -> Self {
-        Self { task, limit, phase: Phase::LoggingIn, deadline: Some(now + LOGIN_LIMIT) }
+        let deadline = Some(now + LOGIN_LIMIT);
+        Self { task, limit, phase: Phase::LoggingIn, deadline, input_has_ended: false }
     }
 
     /// When [`Self::on_deadline`] is due.
@@ -281,6 +293,22 @@ impl OneShot {
         complaint.into_iter().chain([Act::Exit(exit)]).collect()
     }
 
+    /// Standard input, which is handed over, has ended.
+    pub fn on_input_ended(&mut self) -> Vec<Act> {
+        self.input_has_ended = true;
+        self.tell_end()
+    }
+
+    /// Tells that what is handed over grows no more, as soon as it has a number.
+    fn tell_end(&mut self) -> Vec<Act> {
+        let Phase::Sending(sending) = &self.phase else { return Vec::new() };
+        let ours = sending.ours.first_key_value().filter(|(_, state)| !is_over(state));
+        let Some((id, _)) = ours.filter(|_| self.input_has_ended) else { return Vec::new() };
+        let end = Act::Command(Command::LiveEnd { id: *id });
+        self.input_has_ended = false;
+        vec![end]
+    }
+
     /// Whether an account is being deleted, after which nobody is logged in.
     #[must_use]
     pub const fn is_deleting(&self) -> bool {
@@ -331,6 +359,7 @@ impl OneShot {
             }
             Task::Message { until: Until::Delivered, .. }
             | Task::Send { .. }
+            | Task::Live { .. }
             | Task::Receive { .. }
             | Task::DeleteAccount { .. }
             | Task::Code { .. }
@@ -385,7 +414,7 @@ impl OneShot {
         let (Some(blocked), Some(files)) = (&lists.blocked, &lists.files) else {
             return Vec::new();
         };
-        if let Task::Message { to, .. } | Task::Send { to, .. } = &self.task
+        if let Task::Message { to, .. } | Task::Send { to, .. } | Task::Live { to, .. } = &self.task
             && blocked.iter().any(|user| is_same(user, to))
         {
             let text = format!("you block {}", text::excerpt(to, 40));
@@ -401,13 +430,13 @@ impl OneShot {
                 self.phase = Phase::Messaging(None);
                 vec![Act::Command(Command::Message { to: to.clone(), text: text.clone() })]
             }
+            Task::Live { to, path, name } => {
+                let (to, path, name) = (to.clone(), path.clone(), name.clone());
+                self.phase = Phase::Sending(Sending::new(files, 1));
+                vec![Act::Command(Command::Live { to, path, name })]
+            }
             Task::Send { to, paths } => {
-                self.phase = Phase::Sending(Sending {
-                    old: files.iter().map(|file| file.id).collect(),
-                    ours: BTreeMap::new(),
-                    open: paths.len(),
-                    worst: Exit::Done,
-                });
+                self.phase = Phase::Sending(Sending::new(files, paths.len()));
                 vec![Act::Command(Command::Send { to: to.clone(), paths: paths.clone() })]
             }
             Task::Receive { from, .. } => {
@@ -471,7 +500,8 @@ impl OneShot {
             Phase::Sending(sending)
                 if file.direction == Direction::Sending && !sending.old.contains(&file.id) =>
             {
-                let acts = sending.on_file(file);
+                let mut acts = sending.on_file(file);
+                acts.extend(self.tell_end());
                 self.end_sending(acts)
             }
             Phase::Receiving(receiving) if file.direction == Direction::Receiving => {
@@ -582,6 +612,12 @@ impl OneShot {
 }
 
 impl Sending {
+    /// `count` files are sent besides those that were there before.
+    fn new(before: &[FileLine], count: usize) -> Self {
+        let old = before.iter().map(|file| file.id).collect();
+        Self { old, ours: BTreeMap::new(), open: count, worst: Exit::Done }
+    }
+
     fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
         if is_over(self.ours.get(&file.id).copied().unwrap_or_default()) {
             return Vec::new();

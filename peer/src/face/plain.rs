@@ -410,13 +410,14 @@ impl Plain {
             return Vec::new();
         };
         let told = self.style.reader == Reader::Program;
-        let hash = if told { format!(" blake3 {blake3}") } else { String::new() };
+        let hash = blake3.as_ref().filter(|_| told);
+        let hash = hash.map_or_else(String::new, |hash| format!(" blake3 {hash}"));
         vec![format!(
             "# file {id} from {}{}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
             short(from),
             in_room(room.as_deref()),
             quoted(name),
-            units::bytes(*size),
+            units::size(*size),
             text::excerpt(media_type, 60),
         )]
     }
@@ -691,13 +692,13 @@ pub(super) fn file_head(file: &FileLine) -> String {
 /// One transfer, its state behind its name: `# file 3 from bob: "clip.mp4" running 45 % of 12.3 MB`.
 pub(super) fn file_line(file: &FileLine) -> String {
     let mut line = file_head(file);
-    let size = units::bytes(file.size);
+    let size = units::size(file.size);
     match file.state {
         "hashing" | "checking" | "running" | "paused" | "waiting" if file.done > 0 => {
-            let percent = units::percent(file.done, file.size);
-            line.push_str(&format!(" {} {percent} % of {size}", file.state));
+            let of = file.size.map_or_else(String::new, |_| format!(" of {size}"));
+            line.push_str(&format!(" {} {}{of}", file.state, units::progress(file)));
         }
-        "hashing" if file.size == 0 => line.push_str(" hashing"),
+        "hashing" if file.size == Some(0) => line.push_str(" hashing"),
         state => line.push_str(&format!(" ({size}) {state}")),
     }
     if file.state == "running" && file.rate > 0 {

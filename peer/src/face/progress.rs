@@ -35,7 +35,7 @@ impl Progress {
     /// tenth is done, or the last line is some seconds old. A transfer that is over is forgotten.
     pub fn is_news(&mut self, now: Instant, file: &FileLine) -> bool {
         let is_moving = MOVING.contains(&file.state);
-        let tenth = units::percent(file.done, file.size) / 10;
+        let tenth = file.percent().unwrap_or(0) / 10;
         let is_news = self.told.get(&file.id).is_none_or(|told| {
             told.line.state != file.state
                 || told.line.paused_by != file.paused_by
@@ -86,8 +86,8 @@ fn short(file: &FileLine) -> String {
         Direction::Sending => '↑',
         Direction::Receiving => '↓',
     };
-    let percent = units::percent(file.done, file.size);
-    let mut line = format!("{} {arrow} {} {percent} %", file.id, file.with);
+    let how_far = units::progress(file);
+    let mut line = format!("{} {arrow} {} {how_far}", file.id, file.with);
     if file.state == "running" {
         line.push_str(&format!(" {}/s", units::bytes(file.rate)));
         if let Some(eta) = file.eta {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn file(state: &'static str, done: u64) -> FileLine {
-        FileLine { state, done, size: 1000, ..samples::file_line() }
+        FileLine { state, done, size: Some(1000), ..samples::file_line() }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use crate::output::FileLine;
+
 /// Bytes in powers of 1000, three digits: `999 B`, `1.23 GB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
@@ -20,6 +22,21 @@ pub fn bytes(count: u64) -> String {
         0..10 => format!("{whole}.{rest:02} {}", UNITS[unit]),
         10..100 => format!("{whole}.{} {}", rest / 10, UNITS[unit]),
         _ => format!("{whole} {}", UNITS[unit]),
+    }
+}
+
+/// The size of a file, which is not known while it grows.
+#[must_use]
+pub fn size(count: Option<u64>) -> String {
+    count.map_or_else(|| "live".to_owned(), bytes)
+}
+
+/// How far a transfer is: `45 %`, or of one that grows `live 34.0 MB`.
+#[must_use]
+pub fn progress(file: &FileLine) -> String {
+    match file.percent() {
+        Some(percent) => format!("{percent} %"),
+        None => format!("live {}", bytes(file.done)),
     }
 }
 

@@ -24,13 +24,19 @@ fn outlook(file: &FileLine) -> String {
     if is_here(file) {
         return "all of it is here".to_owned();
     }
-    let here = format!("{} % is here", units::percent(file.done, file.size));
+    let here = match file.percent() {
+        Some(percent) => format!("{percent} % is here"),
+        None => format!("{} are here", units::bytes(file.done)),
+    };
     match (file.state, file.eta) {
         ("running", Some(eta)) => {
             let eta = units::seconds(eta);
             format!(
                 "{here}, the rest in about {eta}; a film that lasts longer plays without a stop"
             )
+        }
+        ("running", None) if file.size.is_none() => {
+            format!("{here}, and it grows: it plays behind that")
         }
         ("running", None) => format!("{here}, how long the rest takes is not known yet"),
         ("checking", _) => "what is here is being checked, then it begins".to_owned(),
@@ -60,7 +66,7 @@ mod tests {
             with: "bob".to_owned(),
             room: None,
             name: "a \u{1b}[2Jfilm.mp4".to_owned(),
-            size: 100,
+            size: Some(100),
             done: 12,
             rate: 0,
             eta,
@@ -87,6 +93,10 @@ mod tests {
             (
                 file("running", Some(80)),
                 "12 % is here, the rest in about 1m20; a film that lasts longer plays without a stop",
+            ),
+            (
+                FileLine { size: None, ..file("running", None) },
+                "12 B are here, and it grows: it plays behind that",
             ),
             (file("running", None), "12 % is here, how long the rest takes is not known yet"),
             (file("checking", None), "what is here is being checked, then it begins"),

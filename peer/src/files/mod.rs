@@ -11,6 +11,7 @@
 mod cache;
 mod final_name;
 mod fresh;
+mod live;
 mod media_type;
 mod place;
 mod range;
@@ -40,6 +41,9 @@ use self::target::Target;
 use crate::private;
 use crate::work::{Direction, FileError, FileReply, FileRequest};
 
+/// The folder, in that of the data, of what is spooled: [`FileRequest::Forget`] removes it from there.
+pub(crate) const SPOOL: &str = "spool";
+
 /// Does [`FileRequest`]s. Clones share what is open, so that several threads can work at once.
 #[derive(Clone)]
 pub struct FileWorker(Arc<Shared>);
@@ -52,6 +56,8 @@ struct Shared {
     downloads: Arc<Dir>,
     /// For telling where a file is.
     downloads_path: PathBuf,
+    /// Where that is kept which has to be a file only as long as it is sent.
+    spool: PathBuf,
     state: Mutex<State>,
 }
 
@@ -63,6 +69,10 @@ struct State {
     /// What is being received, by transfer.
     targets: BTreeMap<TransferId, Target>,
     open_targets: Cache<Hashed>,
+    /// Files of ours that grow, as they were last seen.
+    growing: BTreeMap<TransferId, live::source::Growth>,
+    /// Trees of what came while it grew, where it is not what it became.
+    own: BTreeMap<TransferId, Arc<live::salvage::Own>>,
     /// What the user wants to have as a file.
     fresh: Option<Fresh>,
     /// One for each long job that runs or waits; set when its transfer was given up.
@@ -83,6 +93,7 @@ impl FileWorker {
             trees: open_folder(&trees)?,
             downloads: Arc::new(open_folder(&downloads_path)?),
             downloads_path,
+            spool: data.canonicalize()?.join(SPOOL),
             state: Mutex::default(),
         })))
     }
@@ -117,13 +128,27 @@ impl FileWorker {
                 len,
                 buffer,
             ),
+            FileRequest::BeginLive { id, path, name } => {
+                live::source::begin(shared, id, &path, name)
+            }
+            FileRequest::LookLive { id, path, asks_for_writers } => {
+                live::source::look(shared, id, &path, asks_for_writers)
+            }
+            FileRequest::ReadLive { id, path, offset, len, buffer } => {
+                live::source::read(shared, id, &path, (offset, len), buffer)
+            }
+            FileRequest::PrepareLive { id, name, place } => {
+                live::target::prepare(shared, id, self.place(place.as_deref())?, &name)
+            }
+            FileRequest::WriteLive { id, offset, bytes } => {
+                live::target::write(shared, id, offset, bytes)
+            }
             FileRequest::EncodeReceived { id, path, size, root, offset, len, buffer } => {
                 let whole = Whole { size, root };
                 target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
             }
             FileRequest::Prepare { id, name, size, root, place } => shared.long(id, |unwanted| {
-                let place = Place::of(shared, place.as_deref())
-                    .map_err(|error| FileError::NoPlace(error.to_string()))?;
+                let place = self.place(place.as_deref())?;
                 let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),
@@ -155,6 +180,10 @@ impl FileWorker {
                 Ok(FileReply::Done)
             }
         }
+    }
+
+    fn place(&self, wanted: Option<&Path>) -> Result<Place, FileError> {
+        Place::of(&self.0, wanted).map_err(|error| FileError::NoPlace(error.to_string()))
     }
 
     /// Opens for reading a file that is received, or that is `complete` at this path. What of a file
@@ -207,12 +236,17 @@ impl Shared {
             Direction::Sending => {
                 state.sources.remove(id);
                 state.looks.remove(&id);
+                state.growing.remove(&id);
                 drop(state);
                 let _ = self.trees.remove_file(source::tree_name(id));
+                if let Some(path) = place.filter(|path| path.parent() == Some(&self.spool)) {
+                    let _ = std::fs::remove_file(path);
+                }
             }
             Direction::Receiving => {
                 state.open_targets.remove(id);
                 state.targets.remove(&id);
+                state.own.remove(&id);
                 drop(state);
                 target::remove(self, id, place);
             }

@@ -45,8 +45,7 @@ pub(super) fn hash(
     let file = open_regular(path)?;
     let before = Look::at(&file).map_err(explain)?;
     let size = before.size;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let name = name[..name.floor_char_boundary(MAX_FILE_NAME)].to_owned();
+    let name = file_name_of(path);
 
     let tree_name = tree_name(id);
     let watch =
@@ -69,6 +68,12 @@ pub(super) fn hash(
     let path = path.canonicalize().map_err(explain)?;
     let media_type = media_type::guess(&name).to_owned();
     Ok(FileReply::Hashed { path, name, size, root, media_type })
+}
+
+/// The name of a file of ours, as the other side is told.
+pub(super) fn file_name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    name[..name.floor_char_boundary(MAX_FILE_NAME)].to_owned()
 }
 
 /// Encodes a range for the receiver: nothing leaves of which it is known that it is not what was
@@ -161,7 +166,7 @@ fn write_tree(
     shared: &Shared,
     tree_name: &str,
     file: &File,
-    watch: Watch<'_>,
+    mut watch: Watch<'_>,
 ) -> io::Result<([u8; 32], Moment)> {
     let options = &mut cap_std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -169,7 +174,7 @@ fn write_tree(
     let tree = shared.trees.open_with(tree_name, options)?.into_std();
     let began = Look::at(&tree)?.changed;
     let mut tree = BufWriter::new(tree);
-    let root = whole::hash(file, watch, &mut tree)?;
+    let root = whole::hash(file, &mut watch, &mut tree)?;
     tree.flush()?;
     tree.get_ref().sync_data()?;
     Ok((root, began))
@@ -177,7 +182,7 @@ fn write_tree(
 
 /// Opens an ordinary file; anything else (a folder, a device, a pipe, which might never answer)
 /// is refused.
-fn open_regular(path: &Path) -> Result<File, FileError> {
+pub(super) fn open_regular(path: &Path) -> Result<File, FileError> {
     let explain = |error: io::Error| unreadable(path, &error);
     let file = OpenOptions::new()
         .read(true)
@@ -225,7 +230,7 @@ fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> FileError {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> FileError {
     let why = if error.kind() == io::ErrorKind::NotFound {
         "there is no such file".to_owned()
     } else if error.kind() == io::ErrorKind::PermissionDenied {

@@ -20,7 +20,7 @@ use super::place::Place;
 use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
-use super::{Shared, file_name, final_name, hex};
+use super::{Shared, file_name, final_name, hex, live};
 use crate::work::{FileError, FileReply};
 
 /// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
@@ -106,22 +106,36 @@ pub(super) fn prepare(
     let (open, was_there) = find(shared, id, &mut target).map_err(|error| trouble(&error))?;
     let present = match was_there {
         WasThere::No => Vec::new(),
-        WasThere::Yes => {
-            let mut watch = Watch::new(
-                target.whole.size,
-                unwanted,
-                |done, size| FileReply::Checking { done, size },
-                progress,
-            );
-            present(&open, &target, &mut watch).map_err(|error| trouble(&error))?
-        }
+        WasThere::Yes => look_through(shared, id, &open, &target, unwanted, progress)
+            .map_err(|error| trouble(&error))?,
     };
     let have: u64 = present.iter().map(|(start, end)| end - start).sum();
     reserve(&target.place, &open.file, target.whole.size, have)?;
+    keep_open(shared, id, target, open);
+    Ok(FileReply::Ready { present })
+}
+
+/// What of the file is right.
+fn look_through(
+    shared: &Shared,
+    id: TransferId,
+    open: &Hashed,
+    target: &Target,
+    unwanted: &AtomicBool,
+    progress: &mut dyn FnMut(FileReply),
+) -> io::Result<Vec<(u64, u64)>> {
+    if live::target::is_unproven(shared, id, open) {
+        return live::target::adopt(shared, id, open, target.whole, unwanted, progress);
+    }
+    let checking = |done, size| FileReply::Checking { done, size };
+    present(open, target, &mut Watch::new(target.whole.size, unwanted, checking, progress))
+}
+
+/// From now on this is what is being received.
+pub(super) fn keep_open(shared: &Shared, id: TransferId, target: Target, open: Hashed) {
     let mut state = shared.state();
     state.targets.insert(id, target);
     state.open_targets.insert(id, Arc::new(open));
-    Ok(FileReply::Ready { present })
 }
 
 /// Verifies a range and writes it, group by group: what does not fit is never written.
@@ -135,8 +149,13 @@ pub(super) fn write(
     let (target, open) = open(shared, id)?;
     match range::decode(&open, target.whole, offset, len, &encoded) {
         Ok(()) => {
-            begin_write_back(&open.file, offset, offset + u64::from(len));
-            Ok(FileReply::Written(encoded))
+            let end = offset + u64::from(len);
+            begin_write_back(&open.file, offset, end);
+            let own = shared.state().own.get(&id).cloned();
+            let also = own.map_or(Ok(Vec::new()), |own| {
+                own.right_beside(&open.tree, target.whole.size, (offset, end))
+            });
+            Ok(FileReply::Written { room: encoded, also: also.map_err(|error| trouble(&error))? })
         }
         Err(DecodeError::Corrupt) => Err(FileError::Corrupt),
         Err(DecodeError::Disk(error)) => Err(trouble(&error)),
@@ -198,7 +217,7 @@ fn open_ordinary(path: &Path) -> io::Result<File> {
 }
 
 /// Has the disk begin with the last whole piece, when the range `offset..end` completes one.
-fn begin_write_back(file: &File, offset: u64, end: u64) {
+pub(super) fn begin_write_back(file: &File, offset: u64, end: u64) {
     let piece = end / WRITE_BACK;
     if piece > offset / WRITE_BACK {
         // Linux begins to write what is to be dropped from memory. Nothing depends on it: `finish`
@@ -242,18 +261,22 @@ pub(super) fn remove(shared: &Shared, id: TransferId, place: Option<&Path>) {
     {
         let _ = place.folder.remove_file(&names.partial);
     }
-    for ending in ["tree", "names", "names.new"] {
+    for ending in ["tree", "names", "names.new", live::target::OWN] {
         let _ = shared.trees.remove_file(file_name(id, ending));
     }
 }
 
-enum WasThere {
+pub(super) enum WasThere {
     Yes,
     No,
 }
 
 /// Opens what is there of the file, or begins it.
-fn find(shared: &Shared, id: TransferId, target: &mut Target) -> io::Result<(Hashed, WasThere)> {
+pub(super) fn find(
+    shared: &Shared,
+    id: TransferId,
+    target: &mut Target,
+) -> io::Result<(Hashed, WasThere)> {
     let names = Names::load(shared, id).unwrap_or_else(|| {
         let partial = format!("{}{}", target.name, partial_ending(id));
         Names { partial, complete: None }
@@ -328,7 +351,7 @@ fn is_complete(open: &Hashed, target: &Target) -> io::Result<bool> {
 }
 
 /// The target and its open files, opened again when others were used meanwhile.
-fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<Hashed>), FileError> {
+pub(super) fn open(shared: &Shared, id: TransferId) -> Result<(Target, Arc<Hashed>), FileError> {
     let mut state = shared.state();
     let Some(target) = state.targets.get(&id).cloned() else {
         return Err(FileError::Target("the transfer was given up".to_owned()));
@@ -397,9 +420,14 @@ fn create(folder: &Dir, name: &str) -> io::Result<File> {
 
 fn open_tree(shared: &Shared, id: TransferId) -> io::Result<File> {
     let options = &mut OpenOptions::new();
-    options.read(true).write(true).create(true).mode(0o600);
-    options.custom_flags(flags(OFlags::NOFOLLOW));
+    options.read(true).write(true).create(true);
+    private(options);
     shared.trees.open_with(file_name(id, "tree"), options).map(cap_std::fs::File::into_std)
+}
+
+/// For files of ours alone, never through a link.
+pub(super) fn private(options: &mut OpenOptions) {
+    options.mode(0o600).custom_flags(flags(OFlags::NOFOLLOW));
 }
 
 /// Where the file system can, has it set aside the room for a file of which `have` bytes are there:

@@ -91,7 +91,9 @@ impl Disks {
         let encoded = self.encode(offer, offset, len).unwrap();
         let room = encoded.as_ptr();
         let written = self.write(offset, len, encoded);
-        assert!(matches!(written, Ok(FileReply::Written(given)) if given.as_ptr() == room));
+        assert!(
+            matches!(written, Ok(FileReply::Written { room: given, .. }) if given.as_ptr() == room)
+        );
     }
 
     fn fetch_from(&self, offer: &Offer, mut offset: u64) {
@@ -612,7 +614,7 @@ fn many_transfers_share_few_descriptors() {
     for number in 0..200 {
         let encoded = encoded.clone();
         let request = FileRequest::Write { id: id(number), offset: 0, len: 20_000, encoded };
-        assert!(matches!(run(&disks.receiver, request), Ok(FileReply::Written(_))));
+        assert!(matches!(run(&disks.receiver, request), Ok(FileReply::Written { .. })));
         run(&disks.receiver, FileRequest::Finish { id: id(number) }).unwrap();
     }
     assert_eq!(disks.downloaded().len(), 200);

@@ -20,7 +20,7 @@ const AHEAD: u64 = 32;
 const MAX_THREADS: u64 = 4;
 
 /// Writes the tree of the file, whose size `watch` knows, to `out` in post-order, and gives its root.
-pub(super) fn hash(file: &File, mut watch: Watch<'_>, out: &mut impl Write) -> io::Result<Cv> {
+pub(super) fn hash(file: &File, watch: &mut Watch<'_>, out: &mut impl Write) -> io::Result<Cv> {
     let pieces = Pieces { file, size: watch.size() };
     let mut trunk = Trunk::default();
     thread::scope(|scope| {
@@ -238,9 +238,9 @@ mod tests {
             let wanted = AtomicBool::new(false);
             let reply = |done, size| FileReply::Hashing { done, size };
             let mut silent = |_| {};
-            let watch = Watch::new(size as u64, &wanted, reply, &mut silent);
+            let mut watch = Watch::new(size as u64, &wanted, reply, &mut silent);
             let mut nodes = Vec::new();
-            let root = hash(&file, watch, &mut nodes).unwrap();
+            let root = hash(&file, &mut watch, &mut nodes).unwrap();
 
             let mut expected = Vec::new();
             let shape = tree::shape(size as u64);
@@ -257,8 +257,8 @@ mod tests {
         let wanted = AtomicBool::new(false);
         let reply = |done, size| FileReply::Hashing { done, size };
         let mut silent = |_| {};
-        let watch = Watch::new((3 << 20) + 1, &wanted, reply, &mut silent);
-        let error = hash(&file, watch, &mut Vec::new()).unwrap_err();
+        let mut watch = Watch::new((3 << 20) + 1, &wanted, reply, &mut silent);
+        let error = hash(&file, &mut watch, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

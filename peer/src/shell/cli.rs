@@ -230,6 +230,20 @@ pub(super) enum OneShot {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
+    /// Hand over a file that is still being written, as it grows; ends as 'send' does.
+    Live {
+        /// Receiver.
+        #[arg(value_name = "USER", value_parser = parse_receiver)]
+        to: String,
+        /// The file; `-` hands over standard input, up to its end.
+        file: PathBuf,
+        /// What the other side is told that it is called: needed for `-`.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Seconds to wait at most; without it as long as it takes.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
     /// Take files that are offered; prints where each one is.
     Receive {
         /// Only from this user.

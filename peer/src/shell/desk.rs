@@ -329,6 +329,16 @@ impl Desk {
         todo
     }
 
+    /// Standard input, which is handed over, has ended.
+    pub(super) fn on_input_ended(&mut self) -> Vec<Do> {
+        let mut todo = Vec::new();
+        if let Giver::Task(task) = &mut self.giver {
+            let acts = task.on_input_ended();
+            self.act(acts, &mut todo);
+        }
+        todo
+    }
+
     /// The program is told to stop.
     pub(super) fn on_stop(&mut self, exit: Exit) -> Vec<Do> {
         let mut todo = Vec::new();

@@ -19,6 +19,7 @@ mod preferences;
 mod save;
 mod screen;
 mod session;
+mod spool;
 mod start;
 mod terminal;
 mod typed_lines;
@@ -58,6 +59,8 @@ enum Wake {
     ProgramEnded(u64),
     /// One could not be started, failed, or does not do what it is to do: the line that says so.
     Complaint(String),
+    /// Standard input, which is handed over, has ended.
+    InputEnded,
     /// A worker thread has panicked.
     LaneGone,
     /// Standard output is closed.

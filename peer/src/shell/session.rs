@@ -20,6 +20,7 @@ use super::hooks::Hooks;
 use super::names::{self, Resolver};
 use super::player::{Player, Reading, Showing};
 use super::screen::Stream;
+use super::spool::{Kept, Spool};
 use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
 use super::{Wake, complain, save, terminal};
@@ -47,6 +48,8 @@ pub(super) struct Parts {
     pub(super) files: FileWorker,
     pub(super) settings: Settings,
     pub(super) desk: Desk,
+    /// Into which standard input goes, where it is handed over.
+    pub(super) spool: Option<Spool>,
     /// With what the full screen begins, where there is one.
     pub(super) full: Option<Setting>,
 }
@@ -68,6 +71,7 @@ pub(super) struct Session {
     front: Front,
     hooks: Hooks,
     player: Player,
+    spooled: Option<Kept>,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -79,7 +83,7 @@ impl Session {
     /// # Errors
     /// When the operating system gives no thread or no descriptor.
     pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
-        let Parts { clock, mut socket, database, files, mut settings, desk, full } = parts;
+        let Parts { clock, mut socket, database, files, mut settings, desk, spool, full } = parts;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
@@ -99,6 +103,8 @@ impl Session {
         settings.attention = habits.attention;
         settings.strangers = strangers;
         let front = Front::start(full, mailbox.clone())?;
+        let fill = |spool: Spool| spool.fill(io::stdin(), mailbox.clone());
+        let spooled = spool.map(fill).transpose()?;
         let player = Player::new(seed, clock, player_files, mailbox);
         front.set_habits(habits);
         Ok(Self {
@@ -116,6 +122,7 @@ impl Session {
             front,
             hooks: Hooks::start(programs)?,
             player,
+            spooled,
             has_new_names: false,
         })
     }
@@ -205,6 +212,10 @@ impl Session {
                 let todo = self.desk.complain(now, &text);
                 self.perform(now, todo)?;
             }
+            Wake::InputEnded => {
+                let todo = self.desk.on_input_ended();
+                self.perform(now, todo)?;
+            }
             Wake::LaneGone => return Err(io::Error::other(LaneGone)),
             Wake::NoReader => {
                 let todo = self.desk.on_stop(Exit::Failure);
@@ -282,6 +293,9 @@ impl Session {
             && self.front.wants_users()
         {
             self.front.set_keys(self.app.key_marks());
+        }
+        if let (Some(spooled), Output::File { file }) = (&mut self.spooled, output) {
+            spooled.learn(file);
         }
         self.desk.set_width(terminal::width());
         if let Some(lost) = self.front.take_lost() {

@@ -21,6 +21,7 @@ use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
 use super::paths::Paths;
 use super::session::{Parts, Session};
+use super::spool::Spool;
 use super::typed_lines::TypedLines;
 use super::{account, complain, folders, terminal, typing};
 use crate::app::{FilesOf, Settings};
@@ -85,6 +86,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         typed: TypedLines::open(data.join("typed-lines.json")),
         paths: Paths::new(folders::home(), downloads.canonicalize().unwrap_or(downloads)),
     });
+    let (command, spool) = spooled(command, &data)?;
     let (face, giver) = face(&options, command, is_person, full.is_some(), &clock)?;
     let credentials = options.user.clone().map(|name| Credentials {
         purpose: if options.register { Purpose::Register } else { Purpose::Login },
@@ -92,7 +94,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         file: options.password_file.clone(),
     });
     let desk = Desk::new(face, giver, credentials, folders::home(), preferences);
-    let parts = Parts { clock, socket, database, files, settings, desk, full };
+    let parts = Parts { clock, socket, database, files, settings, desk, spool, full };
     Session::new(parts, &seed()?).map_err(failure)
 }
 
@@ -206,6 +208,10 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             }
             (Task::Send { to, paths: files }, timeout)
         }
+        Asked::Live { to, file, name, timeout } => {
+            check_readable(&file)?;
+            (Task::Live { to, path: file, name }, timeout)
+        }
         Asked::Receive { from, count, timeout } => (Task::Receive { from, count }, timeout),
         Asked::Export { with, file: path } => {
             let format = match (options.json, ExportFormat::of(&path)) {
@@ -242,6 +248,23 @@ fn password(options: &Options, name: &str) -> Result<Secret<String>, Failure> {
     match typing::ask_secrets(Need::Delete(Some(name.to_owned()))) {
         Some(Command::DeleteAccount { password, .. }) => Ok(password),
         _ => Err((Exit::Interrupted, "no password was typed".to_owned())),
+    }
+}
+
+/// What is to be handed over of standard input is so as a file.
+fn spooled(command: Option<Asked>, data: &Path) -> Result<(Option<Asked>, Option<Spool>), Failure> {
+    match command {
+        Some(Asked::Live { to, file, name, timeout }) if file == Path::new("-") => {
+            if name.is_none() {
+                let text = "standard input has no name: give it one with --name, as in cam.mkv";
+                return Err((Exit::Usage, text.to_owned()));
+            }
+            let spool = Spool::new(data)
+                .map_err(|error| failure(format!("data folder {}: {error}", data.display())))?;
+            let file = spool.path().to_owned();
+            Ok((Some(Asked::Live { to, file, name, timeout }), Some(spool)))
+        }
+        command => Ok((command, None)),
     }
 }
 

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 11] = [
+pub(super) const STEPS: [&str; 12] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -311,6 +311,10 @@ pub(super) const STEPS: [&str; 11] = [
             SELECT 1 FROM contacts
             WHERE profile = messages.profile AND name = author AND (blocked OR ignored)
         );
+",
+    "
+    -- Whether the file still grows, so that its size and its root are not known.
+    ALTER TABLE transfers ADD COLUMN growing INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -1,5 +1,6 @@
 mod history;
 mod import;
+mod transfers;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -141,6 +142,7 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
         paused: true,
         share: (byte.is_multiple_of(2))
             .then_some(Share { id: ShareId([byte; 16]), room: RoomId([7; 16]) }),
+        growing: byte.is_multiple_of(3),
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
     connection
         .prepare_cached(
             "INSERT INTO transfers (profile, direction, transfer, peer, name, path, size,
-                media_type, root, at, state, reason, paused, share, room)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                media_type, root, at, state, reason, paused, share, room, growing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT DO UPDATE SET peer = ?4, name = ?5, path = ?6, size = ?7,
                 media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13,
-                share = ?14, room = ?15",
+                share = ?14, room = ?15, growing = ?16",
         )
         .and_then(|mut upsert| {
             upsert.execute(params![
@@ -46,7 +46,8 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
                 reason,
                 record.paused,
                 record.share.map(|share| share.id.0),
-                record.share.map(|share| share.room.0)
+                record.share.map(|share| share.room.0),
+                record.growing
             ])
         })
         .map_err(failed)?;
@@ -61,7 +62,7 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
     connection
         .prepare_cached(
             "SELECT direction, transfer, peer, name, path, size, media_type, root, at, state,
-                reason, paused, share, room
+                reason, paused, share, room, growing
              FROM transfers WHERE profile = ?1 ORDER BY id",
         )?
         .query_map([profile], record)?
@@ -108,6 +109,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TransferRecord> {
         state: state(row.get(9)?, row.get(10)?),
         paused: row.get(11)?,
         share: share(row.get(12)?, row.get(13)?),
+        growing: row.get(14)?,
     })
 }
 

@@ -6,6 +6,7 @@ use wire::app::name::Name;
 use wire::app::peer::MAX_RANGE;
 
 use super::fetch::{MAX_WINDOW, MAX_WRITING, longest_answer};
+use super::live::MAX_LIVE;
 use super::receiving::{MAX_OFFERS, MAX_OFFERS_OF_USER, MAX_STREAMS, is_offer_to_us};
 use super::sending::{MAX_HELD, MAX_HELD_FOR_USER, MAX_OPEN_OFFERS};
 use super::spare::MAX_SPARE_BYTES;
@@ -21,6 +22,7 @@ impl Transfers {
         let most_held = users().map(|user| self.held_for(Some(user))).max().unwrap_or(0);
         let to_us = self.count_by_user(is_offer_to_us);
         let told = self.count_by_user(Self::is_open_offer);
+        let live_part = u64::from(MAX_RANGE);
         let part = u64::from(longest_answer(MAX_RANGE));
         vec![
             Queue::new("offers to us", to_us.values().sum(), MAX_OFFERS as u64),
@@ -31,6 +33,8 @@ impl Transfers {
                 MAX_OPEN_OFFERS as u64,
             ),
             Queue::new("streams to fetch by", self.fetching.len() as u64, MAX_STREAMS as u64),
+            Queue::new("streams for what grows", self.live.streams.len() as u64, MAX_LIVE as u64),
+            Queue::new("bytes of what grows in part", self.growing(), live_part * MAX_LIVE as u64),
             Queue::new("bytes asked for by one stream", most_asked, MAX_WINDOW),
             Queue::new("bytes of answers in part", arriving, MAX_STREAMS as u64 * part),
             Queue::new("bytes that wait for the disk", self.writing, MAX_WRITING),
@@ -38,6 +42,14 @@ impl Transfers {
             Queue::new("bytes held for one user", most_held, MAX_HELD_FOR_USER),
             Queue::new("bytes held for all users", self.held_for(None), MAX_HELD),
         ]
+    }
+
+    /// The bytes of all answers about growing files that are not whole yet.
+    fn growing(&self) -> u64 {
+        let arriving = |transfer: &Transfer| {
+            if let Stage::Growing(growing) = &transfer.stage { growing.arriving() } else { 0 }
+        };
+        self.table.iter().map(arriving).sum()
     }
 
     /// The most bytes asked for by one stream, and the bytes of all answers that are not whole yet.

@@ -6,9 +6,8 @@ use wire::app::peer::{CancelReason, Control, TransferId};
 
 use super::desk::Purpose;
 use super::readers::Readers;
-use super::serve::Wanted;
 use super::table::{LinkState, Paused, Stage, Transfer};
-use super::{Context, Job, Transfers, code, sending};
+use super::{Context, Job, Transfers, code, live};
 use crate::work::{Direction, FileError, FileReply, StoreError, TransferState};
 
 /// What to say about an end.
@@ -76,7 +75,8 @@ impl Transfers {
             | Stage::Recording
             | Stage::Preparing { .. }
             | Stage::Finishing => {}
-            Stage::Serving => self.serve_transfer(cx, number),
+            Stage::Serving | Stage::Closing { .. } => self.serve_transfer(cx, number),
+            Stage::Growing(_) => self.grow_on(cx, number),
             Stage::Idle => self.start(cx, number),
             Stage::Fetching(_) => self.fetch_on(cx, number),
             Stage::Over => {
@@ -96,15 +96,19 @@ impl Transfers {
         let (id, user) = (transfer.record.id, transfer.record.with.clone());
         match transfer.stage {
             Stage::Over | Stage::Hashing { .. } | Stage::Recording => return,
-            Stage::Serving => {
+            Stage::Serving | Stage::Closing { .. } => {
                 if transfer.record.state == TransferState::Offered && !self.may_offer(&user) {
                     return;
                 }
                 let Some(transfer) = self.table.get_mut(number) else { return };
                 transfer.is_told = true;
-                self.desk.say(&user, Control::Offer(sending::offer(&transfer.record)));
+                self.desk.say(&user, live::offering(&transfer.record));
             }
-            Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
+            Stage::Idle
+            | Stage::Preparing { .. }
+            | Stage::Growing(_)
+            | Stage::Fetching(_)
+            | Stage::Finishing => {
                 if transfer.record.state == TransferState::Offered {
                     return;
                 }
@@ -200,6 +204,7 @@ impl Transfers {
         transfer.rate.clear();
         self.views.end(&transfer.record);
         transfer.readers = Readers::default();
+        self.live.forget(number);
         let stage = std::mem::replace(&mut transfer.stage, Stage::Over);
         if matches!(stage, Stage::Hashing { .. }) {
             // Never offered, and never stored.
@@ -209,18 +214,14 @@ impl Transfers {
         }
         self.desk.show(transfer, cx.now);
         let record = transfer.record.clone();
-        if matches!(stage, Stage::Hashing { .. } | Stage::Preparing { .. })
+        if matches!(stage, Stage::Hashing { .. } | Stage::Closing { .. } | Stage::Preparing { .. })
             && self.table.is_last(&record)
         {
             // Ends the long job; what it leaves behind goes when it has come back.
             self.desk.forget(&record);
         }
-        if let Stage::Fetching(mut fetch) = stage {
-            for key in fetch.lose_streams() {
-                self.forget_stream(cx, key);
-            }
-        }
-        for key in self.served_streams(&user, Wanted::Offered(id)) {
+        self.end_fetching(cx, stage, &user);
+        for key in self.served_streams(&user, id) {
             self.drop_served(cx, &key, code::OVER);
         }
         if !record.is_shared_on() {
@@ -228,6 +229,28 @@ impl Transfers {
         }
         self.offer_waiting(cx, &user);
         self.start_waiting(cx);
+    }
+
+    /// Gives up the streams by which it came.
+    pub(super) fn end_fetching(&mut self, cx: &mut Context<'_>, stage: Stage, from: &Name) {
+        let keys = match stage {
+            Stage::Fetching(mut fetch) => fetch.lose_streams(),
+            Stage::Growing(mut growing) => {
+                growing.lose_stream().map(|stream| (from.clone(), stream)).into_iter().collect()
+            }
+            Stage::Hashing { .. }
+            | Stage::Recording
+            | Stage::Serving
+            | Stage::Closing { .. }
+            | Stage::Idle
+            | Stage::Preparing { .. }
+            | Stage::Finishing
+            | Stage::Over => Vec::new(),
+        };
+        for key in keys {
+            self.live.streams.remove(&key);
+            self.forget_stream(cx, key);
+        }
     }
 
     /// The record is durable, or could not be made so.
@@ -245,13 +268,20 @@ impl Transfers {
         match transfer.stage {
             Stage::Recording => {
                 transfer.stage = Stage::Serving;
+                if !transfer.record.growing {
+                    self.live.forget(number);
+                }
                 if self.desk.link(&transfer.record.with) == LinkState::Up {
                     self.introduce(cx, number);
                 } else {
                     self.desk.show(transfer, cx.now);
                 }
             }
-            Stage::Idle | Stage::Preparing { .. } | Stage::Fetching(_) | Stage::Finishing => {
+            Stage::Idle
+            | Stage::Preparing { .. }
+            | Stage::Growing(_)
+            | Stage::Fetching(_)
+            | Stage::Finishing => {
                 if let Some(control) = transfer.tell.take() {
                     let (id, user) = (transfer.record.id, transfer.record.with.clone());
                     self.desk.say(&user, control);
@@ -260,7 +290,7 @@ impl Transfers {
                     }
                 }
             }
-            Stage::Hashing { .. } | Stage::Serving | Stage::Over => {}
+            Stage::Hashing { .. } | Stage::Closing { .. } | Stage::Serving | Stage::Over => {}
         }
         self.advance(cx, number);
     }
@@ -270,6 +300,9 @@ impl Transfers {
         self.desk.error(format!("Transfer {number}: {error}"));
         let Some(transfer) = self.table.get_mut(number) else { return };
         match (&transfer.stage, &transfer.record.state) {
+            (Stage::Recording, _) if transfer.is_live && !transfer.record.growing => {
+                self.live_not_saved(cx, number);
+            }
             (Stage::Recording, _) => {
                 transfer.stage = Stage::Hashing { done: 0 };
                 let state = TransferState::Cancelled(CancelReason::SourceGone);
@@ -315,6 +348,28 @@ impl Transfers {
                 self.disk_is_free(number);
                 self.finished(cx, number, outcome);
             }
+            Purpose::BeginLive(number) => {
+                self.disk_is_free(number);
+                self.live_begun(cx, number, outcome);
+            }
+            Purpose::Look(number) => {
+                self.disk_is_free(number);
+                self.live_looked(cx, number, outcome);
+            }
+            Purpose::Close(number) => {
+                self.disk_is_free(number);
+                self.live_closed(cx, number, outcome);
+            }
+            Purpose::PrepareLive(number) => {
+                self.disk_is_free(number);
+                self.live_prepared(cx, number, outcome);
+            }
+            Purpose::Append { number, len } => {
+                self.disk_is_free(number);
+                self.writing -= u64::from(len);
+                self.live_written(cx, number, len, outcome);
+                self.fetch_held_back(cx);
+            }
         }
     }
 
@@ -350,7 +405,7 @@ impl Transfers {
         self.drop_stuck(cx);
         self.drop_silent(cx);
         self.spare.reclaim();
-        if self.serving.is_empty() && self.fetching.is_empty() {
+        if self.serving.is_empty() && self.fetching.is_empty() && self.live.streams.is_empty() {
             self.spare.clear();
         }
     }

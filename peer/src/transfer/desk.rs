@@ -29,6 +29,11 @@ pub(super) enum Purpose {
     Prepare(u64),
     Write { number: u64, from: Name, offset: u64, len: u32 },
     Finish(u64),
+    BeginLive(u64),
+    Look(u64),
+    Close(u64),
+    PrepareLive(u64),
+    Append { number: u64, len: u32 },
     Encode(StreamKey),
     Verify(u64),
     Forget,
@@ -49,6 +54,8 @@ pub(super) struct Desk {
     pub(super) next_retry: Option<Instant>,
     /// When more may go within the limits.
     pub(super) next_turn: Option<Instant>,
+    /// When files of ours that grow are looked at.
+    pub(super) next_look: Option<Instant>,
     /// When members of rooms are told what arrived of files that they are offered too.
     pub(super) next_have: Option<Instant>,
 }
@@ -66,6 +73,7 @@ impl Desk {
             next_report: None,
             next_retry: None,
             next_have: None,
+            next_look: None,
             next_turn: None,
         }
     }
@@ -107,7 +115,7 @@ impl Desk {
         let request = FileRequest::Forget {
             id: record.disk_id(),
             direction: record.direction,
-            place: record.place(),
+            place: record.kept_at(),
         };
         self.start(Purpose::Forget, Work::File(request));
     }
@@ -178,6 +186,11 @@ impl Desk {
     /// More may go at that time.
     pub(super) fn turn_at(&mut self, at: Instant) {
         self.next_turn = Some(self.next_turn.map_or(at, |next| next.min(at)));
+    }
+
+    /// Files that grow are to be looked at by then.
+    pub(super) fn look_at(&mut self, at: Instant) {
+        self.next_look = Some(self.next_look.map_or(at, |next| next.min(at)));
     }
 
     pub(super) fn error(&mut self, text: String) {

@@ -419,6 +419,21 @@ impl Fetch {
         }
     }
 
+    /// These ranges, of what was not asked for, are right already: those that were missing are given, in
+    /// pieces.
+    pub(super) fn found(&mut self, right: &[(u64, u64)]) -> Vec<(u64, u32)> {
+        let mut found = Vec::new();
+        for (start, end) in right {
+            while let Some((offset, len)) =
+                self.missing.take_between(*start..*end, 1 << 31, None, &[])
+            {
+                self.held.put(offset, len);
+                found.push((offset, len));
+            }
+        }
+        found
+    }
+
     /// What came was wrong, and is missing still.
     pub(super) fn not_written(&mut self, offset: u64, len: u32) {
         self.writing -= u64::from(len);

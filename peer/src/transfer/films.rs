@@ -92,11 +92,12 @@ fn subject(transfer: &Transfer) -> Option<Subject> {
     Some(Subject { id: record.id, number: *number, name: record.name.clone(), root })
 }
 
-/// Of its contents, when they are known: not of one's own file that is being hashed, or could not be read.
+/// Of its contents, when they are known: not of one's own file that is being hashed, or could not be read,
+/// nor of one that grows.
 fn known_root(transfer: &Transfer) -> Option<&[u8; 32]> {
     let record = &transfer.record;
     let is_known = record.direction == Direction::Receiving || record.root != [0; 32];
-    is_known.then_some(&record.root)
+    (is_known && !record.growing).then_some(&record.root)
 }
 
 /// Whether it was handed over in this conversation.

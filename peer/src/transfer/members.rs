@@ -36,7 +36,9 @@ pub(super) fn judge_member(cx: &Context<'_>, user: &Name, of: &Transfer, get: Ge
         Stage::Hashing { .. }
         | Stage::Recording
         | Stage::Serving
+        | Stage::Closing { .. }
         | Stage::Idle
+        | Stage::Growing(_)
         | Stage::Preparing { .. } => false,
     };
     match (is_here, record.paused) {
@@ -66,7 +68,9 @@ impl Transfer {
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
+            | Stage::Closing { .. }
             | Stage::Idle
+            | Stage::Growing(_)
             | Stage::Preparing { .. }
             | Stage::Over => None,
         }

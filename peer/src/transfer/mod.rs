@@ -11,6 +11,8 @@
 //!              ^----------+------------+-----------+  the disk refuses: paused, then again
 //! ```
 //!
+//! What grows while it is handed over has steps of its own before these ([`live`]).
+//!
 //! Both sides repeat on every new link what they hold to be so (offer, acceptance, pause, end), so
 //! that a message lost with a link, or with a program, is made good by the next one.
 
@@ -21,6 +23,7 @@ mod fetch;
 mod films;
 mod limit;
 mod links;
+mod live;
 mod members;
 mod ranges;
 mod rate;
@@ -48,6 +51,7 @@ use self::desk::{Desk, Purpose, StreamKey};
 pub use self::films::{Question, Subject};
 use self::limit::Limit;
 pub use self::links::{BulkStreams, Membership};
+use self::live::Live;
 #[cfg(feature = "shell")]
 pub(crate) use self::ranges::Ranges;
 pub use self::readers::Reader;
@@ -121,6 +125,8 @@ pub struct Transfers {
     last_served: Option<StreamKey>,
     /// Streams that we opened, with the number of the transfer.
     fetching: BTreeMap<StreamKey, u64>,
+    /// Files that grow.
+    live: Live,
     /// Bytes handed to the disk and not yet told to be written.
     writing: u64,
     /// Room for ranges.
@@ -151,6 +157,7 @@ impl Transfers {
             serving: BTreeMap::new(),
             last_served: None,
             fetching: BTreeMap::new(),
+            live: Live::default(),
             writing: 0,
             spare: Spare::default(),
             views: Views::default(),
@@ -176,7 +183,8 @@ impl Transfers {
         for key in keys[after..].iter().chain(&keys[..after]) {
             self.serve_on(cx, key);
         }
-        let fetched: BTreeSet<u64> = self.fetching.values().copied().collect();
+        let fetched = self.fetching.values().chain(self.live.streams.values());
+        let fetched: BTreeSet<u64> = fetched.copied().collect();
         for number in fetched {
             self.advance(cx, number);
         }
@@ -203,8 +211,13 @@ impl Transfers {
             };
             let is_offer =
                 record.direction == Direction::Receiving && record.state == TransferState::Offered;
+            let is_live = record.growing && matches!(stage, Stage::Serving);
             let number = self.add(cx, record, stage);
+            if is_live {
+                self.go_on_growing(cx, number);
+            }
             let Some(transfer) = self.table.get_mut(number) else { continue };
+            transfer.is_live = is_live;
             if matches!(transfer.stage, Stage::Over) {
                 if transfer.record.state == TransferState::Complete {
                     transfer.done = transfer.record.size;
@@ -429,13 +442,26 @@ impl Transfers {
         self.desk.link_down(user);
         self.serving.retain(|(with, _), _| with != user);
         self.fetching.retain(|(with, _), _| with != user);
+        self.live.streams.retain(|(with, _), _| with != user);
         for number in self.table.open_with(user) {
             let Some(transfer) = self.table.get_mut(number) else { continue };
             transfer.peer_paused = Paused::No;
             transfer.is_told = false;
             transfer.rate.clear();
-            if let Stage::Fetching(fetch) = &mut transfer.stage {
-                fetch.lose_link(user);
+            match &mut transfer.stage {
+                Stage::Fetching(fetch) => fetch.lose_link(user),
+                Stage::Growing(growing) => {
+                    growing.lose_stream();
+                    growing.afresh();
+                }
+                Stage::Hashing { .. }
+                | Stage::Recording
+                | Stage::Serving
+                | Stage::Closing { .. }
+                | Stage::Idle
+                | Stage::Preparing { .. }
+                | Stage::Finishing
+                | Stage::Over => {}
             }
             self.desk.show(transfer, cx.now);
         }
@@ -448,6 +474,7 @@ impl Transfers {
     pub fn on_control(&mut self, cx: &mut Context<'_>, user: &Name, control: Control) {
         match control {
             Control::Offer(offer) => self.on_offer(cx, user, offer),
+            Control::Live(offer) => self.on_live(cx, user, offer),
             Control::Accept(id) => self.on_accept(cx, user, id),
             Control::Decline(id) => self.ended_by_peer(cx, user, id, TransferState::Declined),
             Control::Cancel(id, reason) => {
@@ -484,6 +511,13 @@ impl Transfers {
                 fetch.note_readable(user);
             }
             self.advance(cx, number);
+        } else if let Some(number) = self.live.streams.get(&key).copied() {
+            if let Some(Stage::Growing(growing)) =
+                self.table.get_mut(number).map(|transfer| &mut transfer.stage)
+            {
+                growing.note_readable();
+            }
+            self.advance(cx, number);
         }
     }
 
@@ -493,7 +527,7 @@ impl Transfers {
         if self.serving.contains_key(&key) {
             self.serve_on(cx, &key);
             self.serve_waiting(cx);
-        } else if let Some(number) = self.fetching.get(&key).copied() {
+        } else if let Some(number) = self.fetched_by(&key) {
             self.advance(cx, number);
         }
     }
@@ -505,7 +539,14 @@ impl Transfers {
             self.drop_served(cx, &key, code::OVER);
         } else if let Some(number) = self.fetching.get(&key).copied() {
             self.lose_stream(cx, number, user);
+        } else if let Some(number) = self.live.streams.get(&key).copied() {
+            self.lose_live_stream(cx, number);
         }
+    }
+
+    /// The transfer for which we opened a stream.
+    fn fetched_by(&self, key: &StreamKey) -> Option<u64> {
+        self.fetching.get(key).or_else(|| self.live.streams.get(key)).copied()
     }
 
     /// A job came out so.
@@ -516,11 +557,11 @@ impl Transfers {
                     self.saved(cx, number, outcome.err());
                 }
             }
-            Outcome::File(Ok(FileReply::Hashing { done, size })) => {
-                if let Some(Purpose::Hash(number)) = self.desk.purpose(job) {
-                    self.hashing(cx, number, done, size);
-                }
-            }
+            Outcome::File(Ok(FileReply::Hashing { done, size })) => match self.desk.purpose(job) {
+                Some(Purpose::Hash(number)) => self.hashing(cx, number, done, size),
+                Some(Purpose::Close(number)) => self.live_closing(cx, number, done),
+                _ => {}
+            },
             Outcome::File(Ok(FileReply::Checking { done, .. })) => {
                 if let Some(Purpose::Prepare(number)) = self.desk.purpose(job) {
                     self.checking(cx, number, done);
@@ -553,6 +594,10 @@ impl Transfers {
             self.desk.next_have = None;
             self.tell_members();
         }
+        if self.desk.next_look.is_some_and(|at| at <= cx.now) {
+            self.desk.next_look = None;
+            self.look_at_all_live(cx);
+        }
     }
 
     /// When `handle_timeout` is next due.
@@ -562,7 +607,8 @@ impl Transfers {
         let retry = self.desk.next_retry.map(|at| Deadline { at, timer: "transfer retry" });
         let have = self.desk.next_have.map(|at| Deadline { at, timer: "transfer members" });
         let turn = self.desk.next_turn.map(|at| Deadline { at, timer: "transfer limit" });
-        report.into_iter().chain(retry).chain(have).chain(turn).min()
+        let look = self.desk.next_look.map(|at| Deadline { at, timer: "transfer look" });
+        report.into_iter().chain(retry).chain(have).chain(turn).chain(look).min()
     }
 
     /// The next job for the database or the disk.

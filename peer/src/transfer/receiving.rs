@@ -23,7 +23,7 @@ pub(super) const MAX_ACTIVE: usize = 8;
 /// Most streams by which they are fetched: what the members of a room are offered comes from several.
 pub(super) const MAX_STREAMS: usize = 2 * MAX_ACTIVE;
 /// Largest file: beyond any disk, and every sum of sizes fits.
-const MAX_SIZE: u64 = 1 << 60;
+pub(super) const MAX_SIZE: u64 = 1 << 60;
 
 /// The line that tells of an offer.
 pub(super) fn offer_line(transfer: &Transfer) -> Output {
@@ -32,10 +32,11 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         id: transfer.number,
         from: record.with.to_string(),
         name: record.name.clone(),
-        size: record.size,
+        size: (!record.growing).then_some(record.size),
         media_type: record.media_type.clone(),
         room: transfer.room.clone(),
-        blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+        blake3: (!record.growing)
+            .then(|| record.root.iter().map(|byte| format!("{byte:02x}")).collect()),
         notify: true,
     }
 }
@@ -55,6 +56,9 @@ impl Transfers {
             let record = &transfer.record;
             if record.with == *user && record.direction == Direction::Receiving {
                 let number = transfer.number;
+                if record.growing && !record.state.is_over() {
+                    return self.live_offered_whole(cx, number, &offer);
+                }
                 self.answer_again(number);
             }
             return;
@@ -72,8 +76,7 @@ impl Transfers {
             // One that is taken is not this one's, whoever says so.
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
         });
-        let chosen = self.auto_accept.get(user).copied().unwrap_or_default();
-        let is_welcome = chosen.takes(offer.size, self.policy.auto_accept);
+        let is_welcome = self.is_welcome(user, Some(offer.size));
         let record = TransferRecord {
             direction: Direction::Receiving,
             id,
@@ -87,6 +90,7 @@ impl Transfers {
             state: TransferState::Offered,
             paused: false,
             share,
+            growing: false,
         };
         let number = self.add(cx, record, Stage::Idle);
         let Some(transfer) = self.table.get_mut(number) else { return };
@@ -98,9 +102,15 @@ impl Transfers {
         }
     }
 
+    /// Whether a file of this size, or one that still grows, is taken without asking.
+    pub(super) fn is_welcome(&self, user: &Name, size: Option<u64>) -> bool {
+        let chosen = self.auto_accept.get(user).copied().unwrap_or_default();
+        chosen.takes(size, self.policy.auto_accept)
+    }
+
     /// What the database has yet to keep counts too: else offers that are taken back at once
     /// would pile up before it.
-    fn has_too_many_offers(&self, user: &Name) -> bool {
+    pub(super) fn has_too_many_offers(&self, user: &Name) -> bool {
         let offers = || {
             self.table.iter().filter(|transfer| {
                 is_offer_to_us(transfer)
@@ -112,7 +122,7 @@ impl Transfers {
     }
 
     /// The sender has not heard, or not kept, our answer.
-    fn answer_again(&mut self, number: u64) {
+    pub(super) fn answer_again(&mut self, number: u64) {
         let Some(transfer) = self.table.get(number) else { return };
         let id = transfer.record.id;
         if transfer.saving > 0 {
@@ -166,7 +176,10 @@ impl Transfers {
 
     /// Has the disk make ready, when it is this transfer's turn.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
-        let has_place = self.has_place();
+        let has_place = match self.table.get(number) {
+            Some(transfer) if transfer.record.growing => self.has_place_for_live(),
+            _ => self.has_place(),
+        };
         let is_reached = self.may_be_reached(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &transfer.record;
@@ -179,6 +192,9 @@ impl Transfers {
             && has_place;
         if !may_start {
             return;
+        }
+        if record.growing {
+            return self.start_live(cx, number);
         }
         let request = FileRequest::Prepare {
             id: record.id,
@@ -200,7 +216,9 @@ impl Transfers {
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
+            | Stage::Closing { .. }
             | Stage::Preparing { .. }
+            | Stage::Growing(_)
             | Stage::Finishing
             | Stage::Over => false,
         };
@@ -219,12 +237,15 @@ impl Transfers {
     /// Whether it takes one of the places of those that are fetched at once.
     pub(super) fn is_active(&self, transfer: &Transfer) -> bool {
         let has_place = match &transfer.stage {
-            Stage::Preparing { .. } | Stage::Finishing => true,
+            Stage::Preparing { .. } => !transfer.record.growing,
+            Stage::Finishing => true,
             Stage::Fetching(fetch) => fetch.has_stream(),
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
+            | Stage::Closing { .. }
             | Stage::Idle
+            | Stage::Growing(_)
             | Stage::Over => false,
         };
         has_place && transfer.may_flow() && self.desk.reach(transfer) == LinkState::Up
@@ -268,7 +289,7 @@ impl Transfers {
     }
 
     /// It cannot be where the person wants to have it: he is asked again.
-    fn offer_again_here(&mut self, cx: &mut Context<'_>, number: u64, why: &str) {
+    pub(super) fn offer_again_here(&mut self, cx: &mut Context<'_>, number: u64, why: &str) {
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.stage = Stage::Idle;
         transfer.record.state = TransferState::Offered;
@@ -452,7 +473,8 @@ impl Transfers {
             let transfer = self.table.get(*number);
             matches!(transfer.map(|t| &t.stage), Some(Stage::Fetching(f)) if f.is_held_back())
         };
-        let numbers: Vec<u64> = self.fetching.values().copied().filter(is_held_back).collect();
+        let fetched = self.fetching.values().copied().filter(is_held_back);
+        let numbers: Vec<u64> = fetched.chain(self.live.streams.values().copied()).collect();
         for number in numbers {
             self.advance(cx, number);
         }
@@ -517,12 +539,14 @@ impl Transfers {
             return self.advance(cx, number);
         };
         match outcome {
-            Ok(FileReply::Written(room)) => {
+            Ok(FileReply::Written { room, also }) => {
                 self.spare.give(room);
                 fetch.written(from, offset, len);
-                transfer.done += u64::from(len);
                 transfer.rate.add(cx.now, u64::from(len));
-                self.views.tell(transfer.record.id, || View::Arrived(offset, len));
+                for (offset, len) in fetch.found(&also).into_iter().chain([(offset, len)]) {
+                    transfer.done += u64::from(len);
+                    self.views.tell(transfer.record.id, || View::Arrived(offset, len));
+                }
                 self.desk.show_soon(transfer, cx.now);
                 if transfer.record.share.is_some() {
                     transfer.has_news = true;
@@ -575,10 +599,16 @@ impl Transfers {
         for number in due {
             self.advance(cx, number);
         }
+        self.retry_all_live(cx);
     }
 
     /// The disk did not do it: what arrived is wrong, or there is no room for what is right.
-    fn disk_refused(&mut self, cx: &mut Context<'_>, number: u64, error: Option<FileError>) {
+    pub(super) fn disk_refused(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        error: Option<FileError>,
+    ) {
         let reason = match error {
             Some(FileError::Corrupt) => return self.give_up_corrupt(cx, number),
             Some(error) => error.to_string(),
@@ -586,16 +616,13 @@ impl Transfers {
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
         let stage = std::mem::replace(&mut transfer.stage, Stage::Idle);
-        if let Stage::Fetching(mut fetch) = stage {
-            for key in fetch.lose_streams() {
-                self.forget_stream(cx, key);
-            }
-        }
+        let user = transfer.record.with.clone();
+        self.end_fetching(cx, stage, &user);
         self.pause_here(cx, number, Some(reason));
     }
 
     /// The first wrong group ends it.
-    fn give_up_corrupt(&mut self, cx: &mut Context<'_>, number: u64) {
+    pub(super) fn give_up_corrupt(&mut self, cx: &mut Context<'_>, number: u64) {
         let reason = CancelReason::Corrupt;
         self.end(cx, number, TransferState::Cancelled(reason), Ending::cancelled(reason));
     }

@@ -12,7 +12,7 @@ use super::desk::{Purpose, StreamKey};
 use super::members::judge_member;
 use super::serve::{Get, Next, Wanted};
 use super::table::{LinkState, Stage, Transfer};
-use super::{Context, Ending, Job, Transfers, code};
+use super::{Context, Ending, Job, Transfers, code, live};
 use crate::work::{
     Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState, Work,
 };
@@ -42,7 +42,7 @@ pub(super) fn offer(record: &TransferRecord) -> Offer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Serve,
-    /// Not yet: the acceptance is still on its way, or this side pauses.
+    /// Not yet: the acceptance is still on its way, this side pauses, or there is no more yet.
     Hold,
     Refuse,
 }
@@ -73,6 +73,7 @@ impl Transfers {
                 state: TransferState::Offered,
                 paused: false,
                 share,
+                growing: false,
             };
             let id = record.disk_id();
             let number = self.add(cx, record, Stage::Hashing { done: 0 });
@@ -85,7 +86,7 @@ impl Transfers {
         }
     }
 
-    fn draw(&mut self) -> [u8; 16] {
+    pub(super) fn draw(&mut self) -> [u8; 16] {
         let mut bytes = [0; 16];
         self.rng.fill_bytes(&mut bytes);
         bytes
@@ -143,7 +144,9 @@ impl Transfers {
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
         match transfer.record.state {
-            TransferState::Offered if matches!(transfer.stage, Stage::Serving) => {
+            TransferState::Offered
+                if transfer.is_live || matches!(transfer.stage, Stage::Serving) =>
+            {
                 transfer.record.state = TransferState::Running;
                 self.desk.save(transfer);
                 self.desk.show(transfer, cx.now);
@@ -184,7 +187,7 @@ impl Transfers {
     /// The other side knows of it, but perhaps did not listen.
     pub(super) fn offer_once_more(&mut self, number: u64) {
         let Some(transfer) = self.table.get(number) else { return };
-        let control = Control::Offer(offer(&transfer.record));
+        let control = live::offering(&transfer.record);
         let (user, id) = (transfer.record.with.clone(), transfer.record.id);
         let is_paused = transfer.record.paused;
         self.desk.say(&user, control);
@@ -197,16 +200,17 @@ impl Transfers {
     pub(super) fn serve_transfer(&mut self, cx: &mut Context<'_>, number: u64) {
         let Some(transfer) = self.table.get(number) else { return };
         let (user, id) = (transfer.record.with.clone(), transfer.record.id);
-        for key in self.served_streams(&user, Wanted::Offered(id)) {
+        for key in self.served_streams(&user, id) {
             self.serve_on(cx, &key);
         }
     }
 
-    /// The streams over which a user fetches this.
-    pub(super) fn served_streams(&self, user: &Name, of: Wanted) -> Vec<StreamKey> {
+    /// The streams over which a user fetches what he was offered by this id.
+    pub(super) fn served_streams(&self, user: &Name, id: TransferId) -> Vec<StreamKey> {
+        let is_meant = |of| matches!(of, Wanted::Offered(it) | Wanted::Live(it) if it == id);
         self.serving
             .iter()
-            .filter(|((with, _), serving)| with == user && serving.of() == Some(of))
+            .filter(|((with, _), serving)| with == user && serving.of().is_some_and(is_meant))
             .map(|(key, _)| key.clone())
             .collect()
     }
@@ -245,16 +249,23 @@ impl Transfers {
                 }
                 Next::Refuse => return self.drop_served(cx, key, code::REFUSED),
                 Next::Encode(get) => match self.judge(cx, user, get) {
-                    Verdict::Serve if self.has_room(user, get) => self.encode(key, get),
-                    Verdict::Serve | Verdict::Hold => return,
-                    Verdict::Refuse => return self.drop_served(cx, key, code::REFUSED),
+                    Verdict::Serve if self.has_room(user, get) => self.encode(cx, key, get),
+                    Verdict::Serve => return,
+                    Verdict::Hold => return self.await_growth(cx, get.of),
+                    Verdict::Refuse => {
+                        self.drop_served(cx, key, code::REFUSED);
+                        return self.live_refused(cx, user, get);
+                    }
                 },
             }
         }
     }
 
     /// Gives a request to the disk.
-    fn encode(&mut self, key: &StreamKey, get: Get) {
+    fn encode(&mut self, cx: &Context<'_>, key: &StreamKey, get: Get) {
+        if let Wanted::Live(_) = get.of {
+            return self.read_live(cx, key, get);
+        }
         let Some(transfer) = self.meant(&key.0, get.of) else { return };
         let record = &transfer.record;
         let (size, root, Get { offset, len, .. }) = (record.size, record.root, get);
@@ -293,6 +304,10 @@ impl Transfers {
         };
         match outcome {
             Ok(FileReply::Encoded(encoded)) => {
+                let len = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
+                if let Wanted::Live(_) = get.of {
+                    serving.encoding = Some((job, Get { len, ..get }));
+                }
                 serving.answer(cx.now, encoded);
                 self.serve_on(cx, key);
                 self.serve_waiting(cx);
@@ -301,7 +316,7 @@ impl Transfers {
                 tracing::debug!(%error, user = %key.0, "not served to a member");
                 self.drop_served(cx, key, code::REFUSED);
             }
-            Err(FileError::SourceChanged) => {
+            Err(FileError::SourceChanged | FileError::NoLonger) => {
                 self.source_lost(cx, key, get, CancelReason::SourceChanged, outcome.err());
             }
             Err(FileError::NoTree(_)) => {
@@ -394,7 +409,7 @@ impl Transfers {
     /// The transfer that a request of a user is about.
     fn meant(&self, user: &Name, of: Wanted) -> Option<&Transfer> {
         match of {
-            Wanted::Offered(id) => self.table.find_with(user, id),
+            Wanted::Offered(id) | Wanted::Live(id) => self.table.find_with(user, id),
             Wanted::Shared(share) => self.table.find_shared(share),
         }
     }
@@ -404,8 +419,12 @@ impl Transfers {
         if let Wanted::Shared(_) = get.of {
             return judge_member(cx, user, transfer, get);
         }
+        if let Wanted::Live(_) = get.of {
+            return self.judge_live(transfer, get);
+        }
         let is_served = matches!(transfer.stage, Stage::Serving)
-            && transfer.record.direction == Direction::Sending;
+            && transfer.record.direction == Direction::Sending
+            && !transfer.record.growing;
         if !is_served || !get.fits(transfer.record.size) {
             Verdict::Refuse
         } else if transfer.record.state == TransferState::Offered || transfer.record.paused {
@@ -433,7 +452,7 @@ impl Transfers {
 
     /// A whole answer went to the stream.
     fn served(&mut self, cx: &mut Context<'_>, user: &Name, get: Get) {
-        let Wanted::Offered(id) = get.of else { return };
+        let (Wanted::Offered(id) | Wanted::Live(id)) = get.of else { return };
         let Some(number) = self.table.find_with(user, id).map(|transfer| transfer.number) else {
             return;
         };

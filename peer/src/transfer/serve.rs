@@ -26,6 +26,8 @@ const HEAD: usize = 4;
 pub(super) enum Wanted {
     /// Of a file that was offered to the one who asks by the one who is asked.
     Offered(TransferId),
+    /// The same, of one that still grows.
+    Live(TransferId),
     /// Of a file that both were offered by somebody else.
     Shared(ShareId),
 }
@@ -35,6 +37,7 @@ impl Wanted {
     pub(super) const fn request(self, offset: u64, len: u32) -> BulkRequest {
         match self {
             Self::Offered(id) => BulkRequest::Get { id, offset, len },
+            Self::Live(id) => BulkRequest::GetLive { id, offset },
             Self::Shared(share) => BulkRequest::GetShared { share, offset, len },
         }
     }
@@ -157,6 +160,9 @@ impl Serving {
             Some(BulkRequest::Get { id, offset, len }) => {
                 Get { of: Wanted::Offered(id), offset, len }
             }
+            Some(BulkRequest::GetLive { id, offset }) => {
+                Get { of: Wanted::Live(id), offset, len: MAX_RANGE }
+            }
             Some(BulkRequest::GetShared { share, offset, len }) => {
                 Get { of: Wanted::Shared(share), offset, len }
             }
@@ -179,6 +185,15 @@ impl Serving {
         self.stuck_since = Some(now);
     }
 
+    /// There is nothing more of what was asked for.
+    pub(super) fn answer_nothing(&mut self, now: Instant, get: Get) {
+        self.head = [0; HEAD];
+        self.answer = Arc::default();
+        self.sent = 0;
+        self.answering = Some(Get { len: 0, ..get });
+        self.stuck_since = Some(now);
+    }
+
     /// Gives the stream as much of the answer as it takes. The request and its answer, which the stream
     /// may hold for longer, when that was all.
     pub(super) fn write(
@@ -194,7 +209,7 @@ impl Serving {
         if self.sent < HEAD {
             self.sent += streams.write(user, stream, &self.head[self.sent..])?;
         }
-        if let Some(sent) = self.sent.checked_sub(HEAD) {
+        if let Some(sent) = self.sent.checked_sub(HEAD).filter(|sent| *sent < self.answer.len()) {
             let most = limit.allowance(now, self.answer.len() - sent);
             let next = sent..sent + most;
             let taken = streams.write_shared(user, stream, &self.answer, next)?;

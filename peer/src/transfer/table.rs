@@ -7,6 +7,7 @@ use wire::app::peer::{CancelReason, Control, ShareId, TransferId};
 use wire::time::Instant;
 
 use super::fetch::Fetch;
+use super::live::Growing;
 use super::rate::Rate;
 use super::readers::Readers;
 use crate::output::FileLine;
@@ -36,6 +37,8 @@ pub(super) struct Transfer {
     pub(super) busy: u32,
     /// Sending: whether it was offered over the present link.
     pub(super) is_told: bool,
+    /// Sending: whether it was offered while it grew.
+    pub(super) is_live: bool,
     /// Whether something was not yet shown.
     pub(super) is_dirty: bool,
     /// What the room is called whose members are all offered it.
@@ -62,10 +65,14 @@ pub(super) enum Stage {
     Recording,
     /// Sending: offered, or serving whoever accepted.
     Serving,
+    /// Sending what grew and has ended: the file is being hashed, and what there is of it is still served.
+    Closing { done: u64 },
     /// Receiving: offered, or waiting for a link, for the user, or for others to end.
     Idle,
     /// Receiving: the disk looks for what is already there.
     Preparing { done: u64 },
+    /// Receiving what grows: asking, writing.
+    Growing(Box<Growing>),
     /// Receiving: asking, verifying, writing.
     Fetching(Box<Fetch>),
     /// Receiving: everything is there and gets its final name.
@@ -88,6 +95,7 @@ impl Transfer {
             saving: 0,
             busy: 0,
             is_told: false,
+            is_live: false,
             is_dirty: false,
             room: None,
             has_news: false,
@@ -116,14 +124,16 @@ impl Transfer {
         let (state, reason) = self.state(link);
         let rate = if state == "running" { self.rate.per_second(now) } else { 0 };
         let done = match self.stage {
-            Stage::Hashing { done } | Stage::Preparing { done } => done,
+            Stage::Hashing { done } | Stage::Closing { done } | Stage::Preparing { done } => done,
             Stage::Recording
             | Stage::Serving
             | Stage::Idle
+            | Stage::Growing(_)
             | Stage::Fetching(_)
             | Stage::Finishing
             | Stage::Over => self.done,
         };
+        let size = (!self.record.growing).then_some(self.record.size);
         let is_ours = self.record.direction == Direction::Sending;
         let has_file = is_ours || self.record.state == TransferState::Complete;
         FileLine {
@@ -132,10 +142,10 @@ impl Transfer {
             with: self.record.with.to_string(),
             room: self.room.clone(),
             name: self.record.name.clone(),
-            size: self.record.size,
+            size,
             done,
             rate,
-            eta: (rate > 0).then(|| (self.record.size - done.min(self.record.size)) / rate),
+            eta: size.filter(|_| rate > 0).map(|size| (size - done.min(size)) / rate),
             state,
             paused_by: match (self.record.paused, self.peer_paused) {
                 _ if state != "paused" => None,
@@ -170,7 +180,9 @@ impl Transfer {
                 ("paused", noted())
             }
             TransferState::Offered => match (&self.stage, self.record.direction, link) {
-                (Stage::Hashing { .. } | Stage::Recording, _, _) => ("hashing", None),
+                (Stage::Hashing { .. } | Stage::Closing { .. } | Stage::Recording, _, _) => {
+                    ("hashing", None)
+                }
                 (_, Direction::Sending, LinkState::Down) => waiting(),
                 (_, Direction::Sending, LinkState::Up) if !self.is_told => {
                     ("waiting", Some("other offers go first".to_owned()))
@@ -181,6 +193,7 @@ impl Transfer {
             },
             TransferState::Running => match (&self.stage, link) {
                 (Stage::Preparing { .. }, _) => ("checking", None),
+                (Stage::Closing { .. } | Stage::Recording, _) => ("hashing", None),
                 (Stage::Finishing, _) => ("running", None),
                 (_, LinkState::Down) => waiting(),
                 // Its acceptance is being stored, or the disk ends what it did before.

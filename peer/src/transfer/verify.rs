@@ -13,7 +13,8 @@ impl Transfers {
             return self.desk.error(format!("There is no transfer {id}: '/files' lists them."));
         };
         let record = &transfer.record;
-        let is_hashed = !matches!(transfer.stage, Stage::Hashing { .. } | Stage::Recording);
+        let is_hashed =
+            !record.growing && !matches!(transfer.stage, Stage::Hashing { .. } | Stage::Recording);
         let is_whole = match record.direction {
             Direction::Sending => is_hashed,
             Direction::Receiving => record.state == TransferState::Complete,

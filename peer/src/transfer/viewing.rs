@@ -42,6 +42,8 @@ pub enum View {
     Holds(Vec<(u64, u64)>),
     /// So many bytes more, the second, are here from the first on.
     Arrived(u64, u32),
+    /// It has ended, and has so many bytes in all.
+    Sized(u64),
     /// All of it is here, in this file.
     Complete(PathBuf),
     /// Nothing more of it comes, and what had come is removed.
@@ -122,6 +124,11 @@ pub(super) enum Place {
 /// A text for the person.
 pub(super) fn place(transfer: &Transfer) -> Result<Place, String> {
     let (number, record) = (transfer.number, &transfer.record);
+    if let (Direction::Sending, true, Some(path)) = (record.direction, record.growing, &record.path)
+    {
+        let path = path.display();
+        return Err(format!("Transfer {number} still grows here, in {path}: play that file."));
+    }
     match (record.direction, &record.state, &record.path) {
         (Direction::Sending, _, Some(path))
         | (Direction::Receiving, TransferState::Complete, Some(path)) => {
@@ -159,10 +166,12 @@ impl Transfers {
         let held = match &transfer.stage {
             _ if path.is_some() => vec![(0, record.size)],
             Stage::Fetching(fetch) => fetch.held().list(),
+            Stage::Growing(growing) => vec![(0, growing.here())],
             Stage::Finishing => vec![(0, record.size)],
             Stage::Hashing { .. }
             | Stage::Recording
             | Stage::Serving
+            | Stage::Closing { .. }
             | Stage::Idle
             | Stage::Preparing { .. }
             | Stage::Over => Vec::new(),

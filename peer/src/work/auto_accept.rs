@@ -16,14 +16,16 @@ pub enum AutoAccept {
 }
 
 impl AutoAccept {
-    /// Whether a file of `size` bytes is taken; `usual` is the most that is taken of everybody.
+    /// Whether a file of `size` bytes is taken; `usual` is the most that is taken of everybody. One that
+    /// still grows has no size: only who takes any takes that.
     #[must_use]
-    pub fn takes(self, size: u64, usual: Option<u64>) -> bool {
+    pub fn takes(self, size: Option<u64>, usual: Option<u64>) -> bool {
+        let is_within = |most| size.is_some_and(|size| size <= most);
         match self {
-            Self::Usual => usual.is_some_and(|most| size <= most),
+            Self::Usual => usual.is_some_and(is_within),
             Self::Never => false,
             Self::Any => true,
-            Self::UpTo(most) => size <= most,
+            Self::UpTo(most) => is_within(most),
         }
     }
 }
@@ -43,7 +45,9 @@ mod tests {
             (AutoAccept::UpTo(10), Some(100), 11, false),
             (AutoAccept::UpTo(10), None, 10, true),
         ] {
-            assert_eq!(chosen.takes(size, usual), is_taken, "{chosen:?} {usual:?} {size}");
+            assert_eq!(chosen.takes(Some(size), usual), is_taken, "{chosen:?} {usual:?} {size}");
+            let takes_any = chosen == AutoAccept::Any;
+            assert_eq!(chosen.takes(None, usual), takes_any, "{chosen:?} {usual:?}: it grows");
         }
     }
 }

@@ -17,6 +17,57 @@ pub enum FileRequest {
         /// As typed.
         path: PathBuf,
     },
+    /// Look for the first time at a file of ours that is to be handed over while it grows. Reply:
+    /// [`FileReply::Grows`].
+    BeginLive {
+        /// The transfer it is for.
+        id: TransferId,
+        /// As typed.
+        path: PathBuf,
+        /// What the other side is to be told that it is called; its own name when `None`.
+        name: Option<String>,
+    },
+    /// Look how long a file of ours is that grows. One that was cut short, or that another has taken the
+    /// place of, is [`FileError::NoLonger`]. Reply: [`FileReply::Grown`].
+    LookLive {
+        /// The transfer.
+        id: TransferId,
+        /// The file.
+        path: PathBuf,
+        /// Whether it is asked, too, if some program has it open for writing, which costs more.
+        asks_for_writers: bool,
+    },
+    /// Read what there is of a file of ours that grows. Reply: [`FileReply::Encoded`], the bytes as they are.
+    ReadLive {
+        /// The transfer.
+        id: TransferId,
+        /// The file.
+        path: PathBuf,
+        /// First byte.
+        offset: u64,
+        /// How many at most.
+        len: u32,
+        /// As for [`Self::Encode`].
+        buffer: Vec<u8>,
+    },
+    /// Make ready to receive a file that grows. Reply: [`FileReply::Ready`].
+    PrepareLive {
+        /// The transfer.
+        id: TransferId,
+        /// As for [`Self::Prepare`].
+        name: String,
+        /// As for [`Self::Prepare`].
+        place: Option<PathBuf>,
+    },
+    /// Write what came of a file that grows. Reply: [`FileReply::Written`].
+    WriteLive {
+        /// The transfer.
+        id: TransferId,
+        /// First byte.
+        offset: u64,
+        /// What came.
+        bytes: Vec<u8>,
+    },
     /// Encode a range of an offered file for the receiver, verified against its tree unless nobody
     /// has touched it since it was hashed. Reply: [`FileReply::Encoded`].
     Encode {
@@ -98,13 +149,13 @@ pub enum FileRequest {
         id: TransferId,
     },
     /// The transfer is over: close what is open for it, end what is being done for it, remove its
-    /// partial file and tree.
+    /// partial file and tree, and of what was sent, what was kept for that alone.
     Forget {
         /// The transfer.
         id: TransferId,
         /// Which way it went.
         direction: Direction,
-        /// Where the user wanted to have it.
+        /// Where the user wanted to have it, or where a file of ours is.
         place: Option<PathBuf>,
     },
     /// Begin a file that the user wants to have, under another name beside its own until it is
@@ -147,6 +198,11 @@ impl FileRequest {
             Self::Encode { .. }
             | Self::EncodeReceived { .. }
             | Self::Write { .. }
+            | Self::BeginLive { .. }
+            | Self::LookLive { .. }
+            | Self::ReadLive { .. }
+            | Self::PrepareLive { .. }
+            | Self::WriteLive { .. }
             | Self::Finish { .. }
             | Self::Forget { .. }
             | Self::Begin { .. }
@@ -180,7 +236,29 @@ pub enum FileReply {
         /// Guessed from the name's ending.
         media_type: String,
     },
-    /// A range in Bao encoding.
+    /// The file can be handed over while it grows.
+    Grows {
+        /// Absolute path.
+        path: PathBuf,
+        /// The name that was wished, or its own.
+        name: String,
+        /// Guessed from the name's ending.
+        media_type: String,
+        /// Bytes so far.
+        size: u64,
+        /// When it was last written to: milliseconds since 1970.
+        written: u64,
+        /// Whether a program has it open for writing.
+        has_writer: bool,
+    },
+    /// How far a file has grown.
+    Grown {
+        /// Bytes so far.
+        size: u64,
+        /// Whether a program has it open for writing; yes, when that was not asked.
+        has_writer: bool,
+    },
+    /// A range in Bao encoding, or what there is of a file that grows.
     Encoded(Vec<u8>),
     /// So many bytes checked of so many that were there.
     Checking {
@@ -200,8 +278,14 @@ pub enum FileReply {
         /// It.
         is_same: bool,
     },
-    /// The range is verified and written; the room that it was in may be used again.
-    Written(Vec<u8>),
+    /// The range is verified and written.
+    Written {
+        /// The room that it was in, which may be used again.
+        room: Vec<u8>,
+        /// What is right besides, as it came while the file grew: `start..end` in bytes, as in
+        /// [`Self::Ready`].
+        also: Vec<(u64, u64)>,
+    },
     /// The file has its final name.
     Finished {
         /// Where it is.
@@ -223,6 +307,9 @@ pub enum FileError {
     /// Our file is no longer what was offered.
     #[error("the file was changed since it was offered")]
     SourceChanged,
+    /// Our file, which was growing, was cut short, or another file has its place.
+    #[error("the file was cut short, or replaced by another, while it was handed over")]
+    NoLonger,
     /// What came from the other side does not fit the root: never written.
     #[error("what arrived is not what was offered")]
     Corrupt,

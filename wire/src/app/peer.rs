@@ -66,10 +66,13 @@ pub enum Control {
     Code(CodeStep),
     /// About watching a film together.
     Watch(WatchStep),
+    /// A file that still grows may be fetched [W-130]. Repeated on every new connection, until it grows
+    /// no more and is offered as any other under the same id [W-133].
+    Live(LiveOffer),
 }
 
 impl Message for Control {
-    const KINDS: u32 = 11;
+    const KINDS: u32 = 12;
     const MAX_LEN: usize = 4096;
 }
 
@@ -127,6 +130,17 @@ pub struct Offer {
     pub root: [u8; 32],
     /// The room whose members are all offered it.
     pub share: Option<Share>,
+}
+
+/// A file that still grows: neither its size nor its root is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveOffer {
+    /// Names the transfer, now and when it is offered whole.
+    pub id: TransferId,
+    /// The sender's name for the file: foreign text.
+    pub name: String,
+    /// IANA media type as the sender guesses it: foreign text.
+    pub media_type: String,
 }
 
 /// A file that is offered to all members of a room: each may fetch it from any of them who has
@@ -192,7 +206,8 @@ pub enum CancelReason {
 /// same. Ranges begin at multiples of 16 KiB.
 ///
 /// For each request, in order, the sender answers on the same stream with a four-byte big-endian
-/// length and that many bytes: the range in Bao encoding with chunk groups of 16 KiB.
+/// length and that many bytes: the range in Bao encoding with chunk groups of 16 KiB. Of a file that still
+/// grows it is the bytes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BulkRequest {
     /// One range.
@@ -213,10 +228,18 @@ pub enum BulkRequest {
         /// How many: at most [`MAX_RANGE`], not beyond the end of the file.
         len: u32,
     },
+    /// What there is of a file that still grows, at most [`MAX_RANGE`] bytes, as they are [W-131]. It is
+    /// answered when there is something, and by nothing when it grows no more [W-132].
+    GetLive {
+        /// Which transfer.
+        id: TransferId,
+        /// First byte: how much is there.
+        offset: u64,
+    },
 }
 
 impl Message for BulkRequest {
-    const KINDS: u32 = 2;
+    const KINDS: u32 = 3;
     const MAX_LEN: usize = 64;
 }
 
@@ -478,6 +501,41 @@ mod tests {
         deframer.buffer().extend(&bytes);
         assert_eq!(deframer.next(), Ok(Some(Older::Text(1))));
         assert_eq!(deframer.skipped, 2);
+    }
+
+    /// [W-130] [W-131] byte by byte; a program that does not know them passes them over.
+    #[test]
+    fn what_is_said_of_a_growing_file_has_this_form() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Older {
+            Decline(TransferId),
+        }
+        impl Message for Older {
+            const KINDS: u32 = 11;
+            const MAX_LEN: usize = 4096;
+        }
+        let id = TransferId([7; 16]);
+        let offer = LiveOffer { id, name: "a.ts".to_owned(), media_type: "video/mp2t".to_owned() };
+        let mut bytes = encode(&Control::Live(offer.clone()));
+        let expected = [&[0, 0, 0, 34, 1, 11][..], &[7; 16], b"\x04a.ts\x0avideo/mp2t"].concat();
+        assert_eq!(bytes, expected);
+        bytes.extend(encode(&Older::Decline(id)));
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(&bytes);
+        assert_eq!(deframer.next(), Ok(Some(Control::Live(offer))));
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(&bytes);
+        assert_eq!(deframer.next(), Ok(Some(Older::Decline(id))));
+        assert_eq!(deframer.skipped, 1);
+
+        let asked = BulkRequest::GetLive { id, offset: 300 };
+        assert_eq!(encode(&asked), [&[0, 0, 0, 20, 1, 2][..], &[7; 16], &[0xac, 2]].concat());
+        // The longest that an honest program may say.
+        let (name, media_type) = ("x".repeat(MAX_FILE_NAME), "y".repeat(MAX_MEDIA_TYPE));
+        let longest = Control::Live(LiveOffer { id, name, media_type });
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(encode(&longest));
+        assert_eq!(deframer.next(), Ok(Some(longest)));
     }
 
     /// [W-106] byte by byte.

@@ -2,7 +2,7 @@
 
 use wire::Class;
 use wire::app::framing::encode;
-use wire::app::peer::{Chat, Contact, Control, Offer, Share, ShareId, TransferId};
+use wire::app::peer::{Chat, Contact, Control, LiveOffer, Offer, Share, ShareId, TransferId};
 use wire::app::room::RoomId;
 
 use super::hostile::Attack;
@@ -564,6 +564,9 @@ fn a_flood_of_questions_is_one_request() {
         let share = (n % 2 == 0).then_some(Share { id: ShareId([n; 16]), room: RoomId([n; 16]) });
         let offer = Offer { id, name, size: 1, media_type, root: [0; 32], share };
         attack.write(control, &encode(&Control::Offer(offer)));
+        let (id, name) = (TransferId([n + 100; 16]), "x".repeat(1000));
+        let live = LiveOffer { id, name, media_type: "video/mp4".to_owned() };
+        attack.write(control, &encode(&Control::Live(live)));
     }
     let seen = attack.world.seen(0);
     assert_eq!((requests(&seen).len(), offers(&seen)), (1, 0));

@@ -1,5 +1,7 @@
 //! Files between whole clients: what the machine of `transfer` is given by the app.
 
+use std::io::Write;
+
 use wire::time::Duration;
 
 use super::world::World;
@@ -51,6 +53,37 @@ fn a_file_is_handed_over_beside_the_chat() {
         let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
         assert_eq!(files[0].state, "complete");
     }
+}
+
+/// It ends by itself, five seconds after the last that was written by a program that is gone.
+#[test]
+fn a_file_that_grows_goes_to_one_user_as_it_grows() {
+    let mut world = World::logged_in(2);
+    let path = world.folder(0).join("film.mp4");
+    let mut writer = std::fs::File::create(&path).unwrap();
+    writer.write_all(&[1; 70_000]).unwrap();
+    world.line(0, &format!("/live #team {}", path.display()));
+    let refused = "Nothing is offered: a file that grows goes to one user. '/send' offers it to a room \
+                   when it is complete.";
+    assert_eq!(world.seen(0), [Output::Error { text: refused.to_owned() }]);
+    world.line(0, &format!("/live bob {}", path.display()));
+    world.run_ms(2000);
+    let seen = world.seen(1);
+    assert!(
+        seen.iter().any(|it| matches!(it, Output::FileOffer { size: None, blake3: None, .. })),
+        "{seen:?}"
+    );
+    world.line(1, "/accept 1");
+    world.run_ms(3000);
+    let growing = |seen: &[Output]| last_file(seen).map(|file| (file.size, file.done));
+    assert_eq!(growing(&world.seen(1)), Some((None, 70_000)));
+    writer.write_all(&[2; 50_000]).unwrap();
+    world.run_ms(3000);
+    assert_eq!(growing(&world.seen(1)), Some((None, 120_000)));
+    drop(writer);
+    world.run_ms(20_000);
+    assert_eq!(growing(&world.seen(1)), Some((Some(120_000), 120_000)));
+    assert!(is_equal(&world));
 }
 
 #[test]

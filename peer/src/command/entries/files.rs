@@ -16,6 +16,20 @@ pub(super) const FILES: &[Entry] = &[
                   they fetch it from each other too: you send about one copy.",
     },
     Entry {
+        verb: Verb::Live,
+        name: "live",
+        aliases: &[],
+        arguments: "[NAME] FILE | end NUMBER",
+        summary: "Hand over a file that is still being written, as it grows",
+        example: "/live bob ~/cam.mkv",
+        details: "The other side gets it as it comes, may /play it a little behind you, and ends with the same \
+                  file, verified. It has ended when no program of yours has it open for writing and it has not \
+                  grown for five seconds, or when you say /live end NUMBER. One that nobody writes goes as with \
+                  /send. One that is cut short or replaced while it grows ends the transfer.\n\
+                  It survives restarts of both sides. It goes to one user, not to a room. 'peer live bob -' hands \
+                  over standard input.",
+    },
+    Entry {
         verb: Verb::Get,
         name: "get",
         aliases: &["savefile", "download", "dcc get"],
@@ -34,7 +48,8 @@ pub(super) const FILES: &[Entry] = &[
         arguments: "[NAME [on|off|usual|SIZE]]",
         summary: "Take a user's files without asking, or up to SIZE each",
         example: "/autoaccept bob 2G",
-        details: "off asks of every file of his, usual goes by the setting auto-accept, as for everybody else. \
+        details: "Of a file that still grows (/live) nobody knows the size: only on takes it at once, SIZE when it has \
+                  ended and is no larger.\noff asks of every file of his, usual goes by the setting auto-accept, as for everybody else. \
                   Alone it lists of whom\nsomething was chosen. Strangers ask to talk first, whatever stands \
                   here.",
     },

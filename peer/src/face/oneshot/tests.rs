@@ -161,6 +161,26 @@ fn files_are_sent_and_the_worst_fate_is_the_code() {
     assert_eq!(acts, [result("declined clip.mp4"), Act::Exit(Exit::Declined)]);
 }
 
+#[test]
+fn what_grows_is_ended_when_its_input_is_whenever_that_is_known() {
+    let task = || Task::Live { to: "bob".into(), path: "a".into(), name: Some("cam.mkv".into()) };
+    let begin = Command::Live { to: "bob".into(), path: "a".into(), name: Some("cam.mkv".into()) };
+    let end = Act::Command(Command::LiveEnd { id: 4 });
+    let ours = |state| file(4, Direction::Sending, state);
+    let mut face = begun(task(), None);
+    assert_eq!(face.on_output(ZERO, &files(vec![])), [Act::Command(begin)]);
+    assert!(face.on_output(ZERO, &ours("hashing")).is_empty());
+    assert_eq!(face.on_input_ended(), std::slice::from_ref(&end));
+    assert!(face.on_output(ZERO, &ours("running")).is_empty(), "once");
+    let acts = face.on_output(ZERO, &ours("complete"));
+    assert_eq!(acts, [result("complete clip.mp4"), Act::Exit(Exit::Done)]);
+
+    let mut face = begun(task(), None);
+    assert!(face.on_input_ended().is_empty(), "nothing is on its way");
+    face.on_output(ZERO, &files(vec![]));
+    assert_eq!(face.on_output(ZERO, &ours("hashing")), [end]);
+}
+
 /// Such as files to oneself: none of them is ever begun.
 #[test]
 fn files_that_the_core_refuses_together_are_the_end() {
@@ -215,9 +235,9 @@ fn as_many_files_are_taken_as_were_asked_for() {
         from: from.into(),
         room: None,
         name: "x".into(),
-        size: 1,
+        size: Some(1),
         media_type: String::new(),
-        blake3: String::new(),
+        blake3: None,
         notify: true,
     };
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());

@@ -279,6 +279,33 @@ fn a_file_name_cannot_close_its_quotes() {
 }
 
 #[test]
+fn what_grows_has_no_size_and_no_end() {
+    let grows =
+        |state, done| FileLine { size: None, eta: None, state, done, ..samples::file_line() };
+    let line = |state, done| shown(&Output::File { file: grows(state, done) });
+    assert_eq!(line("offered", 0), "# file 3 from bob: \"clip.mp4\" (live) offered");
+    let running = "# file 3 from bob: \"clip.mp4\" running live 34.0 MB, 8.10 MB/s";
+    assert_eq!(line("running", 34_000_000), running);
+    let offer = Output::FileOffer {
+        id: 3,
+        from: "bob".into(),
+        room: None,
+        name: "cam.mkv".into(),
+        size: None,
+        media_type: "video/matroska".into(),
+        blake3: None,
+        notify: true,
+    };
+    let offered =
+        "# file 3 from bob: \"cam.mkv\" (live, video/matroska) offered; /accept 3 or /decline 3";
+    assert_eq!(shown(&offer), offered);
+    let mut face = Plain::new(style(Reader::Person));
+    let at = |done| Output::File { file: grows("running", done) };
+    lines(&mut face, 0, &at(1));
+    assert_eq!(lines(&mut face, 300, &at(34_000_000)), ["~# 3 ↓ bob live 34.0 MB 8.10 MB/s"]);
+}
+
+#[test]
 fn colour_is_ours_and_covers_no_message() {
     let mut face = Plain::new(Style { colour: Colour::On, ..style(Reader::Person) });
     let message = Output::Message {

@@ -210,7 +210,8 @@ impl Tui {
                 Direction::Sending => self.look.sign("↑", "^"),
                 Direction::Receiving => self.look.sign("↓", "v"),
             };
-            let mut text = format!("{way}{} {}%", file.id, units::percent(file.done, file.size));
+            let how_far = units::progress(file).replace(" %", "%");
+            let mut text = format!("{way}{} {how_far}", file.id);
             if file.rate > 0 {
                 text.push_str(&format!(" {}/s", units::bytes(file.rate)));
             }

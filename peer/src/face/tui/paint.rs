@@ -196,13 +196,17 @@ impl Painter<'_> {
             Direction::Receiving => "from",
         };
         let name = text::excerpt(&file.name, MAX_NAME);
-        let size = units::bytes(file.size);
+        let size = units::size(file.size);
         let mut line =
             format!("{} {way} {}: {name} ({size}) ", file.id, text::excerpt(&file.with, 40));
         match file.state {
-            "running" | "hashing" | "checking" | "paused" | "waiting" if file.size > 0 => {
-                let percent = units::percent(file.done, file.size);
-                line.push_str(&format!("{} {percent} % {}", self.bar(percent), file.state));
+            "running" | "hashing" | "checking" | "paused" | "waiting" if file.size != Some(0) => {
+                match file.percent() {
+                    Some(percent) => {
+                        line.push_str(&format!("{} {percent} % {}", self.bar(percent), file.state));
+                    }
+                    None => line.push_str(&format!("{} {}", units::bytes(file.done), file.state)),
+                }
             }
             state => line.push_str(state),
         }

@@ -4,6 +4,7 @@
 mod account;
 mod attention;
 mod changes;
+mod files;
 mod people;
 mod requests;
 
@@ -440,9 +441,9 @@ fn transfers_have_a_line_in_their_window_a_pane_and_a_place_in_the_bar() {
         from: "bob".to_owned(),
         room: None,
         name: "clip.mp4".to_owned(),
-        size: 100_000_000,
+        size: Some(100_000_000),
         media_type: "video/mp4".to_owned(),
-        blake3: "00".repeat(32),
+        blake3: Some("00".repeat(32)),
         notify: true,
     });
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));

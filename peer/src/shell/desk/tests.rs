@@ -260,9 +260,9 @@ fn offers_end_with_the_account() {
         id: 1,
         from: "bob".into(),
         name: "x".into(),
-        size: 1,
+        size: Some(1),
         media_type: String::new(),
-        blake3: String::new(),
+        blake3: None,
         notify: true,
     };
     tell(&mut desk, &offer);

@@ -177,6 +177,12 @@ impl Connection {
         {
             body.tell(film, self.reader, door);
         }
+        // One that grew has ended: the answer ends with it.
+        if let Some(body) = body.as_mut()
+            && let Some(size) = shelf.get(body.id).and_then(|film| film.size)
+        {
+            body.left.end = body.left.end.min(size.max(body.left.start));
+        }
         for _ in 0..CHUNKS_A_TURN {
             while *sent < out.len() {
                 match self.stream.write(&out[*sent..]) {
@@ -211,7 +217,7 @@ fn is_there(id: TransferId, around: &Around<'_>) -> bool {
     let Some(film) = around.shelf.get(id) else { return false };
     film.complete().is_none_or(|path| {
         let file = (around.door.open)(id, Some(path)).and_then(|file| file.metadata());
-        file.is_ok_and(|found| found.len() == film.size)
+        file.is_ok_and(|found| Some(found.len()) == film.size)
     })
 }
 

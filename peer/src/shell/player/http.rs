@@ -19,7 +19,8 @@ const MAX_LINES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) head: Vec<u8>,
-    /// Bytes of a file, perhaps none; `None` when the head is all.
+    /// Bytes of a file, perhaps none; `None` when the head is all. Of one that grows the end may lie
+    /// beyond all that ever comes.
     pub(super) body: Option<(TransferId, Range<u64>)>,
 }
 
@@ -60,10 +61,12 @@ impl Refusal {
     }
 }
 
-/// A head; each answer is the last of its connection.
-fn head(status: &str, length: u64, more: &str) -> Vec<u8> {
+/// A head; each answer is the last of its connection, so that the end of that ends it too.
+fn head(status: &str, length: impl Into<Option<u64>>, more: &str) -> Vec<u8> {
     let common = "Cache-Control: no-store\r\nConnection: close\r\n";
-    format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{more}{common}\r\n").into_bytes()
+    let length = length.into().map(|length| format!("Content-Length: {length}\r\n"));
+    let length = length.unwrap_or_default();
+    format!("HTTP/1.1 {status}\r\n{length}{more}{common}\r\n").into_bytes()
 }
 
 /// The answer to what has come of a request so far; `None` as long as more of it is to come. `own` is
@@ -92,8 +95,11 @@ fn judge(
         return Err(Refusal::Host);
     }
     let film = request.path.and_then(|path| shelf.find(path)).ok_or(Refusal::NotFound)?;
+    // Of one that grows, what is here is all that can be chosen from.
+    let size = film.size.unwrap_or_else(|| film.reach(0));
     let range = match request.method {
-        Some("GET") => asked(request.headers, film.size)?,
+        Some("GET") if film.size.is_none() && is_from_the_start(request.headers) => None,
+        Some("GET") => asked(request.headers, size)?,
         Some("HEAD") => None,
         _ => return Err(Refusal::Method),
     };
@@ -104,16 +110,16 @@ fn judge(
 }
 
 fn found(film: &Film, range: Option<Range<u64>>) -> Answer {
-    let about = format!(
-        "Content-Type: {}\r\nAccept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
-        film.media_type
-    );
+    // A player that believed that it can seek in one that grows would look for the index at its end.
+    let ranges = if film.size.is_some() { "Accept-Ranges: bytes\r\n" } else { "" };
+    let about =
+        format!("Content-Type: {}\r\n{ranges}X-Content-Type-Options: nosniff\r\n", film.media_type);
     let (head, bytes) = match range {
-        None => (head("200 OK", film.size, &about), 0..film.size),
+        None => (head("200 OK", film.size, &about), 0..film.size.unwrap_or(u64::MAX)),
         Some(range) => {
             let last = range.end - 1;
-            let more =
-                format!("{about}Content-Range: bytes {}-{last}/{}\r\n", range.start, film.size);
+            let size = film.size.map_or_else(|| "*".to_owned(), |size| size.to_string());
+            let more = format!("{about}Content-Range: bytes {}-{last}/{size}\r\n", range.start);
             (head("206 Partial Content", range.end - range.start, &more), range)
         }
     };
@@ -129,6 +135,12 @@ fn only<'a>(lines: &[Header<'a>], name: &str) -> Option<&'a str> {
 
 fn is_own(host: &str, own: SocketAddr) -> bool {
     host == own.to_string() || host.eq_ignore_ascii_case(&format!("localhost:{}", own.port()))
+}
+
+/// Whether all is asked for from the first byte on, as many players say.
+fn is_from_the_start(lines: &[Header<'_>]) -> bool {
+    let is = |text: &str| text.replace(' ', "").eq_ignore_ascii_case("bytes=0-");
+    only(lines, "range").is_some_and(is)
 }
 
 /// The part of a file that is asked for; `None` for all of it. Several at once may be passed over, and a
@@ -157,8 +169,12 @@ mod tests {
     }
 
     fn shelf() -> Shelf {
-        let line = FileLine { size: SIZE, ..samples::file_line() };
-        let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
+        shelf_of(Some(SIZE), Vec::new())
+    }
+
+    fn shelf_of(size: Option<u64>, held: Vec<(u64, u64)>) -> Shelf {
+        let line = FileLine { size, ..samples::file_line() };
+        let media_type = "video/mp4".to_owned();
         let film =
             transfer::Film { line, media_type, held, path: None, position: None, is_paused: false };
         let mut shelf = Shelf::default();
@@ -168,8 +184,12 @@ mod tests {
 
     /// The status, the lines of the head, and the bytes of the file.
     fn asked_with(request: &str) -> (String, Vec<String>, Option<Range<u64>>) {
+        asked_of(&shelf(), request)
+    }
+
+    fn asked_of(shelf: &Shelf, request: &str) -> (String, Vec<String>, Option<Range<u64>>) {
         let request = request.replace('\n', "\r\n");
-        let answer = answer(request.as_bytes(), own(), &shelf()).expect("it is whole");
+        let answer = answer(request.as_bytes(), own(), shelf).expect("it is whole");
         let head = String::from_utf8(answer.head).unwrap();
         let mut lines = head.strip_suffix("\r\n\r\n").expect("an end").split("\r\n");
         let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap().to_owned();
@@ -232,6 +252,44 @@ mod tests {
             let (status, _, body) = get(more);
             assert_eq!((status.as_str(), body), ("200 OK", Some(0..SIZE)), "{more}");
         }
+    }
+
+    /// Its length nobody knows: only what is here can be chosen from.
+    #[test]
+    fn of_what_grows_all_that_comes_or_a_part_of_what_is_here() {
+        let shelf = shelf_of(None, vec![(0, 700)]);
+        let get = |more: &str| {
+            asked_of(&shelf, &format!("GET /t/film.mp4 HTTP/1.1\nHost: localhost:4000\n{more}\n"))
+        };
+        for more in ["", "Range: bytes=0-\n", "Range: bytes=0-1,5-6\n"] {
+            let (status, lines, body) = get(more);
+            assert_eq!((status.as_str(), body), ("200 OK", Some(0..u64::MAX)), "{more}");
+            let starts = |start| lines.iter().any(|line| line.starts_with(start));
+            assert!(!starts("Content-Length") && !starts("Accept-Ranges"), "{lines:?}");
+        }
+        for (asked, range) in [
+            ("0-0", 0..1),
+            ("10-19", 10..20),
+            ("690-", 690..700),
+            ("-10", 690..700),
+            ("5-900", 5..700),
+        ] {
+            let (status, lines, body) = get(&format!("Range: bytes={asked}\n"));
+            assert_eq!(
+                (status.as_str(), body),
+                ("206 Partial Content", Some(range.clone())),
+                "{asked}"
+            );
+            let expected = format!("Content-Range: bytes {}-{}/*", range.start, range.end - 1);
+            assert!(lines.contains(&expected), "{lines:?}");
+        }
+        for asked in ["700-", "900-901"] {
+            let (status, _, body) = get(&format!("Range: bytes={asked}\n"));
+            assert_eq!((status.as_str(), body), ("416 Range Not Satisfiable", None), "{asked}");
+        }
+        let nothing = shelf_of(None, Vec::new());
+        let request = "GET /t/film.mp4 HTTP/1.1\nHost: localhost:4000\nRange: bytes=5-\n\n";
+        assert!(asked_of(&nothing, request).0.starts_with("416 "));
     }
 
     #[test]

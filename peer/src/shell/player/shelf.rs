@@ -29,8 +29,8 @@ pub(super) struct Film {
     path: String,
     /// Safe in a head, and for players only.
     pub(super) media_type: String,
-    /// Bytes of all of it.
-    pub(super) size: u64,
+    /// Bytes of all of it; `None` while it grows.
+    pub(super) size: Option<u64>,
     held: Ranges,
     /// The file, when all of it is there.
     complete: Option<PathBuf>,
@@ -100,9 +100,10 @@ impl Shelf {
                 film.held = Ranges::of(&ranges);
                 film.looks += 1;
             }
+            View::Sized(size) => film.size = Some(size),
             View::Arrived(offset, len) => film.held.put(offset, len),
             View::Complete(path) => {
-                film.held = Ranges::of(&[(0, film.size)]);
+                film.held = Ranges::of(&[(0, film.size.unwrap_or(0))]);
                 film.complete = Some(path);
             }
             View::Over => {

@@ -30,6 +30,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::of_size(Some(SIZE as u64))
+    }
+
+    /// `None` for one that grows.
+    fn of_size(size: Option<u64>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let partial = folder.path().join("film.part");
         let mut film = vec![0; SIZE];
@@ -51,7 +56,7 @@ impl Stage {
         std::thread::spawn(move || server.run());
         let stage =
             Self { running: Running { address, told, waker }, readings, film, partial, folder };
-        let line = FileLine { size: SIZE as u64, ..samples::file_line() };
+        let line = FileLine { size, ..samples::file_line() };
         let (media_type, held) = ("video/mp4".to_owned(), Vec::new());
         let shown =
             transfer::Film { line, media_type, held, path: None, position: None, is_paused: false };
@@ -169,6 +174,41 @@ fn a_seek_gets_the_tail_before_the_rest_is_here() {
     let mut player = stage.get("-5");
     assert_eq!(status(&mut player), "206");
     assert!(rest(player) == stage.film[SIZE - 5..]);
+}
+
+/// It goes on until there is an end, which nobody knows at the beginning.
+#[test]
+fn what_grows_is_followed_to_its_end() {
+    let stage = Stage::of_size(None);
+    stage.arrives(0, 1000);
+    let mut player = stage.get("0-");
+    let first = head(&mut player);
+    assert!(first.starts_with("HTTP/1.1 200 ") && !first.contains("Content-Length"), "{first}");
+    assert!(some(&mut player, 1000) == stage.film[..1000]);
+    stage.arrives(1000, 70_001);
+    assert!(some(&mut player, 69_001) == stage.film[1000..70_001]);
+    // A part of what is here is given at once.
+    let mut part = stage.get("500-70000");
+    assert!(head(&mut part).contains("\r\nContent-Range: bytes 500-70000/*\r\n"));
+    assert!(rest(part) == stage.film[500..70_001]);
+    // It has ended, and then it is looked at as a whole.
+    stage.arrives(70_001, SIZE);
+    stage.news(View::Sized(SIZE as u64));
+    stage.news(View::Holds(vec![(0, SIZE as u64)]));
+    stage.is_complete();
+    assert!(rest(player) == stage.film[70_001..]);
+    assert!(rest_of(stage.get("7-")) == stage.film[7..], "now it is a file as any other");
+}
+
+#[test]
+fn what_grows_and_comes_to_nothing_ends_what_is_read_of_it() {
+    let stage = Stage::of_size(None);
+    stage.arrives(0, 10);
+    let mut player = stage.ask("GET", "/t/film.mp4", "");
+    assert_eq!(status(&mut player), "200");
+    assert!(some(&mut player, 10) == stage.film[..10]);
+    stage.news(View::Over);
+    assert!(rest(player).is_empty());
 }
 
 /// What was read of the partial file goes on from the same file, whatever it is called now.

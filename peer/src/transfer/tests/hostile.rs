@@ -221,7 +221,7 @@ fn a_repeated_offer_changes_nothing() {
     say(&mut world, BOB, Control::Offer(offer(1, 5)));
     say(&mut world, BOB, Control::Offer(offer(1, 1 << 40)));
     assert_eq!(world.sides[BOB].transfers.list(world.now).len(), 1);
-    assert_eq!(world.line(BOB, 1).size, 5);
+    assert_eq!(world.line(BOB, 1).size, Some(5));
     assert_eq!(world.sides[BOB].outputs.len(), 1);
     // Nobody takes over a number that is another's, or his own in the other direction.
     let carol = Name::new("carol").unwrap();
@@ -385,7 +385,7 @@ fn answers_that_nobody_asked_for_end_it() {
 #[test]
 fn the_outcome_of_a_stranger_is_passed_over() {
     let mut world = World::new();
-    let outcome = Outcome::File(Ok(FileReply::Written(Vec::new())));
+    let outcome = Outcome::File(Ok(FileReply::Written { room: Vec::new(), also: Vec::new() }));
     world.with(BOB, |transfers, cx| transfers.handle_outcome(cx, Job(77), outcome));
     assert!(world.sides[BOB].outputs.is_empty());
 }

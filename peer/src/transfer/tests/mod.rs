@@ -1,5 +1,6 @@
 mod faults;
 mod hostile;
+mod live;
 mod members;
 mod playing;
 mod together;

@@ -56,6 +56,7 @@ impl Watcher {
                     self.held.put(offset, len);
                     self.arrived.push((offset, len));
                 }
+                View::Sized(_) => panic!("it did not grow"),
                 View::Complete(path) => self.path = Some(path),
                 View::Over => self.is_over = true,
                 View::Asks(_) | View::Steers(..) | View::Opens(..) => panic!("nobody opens it"),

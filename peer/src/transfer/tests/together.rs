@@ -41,9 +41,9 @@ fn files_of_every_size_arrive() {
             id: 1,
             from,
             name,
-            size: offered,
+            size: Some(offered),
             media_type,
-            blake3,
+            blake3: Some(blake3),
             room: None,
             ..
         }) = world.sides[BOB].outputs.first()

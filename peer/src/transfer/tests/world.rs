@@ -280,7 +280,7 @@ impl World {
             with: String::new(),
             room: None,
             name: String::new(),
-            size: 0,
+            size: Some(0),
             done: 0,
             rate: 0,
             eta: None,
