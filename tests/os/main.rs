@@ -9,6 +9,7 @@ mod commands;
 mod comments;
 mod crashes;
 mod descriptions;
+mod folders;
 mod oneshot;
 mod package;
 mod papers;

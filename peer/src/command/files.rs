@@ -34,6 +34,12 @@ pub(super) fn get(mut words: Words<'_>, context: &Context) -> Result<Command, Us
     }
 }
 
+/// `/files [number]`.
+pub(super) fn files(words: Words<'_>) -> Result<Command, Usage> {
+    let folder = words.at_most_one()?.map(number).transpose()?;
+    Ok(Command::Files { folder })
+}
+
 /// `/limit [up|down [speed|off]]`: a setting by a shorter name.
 pub(super) fn limit(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let Some(way) = words.next()? else {
@@ -100,6 +106,17 @@ mod tests {
         let accept = Command::Accept { which: Which::File(3) };
         assert_eq!(bare("/get 3"), ParsedLine::Command(accept));
         for line in ["/get", "/get clip.mp4", "/get 3 clip.mp4", "/get 3 as", "/get 3 as a b"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn transfers_are_listed_or_the_files_of_a_folder() {
+        let files = |folder| ParsedLine::Command(Command::Files { folder });
+        assert_eq!(bare("/files"), files(None));
+        assert_eq!(bare("/files #4"), files(Some(4)));
+        assert_eq!(bare("/transfers 4"), files(Some(4)));
+        for line in ["/files holiday", "/files 4 5"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

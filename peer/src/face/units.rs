@@ -23,6 +23,16 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// What there is of a transfer: its bytes, and of a folder how many files these are.
+#[must_use]
+pub fn content(files: Option<u64>, size: u64) -> String {
+    match files {
+        None => bytes(size),
+        Some(1) => format!("1 file, {}", bytes(size)),
+        Some(files) => format!("{files} files, {}", bytes(size)),
+    }
+}
+
 /// Seconds: `8 s`, `1m20`, `2h05`, `3 days`.
 #[must_use]
 pub fn seconds(count: u64) -> String {

@@ -4,12 +4,13 @@
 //! Invariants:
 //! - Nothing is written that does not fit the root of the transfer (BLAKE3 in groups of 16 KiB).
 //! - Files are made inside the download folder only, or inside the folder that the user names for one,
-//!   through a handle of it, under one safe component, never through a link, never in the place of something that is there.
+//!   through a handle of it, under one safe component (or, of a folder, under one for each name), never through a link, never in the place of something that is there.
 //! - What is on disk is believed only after it was hashed; no record of progress is kept.
 //! - Trees stay on disk, and ranges are at most 1 MiB: memory does not grow with a file's size.
 
 mod cache;
 mod final_name;
+mod folder;
 mod fresh;
 mod media_type;
 mod place;
@@ -18,6 +19,7 @@ mod safe_name;
 mod source;
 mod target;
 mod tree;
+mod walk;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ use wire::app::peer::TransferId;
 
 use self::cache::Cache;
 pub(crate) use self::final_name::rename_new;
+use self::folder::Missing;
 use self::fresh::Fresh;
 use self::place::Place;
 use self::range::{Hashed, Whole};
@@ -38,7 +41,7 @@ use self::range::{Hashed, Whole};
 pub(crate) use self::safe_name::safe_name;
 use self::target::Target;
 use crate::private;
-use crate::work::{Direction, FileError, FileReply, FileRequest};
+use crate::work::{Destination, Direction, FileError, FileReply, FileRequest};
 
 /// Does [`FileRequest`]s. Clones share what is open, so that several threads can work at once.
 #[derive(Clone)]
@@ -106,9 +109,12 @@ impl FileWorker {
     ) -> Result<FileReply, FileError> {
         let shared = &*self.0;
         match request {
-            FileRequest::Hash { id, path } => {
-                shared.long(id, |unwanted| source::hash(shared, id, &path, unwanted, progress))
-            }
+            FileRequest::Hash { id, path } => shared.long(id, |unwanted| {
+                if path.is_dir() {
+                    return walk::walk(&path, unwanted);
+                }
+                source::hash(shared, id, &path, unwanted, progress)
+            }),
             FileRequest::Encode { id, path, size, root, offset, len, buffer } => source::encode(
                 shared,
                 id,
@@ -122,11 +128,11 @@ impl FileWorker {
                 target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
             }
             FileRequest::Prepare { id, name, size, root, place } => shared.long(id, |unwanted| {
-                let place = Place::of(shared, place.as_deref())
-                    .map_err(|error| FileError::NoPlace(error.to_string()))?;
+                let place = shared.place(&place, Missing::Make)?;
                 let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),
+            FileRequest::MakeFolder { id, name, place } => folder::make(shared, id, &name, &place),
             FileRequest::Verify { id, path, root } => {
                 shared.long(id, |unwanted| source::verify(&path, root, unwanted))
             }
@@ -151,7 +157,7 @@ impl FileWorker {
                 Ok(FileReply::Done)
             }
             FileRequest::Forget { id, direction, place } => {
-                shared.forget(id, direction, place.as_deref());
+                shared.forget(id, direction, &place);
                 Ok(FileReply::Done)
             }
         }
@@ -184,6 +190,17 @@ impl Shared {
         self.state().fresh.take().ok_or_else(gone)
     }
 
+    /// Where a file that arrives is to be.
+    fn place(&self, place: &Destination, missing: Missing) -> Result<Place, FileError> {
+        match place {
+            Destination::Usual | Destination::Wanted(_) => {
+                Place::of(self, place).map_err(|error| FileError::NoPlace(error.to_string()))
+            }
+            Destination::InFolder { folder, path } => folder::place_in(self, folder, path, missing)
+                .map_err(|error| target::trouble(&error)),
+        }
+    }
+
     /// Runs a long job that [`Self::forget`] can end.
     fn long(
         &self,
@@ -198,7 +215,7 @@ impl Shared {
 
     /// Closes and removes what belongs to a transfer that is over. That something cannot be removed
     /// is no concern of the transfer's any more.
-    fn forget(&self, id: TransferId, direction: Direction, place: Option<&Path>) {
+    fn forget(&self, id: TransferId, direction: Direction, place: &Destination) {
         let mut state = self.state();
         if let Some(unwanted) = state.unwanted.get(&id) {
             unwanted.store(true, Ordering::Relaxed);

@@ -1,3 +1,4 @@
+mod folders;
 mod history;
 mod import;
 
@@ -141,6 +142,7 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
         paused: true,
         share: (byte.is_multiple_of(2))
             .then_some(Share { id: ShareId([byte; 16]), room: RoomId([7; 16]) }),
+        folder: None,
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Purpose {
     Finish(u64),
     Encode(StreamKey),
     Verify(u64),
+    Walk(u64),
+    MakeFolder(u64),
     Forget,
 }
 
@@ -42,6 +44,10 @@ pub(super) struct Desk {
     pub(super) work: VecDeque<(Job, Work)>,
     pub(super) controls: VecDeque<(Name, Control)>,
     pub(super) outputs: VecDeque<Output>,
+    /// Folders that are to be shown behind that, and what the time was.
+    pub(super) folders: BTreeMap<u64, Instant>,
+    /// Folders that are to be shown with the next report.
+    folders_soon: BTreeSet<u64>,
     /// Users whose link is up.
     up: BTreeSet<Name>,
     pub(super) next_report: Option<Instant>,
@@ -62,6 +68,8 @@ impl Desk {
             work: VecDeque::new(),
             controls: VecDeque::new(),
             outputs: VecDeque::new(),
+            folders: BTreeMap::new(),
+            folders_soon: BTreeSet::new(),
             up: BTreeSet::new(),
             next_report: None,
             next_retry: None,
@@ -107,7 +115,7 @@ impl Desk {
         let request = FileRequest::Forget {
             id: record.disk_id(),
             direction: record.direction,
-            place: record.place(),
+            place: record.destination(),
         };
         self.start(Purpose::Forget, Work::File(request));
     }
@@ -151,6 +159,14 @@ impl Desk {
     /// Shows a transfer now.
     pub(super) fn show(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.is_dirty = false;
+        if transfer.record.is_folder() {
+            self.folders.insert(transfer.number, now);
+            return;
+        }
+        if let Some(folder) = transfer.folder {
+            self.folders_soon.insert(folder);
+            self.report_at(now);
+        }
         let file = transfer.line(now, self.reach(transfer));
         self.outputs.push_back(Output::File { file });
     }
@@ -159,6 +175,13 @@ impl Desk {
     pub(super) fn show_soon(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.is_dirty = true;
         self.report_at(now);
+    }
+
+    /// Shows the folders of which something changed.
+    pub(super) fn show_folders(&mut self, now: Instant) {
+        for folder in std::mem::take(&mut self.folders_soon) {
+            self.folders.insert(folder, now);
+        }
     }
 
     /// Makes sure that a report is due within the usual time.

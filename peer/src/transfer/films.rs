@@ -96,7 +96,7 @@ fn subject(transfer: &Transfer) -> Option<Subject> {
 fn known_root(transfer: &Transfer) -> Option<&[u8; 32]> {
     let record = &transfer.record;
     let is_known = record.direction == Direction::Receiving || record.root != [0; 32];
-    is_known.then_some(&record.root)
+    (is_known && !record.is_folder()).then_some(&record.root)
 }
 
 /// Whether it was handed over in this conversation.

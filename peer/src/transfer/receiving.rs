@@ -7,6 +7,7 @@ use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offe
 
 use super::desk::{Purpose, StreamKey};
 use super::fetch::{Answer, Broken, Fetch, MAX_WRITING, Terms};
+use super::folders::PartOf;
 use super::members::start_in;
 use super::table::{LinkState, Stage, Transfer};
 use super::viewing::View;
@@ -35,7 +36,11 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         size: record.size,
         media_type: record.media_type.clone(),
         room: transfer.room.clone(),
-        blake3: record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+        blake3: match transfer.files() {
+            Some(_) => String::new(),
+            None => record.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+        },
+        files: transfer.files().map(u64::from),
         notify: true,
     }
 }
@@ -55,6 +60,7 @@ impl Transfers {
             let record = &transfer.record;
             if record.with == *user && record.direction == Direction::Receiving {
                 let number = transfer.number;
+                self.offered_again(cx, number, &offer);
                 self.answer_again(number);
             }
             return;
@@ -68,6 +74,7 @@ impl Transfers {
         if self.has_too_many_offers(user) {
             return;
         }
+        let Some(part_of) = self.takes_offer(cx, user, &offer) else { return };
         let share = offer.share.filter(|share| {
             // One that is taken is not this one's, whoever says so.
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
@@ -79,7 +86,10 @@ impl Transfers {
             id,
             with: user.clone(),
             name: offer.name,
-            path: None,
+            path: match part_of {
+                PartOf::Nothing => None,
+                PartOf::Folder(folder) => self.folder_path(folder),
+            },
             size: offer.size,
             media_type: offer.media_type,
             root: offer.root,
@@ -87,8 +97,13 @@ impl Transfers {
             state: TransferState::Offered,
             paused: false,
             share,
+            folder: offer.folder,
         };
         let number = self.add(cx, record, Stage::Idle);
+        if let PartOf::Folder(folder) = part_of {
+            self.hold_parts(cx, folder);
+            return self.accept_offer(cx, number);
+        }
         let Some(transfer) = self.table.get_mut(number) else { return };
         self.desk.outputs.push_back(offer_line(transfer));
         if is_welcome {
@@ -166,7 +181,11 @@ impl Transfers {
 
     /// Has the disk make ready, when it is this transfer's turn.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
-        let has_place = self.has_place();
+        if self.table.get(number).is_some_and(|transfer| transfer.record.is_folder()) {
+            return self.make_folder(cx, number);
+        }
+        let has_place = self.has_place()
+            && self.table.get(number).is_some_and(|transfer| self.has_folder(transfer));
         let is_reached = self.may_be_reached(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &transfer.record;
@@ -185,7 +204,7 @@ impl Transfers {
             name: record.name.clone(),
             size: record.size,
             root: record.root,
-            place: record.place(),
+            place: record.destination(),
         };
         transfer.stage = Stage::Preparing { done: 0 };
         self.desk.disk(transfer, Purpose::Prepare(number), request);
@@ -268,7 +287,7 @@ impl Transfers {
     }
 
     /// It cannot be where the person wants to have it: he is asked again.
-    fn offer_again_here(&mut self, cx: &mut Context<'_>, number: u64, why: &str) {
+    pub(super) fn offer_again_here(&mut self, cx: &mut Context<'_>, number: u64, why: &str) {
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.stage = Stage::Idle;
         transfer.record.state = TransferState::Offered;
@@ -578,7 +597,12 @@ impl Transfers {
     }
 
     /// The disk did not do it: what arrived is wrong, or there is no room for what is right.
-    fn disk_refused(&mut self, cx: &mut Context<'_>, number: u64, error: Option<FileError>) {
+    pub(super) fn disk_refused(
+        &mut self,
+        cx: &mut Context<'_>,
+        number: u64,
+        error: Option<FileError>,
+    ) {
         let reason = match error {
             Some(FileError::Corrupt) => return self.give_up_corrupt(cx, number),
             Some(error) => error.to_string(),
@@ -586,6 +610,10 @@ impl Transfers {
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
         let stage = std::mem::replace(&mut transfer.stage, Stage::Idle);
+        let reason = match transfer.record.part() {
+            Some((_, path)) => format!("{path}: {reason}"),
+            None => reason,
+        };
         if let Stage::Fetching(mut fetch) = stage {
             for key in fetch.lose_streams() {
                 self.forget_stream(cx, key);

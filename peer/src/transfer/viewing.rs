@@ -122,6 +122,11 @@ pub(super) enum Place {
 /// A text for the person.
 pub(super) fn place(transfer: &Transfer) -> Result<Place, String> {
     let (number, record) = (transfer.number, &transfer.record);
+    if record.is_folder() {
+        return Err(format!(
+            "Transfer {number} is a folder: '/files {number}' lists its files, each with its number."
+        ));
+    }
     match (record.direction, &record.state, &record.path) {
         (Direction::Sending, _, Some(path))
         | (Direction::Receiving, TransferState::Complete, Some(path)) => {

@@ -10,7 +10,8 @@ use super::Direction;
 #[derive(Debug)]
 pub enum FileRequest {
     /// Read a file of ours that is to be offered, hash it, keep its hash tree. Replies:
-    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end.
+    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end. Of a folder:
+    /// [`FileReply::Walked`].
     Hash {
         /// The transfer it is for.
         id: TransferId,
@@ -65,9 +66,18 @@ pub enum FileRequest {
         size: u64,
         /// BLAKE3 of the contents.
         root: [u8; 32],
-        /// Where the user wants to have it: a name, or a folder that is there. In the download folder
-        /// when it is relative, and when it is `None`.
-        place: Option<PathBuf>,
+        /// Where it is to be.
+        place: Destination,
+    },
+    /// Make the folder that an offered one becomes, beside whatever is there already: once, the same
+    /// whenever it is asked for again. Reply: [`FileReply::FolderMade`].
+    MakeFolder {
+        /// The transfer of the folder.
+        id: TransferId,
+        /// The name that the sender gave: foreign text.
+        name: String,
+        /// Where it is to be.
+        place: Destination,
     },
     /// Read a complete file from end to end, and compare it with what was offered. Reply:
     /// [`FileReply::Verified`].
@@ -104,8 +114,8 @@ pub enum FileRequest {
         id: TransferId,
         /// Which way it went.
         direction: Direction,
-        /// Where the user wanted to have it.
-        place: Option<PathBuf>,
+        /// Where it was to be.
+        place: Destination,
     },
     /// Begin a file that the user wants to have, under another name beside its own until it is
     /// whole. One at a time. Reply: [`FileReply::Done`].
@@ -122,6 +132,58 @@ pub enum FileRequest {
     End,
     /// Remove what there is of it. Reply: [`FileReply::Done`].
     Abandon,
+}
+
+/// Where a file that arrives is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// In the download folder, under the sender's name for it.
+    Usual,
+    /// Where the user wants to have it: a name, or a folder that is there. In the download folder when it
+    /// is relative.
+    Wanted(PathBuf),
+    /// In a folder that is received.
+    InFolder {
+        /// Where that is.
+        folder: PathBuf,
+        /// The sender's path in it: foreign text.
+        path: String,
+    },
+}
+
+/// What is in a folder of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// The folder's own name.
+    pub name: String,
+    /// Its files, in the order of their paths.
+    pub files: Vec<FolderFile>,
+    /// What is not among them.
+    pub left_out: LeftOut,
+}
+
+/// A file in a folder of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderFile {
+    /// Names with `/` between them.
+    pub path: String,
+    /// Bytes, when it was looked at.
+    pub size: u64,
+}
+
+/// What of a folder is not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Symbolic links.
+    pub links: u64,
+    /// Devices, sockets, pipes.
+    pub others: u64,
+    /// Names that are no text.
+    pub unnamed: u64,
+    /// Folders in it that could not be read, and why not.
+    pub unreadable: Vec<String>,
 }
 
 /// How long a job may take. A shell works long ones off on threads of their own, so that hashing
@@ -148,6 +210,7 @@ impl FileRequest {
             | Self::EncodeReceived { .. }
             | Self::Write { .. }
             | Self::Finish { .. }
+            | Self::MakeFolder { .. }
             | Self::Forget { .. }
             | Self::Begin { .. }
             | Self::Append(_)
@@ -179,6 +242,13 @@ pub enum FileReply {
         root: [u8; 32],
         /// Guessed from the name's ending.
         media_type: String,
+    },
+    /// It is a folder, and this is in it.
+    Walked(Walk),
+    /// The folder is there.
+    FolderMade {
+        /// Where.
+        path: PathBuf,
     },
     /// A range in Bao encoding.
     Encoded(Vec<u8>),
