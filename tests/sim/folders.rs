@@ -60,7 +60,7 @@ fn a_folder_goes_over_whatever_happens_to_the_link() {
     party.until(BOB, |o| has_come(o, 8));
     let (a, b) = (party.host(ALICE), party.host(BOB));
     party.world.network.separate(a, b);
-    party.run(seconds(30));
+    party.run(seconds(2));
     party.world.network.join(a, b);
     party.until(BOB, |o| has_come(o, 16));
     let disk = party.kill(BOB);
