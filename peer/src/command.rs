@@ -292,8 +292,11 @@ pub enum Command {
         /// Which.
         which: Which,
     },
-    /// List transfers.
-    Files,
+    /// List transfers, or the files of a folder.
+    Files {
+        /// The folder's short number; all transfers, folders as one each, when `None`.
+        folder: Option<u64>,
+    },
     /// Pause a transfer.
     Pause {
         /// Its short number.
@@ -711,7 +714,7 @@ fn arguments_of(
         Verb::Logout => words.none(Command::Logout)?,
         Verb::Blocked => words.none(Command::Blocked)?,
         Verb::Contacts => words.none(Command::Contacts)?,
-        Verb::Files => words.none(Command::Files)?,
+        Verb::Files => files::files(words)?,
         Verb::Outbox => words.none(Command::Outbox)?,
         Verb::Net => words.none(Command::Net)?,
         Verb::Reconnect => words.none(Command::Reconnect)?,

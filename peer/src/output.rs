@@ -305,8 +305,10 @@ pub enum Output {
         size: Option<u64>,
         /// Foreign text.
         media_type: String,
-        /// BLAKE3, hexadecimal; `None` while it grows.
+        /// BLAKE3, hexadecimal; `None` while it grows, and of a folder.
         blake3: Option<String>,
+        /// How many files are in it, when it is a folder.
+        files: Option<u64>,
         /// Whether a person who looks elsewhere is to be called.
         notify: bool,
     },
@@ -593,8 +595,14 @@ pub struct FileLine {
     pub with: String,
     /// The room whose members are all offered it, `#` first.
     pub room: Option<String>,
-    /// Foreign text when receiving.
+    /// Foreign text when receiving; of a file of a folder its path there.
     pub name: String,
+    /// The number of the folder of which it is a file.
+    pub folder: Option<u64>,
+    /// How many files are in it, when it is a folder...
+    pub files: Option<u64>,
+    /// ...and how many of them are complete.
+    pub files_done: Option<u64>,
     /// Bytes; `None` while it grows.
     pub size: Option<u64>,
     /// Bytes verified here (receiving) or asked for by the receiver (sending); of one that grows, those

@@ -15,7 +15,7 @@ use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, Share, TextKind, TransferId};
+use wire::app::peer::{CancelReason, Folder, Share, TextKind, TransferId};
 use wire::app::post::{Feed, Post};
 use wire::app::room::{Room, RoomId};
 use wire::{PublicKey, Secret, StaticKey};
@@ -24,7 +24,9 @@ use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 
 pub use self::auto_accept::AutoAccept;
 pub use self::calls::Calls;
-pub use self::files::{FileError, FileReply, FileRequest, Pace};
+pub use self::files::{
+    Destination, FileError, FileReply, FileRequest, FolderFile, LeftOut, Pace, Walk,
+};
 pub use self::marks::{MarkRequest, ReadMark};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
 pub use self::strangers::{Asking, MAX_REQUESTS, RequestRecord, Standing, StrangerRequest};
@@ -645,7 +647,7 @@ pub struct TransferRecord {
     /// The file's name: the sender's spelling, or here the one it is saved under.
     pub name: String,
     /// Sending: where the file is. Receiving: where it is, and before it is complete, where the person
-    /// wants to have it.
+    /// wants to have it; of a file of a folder, where that folder is.
     pub path: Option<PathBuf>,
     /// Bytes; 0 while it grows.
     pub size: u64,
@@ -663,16 +665,23 @@ pub struct TransferRecord {
     pub share: Option<Share>,
     /// Whether the file still grows: its size and its root are not known yet.
     pub growing: bool,
+    /// What it has to do with a folder.
+    pub folder: Option<Folder>,
 }
 
 impl TransferRecord {
-    /// Where a file of ours is, or where the person wants to have one that is not complete: what the
-    /// disk must know to forget what belongs to it.
+    /// Whether it is a folder, whose files are transfers of their own.
     #[must_use]
-    pub fn kept_at(&self) -> Option<PathBuf> {
-        match self.direction {
-            Direction::Sending => self.path.clone(),
-            Direction::Receiving => self.place(),
+    pub const fn is_folder(&self) -> bool {
+        matches!(self.folder, Some(Folder::Whole { .. }))
+    }
+
+    /// The folder of which it is a file, and its path there.
+    #[must_use]
+    pub fn part(&self) -> Option<(TransferId, &str)> {
+        match &self.folder {
+            Some(Folder::Part { of, path }) => Some((*of, path)),
+            Some(Folder::Whole { .. }) | None => None,
         }
     }
 
@@ -686,12 +695,18 @@ impl TransferRecord {
         }
     }
 
-    /// Where the person wants to have a file that is not complete; `None` for where all of them go.
+    /// Where a file that is not complete is to be.
     #[must_use]
-    pub fn place(&self) -> Option<PathBuf> {
+    pub fn destination(&self) -> Destination {
         let is_there =
             self.direction == Direction::Sending || self.state == TransferState::Complete;
-        self.path.clone().filter(|_| !is_there)
+        match (self.path.clone().filter(|_| !is_there), self.part()) {
+            (None, _) => Destination::Usual,
+            (Some(path), None) => Destination::Wanted(path),
+            (Some(folder), Some((_, path))) => {
+                Destination::InFolder { folder, path: path.to_owned() }
+            }
+        }
     }
 
     /// Whether others may still fetch it here, now that it is complete.

@@ -19,7 +19,7 @@ fn printed(name: &str, arguments: &[&str]) -> String {
 #[test]
 fn the_manual_pages_are_well_formed() {
     for (name, word) in
-        [("peer", "/send [NAME|#ROOM] FILE..."), ("rendezvous", "rendezvous user add")]
+        [("peer", "/send [NAME|#ROOM] PATH..."), ("rendezvous", "rendezvous user add")]
     {
         let mut man = Command::new("man");
         man.args(["-l", "--warnings=w", "-"]).env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8");

@@ -5,6 +5,7 @@ mod attention;
 mod codes;
 mod coldstart;
 mod crashes;
+mod folders;
 mod goodput;
 mod handshake;
 mod hostile;

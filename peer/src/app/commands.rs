@@ -139,10 +139,7 @@ impl App {
             Command::Cancel { id } => self.transfer(now, |t, cx| t.cancel(cx, id)),
             Command::Play { which, position_ms } => self.play(now, which, position_ms),
             Command::Open { id } => self.transfer(now, |t, cx| t.view(cx, id)),
-            Command::Files => {
-                let files = self.transfers.list(now);
-                self.tell(Output::Files { files });
-            }
+            Command::Files { folder } => self.list_files(now, folder),
         }
     }
 
@@ -215,6 +212,17 @@ impl App {
             app.befriend(&to);
             app.transfer(now, |transfers, cx| transfers.send_live(cx, to, path, name));
         });
+    }
+
+    /// `/files`.
+    fn list_files(&mut self, now: Instant, folder: Option<u64>) {
+        let files = match folder {
+            None => Some(self.transfers.list(now)),
+            Some(folder) => self.transfers.list_folder(now, folder),
+        };
+        if let Some(files) = files {
+            self.tell(Output::Files { files });
+        }
     }
 
     /// To each member but those whom this user blocks.

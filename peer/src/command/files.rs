@@ -58,6 +58,12 @@ fn in_no_chat(path: &str) -> ParsedLine {
     error(format!("Not done: to whom? '/live NAME {path}', or '/msg NAME' opens a chat."))
 }
 
+/// `/files [number]`.
+pub(super) fn files(words: Words<'_>) -> Result<Command, Usage> {
+    let folder = words.at_most_one()?.map(number).transpose()?;
+    Ok(Command::Files { folder })
+}
+
 /// `/limit [up|down [speed|off]]`: a setting by a shorter name.
 pub(super) fn limit(mut words: Words<'_>) -> Result<ParsedLine, Usage> {
     let Some(way) = words.next()? else {
@@ -146,6 +152,17 @@ mod tests {
         assert_eq!(in_chat("/live . cam.mkv"), live("carol", "cam.mkv"));
         assert_eq!(in_chat("/live bob cam.mkv"), live("bob", "cam.mkv"));
         for line in ["/live", "/live bob a b", "/live cam.mkv", "/live . cam.mkv"] {
+            assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn transfers_are_listed_or_the_files_of_a_folder() {
+        let files = |folder| ParsedLine::Command(Command::Files { folder });
+        assert_eq!(bare("/files"), files(None));
+        assert_eq!(bare("/files #4"), files(Some(4)));
+        assert_eq!(bare("/transfers 4"), files(Some(4)));
+        for line in ["/files holiday", "/files 4 5"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod asking;
 pub mod exit;
+mod folders;
 pub mod json;
 pub mod oneshot;
 mod people;

@@ -405,7 +405,7 @@ impl OneShot {
             return self.delete();
         }
         self.phase = Phase::Listing(Lists::default());
-        vec![Act::Command(Command::Blocked), Act::Command(Command::Files)]
+        vec![Act::Command(Command::Blocked), Act::Command(Command::Files { folder: None })]
     }
 
     fn on_lists(&mut self, keep: impl FnOnce(&mut Lists)) -> Vec<Act> {
@@ -496,6 +496,10 @@ impl OneShot {
     }
 
     fn on_file(&mut self, file: &FileLine) -> Vec<Act> {
+        // A folder is one thing, and says itself what became of its files.
+        if file.folder.is_some() {
+            return Vec::new();
+        }
         match &mut self.phase {
             Phase::Sending(sending)
                 if file.direction == Direction::Sending && !sending.old.contains(&file.id) =>

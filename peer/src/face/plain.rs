@@ -13,7 +13,7 @@ use wire::time::Instant;
 use super::pins::spoken;
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, people, qr, requests, rooms, units, viewing, watching};
+use super::{Line, action, folders, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
@@ -389,6 +389,10 @@ impl Plain {
     }
 
     fn file(&mut self, now: Instant, file: &FileLine) -> Vec<Line> {
+        // Its folder has a line.
+        if file.folder.is_some() {
+            return Vec::new();
+        }
         match self.style.reader {
             Reader::Program if self.progress.is_news(now, file) => {
                 self.finish(vec![file_line(file)])
@@ -405,6 +409,9 @@ impl Plain {
     }
 
     fn offer(&self, output: &Output) -> Vec<String> {
+        if let Some(folder) = folders::offer(output) {
+            return vec![folder];
+        }
         let Output::FileOffer { id, from, room, name, size, media_type, blake3, .. } = output
         else {
             return Vec::new();
@@ -686,20 +693,25 @@ pub(super) fn file_head(file: &FileLine) -> String {
         Direction::Receiving => "from",
     };
     let place = in_room(file.room.as_deref());
-    format!("# file {} {way} {}{place}: {}", file.id, short(&file.with), quoted(&file.name))
+    let what = if file.files.is_some() { "folder" } else { "file" };
+    format!("# {what} {} {way} {}{place}: {}", file.id, short(&file.with), quoted(&file.name))
 }
 
 /// One transfer, its state behind its name: `# file 3 from bob: "clip.mp4" running 45 % of 12.3 MB`.
 pub(super) fn file_line(file: &FileLine) -> String {
     let mut line = file_head(file);
-    let size = units::size(file.size);
+    let size = units::content(file.files, file.size);
     match file.state {
         "hashing" | "checking" | "running" | "paused" | "waiting" if file.done > 0 => {
-            let of = file.size.map_or_else(String::new, |_| format!(" of {size}"));
+            let of =
+                file.size.map_or_else(String::new, |size| format!(" of {}", units::bytes(size)));
             line.push_str(&format!(" {} {}{of}", file.state, units::progress(file)));
         }
         "hashing" if file.size == Some(0) => line.push_str(" hashing"),
         state => line.push_str(&format!(" ({size}) {state}")),
+    }
+    if let Some(count) = folders::count(file) {
+        line.push_str(&format!(", {count} files"));
     }
     if file.state == "running" && file.rate > 0 {
         line.push_str(&format!(", {}/s", units::bytes(file.rate)));

@@ -21,6 +21,9 @@ pub(crate) fn file_line() -> FileLine {
         with: "bob".to_owned(),
         room: None,
         name: "clip.mp4".to_owned(),
+        folder: None,
+        files: None,
+        files_done: None,
         size: Some(100_000_000),
         done: 45_000_000,
         rate: 8_100_000,
@@ -30,6 +33,12 @@ pub(crate) fn file_line() -> FileLine {
         path: None,
         reason: None,
     }
+}
+
+/// A folder, half of which is there.
+pub(crate) fn folder_line() -> FileLine {
+    let (name, path) = ("holiday".to_owned(), None);
+    FileLine { name, path, files: Some(12), files_done: Some(5), ..file_line() }
 }
 
 /// One of every kind, in the order of the type, with `foreign` for every text that comes from
@@ -96,6 +105,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             size: Some(100_000_000),
             media_type: text(),
             blake3: Some("00".repeat(32)),
+            files: None,
             notify: true,
         },
     ];

@@ -40,6 +40,16 @@ pub fn progress(file: &FileLine) -> String {
     }
 }
 
+/// What there is of a transfer: its bytes, and of a folder how many files these are.
+#[must_use]
+pub fn content(files: Option<u64>, count: Option<u64>) -> String {
+    match files {
+        None => size(count),
+        Some(1) => format!("1 file, {}", size(count)),
+        Some(files) => format!("{files} files, {}", size(count)),
+    }
+}
+
 /// Seconds: `8 s`, `1m20`, `2h05`, `3 days`.
 #[must_use]
 pub fn seconds(count: u64) -> String {

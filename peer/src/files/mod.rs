@@ -4,12 +4,13 @@
 //! Invariants:
 //! - Nothing is written that does not fit the root of the transfer (BLAKE3 in groups of 16 KiB).
 //! - Files are made inside the download folder only, or inside the folder that the user names for one,
-//!   through a handle of it, under one safe component, never through a link, never in the place of something that is there.
+//!   through a handle of it, under one safe component (or, of a folder, under one for each name), never through a link, never in the place of something that is there.
 //! - What is on disk is believed only after it was hashed; no record of progress is kept.
 //! - Trees stay on disk, and ranges are at most 1 MiB: memory does not grow with a file's size.
 
 mod cache;
 mod final_name;
+mod folder;
 mod fresh;
 mod live;
 mod media_type;
@@ -19,6 +20,7 @@ mod safe_name;
 mod source;
 mod target;
 mod tree;
+mod walk;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use wire::app::peer::TransferId;
 
 use self::cache::Cache;
 pub(crate) use self::final_name::rename_new;
+use self::folder::Missing;
 use self::fresh::Fresh;
 use self::place::Place;
 use self::range::{Hashed, Whole};
@@ -39,7 +42,7 @@ use self::range::{Hashed, Whole};
 pub(crate) use self::safe_name::safe_name;
 use self::target::Target;
 use crate::private;
-use crate::work::{Direction, FileError, FileReply, FileRequest};
+use crate::work::{Destination, Direction, FileError, FileReply, FileRequest};
 
 /// The folder, in that of the data, of what is spooled: [`FileRequest::Forget`] removes it from there.
 pub(crate) const SPOOL: &str = "spool";
@@ -117,9 +120,12 @@ impl FileWorker {
     ) -> Result<FileReply, FileError> {
         let shared = &*self.0;
         match request {
-            FileRequest::Hash { id, path } => {
-                shared.long(id, |unwanted| source::hash(shared, id, &path, unwanted, progress))
-            }
+            FileRequest::Hash { id, path } => shared.long(id, |unwanted| {
+                if path.is_dir() {
+                    return walk::walk(&path, unwanted);
+                }
+                source::hash(shared, id, &path, unwanted, progress)
+            }),
             FileRequest::Encode { id, path, size, root, offset, len, buffer } => source::encode(
                 shared,
                 id,
@@ -138,7 +144,7 @@ impl FileWorker {
                 live::source::read(shared, id, &path, (offset, len), buffer)
             }
             FileRequest::PrepareLive { id, name, place } => {
-                live::target::prepare(shared, id, self.place(place.as_deref())?, &name)
+                live::target::prepare(shared, id, shared.place(&place, Missing::Make)?, &name)
             }
             FileRequest::WriteLive { id, offset, bytes } => {
                 live::target::write(shared, id, offset, bytes)
@@ -148,10 +154,11 @@ impl FileWorker {
                 target::encode(shared, id, path.as_deref(), whole, offset, len, buffer)
             }
             FileRequest::Prepare { id, name, size, root, place } => shared.long(id, |unwanted| {
-                let place = self.place(place.as_deref())?;
+                let place = shared.place(&place, Missing::Make)?;
                 let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),
+            FileRequest::MakeFolder { id, name, place } => folder::make(shared, id, &name, &place),
             FileRequest::Verify { id, path, root } => {
                 shared.long(id, |unwanted| source::verify(&path, root, unwanted))
             }
@@ -175,15 +182,11 @@ impl FileWorker {
                 shared.state().fresh = None;
                 Ok(FileReply::Done)
             }
-            FileRequest::Forget { id, direction, place } => {
-                shared.forget(id, direction, place.as_deref());
+            FileRequest::Forget { id, direction, place, source } => {
+                shared.forget(id, direction, &place, source.as_deref());
                 Ok(FileReply::Done)
             }
         }
-    }
-
-    fn place(&self, wanted: Option<&Path>) -> Result<Place, FileError> {
-        Place::of(&self.0, wanted).map_err(|error| FileError::NoPlace(error.to_string()))
     }
 
     /// Opens for reading a file that is received, or that is `complete` at this path. What of a file
@@ -213,6 +216,17 @@ impl Shared {
         self.state().fresh.take().ok_or_else(gone)
     }
 
+    /// Where a file that arrives is to be.
+    fn place(&self, place: &Destination, missing: Missing) -> Result<Place, FileError> {
+        match place {
+            Destination::Usual | Destination::Wanted(_) => {
+                Place::of(self, place).map_err(|error| FileError::NoPlace(error.to_string()))
+            }
+            Destination::InFolder { folder, path } => folder::place_in(self, folder, path, missing)
+                .map_err(|error| target::trouble(&error)),
+        }
+    }
+
     /// Runs a long job that [`Self::forget`] can end.
     fn long(
         &self,
@@ -227,7 +241,13 @@ impl Shared {
 
     /// Closes and removes what belongs to a transfer that is over. That something cannot be removed
     /// is no concern of the transfer's any more.
-    fn forget(&self, id: TransferId, direction: Direction, place: Option<&Path>) {
+    fn forget(
+        &self,
+        id: TransferId,
+        direction: Direction,
+        place: &Destination,
+        source: Option<&Path>,
+    ) {
         let mut state = self.state();
         if let Some(unwanted) = state.unwanted.get(&id) {
             unwanted.store(true, Ordering::Relaxed);
@@ -239,7 +259,7 @@ impl Shared {
                 state.growing.remove(&id);
                 drop(state);
                 let _ = self.trees.remove_file(source::tree_name(id));
-                if let Some(path) = place.filter(|path| path.parent() == Some(&self.spool)) {
+                if let Some(path) = source.filter(|path| path.parent() == Some(&self.spool)) {
                     let _ = std::fs::remove_file(path);
                 }
             }

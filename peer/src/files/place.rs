@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cap_std::fs::Dir;
 
 use super::{Shared, open_folder};
+use crate::work::Destination;
 
 /// A folder, and perhaps a name in it.
 #[derive(Clone)]
@@ -22,12 +23,13 @@ pub(super) struct Place {
 
 impl Place {
     /// What the user wants: nothing in particular, a folder that is there, or a name in one.
-    pub(super) fn of(shared: &Shared, wanted: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn of(shared: &Shared, wanted: &Destination) -> io::Result<Self> {
         let downloads = &shared.downloads_path;
-        let Some(wanted) = wanted.map(|wanted| downloads.join(wanted)) else {
+        let Destination::Wanted(wanted) = wanted else {
             let folder = Arc::clone(&shared.downloads);
             return Ok(Self { folder, path: downloads.clone(), name: None });
         };
+        let wanted = downloads.join(wanted);
         let is_folder = wanted.as_os_str().as_encoded_bytes().ends_with(b"/") || wanted.is_dir();
         let (folder, name) = match (wanted.parent(), wanted.file_name()) {
             (Some(parent), Some(name)) if !is_folder => (parent, Some(utf8(name.to_str())?)),

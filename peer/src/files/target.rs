@@ -16,12 +16,13 @@ use rustix::fs::{Advice, FallocateFlags, FsWord, OFlags, fadvise, fallocate};
 use rustix::io::Errno;
 use wire::app::peer::TransferId;
 
+use super::folder::Missing;
 use super::place::Place;
 use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
 use super::{Shared, file_name, final_name, hex, live};
-use crate::work::{FileError, FileReply};
+use crate::work::{Destination, FileError, FileReply};
 
 /// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
 /// with: what lies behind is fetched again rather than remembered.
@@ -253,15 +254,16 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
 }
 
 /// Removes the partial file and everything kept about it.
-pub(super) fn remove(shared: &Shared, id: TransferId, place: Option<&Path>) {
+pub(super) fn remove(shared: &Shared, id: TransferId, place: &Destination) {
     // The name on record ends with this transfer's ending, or it would not have been loaded: no
     // other file is ever removed.
     if let Some(names) = Names::load(shared, id)
-        && let Ok(place) = Place::of(shared, place)
+        && let Ok(place) = shared.place(place, Missing::Refuse)
     {
         let _ = place.folder.remove_file(&names.partial);
     }
-    for ending in ["tree", "names", "names.new", live::target::OWN] {
+    let endings = ["tree", "names", "names.new", "folder", "folder.new", live::target::OWN];
+    for ending in endings {
         let _ = shared.trees.remove_file(file_name(id, ending));
     }
 }

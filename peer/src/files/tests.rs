@@ -6,6 +6,8 @@ use wire::app::peer::MAX_RANGE;
 
 use super::*;
 
+mod folders;
+
 const ID: TransferId = TransferId([7; 16]);
 const GROUP: u64 = 16 << 10;
 
@@ -78,7 +80,7 @@ impl Disks {
 
     fn prepare(&self, offer: &Offer) -> Result<Vec<(u64, u64)>, FileError> {
         let Offer { name, size, root, .. } = offer.clone();
-        let request = FileRequest::Prepare { id: ID, name, size, root, place: None };
+        let request = FileRequest::Prepare { id: ID, name, size, root, place: Destination::Usual };
         let FileReply::Ready { present } = run(&self.receiver, request)? else { panic!() };
         Ok(present)
     }
@@ -115,7 +117,8 @@ impl Disks {
             Direction::Sending => &self.sender,
             Direction::Receiving => &self.receiver,
         };
-        let request = FileRequest::Forget { id: ID, direction, place: None };
+        let request =
+            FileRequest::Forget { id: ID, direction, place: Destination::Usual, source: None };
         assert_eq!(run(worker, request), Ok(FileReply::Done));
     }
 
@@ -155,8 +158,16 @@ fn a_job_that_waits_can_be_given_up() {
     let path = disks.source("film", &[1; 100_000]);
     let hash = FileRequest::Hash { id: ID, path: path.clone() };
     disks.sender.expect(&hash);
-    run(&disks.sender, FileRequest::Forget { id: ID, direction: Direction::Sending, place: None })
-        .unwrap();
+    run(
+        &disks.sender,
+        FileRequest::Forget {
+            id: ID,
+            direction: Direction::Sending,
+            place: Destination::Usual,
+            source: None,
+        },
+    )
+    .unwrap();
     let FileError::Source(why) = run(&disks.sender, hash).unwrap_err() else { panic!() };
     assert!(why.contains("no longer wanted"), "{why}");
     assert!(run(&disks.sender, FileRequest::Hash { id: ID, path }).is_ok(), "wanted anew");
@@ -203,7 +214,6 @@ fn what_is_no_file_is_not_offered() {
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0)
         .unwrap();
     for (path, why) in [
-        (disks.dir.path().to_owned(), "is a folder"),
         (fifo, "is no ordinary file"),
         (PathBuf::from("/dev/null"), "is no ordinary file"),
         (disks.dir.path().join("absent"), "there is no such file"),
@@ -591,7 +601,11 @@ fn a_long_job_ends_when_nobody_wants_it() {
     let outcome = disks.sender.run(FileRequest::Hash { id: ID, path }, &mut |_| {
         reports += 1;
         let direction = Direction::Sending;
-        run(&sender, FileRequest::Forget { id: ID, direction, place: None }).unwrap();
+        run(
+            &sender,
+            FileRequest::Forget { id: ID, direction, place: Destination::Usual, source: None },
+        )
+        .unwrap();
     });
     assert_eq!(reports, 1);
     assert!(outcome.unwrap_err().to_string().contains("no longer wanted"));
@@ -607,7 +621,8 @@ fn many_transfers_share_few_descriptors() {
     let id = |number: u8| TransferId([number; 16]);
     for number in 0..200 {
         let Offer { name, size, root, .. } = offer.clone();
-        let request = FileRequest::Prepare { id: id(number), name, size, root, place: None };
+        let request =
+            FileRequest::Prepare { id: id(number), name, size, root, place: Destination::Usual };
         run(&disks.receiver, request).unwrap();
     }
     assert!(disks.receiver.0.state().open_targets.len() <= 64);

@@ -218,13 +218,13 @@ pub(super) enum OneShot {
         #[arg(long, value_name = "SECONDS", default_value_t = 30)]
         timeout: u64,
     },
-    /// Offer files and send them; ends when each is delivered, declined or given up.
+    /// Offer files and folders and send them; ends when each is delivered, declined or given up.
     Send {
         /// Receiver.
         #[arg(value_name = "USER", value_parser = parse_receiver)]
         to: String,
-        /// The files.
-        #[arg(required = true, value_name = "FILE")]
+        /// Files, and folders, each with all that is in it.
+        #[arg(required = true, value_name = "PATH")]
         files: Vec<PathBuf>,
         /// Seconds to wait at most; without it as long as it takes.
         #[arg(long, value_name = "SECONDS")]
@@ -504,7 +504,7 @@ mod tests {
             ("--register", "--user"),
             ("msg bob", "TEXT"),
             ("msg bob hi --wait 30", "delivered, kept"),
-            ("send bob", "FILE"),
+            ("send bob", "PATH"),
             ("--password secret", "--password"),
             ("dance", "dance"),
             ("account", "subcommand"),

@@ -19,7 +19,7 @@ const MAX_WAITING: usize = 256;
 pub(super) struct Programs {
     /// For each message: `PROGRAM FROM TEXT`.
     pub(super) on_message: Option<PathBuf>,
-    /// For each file that is there: `PROGRAM FROM PATH`.
+    /// For each file, or folder as a whole, that is there: `PROGRAM FROM PATH`.
     pub(super) on_file: Option<PathBuf>,
 }
 
@@ -70,6 +70,7 @@ impl Hooks {
             words
         } else if let Output::File { file } = output
             && file.direction == Direction::Receiving
+            && file.folder.is_none()
             && file.state == "complete"
         {
             let path = file.path.clone().unwrap_or_default();

@@ -294,8 +294,8 @@ fn text_of_input() -> Result<String, Failure> {
 fn check_readable(file: &Path) -> Result<(), Failure> {
     let wrong = |what: &str| failure(format!("{}: {what}", file.display()));
     match fs::metadata(file) {
-        Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(wrong("it is no file")),
+        Ok(found) if found.is_file() || found.is_dir() => Ok(()),
+        Ok(_) => Err(wrong("it is neither a file nor a folder")),
         Err(error) => Err(wrong(&error.to_string())),
     }
 }

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 12] = [
+pub(super) const STEPS: [&str; 13] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -315,6 +315,13 @@ pub(super) const STEPS: [&str; 12] = [
     "
     -- Whether the file still grows, so that its size and its root are not known.
     ALTER TABLE transfers ADD COLUMN growing INTEGER NOT NULL DEFAULT 0;
+  ",
+    "
+    -- Of a folder: how many files are in it. Of a file of one: the folder's transfer, and where it is in it.
+    ALTER TABLE transfers ADD COLUMN files INTEGER;
+    ALTER TABLE transfers ADD COLUMN folder BLOB;
+    ALTER TABLE transfers ADD COLUMN folder_path TEXT;
+    CREATE INDEX parts ON transfers (profile, folder) WHERE folder IS NOT NULL;
 ",
 ];
 

@@ -1,3 +1,4 @@
+mod folders;
 mod history;
 mod import;
 mod transfers;
@@ -143,6 +144,7 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
         share: (byte.is_multiple_of(2))
             .then_some(Share { id: ShareId([byte; 16]), room: RoomId([7; 16]) }),
         growing: byte.is_multiple_of(3),
+        folder: None,
     }
 }
 

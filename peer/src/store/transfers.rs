@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use rusqlite::{Connection, Row, params};
-use wire::app::peer::{CancelReason, Share, ShareId, TransferId};
+use wire::app::peer::{CancelReason, Folder, Share, ShareId, TransferId};
 use wire::app::room::RoomId;
 
 use super::profile::name;
@@ -17,18 +17,25 @@ use crate::work::{Direction, StoreReply, TransferRecord, TransferState};
 /// has arrived.
 const KEPT: i64 = 200;
 
+/// The same for files of folders that are over.
+const KEPT_PARTS: i64 = 1000;
+
 /// Keeps the state of a transfer.
 pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecord) -> Answer {
     let (state, reason) = state_columns(&record.state);
     let path = record.path.as_ref().map(|path| path.as_os_str().as_bytes());
+    let (files, folder, folder_path) = folder_columns(record.folder.as_ref());
     connection
         .prepare_cached(
             "INSERT INTO transfers (profile, direction, transfer, peer, name, path, size,
-                media_type, root, at, state, reason, paused, share, room, growing)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                media_type, root, at, state, reason, paused, share, room, growing, files, folder,
+                folder_path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                ?18, ?19)
              ON CONFLICT DO UPDATE SET peer = ?4, name = ?5, path = ?6, size = ?7,
                 media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13,
-                share = ?14, room = ?15, growing = ?16",
+                share = ?14, room = ?15, growing = ?16, files = ?17, folder = ?18,
+                folder_path = ?19",
         )
         .and_then(|mut upsert| {
             upsert.execute(params![
@@ -47,11 +54,16 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
                 record.paused,
                 record.share.map(|share| share.id.0),
                 record.share.map(|share| share.room.0),
-                record.growing
+                record.growing,
+                files,
+                folder,
+                folder_path
             ])
         })
         .map_err(failed)?;
-    if record.state.is_over() {
+    // A folder has many files, and nothing of it is forgotten before all of it is over.
+    if record.state.is_over() && record.part().is_none() {
+        prune_parts(connection, profile).map_err(failed)?;
         prune(connection, profile, record.came_to_nothing()).map_err(failed)?;
     }
     Ok(StoreReply::Done)
@@ -62,7 +74,7 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
     connection
         .prepare_cached(
             "SELECT direction, transfer, peer, name, path, size, media_type, root, at, state,
-                reason, paused, share, room, growing
+                reason, paused, share, room, growing, files, folder, folder_path
              FROM transfers WHERE profile = ?1 ORDER BY id",
         )?
         .query_map([profile], record)?
@@ -84,11 +96,26 @@ fn prune(connection: &Connection, profile: i64, nothing: bool) -> rusqlite::Resu
     connection
         .prepare_cached(
             "WITH over AS (SELECT id FROM transfers WHERE profile = ?1 AND state > 1
-                 AND (direction = 1 AND state <> 2) = ?2)
+                 AND folder IS NULL AND (direction = 1 AND state <> 2) = ?2)
              DELETE FROM transfers WHERE id IN over AND id NOT IN
                  (SELECT id FROM over ORDER BY id DESC LIMIT ?3)",
         )?
         .execute(params![profile, nothing, KEPT])?;
+    Ok(())
+}
+
+/// Files of folders that are over.
+fn prune_parts(connection: &Connection, profile: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "WITH over AS (SELECT id FROM transfers AS part WHERE profile = ?1 AND state > 1
+                 AND folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transfers
+                     WHERE profile = ?1 AND direction = part.direction
+                     AND transfer = part.folder AND state <= 1))
+             DELETE FROM transfers WHERE id IN over AND id NOT IN
+                 (SELECT id FROM over ORDER BY id DESC LIMIT ?2)",
+        )?
+        .execute(params![profile, KEPT_PARTS])?;
     Ok(())
 }
 
@@ -110,11 +137,30 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TransferRecord> {
         paused: row.get(11)?,
         share: share(row.get(12)?, row.get(13)?),
         growing: row.get(14)?,
+        folder: folder(row.get(15)?, row.get(16)?, row.get(17)?),
     })
 }
 
 fn share(id: Option<[u8; 16]>, room: Option<[u8; 16]>) -> Option<Share> {
     Some(Share { id: ShareId(id?), room: RoomId(room?) })
+}
+
+type FolderColumns<'a> = (Option<u32>, Option<[u8; 16]>, Option<&'a str>);
+
+fn folder_columns(folder: Option<&Folder>) -> FolderColumns<'_> {
+    match folder {
+        None => (None, None, None),
+        Some(Folder::Whole { files }) => (Some(*files), None, None),
+        Some(Folder::Part { of, path }) => (None, Some(of.0), Some(path)),
+    }
+}
+
+fn folder(files: Option<u32>, of: Option<[u8; 16]>, path: Option<String>) -> Option<Folder> {
+    match (files, of, path) {
+        (Some(files), _, _) => Some(Folder::Whole { files }),
+        (None, Some(of), Some(path)) => Some(Folder::Part { of: TransferId(of), path }),
+        (None, _, _) => None,
+    }
 }
 
 fn path(bytes: Vec<u8>) -> PathBuf {

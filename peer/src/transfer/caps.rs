@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wire::app::name::Name;
-use wire::app::peer::MAX_RANGE;
+use wire::app::peer::{MAX_OPEN_PARTS, MAX_RANGE};
 
 use super::fetch::{MAX_WINDOW, MAX_WRITING, longest_answer};
 use super::live::MAX_LIVE;
@@ -31,6 +31,15 @@ impl Transfers {
                 "offers that one user has not answered",
                 most(&told),
                 MAX_OPEN_OFFERS as u64,
+            ),
+            Queue::new(
+                "files of folders that one user was told of",
+                self.count_by_user(|it| it.folder.is_some())
+                    .keys()
+                    .map(|user| self.parts_told(user) as u64)
+                    .max()
+                    .unwrap_or(0),
+                MAX_OPEN_PARTS as u64,
             ),
             Queue::new("streams to fetch by", self.fetching.len() as u64, MAX_STREAMS as u64),
             Queue::new("streams for what grows", self.live.streams.len() as u64, MAX_LIVE as u64),

@@ -38,6 +38,11 @@ impl Ending {
         Self { reason: Some(reason), ..self }
     }
 
+    /// The same, and why, if there is anything to say.
+    pub(super) fn explained(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+
     fn control(&self, id: TransferId) -> Option<Control> {
         match self.cancel {
             Some(reason) => Some(Control::Cancel(id, reason)),
@@ -61,6 +66,12 @@ impl Transfers {
             }
             Some(transfer) if matches!(transfer.stage, Stage::Over) => {
                 self.desk.error(format!("Transfer {number} is over."));
+                None
+            }
+            Some(Transfer { folder: Some(folder), .. }) => {
+                self.desk.error(format!(
+                    "Transfer {number} is a file of the folder {folder}: say {folder}, for all of it."
+                ));
                 None
             }
             Some(transfer) => Some(transfer),
@@ -97,7 +108,14 @@ impl Transfers {
         match transfer.stage {
             Stage::Over | Stage::Hashing { .. } | Stage::Recording => return,
             Stage::Serving | Stage::Closing { .. } => {
-                if transfer.record.state == TransferState::Offered && !self.may_offer(&user) {
+                let is_part = transfer.folder.is_some();
+                let Some(transfer) = self.table.get(number) else { return };
+                let may_tell = if is_part {
+                    self.may_tell_part(transfer)
+                } else {
+                    transfer.record.state != TransferState::Offered || self.may_offer(&user)
+                };
+                if !may_tell {
                     return;
                 }
                 let Some(transfer) = self.table.get_mut(number) else { return };
@@ -130,6 +148,7 @@ impl Transfers {
 
     /// Pauses, by the user or because the disk refuses.
     pub(super) fn pause_here(&mut self, cx: &mut Context<'_>, number: u64, reason: Option<String>) {
+        let number = self.concerned(number);
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.record.paused = true;
         transfer.reason = reason;
@@ -139,6 +158,7 @@ impl Transfers {
         let control = Control::Pause(transfer.record.id);
         let user = transfer.record.with.clone();
         self.desk.say(&user, control);
+        self.hold_parts(cx, number);
         self.start_waiting(cx);
     }
 
@@ -162,6 +182,7 @@ impl Transfers {
             Paused::No => transfer.flows_again(cx.now),
         }
         self.desk.show(transfer, cx.now);
+        self.hold_parts(cx, number);
         self.advance(cx, number);
         self.start_waiting(cx);
     }
@@ -181,7 +202,15 @@ impl Transfers {
         {
             return;
         }
-        self.end(cx, transfer.number, state, Ending::default());
+        let number = transfer.number;
+        // All of its files are there, but for those that could not be had: these the receiver does not know.
+        let (state, why) = if transfer.record.is_folder() && state == TransferState::Complete {
+            self.end_parts(cx, number, &state);
+            self.outcome(number)
+        } else {
+            (state, None)
+        };
+        self.end(cx, number, state, Ending::silent(why));
     }
 
     /// It is over: streams, partial file and tree go, the record stays.
@@ -209,7 +238,9 @@ impl Transfers {
         if matches!(stage, Stage::Hashing { .. }) {
             // Never offered, and never stored.
             transfer.tell = None;
-        } else {
+        }
+        // What of a folder cannot be read is not to be looked for again.
+        if !matches!(stage, Stage::Hashing { .. }) || transfer.folder.is_some() {
             self.desk.save(transfer);
         }
         self.desk.show(transfer, cx.now);
@@ -227,6 +258,11 @@ impl Transfers {
         if !record.is_shared_on() {
             self.serve_no_member(cx, &record);
         }
+        if record.is_folder() {
+            self.end_parts(cx, number, &record.state);
+        }
+        self.table.close_part(number);
+        self.part_is_over(cx, number);
         self.offer_waiting(cx, &user);
         self.start_waiting(cx);
     }
@@ -329,6 +365,14 @@ impl Transfers {
         match purpose {
             Purpose::Save(_) | Purpose::Forget => {}
             Purpose::Verify(number) => self.verified(number, outcome),
+            Purpose::Walk(number) => {
+                self.disk_is_free(number);
+                self.walked_again(cx, number, outcome);
+            }
+            Purpose::MakeFolder(number) => {
+                self.disk_is_free(number);
+                self.folder_made(cx, number, outcome);
+            }
             Purpose::Encode(key) => self.encoded(cx, job, &key, outcome),
             Purpose::Hash(number) => {
                 self.disk_is_free(number);
@@ -402,6 +446,7 @@ impl Transfers {
                 self.desk.show_soon(transfer, cx.now);
             }
         }
+        self.desk.show_folders(cx.now);
         self.drop_stuck(cx);
         self.drop_silent(cx);
         self.spare.reclaim();

@@ -10,7 +10,7 @@ use wire::time::{Duration, Instant};
 use super::Job;
 use super::table::{LinkState, Stage, Transfer};
 use crate::output::Output;
-use crate::work::{FileRequest, StoreRequest, TransferRecord, Work};
+use crate::work::{Direction, FileRequest, StoreRequest, TransferRecord, Work};
 
 /// Progress is shown at most this often.
 const REPORT: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ pub(super) enum Purpose {
     Append { number: u64, len: u32 },
     Encode(StreamKey),
     Verify(u64),
+    Walk(u64),
+    MakeFolder(u64),
     Forget,
 }
 
@@ -47,6 +49,10 @@ pub(super) struct Desk {
     pub(super) work: VecDeque<(Job, Work)>,
     pub(super) controls: VecDeque<(Name, Control)>,
     pub(super) outputs: VecDeque<Output>,
+    /// Folders that are to be shown behind that, and what the time was.
+    pub(super) folders: BTreeMap<u64, Instant>,
+    /// Folders that are to be shown with the next report.
+    folders_soon: BTreeSet<u64>,
     /// Users whose link is up.
     up: BTreeSet<Name>,
     pub(super) next_report: Option<Instant>,
@@ -69,6 +75,8 @@ impl Desk {
             work: VecDeque::new(),
             controls: VecDeque::new(),
             outputs: VecDeque::new(),
+            folders: BTreeMap::new(),
+            folders_soon: BTreeSet::new(),
             up: BTreeSet::new(),
             next_report: None,
             next_retry: None,
@@ -115,7 +123,8 @@ impl Desk {
         let request = FileRequest::Forget {
             id: record.disk_id(),
             direction: record.direction,
-            place: record.kept_at(),
+            place: record.destination(),
+            source: record.path.clone().filter(|_| record.direction == Direction::Sending),
         };
         self.start(Purpose::Forget, Work::File(request));
     }
@@ -159,6 +168,14 @@ impl Desk {
     /// Shows a transfer now.
     pub(super) fn show(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.is_dirty = false;
+        if transfer.record.is_folder() {
+            self.folders.insert(transfer.number, now);
+            return;
+        }
+        if let Some(folder) = transfer.folder {
+            self.folders_soon.insert(folder);
+            self.report_at(now);
+        }
         let file = transfer.line(now, self.reach(transfer));
         self.outputs.push_back(Output::File { file });
     }
@@ -167,6 +184,13 @@ impl Desk {
     pub(super) fn show_soon(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.is_dirty = true;
         self.report_at(now);
+    }
+
+    /// Shows the folders of which something changed.
+    pub(super) fn show_folders(&mut self, now: Instant) {
+        for folder in std::mem::take(&mut self.folders_soon) {
+            self.folders.insert(folder, now);
+        }
     }
 
     /// Makes sure that a report is due within the usual time.

@@ -97,7 +97,7 @@ fn subject(transfer: &Transfer) -> Option<Subject> {
 fn known_root(transfer: &Transfer) -> Option<&[u8; 32]> {
     let record = &transfer.record;
     let is_known = record.direction == Direction::Receiving || record.root != [0; 32];
-    (is_known && !record.growing).then_some(&record.root)
+    (is_known && !record.growing && !record.is_folder()).then_some(&record.root)
 }
 
 /// Whether it was handed over in this conversation.

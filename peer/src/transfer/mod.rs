@@ -21,6 +21,7 @@ mod common;
 mod desk;
 mod fetch;
 mod films;
+mod folders;
 mod limit;
 mod links;
 mod live;
@@ -228,6 +229,7 @@ impl Transfers {
                 self.desk.show(transfer, cx.now);
             }
         }
+        self.load_folders(cx);
         // The last run may have died before its disk forgot.
         for transfer in self.table.iter() {
             if matches!(transfer.stage, Stage::Over)
@@ -327,6 +329,7 @@ impl Transfers {
         self.desk.save(transfer);
         self.desk.show(transfer, cx.now);
         self.desk.say(&user, control);
+        self.hold_parts(cx, id);
         self.advance(cx, id);
     }
 
@@ -341,6 +344,10 @@ impl Transfers {
     /// Gives up everything with this user without telling him: he was blocked, or does not exist.
     pub fn cancel_all(&mut self, cx: &mut Context<'_>, user: &Name, why: Option<&str>) {
         for number in self.table.open_with(user) {
+            // The files of a folder end with it.
+            if self.table.get(number).is_none_or(|it| matches!(it.stage, Stage::Over)) {
+                continue;
+            }
             let state = TransferState::Cancelled(CancelReason::User);
             self.end(cx, number, state, Ending::silent(why.map(str::to_owned)));
         }
@@ -364,7 +371,9 @@ impl Transfers {
     /// Offers of ours to this user, and not to a room, that he has not answered.
     #[must_use]
     pub fn offers_to(&self, user: &Name) -> Vec<TransferId> {
-        let is_meant = |it: &&Transfer| sending::is_offer_to(it, user) && it.record.share.is_none();
+        let is_meant = |it: &&Transfer| {
+            sending::is_offer_to(it, user) && it.record.share.is_none() && it.folder.is_none()
+        };
         let offers = self.table.iter().filter(is_meant);
         offers.map(|transfer| transfer.record.id).collect()
     }
@@ -385,10 +394,11 @@ impl Transfers {
         self.offer_waiting(cx, user);
     }
 
-    /// All transfers, by number.
+    /// All transfers but the files of folders, by number.
     #[must_use]
     pub fn list(&self, now: Instant) -> Vec<FileLine> {
-        self.table.iter().map(|transfer| transfer.line(now, self.desk.reach(transfer))).collect()
+        let transfers = self.table.iter().filter(|transfer| transfer.folder.is_none());
+        transfers.map(|transfer| self.line(transfer, now)).collect()
     }
 
     /// Whether somebody who is there is still to be told the end of a transfer: that it is
@@ -408,6 +418,8 @@ impl Transfers {
     pub fn wants_link(&self) -> Vec<Name> {
         let wants = |transfer: &&Transfer| match (&transfer.stage, &transfer.record.state) {
             (Stage::Over, _) => transfer.tell.is_some(),
+            // Its folder does, when it goes on.
+            _ if transfer.folder.is_some() => false,
             (Stage::Hashing { .. } | Stage::Recording, _) => false,
             (_, TransferState::Offered) => {
                 transfer.record.direction == Direction::Sending && !transfer.record.paused
@@ -434,6 +446,7 @@ impl Transfers {
             self.introduce(cx, number);
             self.advance(cx, number);
         }
+        self.offer_parts(cx, user);
         self.ask_member(cx, user);
     }
 
@@ -464,6 +477,11 @@ impl Transfers {
                 | Stage::Over => {}
             }
             self.desk.show(transfer, cx.now);
+        }
+        let is_folder = |it: &&Transfer| it.record.is_folder() && it.record.with == *user;
+        let folders: Vec<u64> = self.table.iter().filter(is_folder).map(|it| it.number).collect();
+        for number in folders {
+            self.hold_parts(cx, number);
         }
         self.lose_member(cx, user);
         self.serve_waiting(cx);
@@ -623,7 +641,15 @@ impl Transfers {
 
     /// The next thing to tell.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.desk.outputs.pop_front()
+        if let Some(output) = self.desk.outputs.pop_front() {
+            return Some(output);
+        }
+        while let Some((number, now)) = self.desk.folders.pop_first() {
+            if let Some(folder) = self.table.get(number) {
+                return Some(Output::File { file: self.folder_line(folder, now) });
+            }
+        }
+        None
     }
 }
 

@@ -7,6 +7,7 @@ use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offe
 
 use super::desk::{Purpose, StreamKey};
 use super::fetch::{Answer, Broken, Fetch, MAX_WRITING, Terms};
+use super::folders::PartOf;
 use super::members::start_in;
 use super::table::{LinkState, Stage, Transfer};
 use super::viewing::View;
@@ -35,8 +36,9 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         size: (!record.growing).then_some(record.size),
         media_type: record.media_type.clone(),
         room: transfer.room.clone(),
-        blake3: (!record.growing)
+        blake3: (!record.growing && !record.is_folder())
             .then(|| record.root.iter().map(|byte| format!("{byte:02x}")).collect()),
+        files: transfer.files().map(u64::from),
         notify: true,
     }
 }
@@ -59,6 +61,7 @@ impl Transfers {
                 if record.growing && !record.state.is_over() {
                     return self.live_offered_whole(cx, number, &offer);
                 }
+                self.offered_again(cx, number, &offer);
                 self.answer_again(number);
             }
             return;
@@ -72,6 +75,7 @@ impl Transfers {
         if self.has_too_many_offers(user) {
             return;
         }
+        let Some(part_of) = self.takes_offer(cx, user, &offer) else { return };
         let share = offer.share.filter(|share| {
             // One that is taken is not this one's, whoever says so.
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
@@ -82,7 +86,10 @@ impl Transfers {
             id,
             with: user.clone(),
             name: offer.name,
-            path: None,
+            path: match part_of {
+                PartOf::Nothing => None,
+                PartOf::Folder(folder) => self.folder_path(folder),
+            },
             size: offer.size,
             media_type: offer.media_type,
             root: offer.root,
@@ -91,8 +98,13 @@ impl Transfers {
             paused: false,
             share,
             growing: false,
+            folder: offer.folder,
         };
         let number = self.add(cx, record, Stage::Idle);
+        if let PartOf::Folder(folder) = part_of {
+            self.hold_parts(cx, folder);
+            return self.accept_offer(cx, number);
+        }
         let Some(transfer) = self.table.get_mut(number) else { return };
         self.desk.outputs.push_back(offer_line(transfer));
         if is_welcome {
@@ -176,9 +188,13 @@ impl Transfers {
 
     /// Has the disk make ready, when it is this transfer's turn.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, number: u64) {
+        if self.table.get(number).is_some_and(|transfer| transfer.record.is_folder()) {
+            return self.make_folder(cx, number);
+        }
         let has_place = match self.table.get(number) {
             Some(transfer) if transfer.record.growing => self.has_place_for_live(),
-            _ => self.has_place(),
+            Some(transfer) => self.has_place() && self.has_folder(transfer),
+            None => false,
         };
         let is_reached = self.may_be_reached(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
@@ -201,7 +217,7 @@ impl Transfers {
             name: record.name.clone(),
             size: record.size,
             root: record.root,
-            place: record.place(),
+            place: record.destination(),
         };
         transfer.stage = Stage::Preparing { done: 0 };
         self.desk.disk(transfer, Purpose::Prepare(number), request);
@@ -616,6 +632,10 @@ impl Transfers {
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
         let stage = std::mem::replace(&mut transfer.stage, Stage::Idle);
+        let reason = match transfer.record.part() {
+            Some((_, path)) => format!("{path}: {reason}"),
+            None => reason,
+        };
         let user = transfer.record.with.clone();
         self.end_fetching(cx, stage, &user);
         self.pause_here(cx, number, Some(reason));

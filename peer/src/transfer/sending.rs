@@ -35,6 +35,7 @@ pub(super) fn offer(record: &TransferRecord) -> Offer {
         media_type: record.media_type.clone(),
         root: record.root,
         share: record.share,
+        folder: record.folder.clone(),
     }
 }
 
@@ -74,6 +75,7 @@ impl Transfers {
                 paused: false,
                 share,
                 growing: false,
+                folder: None,
             };
             let id = record.disk_id();
             let number = self.add(cx, record, Stage::Hashing { done: 0 });
@@ -113,6 +115,16 @@ impl Transfers {
         outcome: Result<FileReply, FileError>,
     ) {
         let waiting = self.hashing_with(number);
+        let outcome = match outcome {
+            Ok(FileReply::Walked(walk)) => {
+                for number in waiting {
+                    self.walked(cx, number, walk.clone());
+                }
+                return;
+            }
+            Ok(reply) => self.judge_part(number, &reply).map(|()| reply).map_err(FileError::Source),
+            Err(error) => Err(error),
+        };
         let Ok(FileReply::Hashed { path, name, size, root, media_type }) = outcome else {
             let why = outcome.err().map_or_else(String::new, |error| error.to_string());
             for number in waiting {
@@ -132,6 +144,10 @@ impl Transfers {
             record.at = cx.unix_ms;
             transfer.stage = Stage::Recording;
             self.desk.save(transfer);
+            let folder = transfer.folder;
+            if let Some(folder) = folder {
+                self.hash_parts(cx, folder);
+            }
         }
     }
 
@@ -153,7 +169,7 @@ impl Transfers {
                 self.serve_transfer(cx, number);
                 self.offer_waiting(cx, user);
             }
-            TransferState::Offered | TransferState::Running => {}
+            TransferState::Offered | TransferState::Running => self.offer_parts_once_more(number),
             TransferState::Cancelled(reason) => self.desk.say(user, Control::Cancel(id, reason)),
             TransferState::Complete
             | TransferState::Declined
@@ -172,16 +188,21 @@ impl Transfers {
 
     /// Whether the other user was told of it and has not answered.
     pub(super) fn is_open_offer(transfer: &Transfer) -> bool {
-        is_offer_to(transfer, &transfer.record.with) && transfer.is_told
+        is_offer_to(transfer, &transfer.record.with)
+            && transfer.is_told
+            && transfer.folder.is_none()
     }
 
     /// Offers that waited for answers to others.
     pub(super) fn offer_waiting(&mut self, cx: &mut Context<'_>, user: &Name) {
         while self.desk.link(user) == LinkState::Up && self.may_offer(user) {
-            let is_next = |transfer: &&Transfer| is_offer_to(transfer, user) && !transfer.is_told;
-            let Some(next) = self.table.iter().find(is_next) else { return };
+            let is_next = |transfer: &&Transfer| {
+                is_offer_to(transfer, user) && !transfer.is_told && transfer.folder.is_none()
+            };
+            let Some(next) = self.table.iter().find(is_next) else { break };
             self.introduce(cx, next.number);
         }
+        self.offer_parts(cx, user);
     }
 
     /// The other side knows of it, but perhaps did not listen.
@@ -357,10 +378,10 @@ impl Transfers {
     ) {
         let Some(transfer) = self.meant(&key.0, get.of) else { return };
         // The other stream of the same transfer has said it, or the user has paused meanwhile.
-        if transfer.record.paused {
+        if transfer.record.paused || transfer.is_held {
             return;
         }
-        let number = transfer.number;
+        let number = self.concerned(transfer.number);
         let why = error.map_or_else(|| "the disk gave no answer".to_owned(), |e| e.to_string());
         let reason = format!("the source cannot be read: {why}; '/resume {number}' tries again");
         self.pause_here(cx, number, Some(reason));
@@ -414,7 +435,7 @@ impl Transfers {
         }
     }
 
-    fn judge(&self, cx: &Context<'_>, user: &Name, get: Get) -> Verdict {
+    pub(super) fn judge(&self, cx: &Context<'_>, user: &Name, get: Get) -> Verdict {
         let Some(transfer) = self.meant(user, get.of) else { return Verdict::Refuse };
         if let Wanted::Shared(_) = get.of {
             return judge_member(cx, user, transfer, get);
@@ -425,9 +446,12 @@ impl Transfers {
         let is_served = matches!(transfer.stage, Stage::Serving)
             && transfer.record.direction == Direction::Sending
             && !transfer.record.growing;
-        if !is_served || !get.fits(transfer.record.size) {
+        if !is_served || !get.fits(transfer.record.size) || transfer.record.is_folder() {
             Verdict::Refuse
-        } else if transfer.record.state == TransferState::Offered || transfer.record.paused {
+        } else if transfer.record.state == TransferState::Offered
+            || transfer.record.paused
+            || transfer.is_held
+        {
             Verdict::Hold
         } else {
             Verdict::Serve

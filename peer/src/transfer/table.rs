@@ -7,6 +7,7 @@ use wire::app::peer::{CancelReason, Control, ShareId, TransferId};
 use wire::time::Instant;
 
 use super::fetch::Fetch;
+use super::folders::Tree;
 use super::live::Growing;
 use super::rate::Rate;
 use super::readers::Readers;
@@ -16,6 +17,9 @@ use crate::work::{Direction, TransferRecord, TransferState};
 /// Most transfers that are over and still listed: of those that came to nothing here, and of
 /// the others.
 const MAX_OVER: usize = 200;
+
+/// The same for files of folders that are over.
+const MAX_OVER_PARTS: usize = 1000;
 
 /// One transfer.
 #[derive(Debug)]
@@ -47,6 +51,12 @@ pub(super) struct Transfer {
     pub(super) has_news: bool,
     /// Who reads it while it arrives.
     pub(super) readers: Readers,
+    /// The number of the folder of which it is a file.
+    pub(super) folder: Option<u64>,
+    /// That folder is paused by somebody.
+    pub(super) is_held: bool,
+    /// What is known of it, when it is a folder.
+    pub(super) tree: Tree,
 }
 
 /// Whether somebody pauses.
@@ -100,12 +110,15 @@ impl Transfer {
             room: None,
             has_news: false,
             readers: Readers::default(),
+            folder: None,
+            is_held: false,
+            tree: Tree::default(),
         }
     }
 
     /// Whether neither side pauses.
     pub(super) fn may_flow(&self) -> bool {
-        !self.record.paused && self.peer_paused == Paused::No
+        !self.record.paused && self.peer_paused == Paused::No && !self.is_held
     }
 
     fn came_to_nothing(&self) -> bool {
@@ -141,7 +154,13 @@ impl Transfer {
             direction: self.record.direction,
             with: self.record.with.to_string(),
             room: self.room.clone(),
-            name: self.record.name.clone(),
+            name: match self.record.part() {
+                Some((_, path)) => path.to_owned(),
+                None => self.record.name.clone(),
+            },
+            folder: self.folder,
+            files: self.files().map(u64::from),
+            files_done: self.files().map(|_| 0),
             size,
             done,
             rate,
@@ -159,7 +178,7 @@ impl Transfer {
         }
     }
 
-    fn state(&self, link: LinkState) -> (&'static str, Option<String>) {
+    pub(super) fn state(&self, link: LinkState) -> (&'static str, Option<String>) {
         let waiting = || {
             let user = &self.record.with;
             ("waiting", Some(format!("goes on when {user} can be reached")))
@@ -237,9 +256,40 @@ impl Table {
         let number = self.next;
         self.next += 1;
         self.numbers.insert(record.id, number);
-        self.transfers.insert(number, Transfer::new(number, record, stage));
-        self.prune();
+        let folder = self.folder_of(&record);
+        if let Some(folder) = folder.and_then(|folder| self.get_mut(folder)) {
+            folder.tree.add(number, &record, &stage);
+        }
+        let is_part = record.part().is_some();
+        let transfer = Transfer { folder, ..Transfer::new(number, record, stage) };
+        self.transfers.insert(number, transfer);
+        // A folder has many files: for each of them that would be much to do.
+        if !is_part {
+            self.prune();
+        }
         number
+    }
+
+    /// It may be a file of a folder, and is over.
+    pub(super) fn close_part(&mut self, number: u64) {
+        let folder = self.get(number).and_then(|part| part.folder);
+        if let Some(folder) = folder.and_then(|folder| self.get_mut(folder)) {
+            folder.tree.open.remove(&number);
+        }
+    }
+
+    /// The number of the folder of which this is a file.
+    fn folder_of(&self, record: &TransferRecord) -> Option<u64> {
+        let (of, _) = record.part()?;
+        let folder = self.find_with(&record.with, of)?;
+        let is_it = folder.record.is_folder() && folder.record.direction == record.direction;
+        is_it.then_some(folder.number)
+    }
+
+    /// Whether it is a file of a folder that is not over: whoever asks for it again must be answered.
+    fn is_of_open_folder(&self, transfer: &Transfer) -> bool {
+        let folder = transfer.folder.and_then(|folder| self.get(folder));
+        folder.is_some_and(|folder| !matches!(folder.stage, Stage::Over))
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&Transfer> {
@@ -310,27 +360,36 @@ impl Table {
 
     /// Forgets the oldest that are over and have nothing left to do.
     fn prune(&mut self) {
-        self.prune_those(Transfer::came_to_nothing);
-        self.prune_those(|transfer| !transfer.came_to_nothing());
+        self.prune_those(MAX_OVER_PARTS, |transfer| transfer.record.part().is_some());
+        self.prune_those(MAX_OVER, |transfer| {
+            transfer.came_to_nothing() && transfer.record.part().is_none()
+        });
+        self.prune_those(MAX_OVER, |transfer| {
+            !transfer.came_to_nothing() && transfer.record.part().is_none()
+        });
     }
 
-    fn prune_those(&mut self, are_meant: fn(&Transfer) -> bool) {
+    fn prune_those(&mut self, most: usize, are_meant: fn(&Transfer) -> bool) {
         let is_done = |transfer: &&Transfer| {
             matches!(transfer.stage, Stage::Over)
                 && transfer.busy == 0
                 && transfer.saving == 0
                 && are_meant(transfer)
+                && !self.is_of_open_folder(transfer)
         };
         let over = self.iter().filter(is_done).count();
         let old: Vec<u64> = self
             .iter()
             .filter(is_done)
-            .take(over.saturating_sub(MAX_OVER))
+            .take(over.saturating_sub(most))
             .map(|transfer| transfer.number)
             .collect();
         for number in old {
             if let Some(transfer) = self.transfers.remove(&number) {
                 self.numbers.remove(&transfer.record.id);
+                if let Some(folder) = transfer.folder.and_then(|it| self.transfers.get_mut(&it)) {
+                    folder.tree.parts.remove(&number);
+                }
                 if transfer.record.is_shared_on() {
                     self.dropped.push(transfer.record);
                 }

@@ -13,6 +13,11 @@ impl Transfers {
             return self.desk.error(format!("There is no transfer {id}: '/files' lists them."));
         };
         let record = &transfer.record;
+        if record.is_folder() {
+            return self.desk.error(format!(
+                "Transfer {id} is a folder: '/files {id}' lists its files, each with its number."
+            ));
+        }
         let is_hashed =
             !record.growing && !matches!(transfer.stage, Stage::Hashing { .. } | Stage::Recording);
         let is_whole = match record.direction {

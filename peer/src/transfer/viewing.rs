@@ -129,6 +129,11 @@ pub(super) fn place(transfer: &Transfer) -> Result<Place, String> {
         let path = path.display();
         return Err(format!("Transfer {number} still grows here, in {path}: play that file."));
     }
+    if record.is_folder() {
+        return Err(format!(
+            "Transfer {number} is a folder: '/files {number}' lists its files, each with its number."
+        ));
+    }
     match (record.direction, &record.state, &record.path) {
         (Direction::Sending, _, Some(path))
         | (Direction::Receiving, TransferState::Complete, Some(path)) => {

@@ -10,7 +10,8 @@ use super::Direction;
 #[derive(Debug)]
 pub enum FileRequest {
     /// Read a file of ours that is to be offered, hash it, keep its hash tree. Replies:
-    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end.
+    /// [`FileReply::Hashing`] now and then, [`FileReply::Hashed`] at the end. Of a folder:
+    /// [`FileReply::Walked`].
     Hash {
         /// The transfer it is for.
         id: TransferId,
@@ -57,7 +58,7 @@ pub enum FileRequest {
         /// As for [`Self::Prepare`].
         name: String,
         /// As for [`Self::Prepare`].
-        place: Option<PathBuf>,
+        place: Destination,
     },
     /// Write what came of a file that grows. Reply: [`FileReply::Written`].
     WriteLive {
@@ -116,9 +117,18 @@ pub enum FileRequest {
         size: u64,
         /// BLAKE3 of the contents.
         root: [u8; 32],
-        /// Where the user wants to have it: a name, or a folder that is there. In the download folder
-        /// when it is relative, and when it is `None`.
-        place: Option<PathBuf>,
+        /// Where it is to be.
+        place: Destination,
+    },
+    /// Make the folder that an offered one becomes, beside whatever is there already: once, the same
+    /// whenever it is asked for again. Reply: [`FileReply::FolderMade`].
+    MakeFolder {
+        /// The transfer of the folder.
+        id: TransferId,
+        /// The name that the sender gave: foreign text.
+        name: String,
+        /// Where it is to be.
+        place: Destination,
     },
     /// Read a complete file from end to end, and compare it with what was offered. Reply:
     /// [`FileReply::Verified`].
@@ -155,8 +165,10 @@ pub enum FileRequest {
         id: TransferId,
         /// Which way it went.
         direction: Direction,
-        /// Where the user wanted to have it, or where a file of ours is.
-        place: Option<PathBuf>,
+        /// Where it was to be.
+        place: Destination,
+        /// Of one that was sent, where it is.
+        source: Option<PathBuf>,
     },
     /// Begin a file that the user wants to have, under another name beside its own until it is
     /// whole. One at a time. Reply: [`FileReply::Done`].
@@ -173,6 +185,58 @@ pub enum FileRequest {
     End,
     /// Remove what there is of it. Reply: [`FileReply::Done`].
     Abandon,
+}
+
+/// Where a file that arrives is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// In the download folder, under the sender's name for it.
+    Usual,
+    /// Where the user wants to have it: a name, or a folder that is there. In the download folder when it
+    /// is relative.
+    Wanted(PathBuf),
+    /// In a folder that is received.
+    InFolder {
+        /// Where that is.
+        folder: PathBuf,
+        /// The sender's path in it: foreign text.
+        path: String,
+    },
+}
+
+/// What is in a folder of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// The folder's own name.
+    pub name: String,
+    /// Its files, in the order of their paths.
+    pub files: Vec<FolderFile>,
+    /// What is not among them.
+    pub left_out: LeftOut,
+}
+
+/// A file in a folder of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderFile {
+    /// Names with `/` between them.
+    pub path: String,
+    /// Bytes, when it was looked at.
+    pub size: u64,
+}
+
+/// What of a folder is not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Symbolic links.
+    pub links: u64,
+    /// Devices, sockets, pipes.
+    pub others: u64,
+    /// Names that are no text.
+    pub unnamed: u64,
+    /// Folders in it that could not be read, and why not.
+    pub unreadable: Vec<String>,
 }
 
 /// How long a job may take. A shell works long ones off on threads of their own, so that hashing
@@ -204,6 +268,7 @@ impl FileRequest {
             | Self::PrepareLive { .. }
             | Self::WriteLive { .. }
             | Self::Finish { .. }
+            | Self::MakeFolder { .. }
             | Self::Forget { .. }
             | Self::Begin { .. }
             | Self::Append(_)
@@ -259,6 +324,14 @@ pub enum FileReply {
         has_writer: bool,
     },
     /// A range in Bao encoding, or what there is of a file that grows.
+    /// It is a folder, and this is in it.
+    Walked(Walk),
+    /// The folder is there.
+    FolderMade {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A range in Bao encoding.
     Encoded(Vec<u8>),
     /// So many bytes checked of so many that were there.
     Checking {

@@ -19,6 +19,15 @@ pub const MAX_MEDIA_TYPE: usize = 127;
 /// Largest range that one [`BulkRequest`] asks for.
 pub const MAX_RANGE: u32 = 1 << 20;
 
+/// Most files in a folder that is offered.
+pub const MAX_FOLDER_FILES: u32 = 10_000;
+/// Longest path of a file in its folder, in bytes.
+pub const MAX_FOLDER_PATH: usize = 1024;
+/// Most names in it.
+pub const MAX_FOLDER_DEPTH: usize = 32;
+/// Most files of folders that a sender has told one user of and that are not over.
+pub const MAX_OPEN_PARTS: usize = 32;
+
 /// Bytes of one chunk group: ranges begin at multiples of this.
 pub const GROUP: u64 = 16 << 10;
 /// Most runs in one [`Have`].
@@ -130,6 +139,44 @@ pub struct Offer {
     pub root: [u8; 32],
     /// The room whose members are all offered it.
     pub share: Option<Share>,
+    /// What it has to do with a folder [W-140]. Last, an option of postcard's:
+    ///
+    /// ```text
+    /// 00                                        nothing: a file by itself
+    /// 01  00  files, a varint                   it is a folder
+    /// 01  01  id 16  length, a varint  path     it is a file of the folder with this id
+    /// ```
+    pub folder: Option<Folder>,
+}
+
+/// What an offer has to do with a folder: a folder is offered first, and when it is accepted, its files
+/// are, each as a transfer of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Folder {
+    /// It is one: `name` is what it is called, `size` the bytes of all files in it, `root` and
+    /// `media_type` say nothing. Nothing is fetched by its id, and what is said of that holds for all of
+    /// its files.
+    Whole {
+        /// How many files are in it: at most [`MAX_FOLDER_FILES`].
+        files: u32,
+    },
+    /// It is a file of one.
+    Part {
+        /// The folder's transfer.
+        of: TransferId,
+        /// Where the file is in it: names with `/` between them, the last one the file's. Foreign text.
+        path: String,
+    },
+}
+
+/// Whether an honest program may name a file of a folder so [W-143]: names with `/` between them, none
+/// of which is empty, or leads anywhere but down.
+#[must_use]
+pub fn is_folder_path(path: &str) -> bool {
+    let is_name = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+    path.len() <= MAX_FOLDER_PATH
+        && path.split('/').count() <= MAX_FOLDER_DEPTH
+        && path.split('/').all(is_name)
 }
 
 /// A file that still grows: neither its size nor its root is known.
@@ -472,6 +519,56 @@ mod tests {
             most.runs.iter().copied().chain([(u64::MAX / GROUP - 1, 1)]).collect(),
         ] {
             assert!(!have(runs.clone()).is_possible(), "{runs:?}");
+        }
+    }
+
+    /// [W-140] byte by byte.
+    #[test]
+    fn what_an_offer_has_to_do_with_a_folder_has_this_form() {
+        let offer = |folder| {
+            Control::Offer(Offer {
+                id: TransferId([1; 16]),
+                name: "n".repeat(MAX_FILE_NAME),
+                size: 7,
+                media_type: "m".repeat(MAX_MEDIA_TYPE),
+                root: [2; 32],
+                share: None,
+                folder,
+            })
+        };
+        let plain = encode(&offer(None));
+        assert_eq!(plain.last(), Some(&0));
+        let before = &plain[4..plain.len() - 1];
+        let of = TransferId([9; 16]);
+        let path = "p".repeat(MAX_FOLDER_PATH);
+        let part = [&[1, 1][..], &[9; 16], &[0x80, 8], path.as_bytes()].concat();
+        for (folder, bytes) in
+            [(Folder::Whole { files: 300 }, vec![1, 0, 0xac, 2]), (Folder::Part { of, path }, part)]
+        {
+            let offer = offer(Some(folder));
+            let encoded = encode(&offer);
+            assert_eq!(encoded[4..], [before, &bytes].concat());
+            let mut deframer = Deframer::default();
+            deframer.buffer().extend(encoded);
+            assert_eq!(deframer.next(), Ok(Some(offer)));
+        }
+    }
+
+    /// [W-143]
+    #[test]
+    fn a_path_in_a_folder_leads_down() {
+        let deepest = vec!["x"; MAX_FOLDER_DEPTH].join("/");
+        let deeper = format!("{deepest}/x");
+        let longest = "x".repeat(MAX_FOLDER_PATH);
+        let longer = format!("{longest}x");
+        for path in ["a", "a/b", ".hidden/..x", "Ferien in Köln/a b", &deepest, &longest] {
+            assert!(is_folder_path(path), "{path}");
+        }
+        for path in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a/.", "a\0b"] {
+            assert!(!is_folder_path(path), "{path:?}");
+        }
+        for path in [deeper, longer] {
+            assert!(!is_folder_path(&path), "{path}");
         }
     }
 

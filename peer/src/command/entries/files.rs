@@ -7,13 +7,16 @@ pub(super) const FILES: &[Entry] = &[
         verb: Verb::Send,
         name: "send",
         aliases: &["p2pvideo", "upd", "sendfile", "upload", "dcc send", "f"],
-        arguments: "[NAME|#ROOM] FILE...",
-        summary: "Offer files to a user, or to a room",
+        arguments: "[NAME|#ROOM] PATH...",
+        summary: "Offer files and folders to a user, or files to a room",
         example: "/send bob \"holiday film.mp4\"",
         details: "Quote names with blanks, or put '\\' before each. '.' as NAME is the open chat, and so is none\nwhere there is one file.\n\
                   The offer waits until the other side is online and answers. It survives \
                   restarts of both sides. What a room is offered each member takes or not, and \
-                  they fetch it from each other too: you send about one copy.",
+                  they fetch it from each other too: you send about one copy.\n\
+                  A folder goes with all files in it and in the folders in it, hidden ones too, as one offer: \
+                  one answer is for all\nof it, and so are /pause, /resume and /cancel. Links are left out, and \
+                  empty folders do not go. At most 10000\nfiles: pack more into one.",
     },
     Entry {
         verb: Verb::Live,
@@ -39,7 +42,7 @@ pub(super) const FILES: &[Entry] = &[
         details: "PATH is a new name, or a folder that is there, in which the file keeps its name; it is in the \
                   download folder when it\nis relative. Nothing is ever overwritten: 'trip (2).mp4' \
                   stands beside 'trip.mp4'. A folder that is\nnot there pauses the transfer: make it, then \
-                  /resume NUMBER.",
+                  /resume NUMBER. A folder that is offered goes there as a whole.",
     },
     Entry {
         verb: Verb::AutoAccept,
@@ -57,10 +60,11 @@ pub(super) const FILES: &[Entry] = &[
         verb: Verb::Files,
         name: "files",
         aliases: &["transfers", "dcc list"],
-        arguments: "",
+        arguments: "[NUMBER]",
         summary: "Offers and transfers, with their numbers",
         example: "/files",
-        details: "",
+        details: "A folder is one line; with its number, its files are listed, each with a number of its own for \
+                  /play, /open and\n/verify-file.",
     },
     Entry {
         verb: Verb::Pause,

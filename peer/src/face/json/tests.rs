@@ -77,7 +77,7 @@ const fn place(command: &Command) -> usize {
         Command::Send { .. } => 10,
         Command::Accept { .. } => 11,
         Command::Decline { .. } => 12,
-        Command::Files => 13,
+        Command::Files { .. } => 13,
         Command::Pause { .. } => 14,
         Command::Resume { .. } => 15,
         Command::Cancel { .. } => 16,

@@ -19,7 +19,7 @@ fn files(files: Vec<FileLine>) -> Output {
 
 fn begun(task: Task, limit: Option<u64>) -> OneShot {
     let mut face = OneShot::new(ZERO, task, limit.map(Duration::from_secs));
-    let lists = [Act::Command(Command::Blocked), Act::Command(Command::Files)];
+    let lists = [Act::Command(Command::Blocked), Act::Command(Command::Files { folder: None })];
     assert_eq!(face.on_output(ZERO, &logged_in()), lists);
     assert!(face.on_output(ZERO, &Output::Blocked { users: vec!["mallory".into()] }).is_empty());
     face
@@ -181,6 +181,31 @@ fn what_grows_is_ended_when_its_input_is_whenever_that_is_known() {
     assert_eq!(face.on_output(ZERO, &ours("hashing")), [end]);
 }
 
+/// What becomes of its files a folder says itself, at either side.
+#[test]
+fn a_folder_counts_as_one() {
+    let part = |direction, state| Output::File {
+        file: FileLine { id: 6, direction, state, folder: Some(4), ..samples::file_line() },
+    };
+    let folder = |direction, state| Output::File {
+        file: FileLine { id: 4, direction, state, ..samples::folder_line() },
+    };
+    let mut face = sending(None);
+    face.on_output(ZERO, &file(5, Direction::Sending, "complete"));
+    assert!(face.on_output(ZERO, &folder(Direction::Sending, "running")).is_empty());
+    assert!(face.on_output(ZERO, &part(Direction::Sending, "failed")).is_empty());
+    let acts = face.on_output(ZERO, &folder(Direction::Sending, "failed"));
+    assert_eq!(acts, [result("failed holiday"), Act::Exit(Exit::Failure)]);
+
+    let mut face = begun(Task::Receive { from: None, count: 1 }, None);
+    let offered = FileLine { id: 4, state: "offered", ..samples::folder_line() };
+    let accept = Act::Command(Command::Accept { which: Which::File(4) });
+    assert_eq!(face.on_output(ZERO, &files(vec![offered])), [accept]);
+    assert!(face.on_output(ZERO, &part(Direction::Receiving, "complete")).is_empty());
+    let acts = face.on_output(ZERO, &folder(Direction::Receiving, "complete"));
+    assert_eq!(acts, [result("holiday"), Act::Exit(Exit::Done)]);
+}
+
 /// Such as files to oneself: none of them is ever begun.
 #[test]
 fn files_that_the_core_refuses_together_are_the_end() {
@@ -238,6 +263,7 @@ fn as_many_files_are_taken_as_were_asked_for() {
         size: Some(1),
         media_type: String::new(),
         blake3: None,
+        files: None,
         notify: true,
     };
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());

@@ -278,6 +278,40 @@ fn a_file_name_cannot_close_its_quotes() {
     assert!(text.contains(r#""a\" (1 B) complete: \"/etc\\" running"#), "{text}");
 }
 
+/// All of a folder is one line; its files are told of where they are asked for.
+#[test]
+fn a_folder_has_one_line() {
+    let folder = samples::folder_line();
+    let text = shown(&Output::File { file: folder.clone() });
+    let running = "# folder 3 from bob: \"holiday\" running 45 % of 100 MB, 5 of 12 files, 8.10 MB/s, 12 s left";
+    assert_eq!(text, running);
+    let path = Some("/d/holiday".to_owned());
+    let complete = FileLine { path, state: "complete", files_done: Some(12), ..folder.clone() };
+    let text = shown(&Output::File { file: complete });
+    assert_eq!(text, "# folder 3 from bob: \"holiday\" (12 files, 100 MB) complete: /d/holiday");
+    let name = "a/b\u{1b}[2J".to_owned();
+    let part = FileLine { id: 4, name, folder: Some(3), ..samples::file_line() };
+    let mut face = Plain::new(style(Reader::Program));
+    assert!(lines(&mut face, 0, &Output::File { file: part.clone() }).is_empty());
+    let files = lines(&mut face, 0, &Output::Files { files: vec![folder, part] });
+    assert_eq!(files[0], running);
+    assert!(files[1].starts_with("# file 4 from bob: \"a/b␛[2J\" running 45 %"), "{files:?}");
+    let offer = Output::FileOffer {
+        id: 3,
+        from: "bob".into(),
+        room: None,
+        name: "\u{1b}holiday".into(),
+        size: Some(10),
+        media_type: "nothing".into(),
+        blake3: None,
+        files: Some(1),
+        notify: true,
+    };
+    let offered =
+        "# folder 3 from bob: \"␛holiday\" (1 file, 10 B) offered; /accept 3 or /decline 3";
+    assert_eq!(shown(&offer), offered);
+}
+
 #[test]
 fn what_grows_has_no_size_and_no_end() {
     let grows =
@@ -294,6 +328,7 @@ fn what_grows_has_no_size_and_no_end() {
         size: None,
         media_type: "video/matroska".into(),
         blake3: None,
+        files: None,
         notify: true,
     };
     let offered =

@@ -309,6 +309,10 @@ impl Tui {
             }
             Output::FileOffer { .. } => self.on_offer(output),
             Output::File { file } => self.on_file(file),
+            // Those of a folder, which has one line elsewhere.
+            Output::Files { files } if files.iter().any(|file| file.folder.is_some()) => {
+                self.show(output);
+            }
             Output::Files { files } => {
                 self.files = files.iter().map(|file| (file.id, file.clone())).collect();
                 self.shows_files = !files.is_empty();
@@ -509,13 +513,18 @@ impl Tui {
     }
 
     fn on_offer(&mut self, offer: &Output) {
-        let Output::FileOffer { id, from, room, name, size, notify, .. } = offer else { return };
+        let Output::FileOffer { id, from, room, name, size, files, notify, .. } = offer else {
+            return;
+        };
         self.on_file(&FileLine {
             id: *id,
             direction: Direction::Receiving,
             with: from.clone(),
             room: room.clone(),
             name: name.clone(),
+            folder: None,
+            files: *files,
+            files_done: files.map(|_| 0),
             size: *size,
             done: 0,
             rate: 0,
@@ -527,12 +536,17 @@ impl Tui {
         });
         if *notify && !self.is_in_view(room.as_ref().unwrap_or(from)) {
             let title = text::excerpt(from, 40);
-            let text = format!("offers a file: {}", text::excerpt(name, 80));
+            let what = if files.is_some() { "folder" } else { "file" };
+            let text = format!("offers a {what}: {}", text::excerpt(name, 80));
             self.acts.push_back(Act::Notify(Notice { title, text }));
         }
     }
 
     fn on_file(&mut self, file: &FileLine) {
+        // Its folder has a line.
+        if file.folder.is_some() {
+            return;
+        }
         let before = self.files.insert(file.id, file.clone());
         if self.files.len() > MAX_FILES {
             let is_over = |(_, file): &(&u64, &FileLine)| is_over(file.state);

@@ -11,7 +11,7 @@ use super::log::{Entry, Log, Mark, Said, Wording};
 use super::theme::Look;
 use crate::command::Numbers;
 use crate::face::wrap::{cells, rows};
-use crate::face::{action, in_short, units};
+use crate::face::{action, folders, in_short, units};
 use crate::output::FileLine;
 use crate::work::Direction;
 
@@ -196,7 +196,7 @@ impl Painter<'_> {
             Direction::Receiving => "from",
         };
         let name = text::excerpt(&file.name, MAX_NAME);
-        let size = units::size(file.size);
+        let size = units::content(file.files, file.size);
         let mut line =
             format!("{} {way} {}: {name} ({size}) ", file.id, text::excerpt(&file.with, 40));
         match file.state {
@@ -209,6 +209,9 @@ impl Painter<'_> {
                 }
             }
             state => line.push_str(state),
+        }
+        if let Some(count) = folders::count(file) {
+            line.push_str(&format!(", {count} files"));
         }
         if file.state == "running" && file.rate > 0 {
             line.push_str(&format!(" {}/s", units::bytes(file.rate)));

@@ -5,6 +5,7 @@ mod account;
 mod attention;
 mod changes;
 mod files;
+mod folders;
 mod people;
 mod requests;
 
@@ -444,6 +445,7 @@ fn transfers_have_a_line_in_their_window_a_pane_and_a_place_in_the_bar() {
         size: Some(100_000_000),
         media_type: "video/mp4".to_owned(),
         blake3: Some("00".repeat(32)),
+        files: None,
         notify: true,
     });
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));

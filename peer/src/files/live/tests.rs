@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wire::app::peer::TransferId;
 
 use crate::files::FileWorker;
-use crate::work::{Direction, FileError, FileReply, FileRequest};
+use crate::work::{Destination, Direction, FileError, FileReply, FileRequest};
 
 const ID: TransferId = TransferId([7; 16]);
 const GROUP: usize = 16 << 10;
@@ -48,7 +48,7 @@ impl Disk {
     }
 
     fn prepare_live(&self) -> Result<FileReply, FileError> {
-        self.run(FileRequest::PrepareLive { id: ID, name: "film.mkv".to_owned(), place: None })
+        self.run(FileRequest::PrepareLive { id: ID, name: "film.mkv".to_owned(), place: Destination::Usual })
     }
 
     fn append(&self, offset: u64, bytes: &[u8]) {
@@ -60,7 +60,7 @@ impl Disk {
     fn prepare(&self, whole: &[u8]) -> Result<FileReply, FileError> {
         let (size, root) = (whole.len() as u64, *blake3::hash(whole).as_bytes());
         let name = "film.mkv".to_owned();
-        self.run(FileRequest::Prepare { id: ID, name, size, root, place: None })
+        self.run(FileRequest::Prepare { id: ID, name, size, root, place: Destination::Usual })
     }
 
     fn finish(&self) -> PathBuf {
@@ -148,7 +148,13 @@ fn a_file_that_is_cut_short_or_replaced_is_told() {
         assert_eq!(disk.read(&path, 0, 10), Err(FileError::NoLonger));
         // Forgotten, it is begun anew.
         let (id, direction) = (ID, Direction::Sending);
-        disk.run(FileRequest::Forget { id, direction, place: Some(path.clone()) }).unwrap();
+        disk.run(FileRequest::Forget {
+            id,
+            direction,
+            place: Destination::Usual,
+            source: Some(path.clone()),
+        })
+        .unwrap();
         assert!(path.exists(), "it is the user's");
         assert!(disk.look(&path).is_ok());
     }
@@ -165,8 +171,9 @@ fn what_was_spooled_is_removed_and_nothing_else() {
     fs::create_dir_all(folder.join("below")).unwrap();
     let folder = folder.canonicalize().unwrap();
     let forget = |path: &Path| {
-        let (id, direction, place) = (ID, Direction::Sending, Some(path.to_owned()));
-        disk.run(FileRequest::Forget { id, direction, place }).unwrap();
+        let (place, source) = (Destination::Usual, Some(path.to_owned()));
+        let direction = Direction::Sending;
+        disk.run(FileRequest::Forget { id: ID, direction, place, source }).unwrap();
     };
     for path in [folder.join("below/x"), disk.path("x"), folder.join("below/../../y")] {
         fs::write(&path, "x").unwrap();
@@ -200,7 +207,9 @@ fn what_was_appended_is_checked_when_it_has_ended() {
         let path = again.finish();
         assert!(fs::read(path).unwrap() == whole);
         let (id, direction) = (ID, Direction::Receiving);
-        again.run(FileRequest::Forget { id, direction, place: None }).unwrap();
+        again
+            .run(FileRequest::Forget { id, direction, place: Destination::Usual, source: None })
+            .unwrap();
         assert_eq!(fs::read_dir(again.path("trees")).unwrap().count(), 0, "nothing is left");
     }
 }

@@ -47,6 +47,10 @@ impl Open {
     }
 
     fn track_file(&mut self, file: &FileLine) {
+        // Its folder tells of it.
+        if file.folder.is_some() {
+            return;
+        }
         let is_open = match file.state {
             "hashing" | "checking" | "running" => true,
             "offered" | "waiting" => file.direction == Direction::Sending,

@@ -263,6 +263,7 @@ fn offers_end_with_the_account() {
         size: Some(1),
         media_type: String::new(),
         blake3: None,
+        files: None,
         notify: true,
     };
     tell(&mut desk, &offer);

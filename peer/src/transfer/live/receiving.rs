@@ -55,6 +55,7 @@ impl Transfers {
             paused: false,
             share: None,
             growing: true,
+            folder: None,
         };
         let number = self.add(cx, record, Stage::Idle);
         let Some(transfer) = self.table.get_mut(number) else { return };
@@ -95,7 +96,7 @@ impl Transfers {
         let request = FileRequest::PrepareLive {
             id: record.id,
             name: record.name.clone(),
-            place: record.place(),
+            place: record.destination(),
         };
         transfer.stage = Stage::Preparing { done: 0 };
         self.desk.disk(transfer, Purpose::PrepareLive(number), request);

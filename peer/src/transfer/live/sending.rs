@@ -79,6 +79,7 @@ impl Transfers {
             paused: false,
             share: None,
             growing: true,
+            folder: None,
         };
         let request = FileRequest::BeginLive { id: record.id, path, name };
         let number = self.add(cx, record, Stage::Hashing { done: 0 });

@@ -16,6 +16,7 @@ fn offer(number: u32, size: u64) -> Offer {
     id[..4].copy_from_slice(&number.to_be_bytes());
     Offer {
         share: None,
+        folder: None,
         id: TransferId(id),
         name: format!("{number}"),
         size,

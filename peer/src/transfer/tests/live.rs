@@ -638,6 +638,7 @@ fn an_end_that_is_shorter_than_what_came_counts() {
         media_type: String::new(),
         root,
         share: None,
+        folder: None,
     };
     let start = &recorder.bytes[..50_000];
     say(&mut world, BOB, Control::Offer(offer(50_000, *blake3::hash(start).as_bytes())));

@@ -1,4 +1,5 @@
 mod faults;
+mod folders;
 mod hostile;
 mod live;
 mod members;

@@ -140,6 +140,19 @@ impl World {
         path
     }
 
+    /// Alice offers a folder with these files to Bob.
+    pub(super) fn send_folder(&mut self, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+        let root = self.sides[ALICE].dir.path().join(name);
+        for (path, contents) in files {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        let sent = root.clone();
+        self.with(ALICE, |transfers, cx| transfers.send(cx, user(BOB), sent));
+        root
+    }
+
     /// One thing happens; whether there was one.
     pub(super) fn step(&mut self) -> bool {
         for side in [ALICE, BOB] {
@@ -164,6 +177,13 @@ impl World {
             }
         }
         false
+    }
+
+    /// Everything that one side's disk and database have to do.
+    pub(super) fn work(&mut self, side: usize) {
+        while let Some((job, work)) = self.sides[side].transfers.poll_work() {
+            self.do_work(side, job, work);
+        }
     }
 
     fn do_work(&mut self, side: usize, job: Job, work: Work) {
@@ -280,6 +300,9 @@ impl World {
             with: String::new(),
             room: None,
             name: String::new(),
+            folder: None,
+            files: None,
+            files_done: None,
             size: Some(0),
             done: 0,
             rate: 0,

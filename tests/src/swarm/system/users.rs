@@ -263,7 +263,7 @@ impl User {
                 if self.intends.is_empty() && self.makes_peace {
                     match dice.below(20) {
                         0 => self.intends.push_back(Command::Blocked),
-                        1 => self.intends.push_back(Command::Files),
+                        1 => self.intends.push_back(Command::Files { folder: None }),
                         _ => {}
                     }
                 }
