@@ -530,6 +530,15 @@ impl Transfers {
         self.table.get(number).and_then(|transfer| transfer.folder).unwrap_or(number)
     }
 
+    /// Bytes of a file went: its folder has a rate of its own, for of many small files most are over before
+    /// theirs says anything.
+    pub(super) fn note_rate(&mut self, now: Instant, part: u64, bytes: u64) {
+        let folder = self.table.get(part).and_then(|part| part.folder);
+        if let Some(folder) = folder.and_then(|folder| self.table.get_mut(folder)) {
+            folder.rate.add(now, bytes);
+        }
+    }
+
     /// The folder pauses, or does not any more, and its files with it [W-144].
     pub(super) fn hold_parts(&mut self, cx: &mut Context<'_>, number: u64) {
         let Some(folder) = self.table.get(number) else { return };
@@ -664,7 +673,7 @@ impl Transfers {
         if may_run {
             line.state = "running";
             line.reason = None;
-            line.rate = parts().map(|part| part.line(now, link).rate).sum();
+            line.rate = folder.rate.per_second(now);
             line.eta = (line.rate > 0).then(|| (size - line.done) / line.rate.max(1));
         }
         let stopped = parts().find(|it| !it.is_over() && it.peer_paused == Paused::Yes);

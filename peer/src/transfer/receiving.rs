@@ -568,6 +568,7 @@ impl Transfers {
                     transfer.has_news = true;
                     self.desk.have_at(cx.now);
                 }
+                self.note_rate(cx.now, number, u64::from(len));
                 self.fetch_on(cx, number);
             }
             Err(FileError::Corrupt) if *from != transfer.record.with => {

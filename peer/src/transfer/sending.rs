@@ -487,6 +487,7 @@ impl Transfers {
         }
         transfer.rate.add(cx.now, u64::from(get.len));
         self.desk.show_soon(transfer, cx.now);
+        self.note_rate(cx.now, number, u64::from(get.len));
     }
 }
 

@@ -87,6 +87,21 @@ fn a_folder_arrives_whole_with_one_acceptance() {
     assert_eq!(world.line(BOB, 1).path, Some(path.display().to_string()));
 }
 
+/// Files that are over count in the rate of their folder.
+#[test]
+fn the_rate_of_a_folder_is_that_of_all_its_files() {
+    let mut world = World::new();
+    send_holiday(&mut world);
+    world.settle();
+    accept(&mut world);
+    world.until(|world| world.line(BOB, 1).files_done == Some(3));
+    for side in [ALICE, BOB] {
+        let line = world.line(side, 1);
+        assert!(line.state == "running" && line.rate >= 300_000, "{line:?}");
+        assert!(line.eta.is_some(), "{line:?}");
+    }
+}
+
 /// Nothing of a folder is told before it is accepted, and then only so much at once [W-142].
 #[test]
 fn a_folder_of_many_files_is_told_of_bit_by_bit() {
