@@ -195,8 +195,8 @@ fn what_grows_is_followed_to_its_end() {
     stage.arrives(70_001, SIZE);
     stage.news(View::Sized(SIZE as u64));
     stage.news(View::Holds(vec![(0, SIZE as u64)]));
-    stage.is_complete();
     assert!(rest(player) == stage.film[70_001..]);
+    stage.is_complete();
     assert!(rest_of(stage.get("7-")) == stage.film[7..], "now it is a file as any other");
 }
 
