@@ -48,7 +48,11 @@ impl Disk {
     }
 
     fn prepare_live(&self) -> Result<FileReply, FileError> {
-        self.run(FileRequest::PrepareLive { id: ID, name: "film.mkv".to_owned(), place: Destination::Usual })
+        self.run(FileRequest::PrepareLive {
+            id: ID,
+            name: "film.mkv".to_owned(),
+            place: Destination::Usual,
+        })
     }
 
     fn append(&self, offset: u64, bytes: &[u8]) {
