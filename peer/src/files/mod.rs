@@ -104,7 +104,10 @@ impl FileWorker {
     /// This request is about to wait for its turn: if it is a long one,
     /// [`FileRequest::Forget`] ends it already now.
     pub fn expect(&self, request: &FileRequest) {
-        if let FileRequest::Hash { id, .. } | FileRequest::Prepare { id, .. } = request {
+        if let FileRequest::Hash { id, .. }
+        | FileRequest::Prepare { id, .. }
+        | FileRequest::Salvage { id, .. } = request
+        {
             self.0.state().unwanted.entry(*id).or_default();
         }
     }
@@ -143,6 +146,10 @@ impl FileWorker {
             FileRequest::ReadLive { id, path, offset, len, buffer } => {
                 live::source::read(shared, id, &path, (offset, len), buffer)
             }
+            FileRequest::Salvage { id, path, place } => shared.long(id, |unwanted| {
+                let place = shared.place(&place, Missing::Make)?;
+                live::target::salvage(shared, id, place, &path, unwanted)
+            }),
             FileRequest::PrepareLive { id, name, place } => {
                 live::target::prepare(shared, id, shared.place(&place, Missing::Make)?, &name)
             }
@@ -166,16 +173,11 @@ impl FileWorker {
                 target::write(shared, id, offset, len, encoded)
             }
             FileRequest::Finish { id } => target::finish(shared, id),
-            FileRequest::Begin { path, mark } => {
-                let fresh = Fresh::begin(&path, mark)?;
-                shared.state().fresh = Some(fresh);
-                Ok(FileReply::Done)
-            }
+            FileRequest::Begin { path, mark } => shared.keep_fresh(Fresh::begin(&path, mark)?),
             FileRequest::Append(bytes) => {
                 let mut fresh = shared.take_fresh()?;
                 fresh.append(&bytes)?;
-                shared.state().fresh = Some(fresh);
-                Ok(FileReply::Done)
+                shared.keep_fresh(fresh)
             }
             FileRequest::End => Ok(FileReply::Finished { path: shared.take_fresh()?.end()? }),
             FileRequest::Abandon => {
@@ -208,6 +210,11 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held; and if it did, every entry is whole by itself.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_fresh(&self, fresh: Fresh) -> Result<FileReply, FileError> {
+        self.state().fresh = Some(fresh);
+        Ok(FileReply::Done)
     }
 
     /// The file that was begun. Whatever happens to it now, it is removed unless it is given back.

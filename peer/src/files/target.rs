@@ -209,7 +209,7 @@ fn open_complete(shared: &Shared, id: TransferId, path: &Path) -> io::Result<Has
 }
 
 /// Opens an ordinary file for reading.
-fn open_ordinary(path: &Path) -> io::Result<File> {
+pub(super) fn open_ordinary(path: &Path) -> io::Result<File> {
     let file = File::options()
         .read(true)
         .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))

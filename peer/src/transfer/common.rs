@@ -8,7 +8,7 @@ use super::desk::Purpose;
 use super::readers::Readers;
 use super::table::{LinkState, Paused, Stage, Transfer};
 use super::{Context, Job, Transfers, code, live};
-use crate::work::{Direction, FileError, FileReply, StoreError, TransferState};
+use crate::work::{Destination, Direction, FileError, FileReply, StoreError, TransferState};
 
 /// What to say about an end.
 #[derive(Default)]
@@ -221,6 +221,9 @@ impl Transfers {
         state: TransferState,
         ending: Ending,
     ) {
+        if self.give_up_repair(cx, number, &state, ending.reason.as_deref()) {
+            return;
+        }
         let Some(transfer) = self.table.get_mut(number) else { return };
         let user = transfer.record.with.clone();
         let id = transfer.record.id;
@@ -365,6 +368,11 @@ impl Transfers {
         match purpose {
             Purpose::Save(_) | Purpose::Forget => {}
             Purpose::Verify(number) => self.verified(number, outcome),
+            Purpose::Salvage(number) => self.salvaged(cx, number, outcome),
+            Purpose::Anew(number) => {
+                self.disk_is_free(number);
+                self.hashed_anew(cx, number, outcome);
+            }
             Purpose::Walk(number) => {
                 self.disk_is_free(number);
                 self.walked_again(cx, number, outcome);
@@ -426,13 +434,20 @@ impl Transfers {
 
     /// Has the disk forget what is over, once that is durable and no job can leave anything behind: a
     /// program that dies before finds all that it needs to go on. What others may still want stays.
-    fn forget_when_free(&mut self, number: u64) {
-        let Some(transfer) = self.table.get(number) else { return };
+    pub(super) fn forget_when_free(&mut self, number: u64) {
+        let Some(transfer) = self.table.get_mut(number) else { return };
         let is_free = matches!(transfer.stage, Stage::Over)
             && transfer.saving == 0
             && transfer.busy == 0
             && !transfer.record.is_shared_on();
-        if is_free && self.table.is_last(&transfer.record) {
+        if !is_free {
+            return;
+        }
+        if let Some(path) = transfer.repair.take() {
+            self.desk.forget_at(&transfer.record, Destination::Wanted(path));
+        } else if let Some(transfer) = self.table.get(number)
+            && self.table.is_last(&transfer.record)
+        {
             self.desk.forget(&transfer.record);
         }
     }

@@ -10,7 +10,7 @@ use wire::time::{Duration, Instant};
 use super::Job;
 use super::table::{LinkState, Stage, Transfer};
 use crate::output::Output;
-use crate::work::{Direction, FileRequest, StoreRequest, TransferRecord, Work};
+use crate::work::{Destination, Direction, FileRequest, StoreRequest, TransferRecord, Work};
 
 /// Progress is shown at most this often.
 const REPORT: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ pub(super) enum Purpose {
     Append { number: u64, len: u32 },
     Encode(StreamKey),
     Verify(u64),
+    Salvage(u64),
+    Anew(u64),
     Walk(u64),
     MakeFolder(u64),
     Forget,
@@ -120,10 +122,15 @@ impl Desk {
 
     /// Has the disk close and remove everything that is not the file itself.
     pub(super) fn forget(&mut self, record: &TransferRecord) {
+        self.forget_at(record, record.destination());
+    }
+
+    /// The same, where the partial file was there.
+    pub(super) fn forget_at(&mut self, record: &TransferRecord, place: Destination) {
         let request = FileRequest::Forget {
             id: record.disk_id(),
             direction: record.direction,
-            place: record.destination(),
+            place,
             source: record.path.clone().filter(|_| record.direction == Direction::Sending),
         };
         self.start(Purpose::Forget, Work::File(request));

@@ -30,6 +30,7 @@ mod ranges;
 mod rate;
 mod readers;
 mod receiving;
+mod repair;
 mod sending;
 mod serve;
 mod spare;

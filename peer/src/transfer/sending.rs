@@ -171,9 +171,8 @@ impl Transfers {
             }
             TransferState::Offered | TransferState::Running => self.offer_parts_once_more(number),
             TransferState::Cancelled(reason) => self.desk.say(user, Control::Cancel(id, reason)),
-            TransferState::Complete
-            | TransferState::Declined
-            | TransferState::CancelledByPeer(_) => {
+            TransferState::Complete => self.offer_anew(cx, number),
+            TransferState::Declined | TransferState::CancelledByPeer(_) => {
                 self.desk.say(user, Control::Cancel(id, CancelReason::SourceGone));
             }
         }
@@ -443,9 +442,16 @@ impl Transfers {
         if let Wanted::Live(_) = get.of {
             return self.judge_live(transfer, get);
         }
-        let is_served = matches!(transfer.stage, Stage::Serving)
-            && transfer.record.direction == Direction::Sending
-            && !transfer.record.growing;
+        let is_ours = transfer.record.direction == Direction::Sending;
+        if is_ours
+            && matches!(transfer.stage, Stage::Hashing { .. } | Stage::Recording)
+            && transfer.record.state != TransferState::Offered
+        {
+            // It is looked at anew for him.
+            return Verdict::Hold;
+        }
+        let is_served =
+            matches!(transfer.stage, Stage::Serving) && is_ours && !transfer.record.growing;
         if !is_served || !get.fits(transfer.record.size) || transfer.record.is_folder() {
             Verdict::Refuse
         } else if transfer.record.state == TransferState::Offered

@@ -1,6 +1,7 @@
 //! The list of transfers: each with its number, its record, and where it stands in this run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Control, ShareId, TransferId};
@@ -51,6 +52,8 @@ pub(super) struct Transfer {
     pub(super) has_news: bool,
     /// Who reads it while it arrives.
     pub(super) readers: Readers,
+    /// Receiving: the damaged file that this repairs, until the disk has nothing more of that.
+    pub(super) repair: Option<PathBuf>,
     /// The number of the folder of which it is a file.
     pub(super) folder: Option<u64>,
     /// That folder is paused by somebody.
@@ -110,6 +113,7 @@ impl Transfer {
             room: None,
             has_news: false,
             readers: Readers::default(),
+            repair: None,
             folder: None,
             is_held: false,
             tree: Tree::default(),

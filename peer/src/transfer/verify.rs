@@ -40,6 +40,8 @@ impl Transfers {
     }
 
     pub(super) fn verified(&mut self, number: u64, outcome: Result<FileReply, FileError>) {
+        let is_damaged = matches!(outcome, Ok(FileReply::Verified { is_same: false }));
+        let is_repaired = is_damaged && self.begin_repair(number);
         // Of those that are over, the oldest are forgotten.
         let Some(transfer) = self.table.get(number) else { return };
         let record = &transfer.record;
@@ -50,7 +52,13 @@ impl Transfers {
                 ("you have".to_owned(), "'/send' offers it as it is now".to_owned())
             }
             Direction::Receiving => {
-                (format!("{} has", record.with), format!("ask {} for it again", record.with))
+                let with = &record.with;
+                let again = if is_repaired {
+                    format!("{with} is asked for what is wrong, and this file stays as it is")
+                } else {
+                    format!("ask {with} for it again")
+                };
+                (format!("{with} has"), again)
             }
         };
         match outcome {

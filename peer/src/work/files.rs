@@ -140,6 +140,16 @@ pub enum FileRequest {
         /// BLAKE3 of the contents.
         root: [u8; 32],
     },
+    /// Copy a file that is damaged, as the partial file of the transfer by which it came: what of it is right
+    /// [`Self::Prepare`] and [`Self::Write`] find out. Reply: [`FileReply::Done`].
+    Salvage {
+        /// The transfer.
+        id: TransferId,
+        /// The damaged file.
+        path: PathBuf,
+        /// As for [`Self::Prepare`].
+        place: Destination,
+    },
     /// Verify an encoded range against the root, group by group, and write it. Reply:
     /// [`FileReply::Written`].
     Write {
@@ -258,7 +268,7 @@ impl FileRequest {
     pub const fn pace(&self) -> Pace {
         match self {
             Self::Hash { .. } | Self::Verify { .. } => Pace::Hashing,
-            Self::Prepare { .. } => Pace::Checking,
+            Self::Prepare { .. } | Self::Salvage { .. } => Pace::Checking,
             Self::Encode { .. }
             | Self::EncodeReceived { .. }
             | Self::Write { .. }

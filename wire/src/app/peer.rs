@@ -54,7 +54,7 @@ pub struct TransferId(pub [u8; 16]);
 pub enum Control {
     /// A file may be fetched. Repeated on every new connection until it is answered for good.
     Offer(Offer),
-    /// The receiver wants it (it opens a Bulk stream for it).
+    /// The receiver wants it (it opens a Bulk stream for it); of what he had complete, once more [W-134].
     Accept(TransferId),
     /// The receiver does not want it.
     Decline(TransferId),

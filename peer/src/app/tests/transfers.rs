@@ -260,9 +260,13 @@ fn a_file_that_was_changed_is_told() {
     world.run_ms(100);
     let errors = world.errors(1);
     assert!(
-        errors.contains("is not what alice has offered") && errors.contains("ask alice"),
+        errors.contains("is not what alice has offered") && errors.contains("alice is asked"),
         "{errors}"
     );
+    world.run_ms(3000);
+    let saved = world.folder(1).join("downloads/film (2).mp4");
+    let sent = std::fs::read(world.folder(0).join("film.mp4")).unwrap();
+    assert!(std::fs::read(&saved).is_ok_and(|repaired| repaired == sent));
     std::fs::remove_file(&saved).unwrap();
     world.line(1, &format!("/verify-file {id}"));
     world.run_ms(100);

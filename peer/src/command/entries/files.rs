@@ -148,9 +148,10 @@ pub(super) const FILES: &[Entry] = &[
         name: "verify-file",
         aliases: &["recheck"],
         arguments: "NUMBER",
-        summary: "Read a complete file again, and see whether it is what was offered",
+        summary: "Read a complete file again, and have what is wrong of it sent again",
         example: "/verify-file 3",
-        details: "Of files that arrived and of those you have sent. What differs is told; the file is never \
-                  changed.",
+        details: "Of files that arrived and of those you have sent. When one that arrived is not what it was, whoever \
+                  sent it is asked\nfor what is wrong, and the repaired file stands beside it: 'trip (2).mp4'. The \
+                  file itself is never changed. Of files\nof rooms and folders it is only told.",
     },
 ];

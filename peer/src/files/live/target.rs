@@ -1,10 +1,11 @@
 //! Files that arrive while they grow: appended as they come, and checked when they have ended.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_std::fs::OpenOptions;
 use wire::app::peer::TransferId;
@@ -38,6 +39,38 @@ pub(in super::super) fn prepare(
     target::keep_open(shared, id, target, open);
     let present = if here > 0 { vec![(0, here)] } else { Vec::new() };
     Ok(FileReply::Ready { present })
+}
+
+/// Begins anew with a copy of a file that is damaged, of which nothing counts as right before it was looked
+/// at.
+pub(in super::super) fn salvage(
+    shared: &Shared,
+    id: TransferId,
+    place: Place,
+    path: &Path,
+    unwanted: &AtomicBool,
+) -> Result<FileReply, FileError> {
+    let whole = Whole { size: u64::MAX, root: [0; 32] };
+    let mut target = Target::new(place, "", whole);
+    own_tree(shared, id, true)
+        .and_then(|_| find(shared, id, &mut target))
+        .and_then(|(open, _)| {
+            open.file.set_len(0)?;
+            copy(&target::open_ordinary(path)?, &open.file, unwanted)
+        })
+        .map_err(|error| trouble(&error))?;
+    Ok(FileReply::Done)
+}
+
+fn copy(from: &File, to: &File, unwanted: &AtomicBool) -> io::Result<()> {
+    const STEP: u64 = 8 << 20;
+    while !unwanted.load(Ordering::Relaxed) {
+        // The system copies these without reading them where it can.
+        if io::copy(&mut from.take(STEP), &mut &*to)? == 0 {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other("no longer wanted"))
 }
 
 /// Writes what came.

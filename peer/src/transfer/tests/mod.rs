@@ -4,5 +4,6 @@ mod hostile;
 mod live;
 mod members;
 mod playing;
+mod repair;
 mod together;
 mod world;
