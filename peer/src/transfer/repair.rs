@@ -17,6 +17,9 @@ use super::table::{LinkState, Stage, Transfer};
 use super::{Context, Transfers, code};
 use crate::work::{Destination, Direction, FileError, FileReply, FileRequest, TransferState};
 
+/// How often a file is hashed because it is asked for once more, in one run: that costs whoever asks nothing.
+const MAX_ANEW: u32 = 3;
+
 /// Whether this file, which is complete, can be fetched once more.
 fn may_come_again(transfer: &Transfer) -> bool {
     let record = &transfer.record;
@@ -113,9 +116,11 @@ impl Transfers {
             return;
         }
         let (id, user) = (transfer.record.id, transfer.record.with.clone());
-        let Some(path) = transfer.record.path.clone().filter(|_| may_come_again(transfer)) else {
+        let may_ask = may_come_again(transfer) && transfer.asked_anew < MAX_ANEW;
+        let Some(path) = transfer.record.path.clone().filter(|_| may_ask) else {
             return self.desk.say(&user, Control::Cancel(id, CancelReason::SourceGone));
         };
+        transfer.asked_anew += 1;
         transfer.stage = Stage::Hashing { done: 0 };
         self.desk.disk(transfer, Purpose::Anew(number), FileRequest::Hash { id, path });
         self.desk.show(transfer, cx.now);

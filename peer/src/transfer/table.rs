@@ -54,6 +54,8 @@ pub(super) struct Transfer {
     pub(super) readers: Readers,
     /// Receiving: the damaged file that this repairs, until the disk has nothing more of that.
     pub(super) repair: Option<PathBuf>,
+    /// Sending: how often it was asked for once more, in this run.
+    pub(super) asked_anew: u32,
     /// The number of the folder of which it is a file.
     pub(super) folder: Option<u64>,
     /// That folder is paused by somebody.
@@ -114,6 +116,7 @@ impl Transfer {
             has_news: false,
             readers: Readers::default(),
             repair: None,
+            asked_anew: 0,
             folder: None,
             is_held: false,
             tree: Tree::default(),

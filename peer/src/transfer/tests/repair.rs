@@ -120,3 +120,20 @@ fn a_repair_can_be_given_up() {
     has(&world, "film.mp4", &other);
     world.assert_nothing_kept();
 }
+
+/// Asking costs nothing, and hashing a film does.
+#[test]
+fn what_is_complete_is_not_hashed_for_whoever_asks_and_asks() {
+    let (mut world, _, _) = damaged();
+    let (bob, id) = (user(BOB), world.sides[ALICE].stored(ALICE)[0].id);
+    let hashed = world.sides[ALICE].count_in_log("Hash");
+    for _ in 0..10 {
+        for control in [Control::Accept(id), Control::Complete(id)] {
+            world.with(ALICE, |transfers, cx| transfers.on_control(cx, &bob, control));
+            world.settle();
+        }
+        assert_eq!(world.line(ALICE, 1).state, "complete");
+    }
+    assert_eq!(world.sides[ALICE].count_in_log("Hash"), hashed + 3);
+    world.assert_nothing_kept();
+}
