@@ -569,10 +569,21 @@ fn plain(text: &str, context: &Context) -> ParsedLine {
     }
 }
 
+/// To whom a line goes that begins with a name, once the name is typed and something may follow it.
+pub(crate) fn addressee(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix('@')?;
+    rest.contains(char::is_whitespace).then(|| named(rest).0).filter(|name| !name.is_empty())
+}
+
+/// The name behind an `@`, and what follows it.
+fn named(rest: &str) -> (&str, &str) {
+    let (name, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    (name.strip_suffix([':', ',']).unwrap_or(name), text)
+}
+
 /// `@user text`, `@user: text`, or `@user` alone.
 fn at(rest: &str) -> ParsedLine {
-    let (name, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let name = name.strip_suffix([':', ',']).unwrap_or(name);
+    let (name, text) = named(rest);
     if name.is_empty() {
         return error("Not sent: a name follows '@' without a blank: '@bob hello'.");
     }

@@ -13,6 +13,7 @@ use super::Tui;
 use super::paint::Painter;
 use super::theme::Look;
 use super::window::{Activity, Window};
+use crate::command::addressee;
 use crate::face::wrap::{cells, cut, rows};
 use crate::face::{plain, units};
 use crate::output::{FileLine, KeyMark};
@@ -261,18 +262,26 @@ impl Tui {
             }
         }
         let hint = match (&self.form, &self.input.hint) {
-            (_, Some(hint)) => Some(hint.as_str()),
-            (Some(form), None) => Some(form.hint()),
-            (None, None) => None,
+            (_, Some(hint)) => Some(hint.clone()),
+            (Some(form), None) => Some(form.hint().to_owned()),
+            (None, None) => self.private_note(),
         };
         if let Some(hint) = hint {
-            for row in rows(hint, width) {
+            for row in rows(&hint, width) {
                 lines.push(Line::styled(row.to_owned(), self.look.rule()));
             }
         }
         // The window keeps some rows.
         let most = usize::from(area.height / 2).max(1);
         lines.split_off(lines.len().saturating_sub(most))
+    }
+
+    /// That the line being typed, which begins with a name, goes to that user and not to the open window.
+    fn private_note(&self) -> Option<String> {
+        let user = addressee(self.input.editor.text())?;
+        let is_here = self.windows.current().user.as_deref() == Some(user);
+        let note = || format!("Private: this line goes to {} alone.", text::excerpt(user, 40));
+        (!is_here).then(note)
     }
 
     pub(super) fn painter(&self, width: usize) -> Painter<'_> {

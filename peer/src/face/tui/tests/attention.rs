@@ -172,6 +172,26 @@ fn messages_that_were_read_have_a_mark_of_their_own() {
     assert!(scene.text().contains("✓✓alice: two"), "not backwards");
 }
 
+/// Features Table A, broadcast chat: that a line which begins with a name is private shows before Enter.
+#[test]
+fn a_private_line_is_called_so_while_it_is_typed() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tui.window(scene.moment(), Window::Open("#team".to_owned()));
+    scene.type_text("@carol");
+    assert!(!scene.text().contains("Private"), "the name may go on");
+    scene.type_text(": h");
+    assert!(scene.text().contains("Private: this line goes to carol alone."), "{}", scene.text());
+    assert_eq!(scene.enter(""), Some((Some("#team".to_owned()), "@carol: h".to_owned())));
+    for line in ["hello @carol h", "@ carol h", "/say @carol h"] {
+        scene.type_text(line);
+        assert!(!scene.text().contains("Private"), "{line}");
+        scene.enter("");
+    }
+    scene.tui.window(scene.moment(), Window::Open("carol".to_owned()));
+    scene.type_text("@carol h");
+    assert!(!scene.text().contains("Private"), "the window says it");
+}
+
 /// What is said to somebody from another window is told where the person looks.
 #[test]
 fn what_goes_elsewhere_is_told_here() {
