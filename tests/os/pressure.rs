@@ -6,6 +6,7 @@
 )]
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -166,7 +167,10 @@ impl Visitors {
             }
             self.socket.send_from(now, endpoint);
             let wait = Duration::from_millis(if here < count { 1 } else { 0 });
-            self.poll.poll(&mut events, Some(wait)).unwrap();
+            match self.poll.poll(&mut events, Some(wait)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => panic!("{error}"),
+                Ok(()) | Err(_) => {}
+            }
         }
         key.unwrap()
     }

@@ -170,7 +170,10 @@ pub fn fire(barrage: &mut Barrage) -> std::io::Result<()> {
         if backlog(barrage.target.port()).0 < MAX_BACKLOG {
             socket.send_from(now, &mut barrage.slice(1024));
         }
-        poll.poll(&mut events, Some(wait))?;
+        match poll.poll(&mut events, Some(wait)) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         quiet = events.is_empty() && barrage.tally().replies == before;
     }
     Ok(())

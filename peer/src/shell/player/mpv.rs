@@ -193,10 +193,7 @@ impl Talk {
             self.stream.set_read_timeout(Some(self.left()?))?;
             let mut bytes = [0; 4096];
             let most = self.room.min(bytes.len());
-            let count = self.stream.read(&mut bytes[..most])?;
-            if count == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
+            let Some(count) = read_once(&mut self.stream, &mut bytes[..most])? else { continue };
             self.room -= count;
             self.unread.extend_from_slice(&bytes[..count]);
         }
@@ -208,6 +205,17 @@ impl Talk {
             left if left > Duration::ZERO => Ok(left),
             _ => Err(ErrorKind::TimedOut.into()),
         }
+    }
+}
+
+/// How many bytes came; nothing when it was interrupted: reading with a time limit is not gone on with
+/// by the system itself (signal(7)).
+fn read_once(stream: &mut impl Read, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+    match stream.read(bytes) {
+        Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -265,7 +273,7 @@ mod tests {
                 let mut question = Vec::new();
                 while question.last() != Some(&b'\n') {
                     let mut byte = [0];
-                    if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    if stream.read_exact(&mut byte).is_err() {
                         return questions;
                     }
                     question.push(byte[0]);
@@ -379,6 +387,27 @@ mod tests {
         assert_eq!(position_of(&["", ""]), Err("it does not answer".to_owned()));
         let nowhere = position(&PathBuf::from("/no/such/socket"), URL, Clock::start());
         assert!(nowhere.unwrap_err().contains("not to be reached"));
+    }
+
+    #[test]
+    fn an_interruption_is_no_end() {
+        /// One that is interrupted before it gives a byte.
+        struct Interrupted(bool);
+
+        impl Read for Interrupted {
+            fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return [7].as_slice().read(bytes);
+                }
+                Err(ErrorKind::Interrupted.into())
+            }
+        }
+
+        let (mut stream, mut bytes) = (Interrupted(false), [0; 2]);
+        assert_eq!(read_once(&mut stream, &mut bytes).unwrap(), None);
+        assert_eq!((read_once(&mut stream, &mut bytes).unwrap(), bytes), (Some(1), [7, 0]));
+        let end = read_once(&mut io::empty(), &mut bytes).unwrap_err();
+        assert_eq!(end.kind(), ErrorKind::UnexpectedEof);
     }
 
     #[test]
