@@ -14,6 +14,7 @@ pub(crate) mod entries;
 mod files;
 mod films;
 pub(crate) mod help;
+mod history;
 mod meaning;
 mod own;
 mod rooms;
@@ -28,8 +29,7 @@ use crate::work::{AutoAccept, Calls, ExportFormat};
 use aliases::Aliases;
 pub use answers::Which;
 use arguments::{
-    account, act, credentials, export, history, message, number, search, secrets, seen, send,
-    status, user,
+    account, act, credentials, export, message, number, search, secrets, seen, send, status, user,
 };
 #[cfg(feature = "shell")]
 pub(crate) use changes::{Numbers, numbers_for};
@@ -37,7 +37,8 @@ use entries::entries;
 pub use films::Which as WhichFilm;
 use help::{Entry, Verb};
 pub use help::{help, names, overview};
-pub use meaning::{Need, Preference, Purpose, Window};
+use history::history;
+pub use meaning::{Need, Preference, Purpose, Since, Window};
 pub use rooms::{RoomCommand, chat_name};
 use words::Words;
 #[cfg(feature = "shell")]
@@ -332,6 +333,8 @@ pub enum Command {
         limit: u32,
         /// Only lines before the one of this number.
         before: Option<u64>,
+        /// Only lines from then on.
+        since: Option<Since>,
     },
     /// Search conversations.
     Search {

@@ -196,7 +196,7 @@ fn one_waves_and_knows_whom_one_has_met() {
     alice.types("/me waves");
     bob.reads("<* alice> waves");
     each(&mut bob, &[("/contacts", "* alice: online since ")]);
-    bob.types("/history alice");
+    bob.types("/history alice 1h");
     assert!(bob.reads("[").ends_with(", line 1] <* alice> waves"));
 }
 

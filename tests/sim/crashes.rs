@@ -267,7 +267,8 @@ fn load(database: &mut Database, account: Option<AccountId>) -> String {
 fn peer_view(disk: &Path) -> String {
     let mut database = Database::open(disk).expect("opens after a crash");
     let profile = load(&mut database, Some(peer_account()));
-    let history = peer::work::StoreRequest::History { with: None, limit: 1000, before: None };
+    let history =
+        peer::work::StoreRequest::History { with: None, limit: 1000, before: None, since: None };
     let found =
         peer::work::StoreRequest::Search { text: "word".to_owned(), with: None, limit: 1000 };
     format!("{profile}\n{:?}", database.run(vec![history, found]))

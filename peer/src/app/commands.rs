@@ -18,7 +18,7 @@ use super::links::Links;
 use super::requests::Asked;
 use super::rooms::Rooms;
 use super::server::{Claim, Goal};
-use crate::command::{self, Command, Purpose};
+use crate::command::{self, Command, Purpose, Since};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Membership, Transfers};
 use crate::work::{About, Contact, StoreRequest, Talk};
@@ -110,7 +110,9 @@ impl App {
             Command::Fingerprint { user: Some(user) } => {
                 self.with_name(&user, |app, user| app.show_fingerprint(now, Some(user)));
             }
-            Command::History { with, limit, before } => self.history(with, limit, before),
+            Command::History { with, limit, before, since } => {
+                self.history(with, limit, before, since);
+            }
             Command::Search { text, with } => self.search(text, with),
             Command::Export { with, path, format, film } => {
                 self.export(with.as_deref(), path, format, film);
@@ -362,14 +364,31 @@ impl App {
         let _ = self.ask(now, Asked::Status, request);
     }
 
-    fn history(&mut self, with: Option<String>, limit: u32, before: Option<u64>) {
+    fn history(
+        &mut self,
+        with: Option<String>,
+        limit: u32,
+        before: Option<u64>,
+        since: Option<Since>,
+    ) {
+        let since = match since {
+            Some(Since::Ago(seconds)) => {
+                Some(self.unix_ms.saturating_sub(u64::from(seconds) * 1000))
+            }
+            Some(Since::At(at)) => Some(at),
+            Some(Since::Local(typed)) => match (self.settings.moment_of)(&typed, self.unix_ms) {
+                Some(at) => Some(at),
+                None => return self.error(&format!("There is no such time as {typed} here.")),
+            },
+            None => None,
+        };
         let with = match with.map(|typed| self.talk_of(&typed)).transpose() {
             Ok(with) => with,
             Err(why) => return self.error(&why),
         };
         let whom = with.as_ref().map_or_else(|| "all".to_owned(), |with| self.title_of(with));
         let job = Job::Lines { query: format!("history {whom}") };
-        self.jobs.store(job, StoreRequest::History { with, limit, before });
+        self.jobs.store(job, StoreRequest::History { with, limit, before, since });
     }
 
     fn help(&mut self, topic: Option<&str>) {

@@ -114,6 +114,9 @@ pub struct Settings {
     pub attention: Attention,
     /// Milliseconds since 1970 as date and time, for texts that are written into files.
     pub local_time: fn(u64) -> String,
+    /// The other way round: a date, a time of day (the last one before now, which is given as milliseconds
+    /// since 1970) or both, as a person types them (`2026-01-31 14:05`); nothing for what never was.
+    pub moment_of: fn(&str, u64) -> Option<u64>,
     /// Where keys and history are kept, for texts about what stays there.
     pub data_folder: String,
 }
@@ -145,6 +148,7 @@ impl Settings {
             transport: TransportConfig::default(),
             attention: Attention::default(),
             local_time: |ms| format!("{ms} ms after 1970"),
+            moment_of: |_, _| None,
             data_folder: "the data folder".to_owned(),
         }
     }

@@ -114,7 +114,8 @@ impl App {
 
     fn look_up_moment(&mut self, line: u64) {
         let (with, limit, before) = (None, 1, Some(line.saturating_add(1)));
-        self.jobs.store(Job::Moment(line), StoreRequest::History { with, limit, before });
+        self.jobs
+            .store(Job::Moment(line), StoreRequest::History { with, limit, before, since: None });
     }
 
     /// The database has the line whose moment is to be played, or has it not.

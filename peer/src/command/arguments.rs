@@ -7,14 +7,9 @@ use wire::app::code::Code;
 use wire::app::server::{Availability, Status};
 
 use super::words::{Words, expand_home};
-use super::{
-    Command, Context, DEFAULT_HISTORY, Need, ParsedLine, Purpose, Style, Usage, Window, error,
-    plain,
-};
+use super::{Command, Context, Need, ParsedLine, Purpose, Style, Usage, Window, error, plain};
 use crate::work::ExportFormat;
 
-/// Most lines of `/history`.
-const MAX_HISTORY: u32 = 1000;
 const NO_CHAT: &str = "'.' stands for the user you are chatting with: open a chat first.";
 
 /// A user's name, with or without the `@`.
@@ -161,28 +156,8 @@ pub(super) fn send(mut words: Words<'_>, context: &Context) -> Result<ParsedLine
 }
 
 /// `/history [user|all] [n]`; without a user, the open chat.
-pub(super) fn history(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
-    let (first, second) = (words.next()?, words.next()?);
-    if words.next()?.is_some() {
-        return Err(Usage);
-    }
-    let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
-    let (with, limit) = match (first, second) {
-        (Some(word), None) if is_number(&word) => (None, Some(word)),
-        (with, limit) => (with.map(user), limit),
-    };
-    let limit = match limit {
-        Some(word) => word.parse().map_err(|_| Usage)?,
-        None => DEFAULT_HISTORY,
-    };
-    if limit == 0 || limit > MAX_HISTORY {
-        return Err(Usage);
-    }
-    Ok(Command::History { with: whom(with, context), limit, before: None })
-}
-
 /// A user, or `all`; the open chat where none is named.
-fn whom(named: Option<String>, context: &Context) -> Option<String> {
+pub(super) fn whom(named: Option<String>, context: &Context) -> Option<String> {
     match named {
         Some(word) if word.eq_ignore_ascii_case("all") => None,
         Some(name) => Some(name),
@@ -251,7 +226,7 @@ pub(super) fn seen(word: &str, argument: &str) -> Result<Command, Usage> {
     })
 }
 
-fn seconds(text: &str) -> Option<u32> {
+pub(super) fn seconds(text: &str) -> Option<u32> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => 1,

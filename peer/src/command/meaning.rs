@@ -57,3 +57,14 @@ pub enum Need {
     /// `/account delete`; the name, where it was typed already.
     Delete(Option<String>),
 }
+
+/// From when on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// So many seconds ago.
+    Ago(u32),
+    /// Milliseconds since 1970.
+    At(u64),
+    /// A date, a time of day or both, as the clocks on the wall are: `2026-01-31 14:05`.
+    Local(String),
+}

@@ -351,16 +351,9 @@ fn a_conversation_is_exported_as_the_name_of_the_file_says() {
 fn numbers_times_and_counts() {
     let command = ParsedLine::Command;
     assert_eq!(bare("/pause 12"), command(Command::Pause { id: 12 }));
-    for line in [
-        "/pause",
-        "/pause x",
-        "/pause 1 2",
-        "/history bob 0",
-        "/history bob 1001",
-        "/whoelsesince bob",
-        "/blocked bob",
-        "/search  ",
-    ] {
+    for line in
+        ["/pause", "/pause x", "/pause 1 2", "/whoelsesince bob", "/blocked bob", "/search  "]
+    {
         let ParsedLine::Error(text) = bare(line) else { panic!("{line} has wrong arguments") };
         assert!(text.starts_with("Usage: /"), "{text}");
     }
@@ -368,13 +361,6 @@ fn numbers_times_and_counts() {
     assert_eq!(bare("/whoelsesince 20"), command(Command::SeenSince { seconds: 20 }));
     assert_eq!(bare("/seen bob"), command(Command::Seen { user: "bob".into() }));
     assert_eq!(bare("/seen @42"), command(Command::Seen { user: "42".into() }));
-    let history = |with: Option<&str>, limit| {
-        command(Command::History { with: with.map(str::to_owned), limit, before: None })
-    };
-    assert_eq!(bare("/history"), history(None, 20));
-    assert_eq!(chatting("/history 5"), history(Some("carol"), 5));
-    assert_eq!(chatting("/history all"), history(None, 20));
-    assert_eq!(bare("/history bob 7"), history(Some("bob"), 7));
 }
 
 /// A farewell is for whoever leaves: not for a name behind `/q`, nor for what only begins with 'exit'.

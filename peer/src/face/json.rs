@@ -9,7 +9,7 @@ use wire::app::room::{Access, Backlog, Role};
 use wire::app::server::{Availability, Status};
 use wire::app::{pin, text};
 
-use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Which, WhichFilm};
+use crate::command::{Command, DEFAULT_HISTORY, RoomCommand, Since, Which, WhichFilm};
 use crate::output::Output;
 use crate::work::{AutoAccept, Calls, ExportFormat};
 
@@ -92,7 +92,7 @@ enum Request {
     Cancel { id: u64 },
     Play { id: Option<u64>, line: Option<u64>, with: Option<String>, position_ms: Option<u64> },
     Open { id: u64 },
-    History { with: Option<String>, limit: Option<u32>, before: Option<u64> },
+    History { with: Option<String>, limit: Option<u32>, before: Option<u64>, since: Option<u64> },
     Search { text: String, with: Option<String> },
     Notify { chat: Option<String>, calls: Option<Calls> },
     Typing { to: String },
@@ -187,8 +187,10 @@ fn command(request: Request) -> Result<Command, String> {
             Command::Play { which: film(id, line, with, position_ms)?, position_ms }
         }
         Request::Open { id } => Command::Open { id },
-        Request::History { with, limit, before } => {
-            Command::History { with, limit: limit.unwrap_or(DEFAULT_HISTORY), before }
+        Request::History { with, limit, before, since } => {
+            let usual = if since.is_some() { MAX_HISTORY } else { DEFAULT_HISTORY };
+            let (limit, since) = (limit.unwrap_or(usual), since.map(Since::At));
+            Command::History { with, limit, before, since }
         }
         Request::Search { text, with } => Command::Search { text, with },
         Request::Notify { chat, calls } => Command::Notify { chat, calls },

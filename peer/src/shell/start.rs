@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -77,6 +78,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     settings.local_candidates = super::names::candidates(socket.local_address());
     settings.token_epoch = clock.unix_ms() / 1000;
     settings.local_time = local_time;
+    settings.moment_of = |typed, now| moment_of(typed, now, &TimeZone::system());
     settings.data_folder = data.display().to_string();
     settings.files_of = files_of(command.as_ref())?;
     let full = (is_person && !options.plain && !is_dumb()).then(|| Setting {
@@ -325,9 +327,53 @@ fn local_time(ms: u64) -> String {
     )
 }
 
+/// The other way round, for a date, a time of day or both. A time of day alone is the last one before now.
+fn moment_of(typed: &str, now: u64, zone: &TimeZone) -> Option<u64> {
+    let ms = |moment: DateTime| {
+        let moment = moment.to_zoned(zone.clone()).ok()?.timestamp();
+        u64::try_from(moment.as_millisecond()).ok()
+    };
+    let clock = |word: &str| Time::strptime("%H:%M", word).ok();
+    match typed.split_once(' ') {
+        Some((date, time)) => ms(date.parse::<Date>().ok()?.to_datetime(clock(time)?)),
+        None => match clock(typed) {
+            Some(time) => {
+                let now = Timestamp::from_millisecond(now.try_into().ok()?).ok()?;
+                let today = now.to_zoned(zone.clone()).date();
+                let moment = ms(today.to_datetime(time))?;
+                let is_to_come = moment > u64::try_from(now.as_millisecond()).ok()?;
+                if is_to_come {
+                    ms(today.yesterday().ok()?.to_datetime(time))
+                } else {
+                    Some(moment)
+                }
+            }
+            None => ms(typed.parse::<Date>().ok()?.to_datetime(Time::midnight())),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_where_this_machine_is() {
+        // Noon in Berlin, an hour ahead, on the first day of 2026.
+        let (zone, noon) = (TimeZone::get("Europe/Berlin").unwrap(), 1_767_265_200_000);
+        let moment = |typed: &str| moment_of(typed, noon, &zone).map(|at| (noon - at) / 60_000);
+        assert_eq!(moment("12:00"), Some(0));
+        assert_eq!(moment("11:59"), Some(1));
+        assert_eq!(moment("12:01"), Some(24 * 60 - 1), "yesterday");
+        assert_eq!(moment("2026-01-01"), Some(12 * 60));
+        assert_eq!(moment("2025-12-31 12:00"), Some(24 * 60));
+        for nowhere in
+            ["25:00", "12:60", "2026-02-30", "2026-01-01 24:00", "0000-00-00", "1600-01-01"]
+        {
+            assert_eq!(moment(nowhere), None, "{nowhere}");
+        }
+        assert_eq!(moment_of("12:00", u64::MAX, &zone), None);
+    }
 
     #[test]
     fn times_are_local_and_any_number_is_one() {

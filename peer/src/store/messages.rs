@@ -40,10 +40,10 @@ pub(super) const KEPT: &str = "
 
 pub(super) const LINES_OF_ONE: &str = "
     SELECT * FROM shown
-    WHERE profile = ?1 AND peer = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    WHERE profile = ?1 AND peer = ?5 AND id >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4";
 const LINES_OF_ALL: &str = "
     SELECT * FROM shown
-    WHERE profile = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    WHERE profile = ?1 AND id >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4";
 
 pub(super) const PAGE_OF_ONE: &str = "
     SELECT * FROM shown
@@ -406,15 +406,35 @@ pub(super) fn history(
     with: Option<&Talk>,
     limit: u32,
     before: Option<u64>,
+    since: Option<u64>,
 ) -> Answer {
     let before = before.map_or(i64::MAX, |line| i64::try_from(line).unwrap_or(i64::MAX));
-    let newest = match with {
-        Some(talk) => {
-            newest_lines(connection, LINES_OF_ONE, params![profile, before, limit, key(talk)])
+    let key = with.map(key);
+    let first = match since {
+        Some(at) => first_since(connection, profile, key.as_deref(), at).map_err(failed)?,
+        None => 0,
+    };
+    let newest = match key {
+        Some(key) => {
+            newest_lines(connection, LINES_OF_ONE, params![profile, first, before, limit, key])
         }
-        None => newest_lines(connection, LINES_OF_ALL, params![profile, before, limit]),
+        None => newest_lines(connection, LINES_OF_ALL, params![profile, first, before, limit]),
     };
     oldest_first(newest)
+}
+
+/// The first line of this moment or later. From there on none is left out, whatever its time: clocks are
+/// set back, too.
+fn first_since(
+    connection: &Connection,
+    profile: i64,
+    peer: Option<&str>,
+    at: u64,
+) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(min(id), 9223372036854775807) FROM messages
+               WHERE profile = ?1 AND peer = ifnull(?2, peer) AND at >= ?3";
+    let at = i64::try_from(at).unwrap_or(i64::MAX);
+    connection.prepare_cached(sql)?.query_row(params![profile, peer, at], |row| row.get(0))
 }
 
 /// The lines of one conversation, or of all, behind the line `after`, oldest first.

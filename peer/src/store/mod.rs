@@ -223,8 +223,8 @@ fn answer(
         StoreRequest::Stranger(request) => {
             strangers::answer(connection, row(open.as_ref())?, unkept, request)
         }
-        StoreRequest::History { with, limit, before } => {
-            messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before)
+        StoreRequest::History { with, limit, before, since } => {
+            messages::history(connection, row(open.as_ref())?, with.as_ref(), limit, before, since)
         }
         StoreRequest::Search { text, with, limit } => {
             messages::search(connection, row(open.as_ref())?, &text, with.as_ref(), limit)

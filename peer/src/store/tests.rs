@@ -209,7 +209,7 @@ fn accounts_do_not_see_each_other() {
     queue(&mut database, "bob", "from alice");
     done(&mut database, StoreRequest::SaveTransfer(transfer(1, TransferState::Running)));
     log_in(&mut database, "carol", 2);
-    let history = StoreRequest::History { with: None, limit: 10, before: None };
+    let history = StoreRequest::History { with: None, limit: 10, before: None, since: None };
     assert!(lines(&mut database, history).is_empty());
     assert_eq!(queue(&mut database, "bob", "from carol").id.sequence, 1);
     assert!(load(&mut database, Some(account_id("carol"))).transfers.is_empty());
@@ -367,7 +367,10 @@ fn the_outbox_is_linked_past_what_was_given_up() {
     );
     let outbox = load(&mut database, None).outbox;
     assert_eq!(outbox.iter().map(|out| (out.id.sequence, out.after)).collect::<Vec<_>>(), [(3, 2)]);
-    let reply = one(&mut database, StoreRequest::History { with: None, limit: 9, before: None });
+    let reply = one(
+        &mut database,
+        StoreRequest::History { with: None, limit: 9, before: None, since: None },
+    );
     let Ok(StoreReply::Lines(lines)) = reply else { panic!() };
     let states: Vec<_> = lines.into_iter().map(|line| line.state).collect();
     assert_eq!(states, [MessageState::Delivered, MessageState::Delivered, MessageState::Queued]);
@@ -383,7 +386,7 @@ fn no_message_is_looked_for_among_all_others() {
         (messages::MARK_FAILED, "(profile=? AND peer=? AND sequence=?)"),
         (messages::NUMBER_BEFORE, "outgoing (profile=? AND peer=? AND sequence<?)"),
         (messages::KEPT, "incoming (profile=? AND identity=? AND device=? AND sequence=?)"),
-        (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id<?)"),
+        (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id>? AND id<?)"),
         (messages::PAGE_OF_ONE, "conversation (profile=? AND peer=? AND id>?)"),
         (strangers::HELD, "held_once (profile=? AND identity=? AND device=? AND sequence=?)"),
         (strangers::HELD_OF, "held_of (profile=? AND peer=?)"),
@@ -453,8 +456,12 @@ fn a_message_is_fresh_once() {
     assert_eq!(receive(&mut database, incoming(u64::MAX, 7, "e")), fresh(false, 5));
     // Linked anew because another was given up meanwhile: still the same message.
     assert_eq!(receive(&mut database, incoming(7, 2, "d")), Receipt::Duplicate);
-    let history =
-        StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 100, before: None };
+    let history = StoreRequest::History {
+        with: Some(Talk::User(name("bob"))),
+        limit: 100,
+        before: None,
+        since: None,
+    };
     assert_eq!(lines(&mut database, history), ["a", "b", "c", "d", "e"]);
 }
 
@@ -468,7 +475,7 @@ fn equivocation_is_a_conflict() {
     assert_eq!(receive(&mut database, other_nonce), Receipt::Conflict);
     let other_device = Incoming { device: PublicKey([5; 32]), ..incoming(1, 0, "no") };
     assert_eq!(gap_of(receive(&mut database, other_device)), Some(false));
-    let history = StoreRequest::History { with: None, limit: 100, before: None };
+    let history = StoreRequest::History { with: None, limit: 100, before: None, since: None };
     assert_eq!(lines(&mut database, history), ["yes", "no"]);
 }
 
@@ -548,7 +555,7 @@ fn one_bad_request_spoils_no_other() {
     let outcomes: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(outcomes, [true, false, true]);
     assert!(load(&mut database, None).account.is_some(), "the failed one changed nothing");
-    let history = StoreRequest::History { with: None, limit: 10, before: None };
+    let history = StoreRequest::History { with: None, limit: 10, before: None, since: None };
     assert_eq!(lines(&mut database, history), ["before", "after"]);
 }
 
@@ -576,7 +583,7 @@ fn a_crash_loses_only_what_was_not_answered() {
     }
     let mut database = Database::open(crashed.path()).unwrap();
     load(&mut database, None);
-    let history = StoreRequest::History { with: None, limit: 10, before: None };
+    let history = StoreRequest::History { with: None, limit: 10, before: None, since: None };
     assert_eq!(lines(&mut database, history), ["answered"]);
     assert_eq!(gap_of(receive(&mut database, incoming(2, 1, "torn"))), Some(false));
 }
@@ -706,7 +713,7 @@ fn a_database_that_was_damaged_is_found_out_after_a_crash() {
     };
     let mut whole = Database::open(&copy("whole")).unwrap();
     load(&mut whole, Some(account_id("alice")));
-    let history = StoreRequest::History { with: None, limit: 1, before: None };
+    let history = StoreRequest::History { with: None, limit: 1, before: None, since: None };
     assert_eq!(lines(&mut whole, history), ["the last"]);
 
     let damaged = copy("damaged");

@@ -53,6 +53,29 @@ fn one_conversation_is_searched_or_all() {
 }
 
 #[test]
+fn a_conversation_is_told_since_a_time() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob two minutes ago");
+    world.run_ms(60_000);
+    world.line(0, "@bob one minute ago");
+    world.run_ms(60_000);
+    world.seen(0);
+    let mut since = |line: &str| {
+        world.line(0, line);
+        match &world.seen(0)[..] {
+            [Output::History { lines, .. }] => lines.iter().map(|line| line.text.clone()).collect(),
+            [Output::Error { text }] => vec![text.clone()],
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(since("/history bob 90s"), ["one minute ago"]);
+    assert_eq!(since("/history bob 14:05"), ["one minute ago"]);
+    assert_eq!(since("/history bob 3m"), ["two minutes ago", "one minute ago"]);
+    assert_eq!(since("/history bob 30s"), [""; 0]);
+    assert_eq!(since("/history 14:06"), ["There is no such time as 14:06 here."]);
+}
+
+#[test]
 fn exactly_once_and_in_order_over_loss_and_restarts() {
     let mut world = World::logged_in(2);
     world.lose_every = 7;

@@ -149,6 +149,7 @@ impl World {
         settings.weak_stretch = WeakStretch::Allow;
         settings.strangers = self.strangers;
         settings.local_candidates = vec![client.address];
+        settings.moment_of = |typed, now| (typed == "14:05").then(|| now - 90_000);
         let seed = Seed::new([client.starts * 16 + n as u8; 32]);
         client.app = Some(App::new(settings, &seed));
     }

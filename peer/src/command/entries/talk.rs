@@ -111,11 +111,12 @@ pub(super) const TALK: &[Entry] = &[
         verb: Verb::History,
         name: "history",
         aliases: &["view", "rdm", "lastlog", "scrollback"],
-        arguments: "[NAME|#ROOM|all] [COUNT]",
-        summary: "The last lines of a conversation",
-        example: "/history bob 50",
-        details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says \
-                  otherwise, at most 1000.",
+        arguments: "[NAME|#ROOM|all] [COUNT|SINCE]",
+        summary: "The last lines of a conversation, so many or since a time",
+        example: "/history bob 2h",
+        details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says otherwise. SINCE is a \
+                  time that has gone by (90s, 30m, 2h, 3d), a time of day (14:05, the last one), a date, or \
+                  both (2026-01-31 14:05). At most 1000 lines, the newest. '@7' and '@2h' are names.",
     },
     Entry {
         verb: Verb::Search,

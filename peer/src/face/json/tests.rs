@@ -219,6 +219,8 @@ fn history_is_bounded_and_as_long_as_a_person_gets_when_nothing_is_said() {
     };
     assert_eq!(limit(r#"{"command":"history"}"#), Ok(typed));
     assert_eq!(limit(r#"{"command":"history","limit":10000}"#), Ok(10_000));
+    assert_eq!(limit(r#"{"command":"history","since":0}"#), Ok(10_000));
+    assert_eq!(limit(r#"{"command":"history","since":0,"limit":5}"#), Ok(5));
     for wrong in ["0", "10001", "4294967295"] {
         let error = limit(&format!(r#"{{"command":"history","limit":{wrong}}}"#)).unwrap_err();
         assert!(error.contains("1 to 10000"), "{error}");

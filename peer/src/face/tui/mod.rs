@@ -642,7 +642,8 @@ impl Tui {
         }
         self.asked.push_back((format!("history {}", with.unwrap_or("all")), true));
         let with = with.map(str::to_owned);
-        self.acts.push_back(Act::Command(Command::History { with, limit: PAGE, before }));
+        let history = Command::History { with, limit: PAGE, before, since: None };
+        self.acts.push_back(Act::Command(history));
     }
 
     /// Shows the window of a user.

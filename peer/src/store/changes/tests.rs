@@ -53,7 +53,7 @@ const SILENT: Receipt = Receipt::Silent { gap: false };
 
 fn lines(database: &mut Database) -> Vec<Line> {
     let with = Some(Talk::User(name("bob")));
-    match one(database, StoreRequest::History { with, limit: 100, before: None }) {
+    match one(database, StoreRequest::History { with, limit: 100, before: None, since: None }) {
         Ok(StoreReply::Lines(lines)) => lines,
         other => panic!("{other:?}"),
     }

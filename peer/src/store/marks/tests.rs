@@ -117,7 +117,7 @@ fn a_mark_of_another_counts_for_what_was_said_to_him_and_goes_forward() {
     assert_eq!(read("bob", 2, 3), Some(2));
     assert_eq!((read("bob", 1, 3), read("bob", 2, 3)), (None, None), "not backwards, not twice");
     let with = Some(Talk::User(name("bob")));
-    let request = StoreRequest::History { with, limit: 9, before: None };
+    let request = StoreRequest::History { with, limit: 9, before: None, since: None };
     let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
     let states: Vec<MessageState> = lines.into_iter().map(|line| line.state).collect();
     assert_eq!(states, [MessageState::Read, MessageState::Read, MessageState::Delivered]);

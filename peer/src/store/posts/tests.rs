@@ -141,7 +141,7 @@ fn a_room_is_there_again_with_what_is_held_and_who_has_what() {
     assert_eq!(record.reached, [carol]);
 
     let with = Some(Talk::Room(ROOM));
-    let history = StoreRequest::History { with, limit: 100, before: None };
+    let history = StoreRequest::History { with, limit: 100, before: None, since: None };
     let Ok(StoreReply::Lines(lines)) = one(&mut database, history) else { panic!() };
     assert_eq!(lines.len(), 6);
     assert!(lines.iter().all(|line| line.with == Talk::Room(ROOM)));

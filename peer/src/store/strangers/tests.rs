@@ -53,7 +53,7 @@ const fn fresh_at(line: u64) -> Receipt {
 }
 
 fn lines(database: &mut Database) -> usize {
-    let request = StoreRequest::History { with: None, limit: 100, before: None };
+    let request = StoreRequest::History { with: None, limit: 100, before: None, since: None };
     match one(database, request) {
         Ok(StoreReply::Lines(lines)) => lines.len(),
         other => panic!("{other:?}"),
@@ -229,7 +229,7 @@ fn who_was_talked_with_before_is_a_contact() {
     let standing: i64 = database.connection.query_row(of_another, [], |row| row.get(0)).unwrap();
     assert_eq!(standing, 0);
     let with = Some(Talk::User(name("bob")));
-    let history = StoreRequest::History { with, limit: 9, before: None };
+    let history = StoreRequest::History { with, limit: 9, before: None, since: None };
     assert!(
         matches!(one(&mut database, history), Ok(StoreReply::Lines(lines)) if lines.len() == 1)
     );

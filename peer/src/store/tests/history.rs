@@ -30,8 +30,12 @@ fn history_is_turned_back_page_by_page() {
         receive(&mut database, incoming(number, number - 1, &number.to_string()));
     }
     let mut page = |before| {
-        let request =
-            StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before };
+        let request = StoreRequest::History {
+            with: Some(Talk::User(name("bob"))),
+            limit: 2,
+            before,
+            since: None,
+        };
         let Ok(StoreReply::Lines(lines)) = one(&mut database, request) else { panic!() };
         lines.into_iter().map(|line| (line.line, line.body)).collect::<Vec<_>>()
     };
@@ -49,10 +53,36 @@ fn history_gives_the_newest_lines_oldest_first() {
         queue(&mut database, "bob", body);
     }
     queue(&mut database, "carol", "4");
-    let bob = StoreRequest::History { with: Some(Talk::User(name("bob"))), limit: 2, before: None };
+    let bob = StoreRequest::History {
+        with: Some(Talk::User(name("bob"))),
+        limit: 2,
+        before: None,
+        since: None,
+    };
     assert_eq!(lines(&mut database, bob), ["2", "3"]);
-    let all = StoreRequest::History { with: None, limit: 2, before: None };
+    let all = StoreRequest::History { with: None, limit: 2, before: None, since: None };
     assert_eq!(lines(&mut database, all), ["3", "4"]);
+}
+
+#[test]
+fn history_begins_with_the_first_line_of_a_moment_or_later() {
+    let mut database = fresh();
+    // The clock was set back between the second and the third.
+    for (number, at) in [(1, 100), (2, 200), (3, 50), (4, 300)] {
+        let line = Incoming { at, ..incoming(number, number - 1, &number.to_string()) };
+        receive(&mut database, line);
+    }
+    let mut since = |since, with: Option<&str>, limit| {
+        let with = with.map(|who| Talk::User(name(who)));
+        let request = StoreRequest::History { with, limit, before: None, since: Some(since) };
+        lines(&mut database, request)
+    };
+    assert_eq!(since(200, Some("bob"), 9), ["2", "3", "4"]);
+    assert_eq!(since(201, None, 9), ["4"]);
+    assert_eq!(since(0, None, 9).len(), 4);
+    assert_eq!(since(0, None, 2), ["3", "4"], "the newest of them");
+    assert_eq!(since(0, Some("carol"), 9), [""; 0]);
+    assert_eq!(since(u64::MAX, Some("bob"), 9), [""; 0]);
 }
 
 #[test]

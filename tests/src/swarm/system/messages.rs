@@ -57,8 +57,12 @@ impl Swarm {
     /// All lines of a user with another, from the database.
     pub(super) fn history(&mut self, of: usize, with: usize) -> Vec<Line> {
         let with = Name::new(&self.users[with].name).expect("names of the simulator are names");
-        let request =
-            StoreRequest::History { with: Some(Talk::User(with)), limit: 100_000, before: None };
+        let request = StoreRequest::History {
+            with: Some(Talk::User(with)),
+            limit: 100_000,
+            before: None,
+            since: None,
+        };
         if !self.users[of].was_here {
             return Vec::new();
         }
