@@ -234,6 +234,13 @@ pub enum Command {
         /// As typed.
         user: String,
     },
+    /// Call a user something, for oneself.
+    Nickname {
+        /// Whom.
+        user: String,
+        /// What he is called; nothing but his name when `None`.
+        nickname: Option<String>,
+    },
     /// Whom do I ignore.
     Ignored,
     /// Which files of a user are taken without asking: chosen, or shown.
@@ -751,8 +758,8 @@ fn arguments_of(
         | Verb::Unmute
         | Verb::Op
         | Verb::Deop
-        | Verb::Owner
-        | Verb::Rename => rooms::about_one(entry.verb, words, context)?,
+        | Verb::Owner => rooms::about_one(entry.verb, words, context)?,
+        Verb::Rename => rooms::rename(words, context)?,
         Verb::Notify => return own::notify(words, context),
         Verb::Set => return own::setting(words),
         Verb::Unset => return own::unset("", words),

@@ -85,6 +85,8 @@ pub enum Output {
     Whois {
         /// Who.
         user: String,
+        /// What the person here calls him.
+        nickname: Option<String>,
         /// Online now; `None` without the server.
         online: Option<bool>,
         /// When he came, or was last seen, in seconds since 1970; 0 when not known.
@@ -130,6 +132,13 @@ pub enum Output {
         fingerprint: Option<String>,
         /// Why it is over, when they have not.
         reason: Option<String>,
+    },
+    /// What the person here calls a user has changed.
+    Nickname {
+        /// Who.
+        user: String,
+        /// What he is called; `None`: only by his name.
+        nickname: Option<String>,
     },
     /// Answer to `/ignore` alone.
     Ignored {
@@ -525,6 +534,8 @@ pub enum ServerState {
 pub struct UserLine {
     /// The name.
     pub user: String,
+    /// What the person here calls him.
+    pub nickname: Option<String>,
     /// Online now.
     pub online: bool,
     /// Seconds since 1970: came, or was last seen.

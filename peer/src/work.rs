@@ -393,7 +393,13 @@ pub struct Contact {
     pub ignored: bool,
     /// Which of the files that he offers are taken without asking.
     pub auto_accept: AutoAccept,
+    /// What the person calls him, shown beside his name: one line, never empty, at most [`MAX_NICKNAME`]
+    /// bytes.
+    pub nickname: Option<String>,
 }
+
+/// Most bytes of what a person calls a user.
+pub const MAX_NICKNAME: usize = 64;
 
 /// An identity that is not the known one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,6 +425,7 @@ impl Contact {
             asking: Asking::Nothing,
             ignored: false,
             auto_accept: AutoAccept::Usual,
+            nickname: None,
         }
     }
 

@@ -196,6 +196,8 @@ fn one_waves_and_knows_whom_one_has_met() {
     alice.types("/me waves");
     bob.reads("<* alice> waves");
     each(&mut bob, &[("/contacts", "* alice: online since ")]);
+    each(&mut bob, &[("/rename alice Ally", "* you call alice \"Ally\" now, for yourself alone")]);
+    each(&mut bob, &[("/contacts", "* alice (Ally): online since ")]);
     bob.types("/history alice 1h");
     assert!(bob.reads("[").ends_with(", line 1] <* alice> waves"));
 }

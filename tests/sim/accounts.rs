@@ -96,6 +96,7 @@ fn whois(party: &mut Party, user: &str) -> Output {
             ..
         }) => Output::Whois {
             user: String::new(),
+            nickname: None,
             online,
             since,
             status,

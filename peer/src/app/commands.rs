@@ -95,6 +95,9 @@ impl App {
                 self.with_other(&user, |app, user| app.set_ignored(&user, false));
             }
             Command::Ignored => self.tell_ignored(),
+            Command::Nickname { user, nickname } => {
+                self.with_other(&user, |app, user| app.choose_nickname(&user, nickname));
+            }
             Command::AutoAccept { user: None, .. } => self.tell_auto_accept(None),
             Command::AutoAccept { user: Some(user), accept } => {
                 self.with_other(&user, |app, user| match accept {
@@ -298,6 +301,7 @@ impl App {
             let status = here.map(|here| here.status.clone()).unwrap_or_default();
             UserLine {
                 user: contact.name.to_string(),
+                nickname: self.nickname(&contact.name),
                 online: here.is_some(),
                 since: here.map_or(0, |here| here.since),
                 status: status.availability,
@@ -326,6 +330,7 @@ impl App {
             .filter(|(name, _)| name.as_str().contains(part))
             .map(|(name, here)| UserLine {
                 user: name.to_string(),
+                nickname: self.nickname(name),
                 online: true,
                 since: here.since,
                 status: here.status.availability,

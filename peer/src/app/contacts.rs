@@ -1,13 +1,16 @@
 //! Whom one has to do with: who is blocked or ignored, whose files are taken, and the server's key. Other users' keys are in `identities`.
 
+use std::collections::BTreeMap;
+
 use wire::app::name::Name;
 use wire::app::server::Request;
+use wire::app::text;
 use wire::time::Instant;
 
 use super::App;
 use super::requests::{Asked, Blocking};
 use crate::output::{AutoAcceptLine, Output};
-use crate::work::{AutoAccept, Contact, StoreRequest};
+use crate::work::{AutoAccept, Contact, MAX_NICKNAME, StoreRequest};
 
 impl App {
     pub(super) fn is_blocked(&self, user: &Name) -> bool {
@@ -119,6 +122,35 @@ impl App {
     pub(super) fn tell_ignored(&mut self) {
         let users = self.contacts_where(|contact| contact.ignored);
         self.tell(Output::Ignored { users });
+    }
+
+    /// What the person calls a user.
+    pub(super) fn nickname(&self, user: &Name) -> Option<String> {
+        self.contact(user).and_then(|contact| contact.nickname.clone())
+    }
+
+    /// What the person calls those whom he calls something, for whoever shows it beside their names.
+    #[must_use]
+    pub fn nicknames(&self) -> BTreeMap<String, String> {
+        let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
+        let named = contacts.filter_map(|it| Some((it.name.to_string(), it.nickname.clone()?)));
+        named.collect()
+    }
+
+    /// `/rename` of a user: here alone, and nobody is told.
+    pub(super) fn choose_nickname(&mut self, user: &Name, nickname: Option<String>) {
+        let nickname = nickname.map(|typed| text::one_line(&typed).trim().to_owned());
+        let nickname = nickname.filter(|nickname| !nickname.is_empty());
+        if nickname.as_ref().is_some_and(|nickname| nickname.len() > MAX_NICKNAME) {
+            return self.error(&format!("Not done: at most {MAX_NICKNAME} bytes."));
+        }
+        if self.nickname(user) == nickname {
+            let is_called =
+                nickname.map_or("nothing but that".to_owned(), |it| format!("\"{it}\""));
+            return self.error(&format!("You call {user} {is_called} already."));
+        }
+        self.change_contact(user, |contact| contact.nickname.clone_from(&nickname));
+        self.tell(Output::Nickname { user: user.to_string(), nickname });
     }
 
     /// `/autoaccept`.

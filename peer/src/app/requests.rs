@@ -463,6 +463,7 @@ impl App {
                 let Status { availability, text } = user.status.clone().shortened();
                 UserLine {
                     user: user.name.to_string(),
+                    nickname: self.nickname(&user.name),
                     online: user.online,
                     since: user.since,
                     status: availability,

@@ -71,6 +71,7 @@ impl App {
             .unwrap_or_default();
         self.tell(Output::Whois {
             user: user.to_string(),
+            nickname: self.nickname(user),
             online: seen.as_ref().map(|_| here.is_some()),
             since: seen.as_ref().map_or(0, |seen| seen.since),
             status: status.availability,

@@ -1,5 +1,7 @@
 //! What Tab completes.
 
+use std::collections::BTreeMap;
+
 use wire::app::code;
 
 use super::help::{Verb, names as commands};
@@ -27,6 +29,8 @@ pub enum From {
 pub(crate) struct Known {
     /// Users, and rooms with `#` before their names.
     pub(crate) users: Vec<String>,
+    /// What the person calls some of them.
+    pub(crate) nicknames: BTreeMap<String, String>,
     pub(crate) settings: Vec<String>,
     /// Numbers of transfers that are not over.
     pub(crate) open: Vec<String>,
@@ -67,7 +71,12 @@ pub(crate) fn candidates(line: &str, known: &Known) -> Candidates {
     let (before, word) = line.split_at(start);
     let words = |prefix: &str, all: &mut dyn Iterator<Item = &str>, mark: &str| {
         let prefix = prefix.to_lowercase();
-        let fitting = all.filter(|name| name.starts_with(&prefix));
+        let is_called = |name: &str| {
+            let nickname = known.nicknames.get(name).into_iter();
+            let mut words = nickname.flat_map(|it| it.split_whitespace());
+            !prefix.is_empty() && words.any(|word| word.to_lowercase().starts_with(&prefix))
+        };
+        let fitting = all.filter(|name| name.starts_with(&prefix) || is_called(name));
         Candidates::Words(start, fitting.map(|name| format!("{mark}{name} ")).collect())
     };
     let listed = |list: &[String]| words(word, &mut list.iter().map(String::as_str), "");
@@ -177,6 +186,7 @@ mod tests {
         let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let known = Known {
             users: list(&["bob", "boris", "carol", "#boat"]),
+            nicknames: BTreeMap::from([("carol".to_owned(), "Mum at Home".to_owned())]),
             settings: list(&["udp", "user"]),
             open: list(&["3", "17"]),
             complete: list(&["1"]),
@@ -192,6 +202,8 @@ mod tests {
             ("/ping ", words(6, &["bob ", "boris ", "carol "])),
             ("/history ", words(9, &["bob ", "boris ", "carol ", "#boat "])),
             ("/msg ca", words(5, &["carol "])),
+            ("/msg ho", words(5, &["carol "])),
+            ("@m", words(0, &["@carol "])),
             ("/msg carol hello bo", words(17, &[])),
             ("/ignore bor", words(8, &["boris "])),
             ("/invite #boat bo", words(14, &["bob ", "boris "])),

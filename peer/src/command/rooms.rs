@@ -172,7 +172,6 @@ pub(super) fn about_one(verb: Verb, words: Words<'_>, context: &Context) -> Resu
         Verb::Op => role(words, context, Role::Operator)?,
         Verb::Deop => role(words, context, Role::Member)?,
         Verb::Owner => role(words, context, Role::Owner)?,
-        Verb::Rename => member(words, context, |room, name| RoomCommand::Rename { room, name })?,
         _ => return Err(Usage),
     })
 }
@@ -184,6 +183,20 @@ fn room_of<'a>(mut words: Words<'a>, context: &Context) -> Result<(String, Words
         _ => context.chat.clone().filter(|chat| chat.starts_with('#')),
     };
     Ok((room.ok_or(Usage)?, words))
+}
+
+/// A room gets another name: `[#ROOM] NAME`. A user gets one for the person alone: `NAME [NICKNAME]`. In a
+/// room one word is the room's new name, unless `@` stands before it.
+pub(super) fn rename(mut words: Words<'_>, context: &Context) -> Result<Command, Usage> {
+    let is_in_room = context.chat.as_ref().is_some_and(|chat| chat.starts_with('#'));
+    let first = words.peek().ok_or(Usage)?;
+    let is_alone = words.is_one();
+    if first.starts_with('#') || (is_in_room && is_alone && !first.starts_with('@')) {
+        return member(words, context, |room, name| RoomCommand::Rename { room, name });
+    }
+    let named = user(words.next()?.ok_or(Usage)?);
+    let nickname = Some(words.rest().trim_end()).filter(|rest| !rest.is_empty());
+    Ok(Command::Nickname { user: named, nickname: nickname.map(str::to_owned) })
 }
 
 /// A command about one member of a room.

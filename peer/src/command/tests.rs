@@ -363,6 +363,30 @@ fn numbers_times_and_counts() {
     assert_eq!(bare("/seen @42"), command(Command::Seen { user: "42".into() }));
 }
 
+#[test]
+fn a_room_is_called_otherwise_or_a_user() {
+    let in_room =
+        |line: &str| parse(line, &Context { chat: Some("#team".into()), ..Context::default() });
+    let room = |room: &str, name: &str| {
+        let (room, name) = (room.to_owned(), name.to_owned());
+        ParsedLine::Command(Command::Room(RoomCommand::Rename { room, name }))
+    };
+    let user = |user: &str, nickname: Option<&str>| {
+        let (user, nickname) = (user.to_owned(), nickname.map(str::to_owned));
+        ParsedLine::Command(Command::Nickname { user, nickname })
+    };
+    assert_eq!(bare("/rename #team crew"), room("#team", "crew"));
+    assert_eq!(in_room("/rename crew"), room("#team", "crew"));
+    assert_eq!(in_room("/rename @bob"), user("bob", None));
+    for parse in [bare, in_room] {
+        assert_eq!(parse("/rename bob Bob's  brother "), user("bob", Some("Bob's  brother")));
+    }
+    assert_eq!(chatting("/nickname @bob"), user("bob", None));
+    for line in ["/rename", "/rename #team", "/rename #team a b"] {
+        assert!(matches!(chatting(line), ParsedLine::Error(_)), "{line}");
+    }
+}
+
 /// A farewell is for whoever leaves: not for a name behind `/q`, nor for what only begins with 'exit'.
 #[test]
 fn a_farewell_is_meant_as_such() {

@@ -59,6 +59,11 @@ impl<'a> Words<'a> {
         self.rest.split_whitespace().next()
     }
 
+    /// Whether one is left and no more.
+    pub(super) fn is_one(&self) -> bool {
+        self.rest.split_whitespace().count() == 1
+    }
+
     /// Everything that is left, without the blanks before it.
     pub(super) fn rest(self) -> &'a str {
         self.rest.trim_start_matches([' ', '\t'])

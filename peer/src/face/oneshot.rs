@@ -272,6 +272,7 @@ impl OneShot {
             | Output::Trusted { .. }
             | Output::Notify { .. }
             | Output::Ignored { .. }
+            | Output::Nickname { .. }
             | Output::AutoAccept { .. }
             | Output::Ping { .. }
             | Output::Why { .. }

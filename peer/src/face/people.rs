@@ -4,7 +4,7 @@ use wire::app::text;
 
 use super::plain::{GUTTER, short};
 use super::units;
-use crate::output::{AutoAcceptLine, NotifyLine};
+use crate::output::{AutoAcceptLine, NotifyLine, Output};
 use crate::work::AutoAccept;
 
 /// What calls the person, in one conversation or in those where something was chosen.
@@ -17,6 +17,54 @@ pub(super) fn calls(chats: &[NotifyLine]) -> Vec<String> {
         [] => vec!["* notify: as usual, all of users and mentions in rooms".to_owned()],
         chats => chats.iter().map(line).collect(),
     }
+}
+
+/// A user, and what the person calls him.
+pub(super) fn called(user: &str, nickname: Option<&str>) -> String {
+    match nickname {
+        Some(nickname) => format!("{} ({})", short(user), short(nickname)),
+        None => short(user),
+    }
+}
+
+/// What the person calls a user from now on.
+pub(super) fn nickname(user: &str, nickname: Option<&str>) -> String {
+    let user = short(user);
+    match nickname {
+        Some(nickname) => {
+            format!("* you call {user} \"{}\" now, for yourself alone", short(nickname))
+        }
+        None => format!("* you call {user} nothing but that"),
+    }
+}
+
+/// What is known of the key of a user, and of the path to him.
+pub(super) fn known(output: &Output) -> Vec<String> {
+    let Output::Whois { user, key, fingerprint, former, path, address, rtt_ms, .. } = output else {
+        return Vec::new();
+    };
+    let print = fingerprint.as_deref().map(short).unwrap_or_default();
+    let key = match (*key, former) {
+        ("verified", _) => format!("key {print}, verified"),
+        ("met", _) => format!("key {print}, not verified: /fingerprint {}", short(user)),
+        ("changed", former) => format!(
+            "key {print}, another one than before: {}",
+            former.as_deref().map(short).unwrap_or_default()
+        ),
+        ("named", _) => format!("key {print}, as the server says: you have not met"),
+        _ => "no key: you have not met".to_owned(),
+    };
+    let path = address.as_deref().map_or_else(
+        || "no link now".to_owned(),
+        |address| {
+            let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
+            match *path {
+                Some("relayed") => format!("link through the server at {}{rtt}", short(address)),
+                Some(_) | None => format!("direct link to {}{rtt}", short(address)),
+            }
+        },
+    );
+    vec![format!("*   {key}"), format!("*   {path}")]
 }
 
 /// Whom the person ignores.

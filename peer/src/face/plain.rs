@@ -176,6 +176,9 @@ impl Plain {
             }
             Output::Why { user, lines } => people::why(user, lines),
             Output::Ignored { users } => vec![people::ignored(users)],
+            Output::Nickname { user, nickname } => {
+                vec![people::nickname(user, nickname.as_deref())]
+            }
             Output::AutoAccept { users, usual } => people::auto_accept(users, *usual),
             Output::Settings { settings } => match settings.as_slice() {
                 [] => vec!["* nothing of that kind is chosen".to_owned()],
@@ -250,7 +253,7 @@ impl Plain {
             return vec!["* No other active user.".to_owned()];
         }
         let line = |user: &UserLine| {
-            let name = short(&user.user);
+            let name = people::called(&user.user, user.nickname.as_deref());
             match (user.online, user.since) {
                 (true, 0) => format!("* {name}: online"),
                 (true, since) => {
@@ -275,20 +278,34 @@ impl Plain {
     }
 
     fn whois(&self, output: &Output) -> Vec<String> {
-        let Output::Whois { user, online, since, status, text, blocked, ignored, rooms, .. } =
-            output
+        let Output::Whois {
+            user,
+            nickname,
+            online,
+            since,
+            status,
+            text,
+            blocked,
+            ignored,
+            rooms,
+            ..
+        } = output
         else {
             return Vec::new();
         };
         let (online, since, status) = (*online, *since, *status);
         let mut lines = match online {
             Some(online) => {
-                let (user, text, verified) = (user.clone(), text.clone(), false);
-                self.users(&[UserLine { user, online, since, status, text, verified }])
+                let (user, nickname) = (user.clone(), nickname.clone());
+                let (text, verified) = (text.clone(), false);
+                self.users(&[UserLine { user, nickname, online, since, status, text, verified }])
             }
-            None => vec![format!("* {}: not known without the server", short(user))],
+            None => vec![format!(
+                "* {}: not known without the server",
+                people::called(user, nickname.as_deref())
+            )],
         };
-        lines.extend(known(output));
+        lines.extend(people::known(output));
         lines.push(match rooms.as_slice() {
             [] => "*   no room with you".to_owned(),
             rooms => format!("*   in rooms with you: {}", text::one_line(&rooms.join(", "))),
@@ -577,34 +594,6 @@ fn code(output: &Output) -> String {
 }
 
 /// Key and path of a user.
-fn known(output: &Output) -> Vec<String> {
-    let Output::Whois { user, key, fingerprint, former, path, address, rtt_ms, .. } = output else {
-        return Vec::new();
-    };
-    let print = fingerprint.as_deref().map(short).unwrap_or_default();
-    let key = match (*key, former) {
-        ("verified", _) => format!("key {print}, verified"),
-        ("met", _) => format!("key {print}, not verified: /fingerprint {}", short(user)),
-        ("changed", former) => format!(
-            "key {print}, another one than before: {}",
-            former.as_deref().map(short).unwrap_or_default()
-        ),
-        ("named", _) => format!("key {print}, as the server says: you have not met"),
-        _ => "no key: you have not met".to_owned(),
-    };
-    let path = address.as_deref().map_or_else(
-        || "no link now".to_owned(),
-        |address| {
-            let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
-            match *path {
-                Some("relayed") => format!("link through the server at {}{rtt}", short(address)),
-                Some(_) | None => format!("direct link to {}{rtt}", short(address)),
-            }
-        },
-    );
-    vec![format!("*   {key}"), format!("*   {path}")]
-}
-
 fn account_deleted(user: &str, kept: Option<&str>) -> String {
     match kept {
         Some(folder) => format!(

@@ -67,6 +67,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             query: "who".to_owned(),
             users: vec![UserLine {
                 user: bob(),
+                nickname: Some(text()),
                 online: true,
                 since: 1_767_225_600,
                 status: Availability::Here,
@@ -256,6 +257,7 @@ fn more(foreign: &str) -> Vec<Output> {
         Output::AccountDeleted { user: "alice".to_owned(), kept: Some(text()) },
         Output::Whois {
             user: bob(),
+            nickname: Some("Bob from work".to_owned()),
             online: Some(true),
             since: 1_767_225_600,
             status: Availability::Away,
@@ -310,6 +312,7 @@ fn more(foreign: &str) -> Vec<Output> {
             reason: Some(text()),
             notify: true,
         },
+        Output::Nickname { user: bob(), nickname: Some(text()) },
     ]
 }
 
@@ -382,6 +385,7 @@ pub(crate) const fn index(output: &Output) -> usize {
         Output::Play { .. } => 47,
         Output::Open { .. } => 48,
         Output::Watch { .. } => 49,
+        Output::Nickname { .. } => 50,
     }
 }
 
@@ -390,5 +394,5 @@ fn there_is_one_of_every_kind() {
     for (place, output) in outputs("x").iter().enumerate() {
         assert_eq!(index(output), place, "{output:?}");
     }
-    assert_eq!(outputs("x").len(), 50);
+    assert_eq!(outputs("x").len(), 51);
 }

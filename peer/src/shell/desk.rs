@@ -267,6 +267,7 @@ impl Desk {
             | Output::Trusted { .. }
             | Output::Notify { .. }
             | Output::Ignored { .. }
+            | Output::Nickname { .. }
             | Output::AutoAccept { .. }
             | Output::Ping { .. }
             | Output::Why { .. }

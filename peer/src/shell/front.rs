@@ -106,6 +106,13 @@ impl Front {
         }
     }
 
+    /// What the person calls users.
+    pub(super) fn set_nicknames(&self, nicknames: BTreeMap<String, String>) {
+        if let Self::Full(screen, _) = self {
+            screen.set_nicknames(nicknames);
+        }
+    }
+
     /// The answer to [`Wake::Figures`].
     pub(super) fn set_connections(&self, connections: Vec<ConnectionLine>) {
         if let Self::Full(screen, _) = self {

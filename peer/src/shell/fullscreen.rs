@@ -41,6 +41,7 @@ enum Item {
     Habits(Box<Habits>),
     Users(Vec<(String, Option<Status>)>),
     Keys(BTreeMap<String, KeyMark>),
+    Nicknames(BTreeMap<String, String>),
     Connections(Vec<ConnectionLine>),
     Terminal(TerminalEvent),
     /// What was drawn last is written.
@@ -144,6 +145,10 @@ impl FullScreen {
 
     pub(super) fn set_keys(&self, keys: BTreeMap<String, KeyMark>) {
         self.put(Item::Keys(keys));
+    }
+
+    pub(super) fn set_nicknames(&self, nicknames: BTreeMap<String, String>) {
+        self.put(Item::Nicknames(nicknames));
     }
 
     pub(super) fn set_connections(&self, connections: Vec<ConnectionLine>) {
@@ -314,6 +319,7 @@ impl Keeper {
             }
             Item::Users(users) => self.tui.set_users(users),
             Item::Keys(keys) => self.tui.set_keys(keys),
+            Item::Nicknames(nicknames) => self.tui.set_nicknames(nicknames),
             Item::Connections(connections) => self.tui.set_connections(&connections),
             Item::Terminal(event) => self.on_terminal(moment, &event),
             Item::Written => self.is_writing = false,

@@ -294,6 +294,11 @@ impl Session {
         {
             self.front.set_keys(self.app.key_marks());
         }
+        if let Output::LoggedIn { .. } | Output::Nickname { .. } = output
+            && self.front.wants_users()
+        {
+            self.front.set_nicknames(self.app.nicknames());
+        }
         if let (Some(spooled), Output::File { file }) = (&mut self.spooled, output) {
             spooled.learn(file);
         }

@@ -190,8 +190,8 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
     connection
         .execute(
             "REPLACE INTO contacts (profile, name, identity, generation, blocked, verified, shown,
-                 shown_generation, standing, declined_at, asking, ignored, auto_accept)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 shown_generation, standing, declined_at, asking, ignored, auto_accept, nickname)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             params![
                 profile,
                 contact.name.as_str(),
@@ -206,6 +206,7 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
                 strangers::asking_column(contact.asking),
                 contact.ignored,
                 auto_accept_column(contact.auto_accept),
+                contact.nickname,
             ],
         )
         .map_err(failed)?;
@@ -374,7 +375,7 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
     connection
         .prepare_cached(
             "SELECT name, identity, generation, blocked, verified, shown, shown_generation,
-                 standing, declined_at, asking, ignored, auto_accept
+                 standing, declined_at, asking, ignored, auto_accept, nickname
              FROM contacts WHERE profile = ?1 ORDER BY name",
         )?
         .query_map([profile], |row| {
@@ -394,6 +395,7 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
                 asking: strangers::asking(row.get(9)?),
                 ignored: row.get(10)?,
                 auto_accept: auto_accept(row.get(11)?),
+                nickname: row.get(12)?,
             })
         })?
         .collect()

@@ -165,6 +165,7 @@ fn a_profile_comes_back_as_it_was_left() {
         asking: Asking::Asked,
         ignored: true,
         auto_accept: AutoAccept::UpTo(5),
+        nickname: Some("Bob from work".to_owned()),
     };
     done(&mut database, StoreRequest::SaveContact(contact.clone()));
     let address = "localhost:5000".to_owned();

@@ -29,6 +29,56 @@ fn key(answer: &Output) -> (&'static str, bool, bool) {
 }
 
 #[test]
+fn what_one_calls_somebody_stands_beside_his_name() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob hello");
+    world.run_ms(2000);
+    world.seen(0);
+    let mut told = |line: &str| {
+        world.line(0, line);
+        world.run_ms(1000);
+        world.seen(0)
+    };
+    let called = |seen: &[Output]| match seen {
+        [Output::Nickname { user, nickname }] if user == "bob" => nickname.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        called(&told("/rename bob Bob  from\u{1b} work ")).as_deref(),
+        Some("Bob  from␛ work")
+    );
+    let long = format!("/rename bob {}", "x".repeat(65));
+    for (wrong, why) in [
+        (long.as_str(), "at most 64 bytes"),
+        ("/rename bob Bob  from\u{1b} work", "already"),
+        ("/rename alice me", "That is you"),
+        ("/rename carol", "already"),
+    ] {
+        let seen = told(wrong);
+        assert!(matches!(&seen[..], [Output::Error { text }] if text.contains(why)), "{seen:?}");
+    }
+    // It outlives a restart.
+    world.kill(0);
+    world.start(0);
+    world.run_ms(3000);
+    world.seen(0);
+    let expected = Some("Bob  from␛ work");
+    for line in ["/contacts", "/who", "/whois bob", "/seen bob"] {
+        world.line(0, line);
+        world.run_ms(1000);
+        match world.seen(0).pop() {
+            Some(Output::Users { users, .. }) => {
+                assert_eq!(users[0].nickname.as_deref(), expected, "{line}");
+            }
+            Some(Output::Whois { nickname, .. }) => assert_eq!(nickname.as_deref(), expected),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    world.line(0, "/rename bob");
+    assert_eq!(called(&world.seen(0)), None);
+}
+
+#[test]
 fn it_tells_what_is_known_of_somebody() {
     let mut world = World::logged_in(2);
     let before = whois(&mut world, 0, "@Bob");

@@ -141,10 +141,12 @@ pub(super) const ROOMS: &[Entry] = &[
     Entry {
         verb: Verb::Rename,
         name: "rename",
-        aliases: &[],
-        arguments: "[#ROOM] NAME",
-        summary: "Call a room otherwise",
-        example: "/rename #team crew",
-        details: "For owners. Its history goes with it.",
+        aliases: &["nickname"],
+        arguments: "[#ROOM] NAME | @NAME [NICKNAME]",
+        summary: "Call a room otherwise, or a user for yourself alone",
+        example: "/rename bob Bob from work",
+        details: "'/rename #team crew' is for owners of the room; its history goes with it. What you call a user \
+                  stands\nbeside his name, only on this machine, and finds him in Alt-K and behind Tab; commands \
+                  take his name.\n'/rename bob' alone: nothing but his name again.",
     },
 ];

@@ -44,7 +44,7 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         "* logged out: hi".to_owned(),
         "* bob is away (hi)".to_owned(),
-        "* bob: online since T1767225600000".to_owned(),
+        "* bob (hi): online since T1767225600000".to_owned(),
         "* you block mallory".to_owned(),
         "* bob answers line 40 by the next one\n<bob> [12:34 hi] hi".to_owned(),
         "* message 7 to bob: queued (hi)".to_owned(),
@@ -92,7 +92,7 @@ fn every_kind_has_its_stable_line() {
          remove that folder, and files where they are."
             .to_owned(),
         format!(
-            "* bob: online since T1767225600000, away (hi)\n*   key {other}, another one than before: \
+            "* bob (Bob from work): online since T1767225600000, away (hi)\n*   key {other}, another one than before: \
              {print}\n*   direct link to 192.0.2.7:6000, 23 ms\n*   in rooms with you: #side, #team"
         ),
         "* code 412-velvet-exotic: say it to the one whom you want to add, who types '/code \
@@ -117,6 +117,7 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         "# file 3 from bob: \"hi\" is at hi".to_owned(),
         "# watching \"hi\" (3): all wait for carol at 12:34".to_owned(),
+        "* you call bob \"hi\" now, for yourself alone".to_owned(),
     ];
     for (text, expected) in texts.iter().zip(&expected) {
         assert_eq!(text, expected);
@@ -442,6 +443,7 @@ fn a_list_tells_when_somebody_came_and_then_what_he_says() {
         let text = text.to_owned();
         let users = vec![UserLine {
             user: "bob".into(),
+            nickname: None,
             online: true,
             since: 7,
             status,
@@ -459,6 +461,7 @@ fn any_time_of_a_server_can_be_shown() {
         let (status, text) = (Availability::Here, String::new());
         let users = vec![UserLine {
             user: "bob".into(),
+            nickname: None,
             online,
             since: u64::MAX,
             status,

@@ -15,7 +15,7 @@ use super::theme::Look;
 use super::window::{Activity, Window};
 use crate::command::addressee;
 use crate::face::wrap::{cells, cut, rows};
-use crate::face::{plain, units};
+use crate::face::{people, plain, units};
 use crate::output::{FileLine, KeyMark};
 use crate::work::Direction;
 
@@ -118,11 +118,16 @@ impl Tui {
                     Some(KeyMark::Changed) => ", KEY CHANGED",
                     None => "",
                 };
-                format!(" {}{key} ({state}){says}", text::excerpt(user, 40))
+                format!(" {}{key} ({state}){says}", self.called(user))
             }
         };
         let width = usize::from(area.width);
         buffer.set_stringn(area.x, area.y, cut(&text, width), width, self.look.bar());
+    }
+
+    /// A user or a room, and what the person calls a user.
+    fn called(&self, name: &str) -> String {
+        people::called(&text::excerpt(name, 40), self.nicknames.get(name).map(String::as_str))
     }
 
     fn draw_list(&self, buffer: &mut Buffer, area: Rect) {
@@ -248,17 +253,14 @@ impl Tui {
         if let Some(switcher) = &self.switcher {
             lines.push(self.painter(width).rule("go to (Enter opens, Esc leaves)"));
             let names = self.names();
-            let fitting = switcher.fitting(&names);
+            let fitting = switcher.fitting(&names, &self.nicknames);
             if fitting.is_empty() {
                 lines.push(Line::raw("nobody fits"));
             }
             let skip = (switcher.chosen + 1).saturating_sub(MAX_NAMES);
             for (index, name) in fitting.iter().enumerate().skip(skip).take(MAX_NAMES) {
                 let style = if index == switcher.chosen { self.look.bar() } else { Look::plain() };
-                lines.push(Line::styled(
-                    cut(&format!(" {} ", text::excerpt(name, 60)), width),
-                    style,
-                ));
+                lines.push(Line::styled(cut(&format!(" {} ", self.called(name)), width), style));
             }
         }
         let hint = match (&self.form, &self.input.hint) {

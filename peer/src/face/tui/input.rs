@@ -210,7 +210,7 @@ impl Tui {
     fn key_in_switcher(&mut self, action: Action) {
         let names = self.names();
         let Some(switcher) = &mut self.switcher else { return };
-        let count = switcher.fitting(&names).len();
+        let count = switcher.fitting(&names, &self.nicknames).len();
         match action {
             Action::Insert(c) => {
                 switcher.query.push(c);
@@ -227,8 +227,8 @@ impl Tui {
                 switcher.chosen = (switcher.chosen + count - 1) % count;
             }
             Action::Submit => {
-                let chosen =
-                    switcher.fitting(&names).get(switcher.chosen).map(|name| (*name).to_owned());
+                let fitting = switcher.fitting(&names, &self.nicknames);
+                let chosen = fitting.get(switcher.chosen).map(|name| (*name).to_owned());
                 self.switcher = None;
                 match chosen {
                     Some(user) => self.open(&user),
@@ -362,6 +362,7 @@ impl Tui {
         };
         Known {
             users: self.names(),
+            nicknames: self.nicknames.clone(),
             settings: self.settings.clone(),
             open: numbers(|file| !is_over(file.state)),
             complete: numbers(|file| file.state == "complete"),

@@ -124,6 +124,7 @@ pub struct Tui {
     users: BTreeMap<String, Option<Status>>,
     /// Users whose keys are marked.
     key_marks: BTreeMap<String, KeyMark>,
+    nicknames: BTreeMap<String, String>,
     input: Input,
     form: Option<Form>,
     switcher: Option<Switcher>,
@@ -167,6 +168,7 @@ impl Tui {
             bars: Bars::default(),
             users: BTreeMap::new(),
             key_marks: BTreeMap::new(),
+            nicknames: BTreeMap::new(),
             input: Input::new(),
             form: None,
             switcher: None,
@@ -247,6 +249,11 @@ impl Tui {
     /// The users that are known, and what those who are online say about being there.
     pub fn set_users(&mut self, users: Vec<(String, Option<Status>)>) {
         self.users = users.into_iter().collect();
+    }
+
+    /// What the person calls users.
+    pub fn set_nicknames(&mut self, nicknames: BTreeMap<String, String>) {
+        self.nicknames = nicknames;
     }
 
     /// Users whose keys are marked.
@@ -350,6 +357,7 @@ impl Tui {
             | Output::Trusted { .. }
             | Output::Notify { .. }
             | Output::Ignored { .. }
+            | Output::Nickname { .. }
             | Output::AutoAccept { .. }
             | Output::Ping { .. }
             | Output::Why { .. }
@@ -397,6 +405,7 @@ impl Tui {
         self.files.clear();
         self.users.clear();
         self.key_marks.clear();
+        self.nicknames.clear();
         self.bars.links.clear();
         self.bars.topics.clear();
         self.attention.forget();

@@ -48,6 +48,11 @@ fn the_title_tells_of_the_key() {
         scene.tui.set_keys(mark.map(|mark| ("bob".to_owned(), mark)).into_iter().collect());
         assert_eq!(scene.rows()[0], title);
     }
+    scene.tui.set_keys(BTreeMap::new());
+    let nickname = "Bob from work\u{1b}[2J".to_owned();
+    scene.tui.set_nicknames(BTreeMap::from([("bob".to_owned(), nickname)]));
+    let title = scene.rows().remove(0);
+    assert!(title.starts_with(" bob (Bob from work") && title.ends_with(") (online)"), "{title}");
 }
 
 /// Escape gives up; what was being typed in the window comes back after either end.
