@@ -580,6 +580,7 @@ fn plain(text: &str, context: &Context) -> ParsedLine {
 }
 
 /// To whom a line goes that begins with a name, once the name is typed and something may follow it.
+#[cfg(feature = "shell")]
 pub(crate) fn addressee(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('@')?;
     rest.contains(char::is_whitespace).then(|| named(rest).0).filter(|name| !name.is_empty())

@@ -22,3 +22,4 @@ mod rooms;
 mod support;
 mod swarm;
 mod transfer;
+mod watching;

@@ -12,7 +12,8 @@ use peer::files::FileWorker;
 use peer::output::{KeyMark, Output};
 use peer::queue::Queue;
 use peer::store::Database;
-use peer::transfer::{self, Reader, ViewNews};
+use peer::transfer::{self, Question, Reader, ViewNews};
+use peer::watch::{Failure, Report};
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, StrangerRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
@@ -254,6 +255,11 @@ impl PeerProgram {
     /// A player reads a file from this byte on.
     pub fn read_from(&mut self, now: Instant, id: TransferId, reader: Reader, offset: u64) {
         self.app.read_from(now, id, reader, offset);
+    }
+
+    /// What a player answers that is watched together.
+    pub fn on_player(&mut self, now: Instant, question: Question, report: Result<Report, Failure>) {
+        self.app.on_player(now, question, report);
     }
 
     /// Whether the program has ended by itself.
