@@ -754,6 +754,9 @@ pub struct ConnectionLine {
     pub address: String,
     /// Smoothed round trip in milliseconds, once measured.
     pub rtt_ms: Option<u64>,
+    /// How much longer it is now than the shortest on this path, in milliseconds: so long messages wait behind
+    /// what else is on the way.
+    pub lag_ms: Option<u64>,
     /// Bytes of the largest datagrams that the path is known to take.
     pub datagram: usize,
     /// Bytes that may be in flight (the congestion window).

@@ -95,6 +95,43 @@ fn a_lost_terminal_ends_it_where_hang_ups_are_ignored() {
     sim::programs::await_end_of(pid);
 }
 
+/// The terminal's mouse is the program's only as long as it is wanted there.
+#[test]
+fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    register(&mut alice);
+    let has_mouse = |screen: &vt100::Screen| {
+        screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease
+            && screen.mouse_protocol_encoding() == vt100::MouseProtocolEncoding::Sgr
+    };
+    assert!(!has_mouse(&alice.screen()));
+    alice.type_line("/set mouse on");
+    alice.await_screen("the mouse", has_mouse);
+    for number in 0..40 {
+        alice.type_line(&format!("/help no{number}"));
+    }
+    alice.await_text("no39");
+    alice.type_text("\u{1b}[<64;30;5M");
+    alice.await_text("-MORE(3)-");
+    alice.type_text("\u{1b}[<65;30;5M");
+    alice.await_screen("the newest", |screen| !screen.contents().contains("-MORE("));
+    alice.signal(Signal::TSTP);
+    alice.await_screen("its own mouse", |screen| !has_mouse(screen) && !screen.alternate_screen());
+    alice.await_stop();
+    alice.signal(Signal::CONT);
+    alice.await_screen("the mouse again", has_mouse);
+    alice.type_line("/set mouse off");
+    alice.await_screen("its own mouse", |screen| !has_mouse(screen));
+    alice.type_line("/set mouse on");
+    alice.await_screen("the mouse", has_mouse);
+    alice.signal(Signal::TERM);
+    alice.await_end(143);
+    assert!(!has_mouse(&alice.screen()));
+}
+
 /// Keys and words of the user's own, changed while it runs and kept in the file.
 #[test]
 fn ways_of_ones_own_are_used_changed_and_kept() {

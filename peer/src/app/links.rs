@@ -743,6 +743,10 @@ impl App {
             path,
             address: address.unwrap_or_else(|| self.settings.server.clone()),
             rtt_ms: stats.smoothed_rtt.and_then(|rtt| u64::try_from(rtt.as_millis()).ok()),
+            lag_ms: stats
+                .smoothed_rtt
+                .zip(stats.min_rtt)
+                .and_then(|(rtt, min)| u64::try_from(rtt.saturating_sub(min).as_millis()).ok()),
             datagram: stats.datagram,
             window: stats.congestion_window,
             rate: stats.delivery_rate,

@@ -206,4 +206,5 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
 /// What there is to say of keys besides.
 pub(crate) const KEYS_BESIDES: &str = "\
 Editing: Ctrl-A/E/B/F/K/U/W/Y/T/D, Alt-B/F/D/T/C/L/Shift-U, Alt-Backspace, Alt-Y.
-The mouse is the terminal's: select and copy as usual.";
+The mouse is the terminal's: select and copy as usual. '/set mouse on' gives it to the program: the
+wheel scrolls, a click on the list goes to that window; with Shift, drag and copy as before.";

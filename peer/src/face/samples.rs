@@ -172,6 +172,7 @@ fn answers(foreign: &str) -> Vec<Output> {
                 user: Some(bob()),
                 address: "192.0.2.7:6000".to_owned(),
                 rtt_ms: Some(23),
+                lag_ms: Some(4),
                 datagram: 1472,
                 window: 64_000,
                 rate: 8_100_000,

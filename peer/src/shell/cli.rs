@@ -182,6 +182,12 @@ pub(super) struct Options {
         default_value = "off", value_parser = Switch::parse)]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub read_marks: Switch,
+    /// Whether the full screen takes the mouse: the wheel scrolls and a click on the list goes to that window;
+    /// Shift and drag selects text then. on, off.
+    #[arg(long, global = true, env = "TINCAN_MOUSE", value_name = "on|off", default_value = "off",
+        value_parser = Switch::parse)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub mouse: Switch,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
     #[arg(long, global = true)]
     #[allow(dead_code, reason = "it can change: see Preferences")]

@@ -23,6 +23,7 @@ use super::paths::Paths;
 use super::typed_lines::TypedLines;
 use super::workers::Mailbox;
 use super::{Wake, terminal};
+use crate::app::Switch;
 use crate::command::Window;
 use crate::face::asking::Ask;
 use crate::face::tui::{Act, Habits, Look, Moment, Tui};
@@ -315,6 +316,9 @@ impl Keeper {
             Item::Window(window) => self.tui.window(moment, window),
             Item::Habits(habits) => {
                 self.caller.set_ways(habits.notices);
+                if let Some(bytes) = terminal::take_mouse(habits.mouse == Switch::On) {
+                    self.write(bytes);
+                }
                 self.tui.set_habits(*habits);
             }
             Item::Users(users) => self.tui.set_users(users),
@@ -345,7 +349,7 @@ impl Keeper {
                 self.area = Rect::new(0, 0, *width, *height);
                 self.start_anew();
             }
-            TerminalEvent::Mouse(_) => {}
+            TerminalEvent::Mouse(event) => self.tui.mouse(moment, *event),
         }
     }
 

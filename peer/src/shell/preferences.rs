@@ -19,7 +19,7 @@ use crate::output::SettingLine;
 use crate::transfer::Policy;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 13] = [
+const AT_ONCE: [&str; 14] = [
     "auto_accept",
     "limit_up",
     "limit_down",
@@ -32,6 +32,7 @@ const AT_ONCE: [&str; 13] = [
     "notify",
     "typing",
     "read_marks",
+    "mouse",
     "classroom",
 ];
 
@@ -341,11 +342,17 @@ impl Preferences {
 
     /// What is told and shown of attention.
     pub(super) fn attention(&self) -> Attention {
-        let switch = |name| {
-            let chosen = self.value(name).map(|value| Switch::parse(&value));
-            chosen.and_then(Result::ok).unwrap_or_default()
-        };
-        Attention { typing: switch("typing"), read_marks: switch("read-marks") }
+        Attention { typing: self.switch("typing"), read_marks: self.switch("read-marks") }
+    }
+
+    /// Whether the full screen takes the mouse.
+    pub(super) fn mouse(&self) -> Switch {
+        self.switch("mouse")
+    }
+
+    fn switch(&self, name: &str) -> Switch {
+        let chosen = self.value(name).map(|value| Switch::parse(&value));
+        chosen.and_then(Result::ok).unwrap_or_default()
     }
 
     /// How commands are written.

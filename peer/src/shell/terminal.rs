@@ -35,6 +35,21 @@ pub(super) fn restore() {
     }
 }
 
+/// The person lets the program have the mouse on the full screen.
+static TAKES_MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Buttons and the wheel are told, as numbers (xterm's "Mouse Tracking", modes 1000 and 1006), and not each
+/// movement.
+const MOUSE_TAKEN: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const MOUSE_GIVEN_BACK: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+
+/// Whether the full screen has the mouse, from now on and whenever it takes the terminal again; gives what is
+/// to be written for that, if it changes something.
+pub(super) fn take_mouse(is_taken: bool) -> Option<&'static str> {
+    let was_taken = TAKES_MOUSE.swap(is_taken, Ordering::SeqCst);
+    (was_taken != is_taken).then_some(if is_taken { MOUSE_TAKEN } else { MOUSE_GIVEN_BACK })
+}
+
 /// Takes the whole terminal: keys come as they are pressed, pasted text and the focus are told.
 ///
 /// # Errors
@@ -44,6 +59,9 @@ pub(super) fn enter_full_screen() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     let mut out = io::stdout().lock();
     queue!(out, EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)?;
+    if TAKES_MOUSE.load(Ordering::SeqCst) {
+        out.write_all(MOUSE_TAKEN.as_bytes())?;
+    }
     out.flush()
 }
 
@@ -52,6 +70,9 @@ pub(super) fn leave_full_screen() {
     if IS_FULL.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout().lock();
         // The terminal may be gone; then there is nothing to give back.
+        if TAKES_MOUSE.load(Ordering::SeqCst) {
+            let _ = out.write_all(MOUSE_GIVEN_BACK.as_bytes());
+        }
         let _ = queue!(
             out,
             event::DisableFocusChange,

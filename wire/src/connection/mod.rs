@@ -501,6 +501,7 @@ impl Connection {
         let rtt = self.recovery.rtt();
         Stats {
             smoothed_rtt: rtt.is_measured().then(|| rtt.smoothed()),
+            min_rtt: rtt.min(),
             datagram: self.mtu.current(),
             congestion_window: self.recovery.window(),
             bytes_in_flight: self.recovery.bytes_in_flight(),

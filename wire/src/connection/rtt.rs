@@ -62,6 +62,11 @@ impl Rtt {
         self.smoothed
     }
 
+    /// The shortest one, once there is one (RFC 9002 section 5.2).
+    pub(crate) const fn min(&self) -> Option<Duration> {
+        self.min
+    }
+
     pub(crate) const fn is_measured(&self) -> bool {
         self.min.is_some()
     }

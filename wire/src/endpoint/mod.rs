@@ -107,6 +107,9 @@ pub struct Relay {
 pub struct Stats {
     /// Smoothed round-trip time (RFC 9002 section 5); `None` until one was measured.
     pub smoothed_rtt: Option<Duration>,
+    /// The shortest round trip on this path (RFC 9002 section 5.2); what the smoothed one is longer, datagrams
+    /// wait in queues.
+    pub min_rtt: Option<Duration>,
     /// Bytes of the largest datagrams that the path is known to take.
     pub datagram: usize,
     /// Bytes that may be in flight.

@@ -86,7 +86,8 @@ impl Tui {
             return;
         }
         let Some(user) = self.windows.current().user.as_ref() else { return };
-        let is_linked = matches!(self.bars.links.get(user), Some(("direct" | "relayed", _)));
+        let link = self.bars.links.get(user);
+        let is_linked = link.is_some_and(|link| matches!(link.state, "direct" | "relayed"));
         if !is_linked || user.starts_with('#') || !is_talk(self.input.editor.text()) {
             return;
         }

@@ -1,6 +1,8 @@
 //! The screen: the list of windows at the left where there is room, a title, the window, the bar
 //! of what goes on, and the line being typed.
 
+use std::collections::BTreeSet;
+
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
@@ -9,15 +11,14 @@ use ratatui_core::text::{Line, Span};
 use wire::app::server::{Availability, Status};
 use wire::app::text;
 
-use super::Tui;
 use super::paint::Painter;
 use super::theme::Look;
 use super::window::{Activity, Window};
+use super::{Link, Tui};
 use crate::command::addressee;
 use crate::face::wrap::{cells, cut, rows};
-use crate::face::{people, plain, units};
+use crate::face::{people, plain};
 use crate::output::{FileLine, KeyMark};
-use crate::work::Direction;
 
 /// From this width on the list of windows is shown, with so many cells.
 const WIDTH_WITH_LIST: u16 = 72;
@@ -62,8 +63,9 @@ impl Tui {
 
         let buffer = frame.buffer_mut();
         self.draw_title(buffer, title);
+        self.list = Rect { x: area.x, width: list, ..body };
         if list > 0 {
-            self.draw_list(buffer, Rect { x: area.x, width: list, ..body });
+            self.draw_list(buffer, self.list);
         }
         self.draw_window(buffer, body);
         for (line, y) in overlay.iter().zip(body.bottom()..bar) {
@@ -101,8 +103,10 @@ impl Tui {
             }
             Some(user) => {
                 let state = match (self.bars.links.get(user), self.status_of(user)) {
-                    (Some((state, Some(rtt))), _) => format!("{state}, {rtt} ms"),
-                    (Some((state, None)), _) => (*state).to_owned(),
+                    (Some(Link { state, rtt_ms: Some(rtt), .. }), _) => {
+                        format!("{state}, {rtt} ms")
+                    }
+                    (Some(Link { state, rtt_ms: None, .. }), _) => (*state).to_owned(),
                     (None, _) if !self.bars.is_connected => "no server".to_owned(),
                     (None, Some(_)) => "online".to_owned(),
                     (None, None) => "offline: gets what you write later".to_owned(),
@@ -132,10 +136,8 @@ impl Tui {
 
     fn draw_list(&self, buffer: &mut Buffer, area: Rect) {
         let width = usize::from(area.width) - 2;
-        let current = self.windows.iter().position(|(.., is_current)| is_current).unwrap_or(0);
-        // The one that is shown stays in view.
-        let height = usize::from(area.height);
-        let skip = (current + 1).saturating_sub(height);
+        let paused = self.paused();
+        let skip = self.above_list(area);
         for ((number, window, is_current), y) in
             self.windows.iter().skip(skip).zip(area.y..area.bottom())
         {
@@ -143,6 +145,8 @@ impl Tui {
             let sign = match window.activity {
                 Some(Activity::Mention) => "!",
                 Some(Activity::Message) => "*",
+                None if window.log.has_waiting() => self.look.sign("…", "."),
+                None if paused.contains(name) => self.look.sign("⏸", "="),
                 None => " ",
             };
             let style = match (is_current, window.activity) {
@@ -161,6 +165,18 @@ impl Tui {
         }
     }
 
+    /// How many windows stand above the list: the one that is shown stays in view.
+    pub(super) fn above_list(&self, area: Rect) -> usize {
+        let current = self.windows.iter().position(|(.., is_current)| is_current).unwrap_or(0);
+        (current + 1).saturating_sub(usize::from(area.height))
+    }
+
+    /// Users and rooms with a transfer that pauses.
+    fn paused(&self) -> BTreeSet<&str> {
+        let paused = self.files.values().filter(|file| file.state == "paused");
+        paused.map(|file| file.room.as_deref().unwrap_or(&file.with)).collect()
+    }
+
     fn is_away(&self, window: &Window) -> bool {
         let here = Some(Availability::Here);
         window
@@ -175,63 +191,6 @@ impl Tui {
         let top = area.bottom() - height_of(lines.len());
         for (line, y) in lines.iter().zip(top..area.bottom()) {
             buffer.set_line(area.x, y, line, area.width);
-        }
-    }
-
-    fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
-        buffer.set_style(area, self.look.bar());
-        let time = (self.local_time)(self.moment.unix_ms);
-        let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
-        let mut parts = vec![format!("[{clock}]")];
-        let user = self
-            .bars
-            .user
-            .as_deref()
-            .map_or("not logged in".to_owned(), |user| text::excerpt(user, 24));
-        parts.push(format!("[{user}]"));
-        if !self.bars.server_state.is_empty() {
-            parts.push(format!("[{}]", self.bars.server_state));
-        }
-        parts.extend(
-            self.attention.shown(self.look.sign("…", "...")).map(|text| format!("[{text}]")),
-        );
-        let below = self.rows().below();
-        if below > 0 {
-            // First, because it must not be cut off.
-            parts.insert(0, format!("-MORE({below})-"));
-        }
-        parts.extend(self.moving_files());
-        let active: Vec<String> = self.windows.iter().filter_map(activity).collect();
-        if !active.is_empty() {
-            parts.push(format!("[act {}]", active.join(",")));
-        }
-        let width = usize::from(area.width);
-        buffer.set_stringn(area.x, area.y, cut(&parts.join(" "), width), width, self.look.bar());
-    }
-
-    /// The transfers that move, in short: `[↓3 61% 8.1 MB/s 1m20]`.
-    fn moving_files(&self) -> Option<String> {
-        let short = |file: &FileLine| {
-            let way = match file.direction {
-                Direction::Sending => self.look.sign("↑", "^"),
-                Direction::Receiving => self.look.sign("↓", "v"),
-            };
-            let how_far = units::progress(file).replace(" %", "%");
-            let mut text = format!("{way}{} {how_far}", file.id);
-            if file.rate > 0 {
-                text.push_str(&format!(" {}/s", units::bytes(file.rate)));
-            }
-            if let Some(eta) = file.eta {
-                text.push_str(&format!(" {}", units::seconds(eta)));
-            }
-            text
-        };
-        let moving = self.files.values().filter(|file| is_moving(file));
-        let parts: Vec<String> = moving.map(short).collect();
-        match parts.len() {
-            0 => None,
-            1 => Some(format!("[{}]", parts[0])),
-            count => Some(format!("[{} +{}]", parts[0], count - 1)),
         }
     }
 
@@ -363,14 +322,7 @@ fn lay_out(prompt: &str, typed: &str, cursor: usize, width: usize, most: usize) 
     InputLines { lines, cursor: (cursor.0, cursor.1 - first) }
 }
 
-fn activity((number, window, is_current): (usize, &Window, bool)) -> Option<String> {
-    let activity = window.activity.filter(|_| !is_current)?;
-    let mark = if activity == Activity::Mention { "!" } else { "" };
-    let name = window.user.as_deref().unwrap_or("server");
-    Some(format!("{number}:{}({}{mark})", text::excerpt(name, 16), window.unread))
-}
-
-fn is_moving(file: &FileLine) -> bool {
+pub(super) fn is_moving(file: &FileLine) -> bool {
     matches!(file.state, "running" | "hashing" | "checking")
 }
 

@@ -1,7 +1,7 @@
 //! What the user chooses of the screen.
 
 use super::{Keys, Theme, Tui};
-use crate::app::Attention;
+use crate::app::{Attention, Switch};
 
 /// A user's own ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Habits {
     pub notices: Notices,
     /// What he lets others know of his attention.
     pub attention: Attention,
+    /// Whether he lets the program have the mouse.
+    pub mouse: Switch,
 }
 
 /// How a person is called who looks elsewhere.
@@ -54,9 +56,10 @@ impl Notices {
 }
 
 impl Tui {
-    /// The user's own ways, now and whenever they change. How he is called is not the screen's.
+    /// The user's own ways, now and whenever they change. How he is called is not the screen's, nor who has the
+    /// mouse.
     pub fn set_habits(&mut self, habits: Habits) {
-        let Habits { theme, keys, settings, notices: _, attention } = habits;
+        let Habits { theme, keys, settings, notices: _, attention, mouse: _ } = habits;
         self.look.theme = theme;
         self.keys = keys;
         self.settings = settings;

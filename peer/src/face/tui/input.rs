@@ -338,7 +338,7 @@ impl Tui {
         });
     }
 
-    fn scroll(&mut self, to: impl FnOnce(&Rows<'_>, usize) -> View) {
+    pub(super) fn scroll(&mut self, to: impl FnOnce(&Rows<'_>, usize) -> View) {
         let (height, _) = self.page;
         let rows = self.rows();
         let view = to(&rows, height);

@@ -139,6 +139,11 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Whether something of ours is not at the other side yet.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.marks.values().any(|mark| matches!(mark, Mark::Sending | Mark::Waiting(_)))
+    }
+
     pub(super) fn new() -> Self {
         Self {
             entries: VecDeque::new(),

@@ -6,6 +6,7 @@
 
 mod answers;
 mod attention;
+mod bar;
 mod changes;
 mod draw;
 mod editor;
@@ -14,6 +15,7 @@ mod habits;
 mod input;
 mod keys;
 mod log;
+mod mouse;
 mod paint;
 mod requests;
 mod rooms;
@@ -28,6 +30,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use ratatui_core::layout::Rect;
 use wire::app::server::Status;
 use wire::app::text;
 use wire::time::Instant;
@@ -47,7 +50,7 @@ use super::pins::spoken;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
-use crate::output::{ConnectionLine, FileLine, HistoryLine, KeyMark, Output, ServerState, is_over};
+use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over};
 use crate::work::Direction;
 
 /// Lines of history that a window begins with, and gets when its top is reached.
@@ -94,6 +97,15 @@ pub struct Notice {
     pub text: String,
 }
 
+/// How a user is reached.
+#[derive(Debug)]
+struct Link {
+    state: &'static str,
+    rtt_ms: Option<u64>,
+    /// How long messages wait on the way.
+    lag_ms: Option<u64>,
+}
+
 /// What stands in the bars.
 #[derive(Debug, Default)]
 struct Bars {
@@ -102,8 +114,7 @@ struct Bars {
     /// Why the server is not there, or that it is.
     server_state: String,
     is_connected: bool,
-    /// State and round trip in milliseconds of each link.
-    links: BTreeMap<String, (&'static str, Option<u64>)>,
+    links: BTreeMap<String, Link>,
     /// What each room is about.
     topics: BTreeMap<String, String>,
 }
@@ -140,6 +151,8 @@ pub struct Tui {
     asked: VecDeque<(String, bool)>,
     /// Rows and cells of the part in which a window is shown, when it was drawn last.
     page: (usize, usize),
+    /// Where the list of windows was drawn last.
+    list: Rect,
     moment: Moment,
     acts: VecDeque<Act>,
 }
@@ -179,6 +192,7 @@ impl Tui {
             attention: Attention::default(),
             asked: VecDeque::new(),
             page: (20, 80),
+            list: Rect::ZERO,
             moment,
             acts: VecDeque::new(),
         }
@@ -203,15 +217,6 @@ impl Tui {
             self.windows.current_mut().seen();
         } else {
             self.windows.current_mut().rule = None;
-        }
-    }
-
-    /// The present figures of the connections, for the bars.
-    pub fn set_connections(&mut self, connections: &[ConnectionLine]) {
-        for line in connections {
-            if let Some(link) = line.user.as_ref().and_then(|user| self.bars.links.get_mut(user)) {
-                link.1 = line.rtt_ms;
-            }
         }
     }
 
@@ -311,7 +316,8 @@ impl Tui {
                     self.attention.ends(user);
                     self.bars.links.remove(user);
                 } else {
-                    self.bars.links.insert(user.clone(), (state, *rtt_ms));
+                    let link = Link { state, rtt_ms: *rtt_ms, lag_ms: None };
+                    self.bars.links.insert(user.clone(), link);
                 }
             }
             Output::FileOffer { .. } => self.on_offer(output),

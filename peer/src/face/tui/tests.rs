@@ -8,6 +8,7 @@ mod files;
 mod folders;
 mod people;
 mod requests;
+mod screen;
 
 use std::path::Path;
 

@@ -39,6 +39,7 @@ impl Desk {
                 settings: preferences.names(),
                 notices: preferences.notices(),
                 attention: preferences.attention(),
+                mouse: preferences.mouse(),
             },
         }
     }
