@@ -3,12 +3,14 @@
 use opaque_ke::ServerSetup;
 use rand_core::{CryptoRng, RngCore};
 use wire::app::login::{Stretch, Suite};
+use wire::app::name::Name;
 use wire::app::server::{LABEL, MAX_MOTD};
 use wire::time::Duration;
-use wire::{Accept, PublicKey, StaticKey, TransportConfig};
+use wire::{Accept, PublicKey, Secret, StaticKey, TransportConfig};
 
 use crate::limits::Rate;
 use crate::lockout::LockoutPolicy;
+use crate::login::Opaque;
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
@@ -192,6 +194,19 @@ impl Secrets {
     #[must_use]
     pub fn setup_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
         zeroize::Zeroizing::new(self.setup.serialize().to_vec())
+    }
+
+    /// OPAQUE's registration record of a password that the operator gives to an account, stretched so,
+    /// as the database keeps it. `None` when it cannot be stretched so.
+    #[must_use]
+    pub fn password_record(
+        &self,
+        rng: &mut (impl RngCore + CryptoRng),
+        name: &Name,
+        password: &Secret<Vec<u8>>,
+        stretch: Stretch,
+    ) -> Option<Vec<u8>> {
+        Opaque::new(self.setup.clone()).record(rng, name, password.expose(), stretch)
     }
 
     /// The key that clients pin.

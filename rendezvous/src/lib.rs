@@ -45,6 +45,6 @@ pub use rooms::Lobby;
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{
-    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, NewPassword, Revocation, RoomNews,
-    RoomOutcome, SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, NewPassword, Reset, Resets,
+    Revocation, RoomNews, RoomOutcome, SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
 };

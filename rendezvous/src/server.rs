@@ -272,11 +272,14 @@ impl Server {
         self.pump(now);
     }
 
-    /// The operator has taken devices away from their accounts, outside of the server: their
-    /// sessions end, and rooms hear of it.
+    /// The operator has taken devices away from their accounts, or given accounts another password,
+    /// outside of the server: their sessions end, and rooms hear of it.
     pub fn handle_meanwhile(&mut self, now: Instant, meanwhile: &Meanwhile) {
         for revocation in &meanwhile.revoked {
             self.revoke(now, revocation);
+        }
+        for reset in &meanwhile.resets {
+            self.on_reset(now, reset);
         }
         self.tell_rooms(&meanwhile.rooms);
         self.pump(now);

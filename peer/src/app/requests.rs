@@ -353,6 +353,7 @@ impl App {
                 | Refusal::Room(_)
                 | Refusal::UnknownCode
                 | Refusal::AccountDeleted
+                | Refusal::NewPassword
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),

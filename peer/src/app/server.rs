@@ -79,6 +79,8 @@ pub(super) struct Credentials {
     pub(super) password: Secret<Vec<u8>>,
     /// The first failure to reach the server was told: commands wait no longer.
     pub(super) told: bool,
+    /// The server keeps no sealed identity: the password is its operator's [W-161].
+    pub(super) is_operators: bool,
 }
 
 /// What is tried with them.
@@ -525,6 +527,9 @@ impl App {
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::REVOKED => {
                 self.turned_away(now, "this device no longer belongs to the account");
+            }
+            ConnectionError::ClosedByPeer(reason) if reason.code == close::NEW_PASSWORD => {
+                self.needs_new_password(now);
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::DELETED => {
                 self.deleted_elsewhere(now);

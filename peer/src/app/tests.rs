@@ -21,6 +21,7 @@ mod messages;
 mod password;
 mod pins;
 mod reaching;
+mod resets;
 mod sessions;
 mod strangers;
 mod transfers;

@@ -168,6 +168,20 @@ pub(super) enum UserCommand {
         /// The user's name
         name: String,
     },
+    /// Give an account a new password, for a user who forgot it; asked for as by add
+    ///
+    /// A running server ends the account's session within a second, and lets none of its devices in
+    /// without the new password. All else of the account stays, but for its keys: they lay at the server
+    /// sealed under the password before, which nobody can open. They are still on the machines where the
+    /// account was used. On one of these its user logs in with the new password, and chooses another by
+    /// /passwd: that seals the keys anew. On other machines he cannot log in before.
+    Passwd {
+        /// The user's name
+        name: String,
+        /// Read the password from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Let an account's user try passwords again at once
     Unlock {
         /// The user's name

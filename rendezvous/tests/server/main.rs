@@ -13,6 +13,7 @@ mod mail;
 mod password;
 mod people;
 mod relaying;
+mod resets;
 mod restart;
 mod room_limits;
 mod rooms;

@@ -61,6 +61,8 @@ pub mod close {
     pub const FULL: u32 = 6;
     /// The account was deleted by its user, in another session.
     pub const DELETED: u32 = 7;
+    /// The operator has given the account another password: no device is let in without it [W-160].
+    pub const NEW_PASSWORD: u32 = 8;
 }
 
 /// A request with a number that its response repeats.
@@ -130,8 +132,8 @@ pub enum Request {
         sealed_identity: Vec<u8>,
     },
     /// On a connection that proved a device's key: log in as this user, whose newest device it
-    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`] or
-    /// [`Refusal::AccountDeleted`].
+    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`],
+    /// [`Refusal::AccountDeleted`] or [`Refusal::NewPassword`].
     Resume(Name),
     /// Ends the session.
     Logout,
@@ -269,7 +271,8 @@ pub enum Response {
         /// The account's identity; `None` for an imported account, which gets one by
         /// [`Request::SetIdentity`].
         identity: Option<IdentityKey>,
-        /// Its secret, as sealed at registration.
+        /// Its secret, as sealed when the password was chosen; empty when that was the operator's
+        /// doing, who could not seal it.
         sealed_identity: Vec<u8>,
         /// The generation that a new device's certificate must exceed.
         generation: u64,
@@ -415,6 +418,10 @@ pub enum Refusal {
     /// Nobody has made a code of this number, or it was used, or is over.
     #[error("there is no such code")]
     UnknownCode,
+    /// The operator has given the account another password, and this device, or what was proven
+    /// before, counts no longer [W-160].
+    #[error("the server's operator has given this account another password")]
+    NewPassword,
 }
 
 /// News that nobody asked for.
