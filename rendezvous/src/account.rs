@@ -9,7 +9,7 @@ use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
 use wire::app::server::{MAX_SEALED, Presence, Refusal, Request, Response, Welcome, close};
-use wire::time::Instant;
+use wire::time::{Duration, Instant};
 use wire::{CloseReason, ConnectionHandle, PublicKey};
 
 use crate::config::Registration;
@@ -92,7 +92,8 @@ impl Server {
                 | Request::ChangePasswordFinish { .. }
                 | Request::DeleteAccount
                 | Request::MakeCode
-                | Request::UseCode(_),
+                | Request::UseCode(_)
+                | Request::Active(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -443,6 +444,7 @@ impl Server {
         };
         session.state = State::User(Box::new(user));
         session.snapshot = Snapshot::Upto(None);
+        self.idle.was_active(now, handle, Duration::ZERO);
         let observed = session.address;
         self.blocks.load(&name, blocks);
         let unix = self.clock.unix(now);
@@ -491,7 +493,9 @@ impl Server {
             session.flush(&mut self.endpoint, handle);
         }
         let leave = match reason.code {
-            close::LOGOUT | close::REVOKED | close::DELETED | close::NEW_PASSWORD => Leave::Meant,
+            close::LOGOUT | close::REVOKED | close::DELETED | close::NEW_PASSWORD | close::IDLE => {
+                Leave::Meant
+            }
             _ => Leave::Lost,
         };
         self.endpoint.close(now, handle, reason);
@@ -502,6 +506,7 @@ impl Server {
     pub(crate) fn forget_session(&mut self, now: Instant, handle: ConnectionHandle, leave: Leave) {
         let Some(session) = self.sessions.remove(&handle) else { return };
         self.relays.close_session(handle);
+        self.idle.forget(handle);
         self.login_deadlines.remove(&(session.login_deadline, handle));
         self.touched.remove(&handle);
         if let State::Anonymous(Anonymous::LoggingIn(pending)) = &session.state {

@@ -41,6 +41,8 @@ pub struct Policy {
     pub login_timeout: Duration,
     /// An absence shorter than this is not announced.
     pub hold_down: Duration,
+    /// Whose user did nothing for so long is logged out; `None`: nobody is.
+    pub idle_timeout: Option<Duration>,
     /// How much of clients' addresses the log shows.
     pub address_log: AddressLog,
     /// How many accounts one source may make.
@@ -79,6 +81,7 @@ impl Default for Policy {
             max_sessions: 100_000,
             login_timeout: Duration::from_secs(60),
             hold_down: Duration::from_secs(8),
+            idle_timeout: None,
             address_log: AddressLog::Full,
             registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },

@@ -18,6 +18,7 @@ mod codes;
 mod config;
 mod cross;
 mod directory;
+mod idle;
 mod introduce;
 mod limits;
 mod lockout;

@@ -114,6 +114,8 @@ fn bad_arguments_end_with_code_2_and_say_which() {
         (&["--bind", "127.0.0.1:70000"], "70000"),
         (&["--open-registration", "maybe"], "--open-registration"),
         (&["--log", "a=b=c"], "--log"),
+        (&["--idle-timeout", "59s"], "at least a minute"),
+        (&["--idle-timeout", "30"], "such as 30m"),
         (&["user", "add", "not a name"], "not a name"),
         (&["frobnicate"], "frobnicate"),
     ] {

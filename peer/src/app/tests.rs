@@ -16,6 +16,7 @@ mod exports;
 mod hostile;
 mod hostile_members;
 mod identities;
+mod idle;
 mod ignoring;
 mod messages;
 mod password;

@@ -8,6 +8,7 @@
 mod accounts;
 mod codes;
 mod deletion;
+mod idle;
 mod lobby;
 mod mail;
 mod password;

@@ -63,6 +63,8 @@ pub mod close {
     pub const DELETED: u32 = 7;
     /// The operator has given the account another password: no device is let in without it [W-160].
     pub const NEW_PASSWORD: u32 = 8;
+    /// The user did nothing for as long as the server allows [W-162].
+    pub const IDLE: u32 = 9;
 }
 
 /// A request with a number that its response repeats.
@@ -220,6 +222,9 @@ pub enum Request {
     /// Whose is the code of this number? That uses it up. Answered by [`Response::CodeOf`], or
     /// [`Refusal::UnknownCode`].
     UseCode(u32),
+    /// Where the server has said [`Notice::LogsOutIdle`]: so many whole seconds ago the user did
+    /// something last [W-163]. Answered by [`Response::Done`].
+    Active(u32),
 }
 
 /// What the server says.
@@ -467,6 +472,8 @@ pub enum Notice {
     },
     /// There is a new letter.
     Mail,
+    /// After the welcome, where it is so: who does nothing for so many seconds is logged out [W-162].
+    LogsOutIdle(u32),
 }
 
 /// A user and when he was last seen.
@@ -577,6 +584,15 @@ mod tests {
         let mut deframer = Deframer::default();
         deframer.buffer().extend(encode(&message));
         assert_eq!(deframer.next(), Ok(Some(message)));
+    }
+
+    /// [W-162] [W-163] byte by byte, behind length, version and kind.
+    #[test]
+    fn doing_nothing_is_spoken_of_in_few_bytes() {
+        let notice = encode(&ServerMessage::Notice(Notice::LogsOutIdle(600)));
+        assert_eq!(notice[4..], [1, 1, 0x08, 0xd8, 0x04]);
+        let request = encode(&ClientMessage::Request { id: 5, request: Request::Active(30) });
+        assert_eq!(request[4..], [1, 0, 5, 0x1f, 30]);
     }
 
     #[test]

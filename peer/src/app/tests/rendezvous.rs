@@ -57,6 +57,10 @@ pub(super) struct Rendezvous {
     pub(super) rooms: Vec<Room>,
     /// Names of requests, as they came.
     pub(super) log: Vec<String>,
+    /// After how many seconds it says that it logs out who does nothing. It does not by itself.
+    pub(super) logs_out_idle: Option<u32>,
+    /// When it was told how long ago somebody did something.
+    pub(super) active: Vec<(Instant, u32)>,
 }
 
 pub(super) struct Account {
@@ -109,6 +113,8 @@ impl Rendezvous {
             tells_makers: true,
             rooms: Vec::new(),
             log: Vec::new(),
+            logs_out_idle: None,
+            active: Vec::new(),
         }
     }
 
@@ -264,6 +270,10 @@ impl Rendezvous {
         let session = self.sessions.get_mut(&handle).unwrap();
         let proven = session.proven.clone();
         match (session.user.clone(), request) {
+            (Some(_), Request::Active(seconds)) => {
+                self.active.push((now, seconds));
+                (Response::Done, Vec::new())
+            }
             (Some(user), request) => (self.serve(handle, &user, request), Vec::new()),
             (None, Request::RegisterStart { name, message }) => {
                 (self.register_start(handle, name, &message), Vec::new())
@@ -532,7 +542,9 @@ impl Rendezvous {
             took_over,
         };
         self.announce(&name, true);
-        (Response::Welcome(welcome), vec![Notice::PresenceSnapshot { users, last: true }])
+        let mut notices = vec![Notice::PresenceSnapshot { users, last: true }];
+        notices.extend(self.logs_out_idle.map(Notice::LogsOutIdle));
+        (Response::Welcome(welcome), notices)
     }
 
     fn introduce(&mut self, from: &Name, to: &Name) -> Response {
