@@ -74,8 +74,8 @@ impl SqliteStore {
         }
     }
 
-    /// Accounts that were removed must not linger in the write-ahead log either: to be called now and
-    /// then, when nobody waits. That another program may be reading does not matter: the next
+    /// Accounts that were removed, and what was sealed under a password that is no more, must not linger
+    /// in the write-ahead log either: to be called now and then, when nobody waits. That another program may be reading does not matter: the next
     /// checkpoint overwrites it.
     pub fn overwrite_removed(&mut self) {
         if core::mem::take(&mut self.has_removed) {

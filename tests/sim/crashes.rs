@@ -256,6 +256,36 @@ fn a_deleted_account_is_gone_whole_or_not_at_all() {
     look(&before, &after, server_view);
 }
 
+/// The new password with all that follows from it, or the one before with its sealed identity.
+#[test]
+fn the_operators_password_holds_wholly_or_not_at_all() {
+    let data = folder();
+    let mut store = SqliteStore::open(&data.path().join("db")).unwrap();
+    let account = NewAccount {
+        name: name("alice"),
+        record: vec![7; 192],
+        stretch: Stretch::STANDARD,
+        identity: Some(certified("alice", 1)),
+        now: 1,
+    };
+    store.execute(&[StoreRequest::CreateAccount(Box::new(account))]);
+    for now in 1..=3 {
+        let (name, source) = (name("alice"), SOURCES[0]);
+        store.execute(&[StoreRequest::BeginLogin { name, source, policy: POLICY, now }]);
+    }
+    let before = Files::read(data.path()).unwrap();
+    let record = [9; 192];
+    assert!(store.reset_password(&name("alice"), &record, Stretch::STANDARD).unwrap());
+    let after = Files::read(data.path()).unwrap();
+    look(&before, &after, |folder| {
+        let mut store = SqliteStore::open(&folder.join("db")).unwrap();
+        let resets = store.take_meanwhile().unwrap().resets;
+        let (name, source) = (name("alice"), SOURCES[1]);
+        let login = StoreRequest::BeginLogin { name, source, policy: POLICY, now: 4 };
+        format!("{:?} {resets:?} {:?}", store.accounts().unwrap(), store.execute(&[login]))
+    });
+}
+
 fn peer_account() -> AccountId {
     AccountId { server: PublicKey([9; 32]), name: name("alice") }
 }

@@ -23,9 +23,8 @@ fn minutes(count: u64) -> Duration {
 
 /// How often a user was logged out, for this reason and no other.
 fn ends(told: &[Output]) -> usize {
-    let reasons = told.iter().filter_map(|output| match output {
-        Output::LoggedOut { reason } => Some(reason),
-        _ => None,
+    let reasons = told.iter().filter_map(|output| {
+        if let Output::LoggedOut { reason } = output { Some(reason) } else { None }
     });
     reasons.inspect(|why| assert!(why.contains("does nothing for 10 minutes"), "{why}")).count()
 }

@@ -95,7 +95,7 @@ impl App {
 
     /// Tells the server when the person did something last, if it is to know.
     pub(super) fn tell_activity(&mut self, now: Instant) {
-        if !self.idle.due(self.server.handle()).is_some_and(|at| at <= now) {
+        if self.idle.due(self.server.handle()).is_none_or(|at| at > now) {
             return;
         }
         let limit = self.idle.limit.unwrap_or(LEAST);

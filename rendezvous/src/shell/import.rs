@@ -93,11 +93,11 @@ pub(super) fn another(
     let record = secrets
         .password_record(&mut OsRng, name, &password, stretch)
         .ok_or_else(|| Failure::new(NOT_STRETCHED))?;
-    match store.reset_password(name, &record, stretch) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(no_account(name)),
-        Err(error) => Err(Failure::new(error)),
+    if !store.reset_password(name, &record, stretch).map_err(Failure::new)? {
+        return Err(no_account(name));
     }
+    store.overwrite_removed();
+    Ok(())
 }
 
 /// What is told of a name that no account has.

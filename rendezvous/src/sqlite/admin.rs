@@ -119,9 +119,9 @@ impl SqliteStore {
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let is_done = accounts::reset_password(&change, name, record, stretch)?;
         change.commit()?;
-        // Whoever learned the password before could open what was sealed under it.
+        // Whoever learned the password before could open what was sealed under it: see
+        // `overwrite_removed`.
         self.has_removed |= is_done;
-        self.overwrite_removed();
         Ok(is_done)
     }
 

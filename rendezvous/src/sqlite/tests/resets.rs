@@ -145,5 +145,6 @@ fn what_was_sealed_under_the_password_before_is_overwritten() {
     };
     assert!(is_found(), "or this would show nothing");
     assert!(reset(&mut store, "alice"));
+    store.overwrite_removed();
     assert!(!is_found());
 }
