@@ -9,7 +9,7 @@ use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
 use wire::app::server::{MAX_SEALED, Presence, Refusal, Request, Response, Welcome, close};
-use wire::time::Instant;
+use wire::time::{Duration, Instant};
 use wire::{CloseReason, ConnectionHandle, PublicKey};
 
 use crate::config::Registration;
@@ -22,7 +22,8 @@ use crate::server::{Answer, Continuation, Server};
 use crate::session::{Session, Snapshot, State, User};
 use crate::source::SourcePrefix;
 use crate::store::{
-    LoginRecord, NewAccount, NewIdentity, Revocation, SessionAccount, StoreOutcome, StoreRequest,
+    LoginRecord, NewAccount, NewIdentity, Reset, Resets, Revocation, SessionAccount, StoreOutcome,
+    StoreRequest,
 };
 
 impl Server {
@@ -91,7 +92,8 @@ impl Server {
                 | Request::ChangePasswordFinish { .. }
                 | Request::DeleteAccount
                 | Request::MakeCode
-                | Request::UseCode(_),
+                | Request::UseCode(_)
+                | Request::Active(_),
             ) => Answer::refuse(Refusal::NotLoggedIn),
         }
     }
@@ -239,16 +241,17 @@ impl Server {
             return Response::Refused(Refusal::StorageFailed);
         };
         let exists = record.is_some();
-        let LoginRecord { stretch, identity, sealed, generation, .. } =
-            record.unwrap_or_else(|| LoginRecord {
+        let LoginRecord { stretch, identity, sealed, generation, resets, .. } = record
+            .unwrap_or_else(|| LoginRecord {
                 record: Vec::new(),
                 stretch: self.policy.stretch,
                 identity: None,
                 sealed: Vec::new(),
                 generation: 0,
+                resets: Resets::default(),
             });
         let deadline = now + PENDING_FOR;
-        let proven = Proven { name, identity };
+        let proven = Proven { name, identity, resets };
         let pending = PendingLogin::new(proven, sealed, generation, deadline, exists, state);
         self.owe_ke3(handle, Box::new(pending));
         if let Some(oldest) = self.logins.add(deadline, handle) {
@@ -327,14 +330,15 @@ impl Server {
         handle: ConnectionHandle,
         certificate: DeviceCertificate,
     ) -> Answer {
-        let Some(Proven { name, identity: Some(identity) }) = self.proven(handle) else {
+        let Some(Proven { name, identity: Some(identity), resets }) = self.proven(handle) else {
             return Answer::refuse(Refusal::Malformed);
         };
         if !certificate.is_signed_by(identity, name.as_str()) {
             return Answer::refuse(Refusal::Malformed);
         }
+        let now = self.clock.unix(now);
         Answer::Ask(
-            StoreRequest::AddDevice { name, identity, certificate, now: self.clock.unix(now) },
+            StoreRequest::AddDevice { name, identity, resets, certificate, now },
             Continuation::Begin { conflict: Refusal::Malformed },
         )
     }
@@ -345,7 +349,7 @@ impl Server {
         handle: ConnectionHandle,
         identity: NewIdentity,
     ) -> Answer {
-        let Some(Proven { name, identity: None }) = self.proven(handle) else {
+        let Some(Proven { name, identity: None, resets }) = self.proven(handle) else {
             return Answer::refuse(Refusal::Malformed);
         };
         if !is_sound(&identity, &name) {
@@ -353,7 +357,7 @@ impl Server {
         }
         let now = self.clock.unix(now);
         Answer::Ask(
-            StoreRequest::SetIdentity { name, identity: Box::new(identity), now },
+            StoreRequest::SetIdentity { name, resets, identity: Box::new(identity), now },
             Continuation::Begin { conflict: Refusal::Malformed },
         )
     }
@@ -384,6 +388,7 @@ impl Server {
         match outcome {
             StoreOutcome::Session(account) => self.begin_session(now, handle, *account),
             StoreOutcome::Conflict | StoreOutcome::NotFound => Response::Refused(conflict),
+            StoreOutcome::NewPassword => Response::Refused(Refusal::NewPassword),
             other => unexpected(&other),
         }
     }
@@ -396,15 +401,17 @@ impl Server {
         name: Name,
         outcome: StoreOutcome,
     ) -> Response {
-        let (identity, generation) = match outcome {
-            StoreOutcome::Outdated { identity, generation } => (identity, generation),
+        let (identity, generation, resets) = match outcome {
+            StoreOutcome::Outdated { identity, generation, resets } => {
+                (identity, generation, resets)
+            }
             StoreOutcome::Deleted => return Response::Refused(Refusal::AccountDeleted),
             other => return self.on_session_stored(now, handle, Refusal::UnknownDevice, other),
         };
         if let Some(Session { state: State::Device { outdated, .. }, .. }) =
             self.sessions.get_mut(&handle)
         {
-            *outdated = Some(Proven { name, identity: Some(identity) });
+            *outdated = Some(Proven { name, identity: Some(identity), resets });
         }
         Response::Refused(Refusal::NewerDevice { generation })
     }
@@ -415,7 +422,8 @@ impl Server {
         handle: ConnectionHandle,
         account: SessionAccount,
     ) -> Response {
-        let SessionAccount { name, identity, certificate, blocks, failed_attempts } = account;
+        let SessionAccount { name, identity, certificate, resets, blocks, failed_attempts } =
+            account;
         let older = self.online.insert(name.clone(), handle).filter(|older| *older != handle);
         let took_over = older.is_some_and(|older| self.device(older) != Some(certificate.device));
         if let Some(older) = older {
@@ -430,11 +438,13 @@ impl Server {
             name: name.clone(),
             identity,
             certificate,
+            resets,
             candidates: Vec::new(),
             proof: Proof::Missing,
         };
         session.state = State::User(Box::new(user));
         session.snapshot = Snapshot::Upto(None);
+        self.idle.was_active(now, handle, Duration::ZERO);
         let observed = session.address;
         self.blocks.load(&name, blocks);
         let unix = self.clock.unix(now);
@@ -460,6 +470,18 @@ impl Server {
         self.drop_session(now, handle, reason);
     }
 
+    /// The operator has given an account another password: whoever is in by the one before is out, and
+    /// nothing of his lets him in again [W-160].
+    pub(crate) fn on_reset(&mut self, now: Instant, reset: &Reset) {
+        let Some(handle) = self.online.get(&reset.name).copied() else { return };
+        let user = self.sessions.get(&handle).and_then(Session::user);
+        if user.is_some_and(|user| user.resets < reset.resets) {
+            tracing::info!(name = %reset.name, connection = %handle, "password set by the operator");
+            let reason = CloseReason::new(close::NEW_PASSWORD, "the operator set a new password");
+            self.drop_session(now, handle, reason);
+        }
+    }
+
     /// Closes a connection and forgets its session.
     pub(crate) fn drop_session(
         &mut self,
@@ -471,7 +493,9 @@ impl Server {
             session.flush(&mut self.endpoint, handle);
         }
         let leave = match reason.code {
-            close::LOGOUT | close::REVOKED | close::DELETED => Leave::Meant,
+            close::LOGOUT | close::REVOKED | close::DELETED | close::NEW_PASSWORD | close::IDLE => {
+                Leave::Meant
+            }
             _ => Leave::Lost,
         };
         self.endpoint.close(now, handle, reason);
@@ -482,6 +506,7 @@ impl Server {
     pub(crate) fn forget_session(&mut self, now: Instant, handle: ConnectionHandle, leave: Leave) {
         let Some(session) = self.sessions.remove(&handle) else { return };
         self.relays.close_session(handle);
+        self.idle.forget(handle);
         self.login_deadlines.remove(&(session.login_deadline, handle));
         self.touched.remove(&handle);
         if let State::Anonymous(Anonymous::LoggingIn(pending)) = &session.state {

@@ -3,12 +3,14 @@
 use opaque_ke::ServerSetup;
 use rand_core::{CryptoRng, RngCore};
 use wire::app::login::{Stretch, Suite};
+use wire::app::name::Name;
 use wire::app::server::{LABEL, MAX_MOTD};
 use wire::time::Duration;
-use wire::{Accept, PublicKey, StaticKey, TransportConfig};
+use wire::{Accept, PublicKey, Secret, StaticKey, TransportConfig};
 
 use crate::limits::Rate;
 use crate::lockout::LockoutPolicy;
+use crate::login::Opaque;
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
@@ -39,6 +41,8 @@ pub struct Policy {
     pub login_timeout: Duration,
     /// An absence shorter than this is not announced.
     pub hold_down: Duration,
+    /// Whose user did nothing for so long is logged out; `None`: nobody is.
+    pub idle_timeout: Option<Duration>,
     /// How much of clients' addresses the log shows.
     pub address_log: AddressLog,
     /// How many accounts one source may make.
@@ -77,6 +81,7 @@ impl Default for Policy {
             max_sessions: 100_000,
             login_timeout: Duration::from_secs(60),
             hold_down: Duration::from_secs(8),
+            idle_timeout: None,
             address_log: AddressLog::Full,
             registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },
@@ -192,6 +197,19 @@ impl Secrets {
     #[must_use]
     pub fn setup_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
         zeroize::Zeroizing::new(self.setup.serialize().to_vec())
+    }
+
+    /// OPAQUE's registration record of a password that the operator gives to an account, stretched so,
+    /// as the database keeps it. `None` when it cannot be stretched so.
+    #[must_use]
+    pub fn password_record(
+        &self,
+        rng: &mut (impl RngCore + CryptoRng),
+        name: &Name,
+        password: &Secret<Vec<u8>>,
+        stretch: Stretch,
+    ) -> Option<Vec<u8>> {
+        Opaque::new(self.setup.clone()).record(rng, name, password.expose(), stretch)
     }
 
     /// The key that clients pin.

@@ -94,6 +94,7 @@ impl Server {
             Request::DeleteAccount => self.on_delete(now, handle),
             Request::MakeCode => self.on_make_code(now, handle, &own),
             Request::UseCode(number) => self.on_use_code(now, handle, own, number),
+            Request::Active(seconds) => self.on_active(now, handle, seconds),
         }
     }
 

@@ -18,6 +18,7 @@ mod codes;
 mod config;
 mod cross;
 mod directory;
+mod idle;
 mod introduce;
 mod limits;
 mod lockout;
@@ -45,6 +46,6 @@ pub use rooms::Lobby;
 pub use server::{Server, Status};
 pub use source::{AddressLog, SourcePrefix};
 pub use store::{
-    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, NewPassword, Revocation, RoomNews,
-    RoomOutcome, SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, NewPassword, Reset, Resets,
+    Revocation, RoomNews, RoomOutcome, SessionAccount, StoreOutcome, StoreRequest, StoreTicket,
 };

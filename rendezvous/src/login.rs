@@ -6,15 +6,18 @@
 use std::collections::BTreeSet;
 
 use opaque_ke::{
-    CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload,
-    ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup,
+    ClientRegistration, ClientRegistrationFinishParameters, CredentialFinalization,
+    CredentialRequest, RegistrationRequest, RegistrationResponse, RegistrationUpload, ServerLogin,
+    ServerLoginParameters, ServerRegistration, ServerSetup,
 };
 use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::IdentityKey;
-use wire::app::login::{Suite, context, identifiers};
+use wire::app::login::{Stretch, Suite, context, identifiers};
 use wire::app::name::Name;
 use wire::time::{Duration, Instant};
 use wire::{ConnectionHandle, Seed};
+
+use crate::store::Resets;
 
 /// A login that is not finished by then is forgotten; the attempt stays counted.
 pub(crate) const PENDING_FOR: Duration = Duration::from_secs(30);
@@ -88,6 +91,8 @@ pub(crate) struct PendingLogin {
 pub(crate) struct Proven {
     pub(crate) name: Name,
     pub(crate) identity: Option<IdentityKey>,
+    /// As the account was then.
+    pub(crate) resets: Resets,
 }
 
 /// A message that is not what OPAQUE would send.
@@ -138,6 +143,24 @@ impl Opaque {
         let start = ServerLogin::start(rng, &self.setup, Some(record), ke1, identifier, parameters)
             .map_err(|_| Malformed)?;
         Ok((start.message.serialize().to_vec(), start.state))
+    }
+
+    /// What a registration with this password would have stored: both sides of it, as the operator
+    /// does for a user. `None` when it cannot be stretched so.
+    pub(crate) fn record(
+        &self,
+        rng: &mut (impl RngCore + CryptoRng),
+        name: &Name,
+        password: &[u8],
+        stretch: Stretch,
+    ) -> Option<Vec<u8>> {
+        let ksf = stretch.function()?;
+        let start = ClientRegistration::<Suite>::start(rng, password).ok()?;
+        let answer = self.register(name, &start.message.serialize()).ok()?;
+        let answer = RegistrationResponse::deserialize(&answer).ok()?;
+        let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
+        let finish = start.state.finish(rng, password, answer, parameters).ok()?;
+        checked_record(&finish.message.serialize()).ok()
     }
 }
 
@@ -224,17 +247,14 @@ fn decoy(setup: &ServerSetup<Suite>) -> Vec<u8> {
 mod tests {
     use super::*;
     use opaque_ke::argon2::Argon2;
-    use opaque_ke::{
-        ClientLogin, ClientLoginFinishParameters, ClientRegistration,
-        ClientRegistrationFinishParameters, CredentialResponse, RegistrationResponse,
-    };
+    use opaque_ke::{ClientLogin, ClientLoginFinishParameters, CredentialResponse};
     use rand_chacha::ChaCha20Rng;
-    use wire::app::login::Stretch;
 
     const HASH: [u8; 32] = [9; 32];
+    const CHEAP: Stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
 
     fn cheap() -> Argon2<'static> {
-        Stretch { memory_kib: 8, passes: 1, lanes: 1 }.function().unwrap()
+        CHEAP.function().unwrap()
     }
 
     fn setup() -> (Opaque, ChaCha20Rng) {
@@ -243,14 +263,7 @@ mod tests {
     }
 
     fn register(opaque: &Opaque, rng: &mut ChaCha20Rng, name: &Name, password: &[u8]) -> Vec<u8> {
-        let start = ClientRegistration::<Suite>::start(rng, password).unwrap();
-        let answer = opaque.register(name, &start.message.serialize()).unwrap();
-        assert_eq!(answer.len(), 64);
-        let answer = RegistrationResponse::deserialize(&answer).unwrap();
-        let ksf = cheap();
-        let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
-        let finish = start.state.finish(rng, password, answer, parameters).unwrap();
-        checked_record(&finish.message.serialize()).unwrap()
+        opaque.record(rng, name, password, CHEAP).unwrap()
     }
 
     /// Runs a login as far as the client gets; returns whether the server is convinced.
@@ -266,7 +279,7 @@ mod tests {
         let ke1 = Opaque::read_ke1(&start.message.serialize()).unwrap();
         let (ke2, state) = opaque.begin(rng, name, record, ke1, hashes[1]).unwrap();
         assert_eq!(ke2.len(), 320);
-        let proven = Proven { name: name.clone(), identity: None };
+        let proven = Proven { name: name.clone(), identity: None, resets: Resets::default() };
         let pending = PendingLogin::new(proven, vec![], 0, Instant::ZERO, record.is_some(), state);
         let ksf = cheap();
         let context = context(hashes[0]);

@@ -81,8 +81,8 @@ impl Server {
         if stretch != self.policy.stretch || sealed.len() > MAX_SEALED {
             return Answer::refuse(Refusal::Malformed);
         }
-        let (name, identity) = (user.name.clone(), user.identity);
-        let new = NewPassword { name, identity, record, stretch, sealed };
+        let (name, identity, resets) = (user.name.clone(), user.identity, user.resets);
+        let new = NewPassword { name, identity, resets, record, stretch, sealed };
         Answer::Ask(StoreRequest::ChangePassword(Box::new(new)), Continuation::ChangePassword)
     }
 
@@ -91,6 +91,8 @@ impl Server {
             StoreOutcome::Done => Response::Done,
             // The operator has removed the account meanwhile.
             StoreOutcome::NotFound => Response::Refused(Refusal::UnknownUser),
+            // Or given it a password of his.
+            StoreOutcome::NewPassword => Response::Refused(Refusal::NewPassword),
             StoreOutcome::Conflict
             | StoreOutcome::Full
             | StoreOutcome::Session(_)
@@ -116,8 +118,8 @@ impl Server {
         let Some(user) = self.sessions.get(&handle).and_then(Session::user) else {
             return Answer::refuse(Refusal::NotLoggedIn);
         };
-        let (name, identity) = (user.name.clone(), user.identity);
-        let request = StoreRequest::DeleteAccount { name: name.clone(), identity };
+        let (name, identity, resets) = (user.name.clone(), user.identity, user.resets);
+        let request = StoreRequest::DeleteAccount { name: name.clone(), identity, resets };
         Answer::Ask(request, Continuation::DeleteAccount { name, identity })
     }
 
@@ -131,6 +133,9 @@ impl Server {
         identity: IdentityKey,
         outcome: &StoreOutcome,
     ) -> Response {
+        if *outcome == StoreOutcome::NewPassword {
+            return Response::Refused(Refusal::NewPassword);
+        }
         if !matches!(outcome, StoreOutcome::Removed { .. }) {
             return unexpected(outcome);
         }

@@ -17,6 +17,7 @@ use wire::{
 use crate::blocks::Blocks;
 use crate::codes::Codes;
 use crate::config::{Config, Policy};
+use crate::idle::Idle;
 use crate::introduce::Introductions;
 use crate::limits::{Limiter, whole_seconds};
 use crate::login::{Opaque, PendingLogin, PendingLogins};
@@ -207,6 +208,7 @@ pub struct Server {
     pub(crate) codes: Codes,
     pub(crate) logins: PendingLogins,
     pub(crate) login_deadlines: BTreeSet<(Instant, ConnectionHandle)>,
+    pub(crate) idle: Idle<ConnectionHandle>,
     /// Sessions with something to read, to answer or to send.
     pub(crate) touched: BTreeSet<ConnectionHandle>,
     pub(crate) store: StoreQueue,
@@ -236,6 +238,7 @@ impl Server {
             codes: Codes::new(&policy),
             logins: PendingLogins::default(),
             login_deadlines: BTreeSet::new(),
+            idle: Idle::new(policy.idle_timeout),
             touched: BTreeSet::new(),
             store: StoreQueue::default(),
             counters: Tally::default(),
@@ -272,11 +275,14 @@ impl Server {
         self.pump(now);
     }
 
-    /// The operator has taken devices away from their accounts, outside of the server: their
-    /// sessions end, and rooms hear of it.
+    /// The operator has taken devices away from their accounts, or given accounts another password,
+    /// outside of the server: their sessions end, and rooms hear of it.
     pub fn handle_meanwhile(&mut self, now: Instant, meanwhile: &Meanwhile) {
         for revocation in &meanwhile.revoked {
             self.revoke(now, revocation);
+        }
+        for reset in &meanwhile.resets {
+            self.on_reset(now, reset);
         }
         self.tell_rooms(&meanwhile.rooms);
         self.pump(now);
@@ -441,6 +447,7 @@ impl Server {
                 }
             }
         }
+        self.tell_of_idle(handle);
         self.continue_snapshot(handle);
         let Some(session) = self.sessions.get_mut(&handle) else { return };
         session.catch_up();
@@ -542,6 +549,7 @@ impl Server {
             };
             self.drop_session(now, handle, reason);
         }
+        self.end_idle_sessions(now);
         if let Stage::Stopping { close_at, reason } = self.stage.clone()
             && close_at <= now
         {
@@ -594,6 +602,7 @@ impl Node for Server {
             (self.logins.poll_timeout(), "pending login"),
             (self.presence.poll_timeout(), "hold-down"),
             (self.login_deadlines.first().map(|(at, _)| *at), "login"),
+            (self.idle.poll_timeout(), "idle user"),
             (stopping, "shutdown"),
         ];
         let own = own.into_iter().filter_map(|(at, timer)| Some(Deadline { at: at?, timer }));

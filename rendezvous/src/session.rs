@@ -21,6 +21,7 @@ use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
 
 use crate::limits::Bucket;
 use crate::login::{Anonymous, Proof, Proven};
+use crate::store::Resets;
 
 /// Requests are not read while more than this waits to be sent, and news is dropped, to be
 /// replaced by a new snapshot. Nobody is introduced to somebody for whom twice this waits.
@@ -55,6 +56,8 @@ pub(crate) struct User {
     pub(crate) name: Name,
     pub(crate) identity: IdentityKey,
     pub(crate) certificate: DeviceCertificate,
+    /// As the account was when the session began.
+    pub(crate) resets: Resets,
     /// Reported by the client, filtered.
     pub(crate) candidates: Vec<SocketAddr>,
     /// Whether he has shown in this session that he knows the password.

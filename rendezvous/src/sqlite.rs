@@ -74,8 +74,8 @@ impl SqliteStore {
         }
     }
 
-    /// Accounts that were removed must not linger in the write-ahead log either: to be called now and
-    /// then, when nobody waits. That another program may be reading does not matter: the next
+    /// Accounts that were removed, and what was sealed under a password that is no more, must not linger
+    /// in the write-ahead log either: to be called now and then, when nobody waits. That another program may be reading does not matter: the next
     /// checkpoint overwrites it.
     pub fn overwrite_removed(&mut self) {
         if core::mem::take(&mut self.has_removed) {
@@ -116,11 +116,11 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::PasswordProven { name, source, now } => {
             attempts::password_proven(db, name, *source, *now)
         }
-        StoreRequest::AddDevice { name, identity, certificate, now } => {
-            accounts::add_device(db, name, *identity, certificate, *now)
+        StoreRequest::AddDevice { name, identity, resets, certificate, now } => {
+            accounts::add_device(db, (name, *identity), *resets, certificate, *now)
         }
-        StoreRequest::SetIdentity { name, identity, now } => {
-            accounts::set_identity(db, name, identity, *now)
+        StoreRequest::SetIdentity { name, resets, identity, now } => {
+            accounts::set_identity(db, name, *resets, identity, *now)
         }
         StoreRequest::Resume { name, device, source, now } => {
             accounts::resume(db, name, *device, *source, *now)
@@ -147,7 +147,9 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
         StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
         StoreRequest::ChangePassword(new) => accounts::change_password(db, new),
-        StoreRequest::DeleteAccount { name, identity } => accounts::delete(db, name, *identity),
+        StoreRequest::DeleteAccount { name, identity, resets } => {
+            accounts::delete(db, name, *identity, *resets)
+        }
     }
 }
 

@@ -73,29 +73,33 @@ pub enum StoreRequest {
         now: u64,
     },
     /// Begin a session with this device, which is new with a higher generation than all before,
-    /// or already the account's. Answered by `Session` or `Conflict`.
+    /// or already the account's. Answered by `Session`, `Conflict` or `NewPassword`.
     AddDevice {
         /// Whose device.
         name: Name,
         /// Who that is: a name may be another user's by now.
         identity: IdentityKey,
+        /// As the account was when that was proven.
+        resets: Resets,
         /// Verified by the server.
         certificate: DeviceCertificate,
         /// The time.
         now: u64,
     },
     /// Give an account without identity its identity, and begin a session. A repetition with the
-    /// same identity succeeds. Answered by `Session` or `Conflict`.
+    /// same identity succeeds. Answered by `Session`, `Conflict` or `NewPassword`.
     SetIdentity {
         /// Whose.
         name: Name,
+        /// As the account was when its password was proven.
+        resets: Resets,
         /// What.
         identity: Box<NewIdentity>,
         /// The time.
         now: u64,
     },
     /// Begin a session with a device that has proven its key. Answered by `Session`, `Outdated`,
-    /// `Deleted` or `NotFound`.
+    /// `NewPassword`, `Deleted` or `NotFound`.
     Resume {
         /// Who.
         name: Name,
@@ -221,18 +225,25 @@ pub enum StoreRequest {
         /// Random: what will identify the lobby if it is made now.
         id: RoomId,
     },
-    /// Let another password hold for an account instead of its own. Answered by `Done`, or by
-    /// `NotFound` when the name is no longer this user's.
+    /// Let another password hold for an account instead of its own. Answered by `Done`, by
+    /// `NotFound` when the name is no longer this user's, or by `NewPassword`.
     ChangePassword(Box<NewPassword>),
-    /// Remove an account with all that belongs to it. Answered by `Removed`; when the name is no
-    /// longer this user's, nothing is removed.
+    /// Remove an account with all that belongs to it. Answered by `Removed`, or by `NewPassword`; when
+    /// the name is no longer this user's, nothing is removed.
     DeleteAccount {
         /// Whose.
         name: Name,
         /// Who that is.
         identity: IdentityKey,
+        /// As the account was when that was proven.
+        resets: Resets,
     },
 }
+
+/// How often the operator has given an account another password. What was proven at another count than
+/// the account's counts no longer, and no device that was added at another may log in [W-160].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resets(pub u64);
 
 /// Another password for an account, as its user made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +252,8 @@ pub struct NewPassword {
     pub name: Name,
     /// Who that is: a name may be another user's by now.
     pub identity: IdentityKey,
+    /// As the account was when his session began.
+    pub resets: Resets,
     /// OPAQUE's registration record.
     pub record: Vec<u8>,
     /// How the password was stretched.
@@ -262,6 +275,8 @@ pub struct LoginRecord {
     pub sealed: Vec<u8>,
     /// The highest generation of the account's devices; 0 when there is none.
     pub generation: u64,
+    /// As the account is.
+    pub resets: Resets,
 }
 
 /// What a session needs to know about its account.
@@ -273,6 +288,8 @@ pub struct SessionAccount {
     pub identity: IdentityKey,
     /// The device of this session.
     pub certificate: DeviceCertificate,
+    /// As the account is.
+    pub resets: Resets,
     /// Whom the user blocks.
     pub blocks: Vec<Name>,
     /// Failed password attempts since the last session began.
@@ -295,6 +312,15 @@ pub struct Revocation {
     pub name: Name,
     /// The device.
     pub device: PublicKey,
+}
+
+/// An account to which the operator has given another password, outside of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// Whose.
+    pub name: Name,
+    /// With this one: sessions that began before end.
+    pub resets: Resets,
 }
 
 /// Something that happened in a room, and who is to be told of it if connected.
@@ -334,6 +360,8 @@ impl RoomOutcome {
 pub struct Meanwhile {
     /// The devices that he took away.
     pub revoked: Vec<Revocation>,
+    /// The accounts to which he gave another password.
+    pub resets: Vec<Reset>,
     /// What that means to rooms.
     pub rooms: Vec<RoomNews>,
 }
@@ -357,7 +385,11 @@ pub enum StoreOutcome {
         identity: IdentityKey,
         /// Of the newest device.
         generation: u64,
+        /// As the account is.
+        resets: Resets,
     },
+    /// The operator has given the account another password since.
+    NewPassword,
     /// The attempt is counted and may go on. `None`: no account has this name.
     Login(Option<Box<LoginRecord>>),
     /// No attempt before so many seconds have passed.

@@ -114,6 +114,8 @@ fn bad_arguments_end_with_code_2_and_say_which() {
         (&["--bind", "127.0.0.1:70000"], "70000"),
         (&["--open-registration", "maybe"], "--open-registration"),
         (&["--log", "a=b=c"], "--log"),
+        (&["--idle-timeout", "59s"], "at least a minute"),
+        (&["--idle-timeout", "30"], "such as 30m"),
         (&["user", "add", "not a name"], "not a name"),
         (&["frobnicate"], "frobnicate"),
     ] {
@@ -206,6 +208,45 @@ fn accounts_are_made_listed_unlocked_and_removed() {
     for entry in std::fs::read_dir(folder.data()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(12).any(|window| window == b"secret words"));
+    }
+}
+
+#[test]
+fn a_forgotten_password_is_replaced() {
+    let folder = Folder::new();
+    let password = folder.0.path().join("password");
+    std::fs::write(&password, "secret words\n").unwrap();
+    let path = password.to_str().unwrap();
+    let passwd = |arguments: &[&str], input: &str| {
+        let output = folder.feed(&[&["user", "passwd"], arguments].concat(), input);
+        (output.status.code(), text(&output.stdout), complaint(&output))
+    };
+    let (code, _, said) = passwd(&["alice"], "other words\n");
+    assert_eq!((code, said.contains("no server's data")), (Some(1), true), "{said}");
+    assert!(folder.feed(&["user", "add", "alice"], "first words\n").status.success());
+    for (arguments, input, code, word) in [
+        (&["nobody"][..], "other words\n", 1, "rendezvous: no account nobody"),
+        (&["alice"], "", 1, "a password needs"),
+        (&["alice"], "\n", 1, "a password needs"),
+        (&["alice"], "tab\tand more\n", 1, "control characters"),
+        (&["alice", "--password-file", "nowhere"], "", 1, "cannot read nowhere"),
+        (&["not a name"], "other words\n", 2, "not a name"),
+        (&["alice", "other words"], "", 2, "--help"),
+    ] {
+        let (status, _, said) = passwd(arguments, input);
+        assert_eq!(status, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    let (code, told, _) = passwd(&["Alice"], "other words\n");
+    assert_eq!(code, Some(0));
+    assert!(told.starts_with("alice has a new password\n") && told.contains("/passwd"), "{told}");
+    assert_eq!(passwd(&["alice", "--password-file", path], "").0, Some(0));
+    // Security acceptance D13: nothing of a password is in the folder.
+    for entry in std::fs::read_dir(folder.data()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for words in [&b"secret words"[..], b"other words"] {
+            assert!(!bytes.windows(words.len()).any(|window| window == words));
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! An account's password and keys, as the real programs handle them.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
-use sim::programs::{Process, Scene};
+use sim::programs::{Process, Scene, program};
 
 use crate::oneshot::{assert_ends, register, run};
 use crate::{peer, text};
@@ -171,4 +172,57 @@ fn an_account_is_deleted_by_its_user() {
     alice.type_line("/quit");
     alice.await_exit();
     assert!(!holds(&scene, address, "correct horse alice"));
+}
+
+/// `rendezvous user passwd` beside the running server, with what is typed at it.
+fn set_password(scene: &Scene, user: &str, password: &str) -> Output {
+    let mut child = Command::new(program("rendezvous"))
+        .args(["--data".as_ref(), scene.folder_of("server").as_os_str()])
+        .args(["user", "passwd", user])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    // One that reads nothing, since it knows no such account, has ended perhaps.
+    let _ = writeln!(stdin, "{password}");
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+/// The session ends, the machine with the keys goes on by the operator's password, and others by one that
+/// its person chooses there.
+#[test]
+fn a_forgotten_password_is_set_by_the_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut alice = scene.peer(&[], "alice", address, &[]);
+    let unknown = set_password(&scene, "nobody", "battery staple");
+    assert_ends(&unknown, 1, "");
+    assert_eq!(text(&unknown.stderr), "rendezvous: no account nobody\n");
+    let set = set_password(&scene, "alice", "battery staple");
+    let told = text(&set.stdout);
+    assert!(told.starts_with("alice has a new password\n"), "{told}{}", text(&set.stderr));
+    let out = alice.await_event("logged-out", |_| true);
+    assert_eq!(out["reason"], "the server's operator has given this account another password");
+    alice.await_event("login-needed", |event| {
+        event["reason"].as_str().is_some_and(|why| why.contains("'/login alice'"))
+    });
+    assert!(!holds(&scene, address, "correct horse alice"), "the one before");
+    assert!(!holds(&scene, address, "battery staple"), "this machine has no keys");
+
+    alice.type_line(r#"{"command":"login","name":"alice","password":"battery staple"}"#);
+    alice.await_event("logged-in", |event| event["new_account"] == false);
+    alice.await_event("info", |event| {
+        event["text"].as_str().is_some_and(|text| text.contains("'/passwd'"))
+    });
+    alice.type_line(
+        r#"{"command":"change-password","old":"battery staple","new":"wrong donkey alice"}"#,
+    );
+    alice.await_event("info", |event| {
+        event["text"].as_str().is_some_and(|text| text.contains("is changed"))
+    });
+    assert!(holds(&scene, address, "wrong donkey alice"));
 }

@@ -1,4 +1,5 @@
-//! An account that its user deletes, with the real server and real clients, over links that lose.
+//! What becomes of accounts, with the real server and real clients, over links that lose: one that its user
+//! deletes, and one whose user has forgotten the password.
 
 use peer::command::Command;
 use peer::output::Output;
@@ -186,4 +187,65 @@ fn a_server_that_dies_meanwhile_has_done_all_of_it_or_nothing() {
         *(if is_deleted { &mut done } else { &mut undone }) += 1;
     }
     assert!(done > 0 && undone > 0, "{done} {undone}");
+}
+
+fn log_in(party: &mut Party, user: usize, password: &str) -> Vec<Output> {
+    party.take(user);
+    let password = Secret::new(password.to_owned());
+    party.command(user, Command::Login { name: "alice".to_owned(), password });
+    party.run(seconds(20));
+    party.take(user)
+}
+
+fn is_in(told: &[Output]) -> bool {
+    told.iter().any(|output| matches!(output, Output::LoggedIn { .. }))
+}
+
+/// The operator sets a password beside the running server: the machine that has the keys goes on with it,
+/// and others do when its person has chosen another.
+#[test]
+fn a_forgotten_password_costs_nothing_but_a_login_where_the_keys_are() {
+    let link = Impairment { loss: loss(10.0), ..Impairment::default() };
+    let mut party = Party::with(3, Policy::default(), &link);
+    party.line(ALICE, "/msg bob before");
+    party.until(BOB, |o| matches!(o, Output::Message { text, .. } if text == "before"));
+    // Carol's host becomes a second machine of alice's, which knows nobody.
+    party.kill(CAROL);
+    let disk = party.new_disk(CAROL);
+    party.start(CAROL, disk);
+    party.take(ALICE);
+    let (operators, own) = ("of the operator", "a password of her own");
+    let server = party.server;
+    party.world.with(server, |program, now| {
+        let alice = wire::app::name::Name::new("alice").expect("a name");
+        program.server_mut().set_password(now, &alice, &Secret::new(operators.to_owned()));
+    });
+    let is_why = |reason: &str| reason.contains("given this account another password");
+    party.until(ALICE, |o| matches!(o, Output::LoggedOut { reason } if is_why(reason)));
+    party.until(
+        BOB,
+        |o| matches!(o, Output::Presence { user, online: false, .. } if user == "alice"),
+    );
+    party.run(seconds(120));
+    assert!(!is_in(&party.take(ALICE)), "she waits for the person");
+
+    assert!(!is_in(&log_in(&mut party, ALICE, "a password")), "the old one");
+    let told = log_in(&mut party, CAROL, operators);
+    assert!(!is_in(&told), "{told:?}");
+    let is_told = |o: &Output| matches!(o, Output::LoginNeeded { reason: Some(why) } if why.contains("not on this machine"));
+    assert!(told.iter().any(is_told), "{told:?}");
+    assert!(is_in(&log_in(&mut party, ALICE, operators)));
+    assert!(!is_in(&log_in(&mut party, CAROL, operators)), "nothing is sealed under this one");
+
+    let [old, new] = [operators, own].map(|text| Secret::new(text.to_owned()));
+    party.command(ALICE, Command::ChangePassword { old, new });
+    party.until(ALICE, |o| matches!(o, Output::Info { text } if text.contains("is changed")));
+    assert!(!is_in(&log_in(&mut party, CAROL, operators)));
+    assert!(is_in(&log_in(&mut party, CAROL, own)), "now any machine gets the keys");
+    party.take(BOB);
+    party.line(CAROL, "/msg bob after");
+    party.until(BOB, |o| matches!(o, Output::Message { text, .. } if text == "after"));
+    let told = party.take(BOB);
+    let is_changed = |o: &Output| matches!(o, Output::IdentityChanged { .. });
+    assert!(!told.iter().any(is_changed), "she is who she was: {told:?}");
 }

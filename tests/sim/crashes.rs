@@ -8,7 +8,7 @@ use peer::store::Database;
 use peer::work::{About, AccountId, Draft, Incoming, Installation, StoreReply};
 use rendezvous::sqlite::SqliteStore;
 use rendezvous::{
-    Lobby, LockoutPolicy, Mailbox, NewAccount, NewIdentity, SourcePrefix, StoreOutcome,
+    Lobby, LockoutPolicy, Mailbox, NewAccount, NewIdentity, Resets, SourcePrefix, StoreOutcome,
     StoreRequest,
 };
 use sim::Dice;
@@ -112,13 +112,17 @@ fn server_request(dice: &mut Dice, now: u64) -> StoreRequest {
             StoreRequest::AddDevice {
                 name: own,
                 identity: certified(user, 1).identity,
+                resets: Resets(0),
                 certificate: certified(user, device).certificate,
                 now,
             }
         }
         6 => StoreRequest::Block { by: own, target: other, online: vec![], now },
         7 => StoreRequest::Unblock { by: own, target: other },
-        8 => StoreRequest::DeleteAccount { name: own, identity: certified(user, 1).identity },
+        8 => {
+            let identity = certified(user, 1).identity;
+            StoreRequest::DeleteAccount { name: own, identity, resets: Resets(0) }
+        }
         _ => {
             let request = room_request(dice, other);
             StoreRequest::Room { by: own, request, lobby: Lobby::Shut }
@@ -244,11 +248,42 @@ fn a_deleted_account_is_gone_whole_or_not_at_all() {
     assert!(!outcomes.contains(&StoreOutcome::Failed), "{outcomes:?}");
     let before = Files::read(data.path()).unwrap();
     let identity = certified("alice", 1).identity;
-    let outcome = store.execute(&[StoreRequest::DeleteAccount { name: alice, identity }]);
+    let resets = Resets(0);
+    let outcome = store.execute(&[StoreRequest::DeleteAccount { name: alice, identity, resets }]);
     let [StoreOutcome::Removed { rooms }] = &outcome[..] else { panic!("{outcome:?}") };
     assert_eq!(rooms.len(), 2, "she left, and bob inherits");
     let after = Files::read(data.path()).unwrap();
     look(&before, &after, server_view);
+}
+
+/// The new password with all that follows from it, or the one before with its sealed identity.
+#[test]
+fn the_operators_password_holds_wholly_or_not_at_all() {
+    let data = folder();
+    let mut store = SqliteStore::open(&data.path().join("db")).unwrap();
+    let account = NewAccount {
+        name: name("alice"),
+        record: vec![7; 192],
+        stretch: Stretch::STANDARD,
+        identity: Some(certified("alice", 1)),
+        now: 1,
+    };
+    store.execute(&[StoreRequest::CreateAccount(Box::new(account))]);
+    for now in 1..=3 {
+        let (name, source) = (name("alice"), SOURCES[0]);
+        store.execute(&[StoreRequest::BeginLogin { name, source, policy: POLICY, now }]);
+    }
+    let before = Files::read(data.path()).unwrap();
+    let record = [9; 192];
+    assert!(store.reset_password(&name("alice"), &record, Stretch::STANDARD).unwrap());
+    let after = Files::read(data.path()).unwrap();
+    look(&before, &after, |folder| {
+        let mut store = SqliteStore::open(&folder.join("db")).unwrap();
+        let resets = store.take_meanwhile().unwrap().resets;
+        let (name, source) = (name("alice"), SOURCES[1]);
+        let login = StoreRequest::BeginLogin { name, source, policy: POLICY, now: 4 };
+        format!("{:?} {resets:?} {:?}", store.accounts().unwrap(), store.execute(&[login]))
+    });
 }
 
 fn peer_account() -> AccountId {

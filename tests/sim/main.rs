@@ -9,6 +9,7 @@ mod folders;
 mod goodput;
 mod handshake;
 mod hostile;
+mod idle;
 mod live;
 mod mail;
 mod party;

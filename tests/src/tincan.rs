@@ -16,12 +16,15 @@ use peer::transfer::{self, Question, Reader, ViewNews};
 use peer::watch::{Failure, Report};
 use peer::work::{Outcome, StoreError, StoreReply, StoreRequest, StrangerRequest, Work, WorkId};
 use rendezvous::sqlite::SqliteStore;
-use rendezvous::{Config, Policy, Secrets, Server, StoreOutcome, StoreTicket};
+use rendezvous::{
+    Config, Meanwhile, Policy, Reset, Resets, Secrets, Server, StoreOutcome, StoreTicket,
+};
 use tempfile::TempDir;
-use wire::app::login::Stretch;
+use wire::app::login::{Stretch, password};
+use wire::app::name::Name;
 use wire::app::peer::TransferId;
 use wire::time::Instant;
-use wire::{Deadline, Node, Seed, Source, Transmit};
+use wire::{Deadline, Node, Secret, Seed, Source, Transmit};
 
 use crate::journal::Pen;
 use crate::world::Machine;
@@ -105,6 +108,21 @@ impl ServerProgram {
     /// A signal asks it to end.
     pub fn shut_down(&mut self, now: Instant) {
         self.server.shut_down(now, "the server is stopping");
+    }
+
+    /// The operator gives an account another password, beside the running server, which hears of it.
+    ///
+    /// # Panics
+    /// When there is no such account, or that is no password.
+    pub fn set_password(&mut self, now: Instant, user: &Name, typed: &Secret<String>) {
+        let ServerDisk { store, secrets, .. } = &mut self.disk;
+        let new = password(typed).expect("a password");
+        let mut rng = Seed::new([9; 32]).derive("operator").rng();
+        let record = secrets.password_record(&mut rng, user, &new, CHEAP).expect("it is stretched");
+        let is_done = store.reset_password(user, &record, CHEAP).expect("memory for it");
+        assert!(is_done, "there is no {user}");
+        let resets = vec![Reset { name: user.clone(), resets: Resets(u64::MAX) }];
+        self.server.handle_meanwhile(now, &Meanwhile { resets, ..Meanwhile::default() });
     }
 
     /// Whether it has ended, when asked to.

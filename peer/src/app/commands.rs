@@ -447,6 +447,7 @@ impl App {
             moved = true;
         }
         while let Some(output) = self.transfers.poll_output() {
+            self.note_transfer(now, &output);
             let output = self.with_call(output);
             self.tell(output);
             moved = true;

@@ -314,6 +314,7 @@ impl App {
             | Refusal::Room(_)
             | Refusal::UnknownCode
             | Refusal::AccountDeleted
+            | Refusal::NewPassword
             | Refusal::NewerDevice { .. } => self.retry_link(now, user),
         }
     }

@@ -18,6 +18,7 @@ mod contacts;
 mod deletion;
 mod export;
 mod identities;
+mod idle;
 mod jobs;
 mod links;
 mod mail;
@@ -59,6 +60,7 @@ pub use self::attention::{Attention, Switch};
 use self::chat::Chat;
 use self::code::Codes;
 use self::export::Export;
+use self::idle::Idle;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::mail::Mail;
@@ -179,6 +181,7 @@ pub struct App {
     retired: Option<Endpoint>,
     profile: Option<OpenProfile>,
     server: Server,
+    idle: Idle,
     /// An account is being read from a file: no other is opened meanwhile.
     is_importing: bool,
     /// What the password is being proven for.
@@ -238,6 +241,7 @@ impl App {
             retired: None,
             profile: None,
             server: Server::new(settings.server_addresses.clone()),
+            idle: Idle::default(),
             is_importing: false,
             change: None,
             is_deleted_there: false,
@@ -268,6 +272,7 @@ impl App {
     /// Does what a person or a script asks. While the database is being opened, or a login or an
     /// import is under way, commands wait for it.
     pub fn command(&mut self, now: Instant, command: Command) {
+        self.note_command(now, &command);
         let is_quit = |command: &Command| matches!(command, Command::Quit { .. });
         let is_second_quit = is_quit(&command) && self.held.iter().any(is_quit);
         let waits = self.is_busy() && (!is_quit(&command) || !self.held.is_empty());
@@ -494,6 +499,7 @@ impl App {
                 break;
             }
         }
+        self.tell_activity(now);
     }
 
     fn on_event(&mut self, now: Instant, handle: ConnectionHandle, event: Event) {
@@ -661,6 +667,7 @@ impl Node for App {
         [
             self.endpoint.as_ref().and_then(Endpoint::poll_timeout),
             self.server.deadline(),
+            self.idle_deadline(),
             self.roster.deadline(),
             self.links.deadline(),
             self.rooms.deadline(),

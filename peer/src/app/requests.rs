@@ -85,6 +85,8 @@ pub(super) enum Asked {
     DeleteAccount,
     MakeCode,
     UseCode,
+    /// When the person did something last.
+    Active,
 }
 
 impl core::fmt::Debug for Asked {
@@ -122,6 +124,7 @@ impl core::fmt::Debug for Asked {
             Self::DeleteAccount => "DeleteAccount",
             Self::MakeCode => "MakeCode",
             Self::UseCode => "UseCode",
+            Self::Active => "Active",
         })
     }
 }
@@ -185,7 +188,11 @@ impl App {
                 }
                 Asked::Introduce(user) => self.links.not_introduced(&user),
                 // The local half is done; the next login does the rest.
-                Asked::Block(_) | Asked::BlockAgain(_) | Asked::BlockedSync | Asked::Status => {}
+                Asked::Block(_)
+                | Asked::BlockAgain(_)
+                | Asked::BlockedSync
+                | Asked::Status
+                | Asked::Active => {}
                 Asked::RegisterStart(_)
                 | Asked::RegisterFinish(_)
                 | Asked::LoginStart(_)
@@ -243,7 +250,11 @@ impl App {
             ) => self.on_welcome(now, welcome, Some(*account)),
             (Asked::Resume, Response::Welcome(welcome)) => self.on_welcome(now, welcome, None),
             (
-                Asked::Candidates | Asked::Status | Asked::Discard | Asked::PublishPrekeys,
+                Asked::Candidates
+                | Asked::Status
+                | Asked::Discard
+                | Asked::PublishPrekeys
+                | Asked::Active,
                 Response::Done,
             ) => {}
             (Asked::BlockAgain(user), Response::Done) => self.info(&format!(
@@ -353,6 +364,7 @@ impl App {
                 | Refusal::Room(_)
                 | Refusal::UnknownCode
                 | Refusal::AccountDeleted
+                | Refusal::NewPassword
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
                     "{user} is blocked on this machine, but the server refused: {other}."
                 )),
@@ -390,7 +402,11 @@ impl App {
                 tracing::debug!(%refusal, "refused");
                 self.mail.session_ended();
             }
-            Asked::BlockedSync | Asked::Candidates | Asked::Discard | Asked::PublishPrekeys => {
+            Asked::BlockedSync
+            | Asked::Candidates
+            | Asked::Discard
+            | Asked::PublishPrekeys
+            | Asked::Active => {
                 tracing::debug!(%refusal, "refused");
             }
         }
@@ -432,6 +448,7 @@ impl App {
             Notice::Mail => self.collect_letters(now, 0),
             Notice::CodeUsed { number, by } => self.on_code_used(now, number, by),
             Notice::Invited { room } => self.on_room_invitation(room),
+            Notice::LogsOutIdle(seconds) => self.on_logs_out_idle(now, seconds),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
         }
     }

@@ -79,6 +79,8 @@ pub(super) struct Credentials {
     pub(super) password: Secret<Vec<u8>>,
     /// The first failure to reach the server was told: commands wait no longer.
     pub(super) told: bool,
+    /// The server keeps no sealed identity: the password is its operator's [W-161].
+    pub(super) is_operators: bool,
 }
 
 /// What is tried with them.
@@ -249,6 +251,7 @@ impl App {
         self.drop_server(now, close::LOGOUT);
         self.server.goal = goal;
         self.server.claim = Claim::TakeBack;
+        self.idle.was_active(now);
         self.server.backoff.reset();
         match self.server.account_of_goal() {
             Some(id) => self.login_profile(now, id),
@@ -345,6 +348,9 @@ impl App {
         match &self.server.state {
             State::Waiting { until, .. } if *until <= now => {
                 self.server.state = State::Off;
+                if self.is_idle_too_long(now) {
+                    return self.on_idle(now);
+                }
                 self.server_try(now);
             }
             State::Waiting { tell_at, .. } if *tell_at <= now => self.tell_waiting(now),
@@ -525,6 +531,12 @@ impl App {
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::REVOKED => {
                 self.turned_away(now, "this device no longer belongs to the account");
+            }
+            ConnectionError::ClosedByPeer(reason) if reason.code == close::NEW_PASSWORD => {
+                self.needs_new_password(now);
+            }
+            ConnectionError::ClosedByPeer(reason) if reason.code == close::IDLE => {
+                self.on_idle(now);
             }
             ConnectionError::ClosedByPeer(reason) if reason.code == close::DELETED => {
                 self.deleted_elsewhere(now);

@@ -23,6 +23,13 @@ use crate::work::{Account, StoreRequest, Work};
 
 /// Why a session ended when another device has it.
 pub(super) const TAKEN_OVER: &str = "this account was logged in somewhere else";
+/// Why keys cannot be had: what was sealed is gone, and who knows the new password has not sealed it.
+const NO_KEYS: &str = "the server's operator has given this account a new password, and its keys, which \
+     nobody could seal under that one, are not on this machine. Log in with the new password where the \
+     account was used before, and choose one of your own there by '/passwd': then it opens the account \
+     here too. Or bring the keys here from a file: '/account import FILE'. If you have neither, nobody \
+     has the keys any more, and the operator can only remove the account and make it anew \
+     ('rendezvous user del', 'user add'), under which others see that your key has changed";
 
 impl App {
     /// `/register` and `/login`.
@@ -221,12 +228,17 @@ impl App {
             .flatten()
             .find(|identity| identity.public() == expected);
         let Some(restored) = restored else {
-            return self.end_login(
-                now,
+            let why = if sealed.is_empty() {
+                NO_KEYS
+            } else {
                 "the server does not hold the key of this account as it was left there: the \
-                 account can only be used where it was made",
-            );
+                 account can only be used where it was made"
+            };
+            return self.end_login(now, why);
         };
+        if let Goal::Password(credentials) = &mut self.server.goal {
+            credentials.is_operators = sealed.is_empty();
+        }
         if is_other {
             self.info(
                 "The account has another identity at the server than the one that was kept here: \
@@ -285,9 +297,9 @@ impl App {
             }
         }
         let goal = core::mem::replace(&mut self.server.goal, Goal::Resume);
-        let new_account = match goal {
-            Goal::Password(credentials) => credentials.registers,
-            Goal::Nothing | Goal::Meet | Goal::Resume => false,
+        let (new_account, is_operators) = match goal {
+            Goal::Password(credentials) => (credentials.registers, credentials.is_operators),
+            Goal::Nothing | Goal::Meet | Goal::Resume => (false, false),
         };
         if let Some(channel) = self.server.channel_mut() {
             channel.logged_in = true;
@@ -305,6 +317,9 @@ impl App {
             took_over: welcome.took_over,
             new_account,
         });
+        if is_operators {
+            self.ask_for_own_password();
+        }
         self.warn_of_keys();
         self.check_change(now);
         self.send_candidates(now);
@@ -316,6 +331,16 @@ impl App {
         let _ = self.ask(now, Asked::BlockedSync, Request::Blocked);
         self.sync_rooms(now);
         self.begin_mail(now);
+    }
+
+    /// The operator knows the password that he gave, and what is sealed under it he could open: so
+    /// nothing is, until the person has chosen another [W-161].
+    fn ask_for_own_password(&mut self) {
+        self.info(
+            "The server's operator has set this password and knows it, so your keys are not left at \
+             the server under it, and no other machine can log in. Choose one of your own now: \
+             '/passwd'.",
+        );
     }
 
     /// The server does not let this client in.
@@ -337,6 +362,7 @@ impl App {
         }
         match refusal {
             Refusal::AccountDeleted => self.deleted_elsewhere(now),
+            Refusal::NewPassword => self.needs_new_password(now),
             Refusal::UnknownDevice | Refusal::UnknownUser => {
                 self.turned_away(now, "the server does not know this account or device");
             }
@@ -423,6 +449,22 @@ impl App {
         self.tell(Output::LoginNeeded { reason: Some(reason) });
     }
 
+    /// The operator has given the account another password. The keys stay, and go on under it; not by
+    /// themselves [W-161].
+    pub(super) fn needs_new_password(&mut self, now: Instant) {
+        const REASON: &str = "the server's operator has given this account another password";
+        let Some(name) = self.account().map(|account| account.name.clone()) else {
+            return self.end_login(now, REASON);
+        };
+        self.close_all_links(now);
+        self.leave_server(now);
+        self.tell(Output::LoggedOut { reason: REASON.to_owned() });
+        let reason = format!(
+            "{REASON}: ask him for it, and '/login {name}' goes on here; your keys and all else stay"
+        );
+        self.tell(Output::LoginNeeded { reason: Some(reason) });
+    }
+
     /// Nobody is logged in here any more: the user's own wish.
     fn forget_account(&mut self, now: Instant, reason: &str) {
         self.change = None;
@@ -452,5 +494,5 @@ fn credentials(
         password(typed).map_err(|error| error.to_string())?
     };
     let attempt = if registers { Attempt::Register } else { Attempt::Login };
-    Ok(Credentials { attempt, registers, name, password, told: false })
+    Ok(Credentials { attempt, registers, name, password, told: false, is_operators: false })
 }

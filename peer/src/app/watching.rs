@@ -67,6 +67,9 @@ impl App {
     /// How the player is that is kept in step, or why that is not known: the answer to
     /// [`View::Steers`](crate::transfer::View::Steers).
     pub fn on_player(&mut self, now: Instant, question: Question, report: Result<Report, Failure>) {
+        if report.as_ref().is_ok_and(|report| !report.paused) {
+            self.idle.was_active(now);
+        }
         self.watch.on_player(now, question, report);
         self.drain_watch(now);
         self.settle(now);

@@ -31,6 +31,8 @@ use crate::output::{ConnectionLine, KeyMark, Output};
 
 /// Between two drawings, unless a key was pressed.
 const FRAME: Duration = Duration::from_millis(33);
+/// That keys are pressed is told no more often.
+const PRESSED: Duration = Duration::from_secs(1);
 /// How often the figures of connections are asked for while something is drawn anyway.
 const FIGURES: Duration = Duration::from_secs(2);
 
@@ -111,6 +113,7 @@ impl FullScreen {
             frames_drawn: 0,
             longest: Duration::ZERO,
             figures: None,
+            pressed: None,
             typed,
             caller: Caller::new(),
             mailbox: mailbox.clone(),
@@ -249,6 +252,8 @@ struct Keeper {
     longest: Duration,
     /// When the figures were asked for.
     figures: Option<Instant>,
+    /// When it was told that the person does something.
+    pressed: Option<Instant>,
     typed: TypedLines,
     caller: Caller,
     mailbox: Mailbox,
@@ -341,8 +346,14 @@ impl Keeper {
     fn on_terminal(&mut self, moment: Moment, event: &TerminalEvent) {
         self.is_urgent = true;
         match event {
-            TerminalEvent::Key(key) => self.tui.key(moment, *key),
-            TerminalEvent::Paste(text) => self.tui.paste(moment, text),
+            TerminalEvent::Key(key) => {
+                self.tui.key(moment, *key);
+                self.on_pressed(moment.now);
+            }
+            TerminalEvent::Paste(text) => {
+                self.tui.paste(moment, text);
+                self.on_pressed(moment.now);
+            }
             TerminalEvent::FocusGained => self.tui.set_focus(true),
             TerminalEvent::FocusLost => self.tui.set_focus(false),
             TerminalEvent::Resize(width, height) => {
@@ -350,6 +361,14 @@ impl Keeper {
                 self.start_anew();
             }
             TerminalEvent::Mouse(event) => self.tui.mouse(moment, *event),
+        }
+    }
+
+    /// The person is there.
+    fn on_pressed(&mut self, now: Instant) {
+        if self.pressed.is_none_or(|at| now - at >= PRESSED) {
+            self.pressed = Some(now);
+            self.mailbox.put(Wake::Pressed);
         }
     }
 

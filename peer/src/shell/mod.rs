@@ -43,6 +43,8 @@ enum Wake {
     Done(WorkId, Outcome),
     /// Something was typed.
     Typed(Typed),
+    /// The person pressed a key of the full screen, which says so at most once a second.
+    Pressed,
     /// The full screen needs this for itself.
     Command(Command),
     /// The full screen wants to show the connections' present figures.

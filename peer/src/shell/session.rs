@@ -196,10 +196,12 @@ impl Session {
                 self.app.set_server_addresses(now, addresses);
             }
             Wake::Typed(typed) => {
+                self.app.active(now);
                 let todo = self.desk.on_typed(now, typed);
                 self.perform(now, todo)?;
             }
             Wake::Command(command) => self.app.command(now, command),
+            Wake::Pressed => self.app.active(now),
             Wake::Figures => self.front.set_connections(self.app.connections()),
             Wake::Reading(Reading { id, reader, at: Some(at) }) => {
                 self.app.read_from(now, id, reader, at);

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::cli::{Cli, UserCommand};
 use super::data::{DataDir, Running};
-use super::import::{self, Imported};
+use super::import::{self, Imported, no_account};
 use super::{Failure, say};
 use crate::sqlite::{AccountRow, Totals};
 
@@ -45,16 +45,32 @@ pub(super) fn user(cli: &Cli, command: &UserCommand) -> Result<(), Failure> {
             let name = named(name)?;
             let mut store = DataDir::existing(cli.data.as_deref())?.open_store()?;
             if !store.delete(&name).map_err(Failure::new)? {
-                return Err(Failure::new(format!("no account {name}")));
+                return Err(no_account(&name));
             }
             say(format_args!("removed {name}"));
+            Ok(())
+        }
+        UserCommand::Passwd { name, password_file } => {
+            let name = named(name)?;
+            let (mut store, secrets) = DataDir::existing(cli.data.as_deref())?.open()?;
+            // Before a person types it twice in vain.
+            if !store.has_account(&name).map_err(Failure::new)? {
+                return Err(no_account(&name));
+            }
+            let password = read_password(password_file.as_deref())?;
+            import::another(&name, &password, &mut store, &secrets)?;
+            say(format_args!("{name} has a new password"));
+            say(
+                "tell its user to log in with it where the account was used before, and to choose \
+                 another there by /passwd",
+            );
             Ok(())
         }
         UserCommand::Unlock { name } => {
             let name = named(name)?;
             let mut store = DataDir::existing(cli.data.as_deref())?.open_store()?;
             if !store.unlock(&name).map_err(Failure::new)? {
-                return Err(Failure::new(format!("no account {name}")));
+                return Err(no_account(&name));
             }
             say(format_args!("unlocked {name}"));
             Ok(())

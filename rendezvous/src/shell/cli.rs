@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wire::time::Duration;
 
 use crate::config::{Mailbox, Policy, Registration, Relaying};
 use crate::lockout::LockoutPolicy;
@@ -72,6 +73,13 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     mailbox_quota: u64,
 
+    /// Log out whose user did nothing for so long, such as 30m, 8h or 7d; at least 1m
+    ///
+    /// Without this nobody is logged out. Typed keys, commands and running transfers are doing something,
+    /// what others say is not. Who was logged out comes back when he asks for it, not by himself.
+    #[arg(long, value_name = "DURATION", value_parser = idle_timeout)]
+    idle_timeout: Option<Duration>,
+
     /// Whether to carry what two users say to each other, sealed, when no direct way joins them
     #[arg(long, value_name = "yes|no", default_value = "yes")]
     relay: Choice,
@@ -100,6 +108,28 @@ enum Choice {
     No,
 }
 
+/// Longest time that can be asked for.
+const LONGEST_IDLE: u64 = 365 * 86_400;
+
+/// A number of seconds, minutes, hours or days.
+fn idle_timeout(typed: &str) -> Result<Duration, String> {
+    const FORM: &str = "a number with s, m, h or d behind it, such as 30m";
+    let digits = typed.trim_end_matches(|unit: char| !unit.is_ascii_digit());
+    let unit = match &typed[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(FORM.to_owned()),
+    };
+    let count: u64 = digits.parse().map_err(|_| FORM)?;
+    match count.saturating_mul(unit) {
+        ..60 => Err("at least a minute, 1m".to_owned()),
+        seconds @ 60..=LONGEST_IDLE => Ok(Duration::from_secs(seconds)),
+        _ => Err("at most a year, 365d".to_owned()),
+    }
+}
+
 impl Serve {
     pub(super) fn policy(&self) -> Policy {
         Policy {
@@ -119,6 +149,7 @@ impl Serve {
                 Choice::Yes => Relaying::UpTo { bytes_per_second: self.relay_rate * 1000 },
                 Choice::No => Relaying::Off,
             },
+            idle_timeout: self.idle_timeout,
             address_log: if self.mask_addresses { AddressLog::Masked } else { AddressLog::Full },
             ..Policy::default()
         }
@@ -168,6 +199,20 @@ pub(super) enum UserCommand {
         /// The user's name
         name: String,
     },
+    /// Give an account a new password, for a user who forgot it; asked for as by add
+    ///
+    /// A running server ends the account's session within a second, and lets none of its devices in
+    /// without the new password. All else of the account stays, but for its keys: they lay at the server
+    /// sealed under the password before, which nobody can open. They are still on the machines where the
+    /// account was used. On one of these its user logs in with the new password, and chooses another by
+    /// /passwd: that seals the keys anew. On other machines he cannot log in before.
+    Passwd {
+        /// The user's name
+        name: String,
+        /// Read the password from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Let an account's user try passwords again at once
     Unlock {
         /// The user's name
@@ -202,6 +247,36 @@ mod tests {
             let error = Cli::try_parse_from(arguments).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(arguments[1]), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_its_unit_behind_it_and_is_neither_too_short_nor_too_long() {
+        for (typed, seconds) in
+            [("60s", 60), ("1m", 60), ("90s", 90), ("8h", 28_800), ("365d", LONGEST_IDLE)]
+        {
+            let cli = Cli::try_parse_from(["rendezvous", "--idle-timeout", typed]).unwrap();
+            assert_eq!(cli.serve.policy().idle_timeout, Some(Duration::from_secs(seconds)));
+        }
+        let none = Cli::try_parse_from(["rendezvous"]).unwrap();
+        assert_eq!(none.serve.policy().idle_timeout, None, "off when nobody asks for it");
+        for typed in [
+            "59s",
+            "0m",
+            "366d",
+            "30",
+            "m",
+            "",
+            "-5m",
+            "1.5h",
+            "5 m",
+            "5ms",
+            "99999999999999999999d",
+        ] {
+            let option = format!("--idle-timeout={typed}");
+            let error = Cli::try_parse_from(["rendezvous", &option]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{typed}");
+            assert!(error.to_string().contains("--idle-timeout"), "{error}");
         }
     }
 

@@ -5,18 +5,19 @@ use std::num::NonZero;
 use std::path::Path;
 use std::{fs, thread};
 
-use opaque_ke::{ClientRegistration, ClientRegistrationFinishParameters, RegistrationResponse};
 use rand_core::OsRng;
 use wire::Secret;
-use wire::app::login::{Stretch, Suite, identifiers, password};
+use wire::app::login::{Stretch, password};
 use wire::app::name::Name;
 use zeroize::Zeroizing;
 
 use super::Failure;
 use crate::config::Secrets;
-use crate::login::{Opaque, checked_record};
+use crate::login::Opaque;
 use crate::sqlite::SqliteStore;
 use crate::store::{NewAccount, StoreOutcome, StoreRequest};
+
+const NOT_STRETCHED: &str = "a password could not be stretched";
 
 /// A line that was not imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,30 @@ pub(super) fn one(
     if outcome == StoreOutcome::Done { Ok(()) } else { Err(Failure::new(why_not(&outcome))) }
 }
 
+/// Lets another password hold for one account; `Err` says why not.
+pub(super) fn another(
+    name: &Name,
+    typed: &Secret<String>,
+    store: &mut SqliteStore,
+    secrets: &Secrets,
+) -> Result<(), Failure> {
+    let password = password(typed).map_err(Failure::new)?;
+    let stretch = Stretch::STANDARD;
+    let record = secrets
+        .password_record(&mut OsRng, name, &password, stretch)
+        .ok_or_else(|| Failure::new(NOT_STRETCHED))?;
+    if !store.reset_password(name, &record, stretch).map_err(Failure::new)? {
+        return Err(no_account(name));
+    }
+    store.overwrite_removed();
+    Ok(())
+}
+
+/// What is told of a name that no account has.
+pub(super) fn no_account(name: &Name) -> Failure {
+    Failure::new(format!("no account {name}"))
+}
+
 fn why_not(outcome: &StoreOutcome) -> &'static str {
     if *outcome == StoreOutcome::Conflict {
         "this name, or one that looks like it, has an account"
@@ -134,20 +159,14 @@ fn register_all(
             credentials.chunks(share).map(|part| scope.spawn(move || work(part))).collect();
         workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
     });
-    let requests = done.ok_or_else(|| Failure::new("a password could not be stretched"))?;
+    let requests = done.ok_or_else(|| Failure::new(NOT_STRETCHED))?;
     Ok(requests.into_iter().flatten().collect())
 }
 
 fn register(opaque: &Opaque, credential: &Credential, now: u64) -> Option<StoreRequest> {
     let Credential { name, password, .. } = credential;
     let stretch = Stretch::STANDARD;
-    let ksf = stretch.function()?;
-    let start = ClientRegistration::<Suite>::start(&mut OsRng, password.expose()).ok()?;
-    let answer = opaque.register(name, &start.message.serialize()).ok()?;
-    let answer = RegistrationResponse::deserialize(&answer).ok()?;
-    let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
-    let finish = start.state.finish(&mut OsRng, password.expose(), answer, parameters).ok()?;
-    let record = checked_record(&finish.message.serialize()).ok()?;
+    let record = opaque.record(&mut OsRng, name, password.expose(), stretch)?;
     let account = NewAccount { name: name.clone(), record, stretch, identity: None, now };
     Some(StoreRequest::CreateAccount(Box::new(account)))
 }

@@ -60,7 +60,8 @@ mod tests {
     fn the_page_tells_of_every_command_and_option() {
         let page = page();
         let roff = |text: &str| text.replace('-', "\\-");
-        for command in ["user list", "user add", "user del", "user unlock", "status"] {
+        for command in ["user list", "user add", "user del", "user passwd", "user unlock", "status"]
+        {
             assert!(page.contains(&format!(".SS \"rendezvous {command} ")), "{command}: {page}");
         }
         let cli = Cli::command();

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Savepoint, params};
 use wire::PublicKey;
 use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::login::Stretch;
 use wire::app::name::Name;
 
 use super::{Result, attempts, blocks, damaged, from_sql, rooms, to_sql};
 use crate::source::SourcePrefix;
-use crate::store::{NewAccount, NewIdentity, NewPassword, SessionAccount, StoreOutcome};
+use crate::store::{NewAccount, NewIdentity, NewPassword, Resets, SessionAccount, StoreOutcome};
 
 /// Most devices of accounts that were removed of which it is known; the oldest are forgotten.
 const MAX_DELETED: i64 = 65_536;
@@ -69,8 +70,8 @@ fn repeat(db: &Savepoint<'_>, account: i64, new: &NewAccount) -> Result<StoreOut
 
 pub(super) fn add_device(
     db: &Savepoint<'_>,
-    name: &Name,
-    identity: IdentityKey,
+    (name, identity): (&Name, IdentityKey),
+    proven_at: Resets,
     certificate: &DeviceCertificate,
     now: u64,
 ) -> Result<StoreOutcome> {
@@ -78,6 +79,9 @@ pub(super) fn add_device(
     // The account may have been deleted since its password was proven, and the name taken.
     if read_identity(db, account)? != Some(identity) {
         return Ok(StoreOutcome::Conflict);
+    }
+    if resets(db, account)? != proven_at {
+        return Ok(StoreOutcome::NewPassword);
     }
     if device(db, account, certificate.device)? != Some(*certificate) {
         if certificate.generation <= generation(db, account)? {
@@ -91,11 +95,15 @@ pub(super) fn add_device(
 pub(super) fn set_identity(
     db: &Savepoint<'_>,
     name: &Name,
+    proven_at: Resets,
     new: &NewIdentity,
     now: u64,
 ) -> Result<StoreOutcome> {
     let NewIdentity { identity, certificate, sealed } = new;
     let Some(account) = id(db, name)? else { return Ok(StoreOutcome::Conflict) };
+    if resets(db, account)? != proven_at {
+        return Ok(StoreOutcome::NewPassword);
+    }
     let set = db
         .prepare_cached(
             "UPDATE accounts SET identity = ?2, sealed = ?3 WHERE id = ?1 AND identity IS NULL",
@@ -118,19 +126,25 @@ pub(super) fn resume(
     source: SourcePrefix,
     now: u64,
 ) -> Result<StoreOutcome> {
-    let certificate = match id(db, name)? {
-        Some(account) => device(db, account, key)?.map(|certificate| (account, certificate)),
+    let account = id(db, name)?;
+    let known = match account {
+        Some(account) => read_device(db, account, key)?.map(|device| (account, device)),
         None => None,
     };
-    let Some((account, certificate)) = certificate else {
+    let Some((account, device)) = known else {
         let is_deleted = was_deleted(db, key)?;
         return Ok(if is_deleted { StoreOutcome::Deleted } else { StoreOutcome::NotFound });
     };
+    let resets = resets(db, account)?;
+    if device.added_at != resets {
+        return Ok(StoreOutcome::NewPassword);
+    }
     attempts::remember_source(db, account, source, now)?;
+    let certificate = device.certificate;
     let newest = generation(db, account)?;
     match read_identity(db, account)? {
         Some(identity) if certificate.generation < newest => {
-            Ok(StoreOutcome::Outdated { identity, generation: newest })
+            Ok(StoreOutcome::Outdated { identity, generation: newest, resets })
         }
         Some(_) | None => begin_session(db, account, name, &certificate, now),
     }
@@ -158,7 +172,7 @@ pub(super) fn change_password(db: &Savepoint<'_>, new: &NewPassword) -> Result<S
     let changed = db
         .prepare_cached(
             "UPDATE accounts SET record = ?3, memory_kib = ?4, passes = ?5, lanes = ?6, sealed = ?7
-             WHERE name = ?1 AND identity = ?2",
+             WHERE name = ?1 AND identity = ?2 AND resets = ?8",
         )?
         .execute(params![
             new.name.as_str(),
@@ -168,8 +182,43 @@ pub(super) fn change_password(db: &Savepoint<'_>, new: &NewPassword) -> Result<S
             new.stretch.passes,
             new.stretch.lanes,
             new.sealed,
+            to_sql(new.resets.0),
         ])?;
-    Ok(if changed == 1 { StoreOutcome::Done } else { StoreOutcome::NotFound })
+    Ok(match (changed, whose(db, &new.name, new.identity)?) {
+        (1, _) => StoreOutcome::Done,
+        // What was proven was the password before the operator's.
+        (_, Some(_)) => StoreOutcome::NewPassword,
+        (_, None) => StoreOutcome::NotFound,
+    })
+}
+
+/// Lets a password of the operator's hold [W-160]: the identity's secret was sealed under another, so it
+/// goes, and whatever was proven before counts no longer. `false` when there is no such account.
+pub(super) fn reset_password(
+    db: &Connection,
+    name: &Name,
+    record: &[u8],
+    stretch: Stretch,
+) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE accounts SET record = ?2, memory_kib = ?3, passes = ?4, lanes = ?5, sealed = x'',
+                 resets = resets + 1
+             WHERE name = ?1",
+        )?
+        .execute(params![
+            name.as_str(),
+            record,
+            stretch.memory_kib,
+            stretch.passes,
+            stretch.lanes
+        ])?;
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO untold_resets (account) SELECT id FROM accounts WHERE name = ?1",
+    )?
+    .execute([name.as_str()])?;
+    attempts::unlock(db, name)?;
+    Ok(changed == 1)
 }
 
 /// The account of this user goes, with all that belongs to it; nobody else's does.
@@ -177,13 +226,13 @@ pub(super) fn delete(
     db: &Savepoint<'_>,
     name: &Name,
     identity: IdentityKey,
+    proven_at: Resets,
 ) -> Result<StoreOutcome> {
-    let is_his = match id(db, name)? {
-        Some(account) => read_identity(db, account)? == Some(identity),
-        None => false,
-    };
-    if !is_his {
+    let Some(account) = whose(db, name, identity)? else {
         return Ok(StoreOutcome::Removed { rooms: Vec::new() });
+    };
+    if resets(db, account)? != proven_at {
+        return Ok(StoreOutcome::NewPassword);
     }
     remove(db, name)?;
     Ok(StoreOutcome::Removed { rooms: rooms::take_untold(db)? })
@@ -228,7 +277,22 @@ pub(super) fn id(db: &Savepoint<'_>, name: &Name) -> Result<Option<i64>> {
         .optional()
 }
 
-/// The highest generation of an account's devices; 0 when there is none.
+/// The number of the account of this name, if it is this user's.
+fn whose(db: &Savepoint<'_>, name: &Name, identity: IdentityKey) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM accounts WHERE name = ?1 AND identity = ?2")?
+        .query_row(params![name.as_str(), identity.0], |row| row.get(0))
+        .optional()
+}
+
+/// How often the operator has given an account another password.
+fn resets(db: &Savepoint<'_>, account: i64) -> Result<Resets> {
+    db.prepare_cached("SELECT resets FROM accounts WHERE id = ?1")?
+        .query_row([account], |row| row.get(0))
+        .map(|resets| Resets(from_sql(resets)))
+}
+
+/// The highest generation of an account's devices; 0 when there is none. Those that may not log in any
+/// more count: others have seen them.
 pub(super) fn generation(db: &Savepoint<'_>, account: i64) -> Result<u64> {
     db.prepare_cached("SELECT coalesce(max(generation), 0) FROM devices WHERE account = ?1")?
         .query_row([account], |row| row.get(0))
@@ -263,27 +327,45 @@ fn begin_session(
         name: name.clone(),
         identity,
         certificate: *certificate,
+        resets: resets(db, account)?,
         blocks: blocks::list(db, account)?,
         failed_attempts,
     })))
 }
 
-fn device(db: &Savepoint<'_>, account: i64, key: PublicKey) -> Result<Option<DeviceCertificate>> {
-    let bytes: Option<Vec<u8>> = db
-        .prepare_cached("SELECT certificate FROM devices WHERE account = ?1 AND device = ?2")?
-        .query_row(params![account, key.0], |row| row.get(0))
+/// A device that is, or was, an account's.
+struct Device {
+    certificate: DeviceCertificate,
+    /// It may log in as long as that is the account's count.
+    added_at: Resets,
+}
+
+fn read_device(db: &Savepoint<'_>, account: i64, key: PublicKey) -> Result<Option<Device>> {
+    let row: Option<(Vec<u8>, i64)> = db
+        .prepare_cached(
+            "SELECT certificate, resets FROM devices WHERE account = ?1 AND device = ?2",
+        )?
+        .query_row(params![account, key.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    bytes
-        .map(|bytes| postcard::from_bytes(&bytes).map_err(|_| damaged("a damaged certificate")))
-        .transpose()
+    let Some((bytes, resets)) = row else { return Ok(None) };
+    let certificate = postcard::from_bytes(&bytes).map_err(|_| damaged("a damaged certificate"))?;
+    Ok(Some(Device { certificate, added_at: Resets(from_sql(resets)) }))
+}
+
+/// The certificate of a device that may log in.
+fn device(db: &Savepoint<'_>, account: i64, key: PublicKey) -> Result<Option<DeviceCertificate>> {
+    let resets = resets(db, account)?;
+    let device = read_device(db, account, key)?.filter(|device| device.added_at == resets);
+    Ok(device.map(|device| device.certificate))
 }
 
 fn put_device(db: &Savepoint<'_>, account: i64, certificate: &DeviceCertificate) -> Result<()> {
     let bytes = postcard::to_stdvec(certificate).expect("a certificate has a plain encoding");
     db.prepare_cached(
-        "INSERT INTO devices (account, device, generation, certificate) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO devices (account, device, generation, certificate, resets)
+             VALUES (?1, ?2, ?3, ?4, (SELECT resets FROM accounts WHERE id = ?1))
          ON CONFLICT DO UPDATE SET generation = excluded.generation,
-             certificate = excluded.certificate",
+             certificate = excluded.certificate, resets = excluded.resets",
     )?
     .execute(params![account, certificate.device.0, to_sql(certificate.generation), bytes])?;
     db.prepare_cached("DELETE FROM deleted WHERE device = ?1")?

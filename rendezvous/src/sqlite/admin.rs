@@ -2,10 +2,11 @@
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 use wire::PublicKey;
+use wire::app::login::Stretch;
 use wire::app::name::Name;
 
 use super::{Result, SqliteStore, accounts, attempts, from_sql, rooms};
-use crate::store::{Meanwhile, Revocation};
+use crate::store::{Meanwhile, Reset, Resets, Revocation};
 
 /// One account, for a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct AccountRow {
     pub name: Name,
     /// Whether it has an identity, or still waits for its first login.
     pub used: bool,
-    /// How many devices may log in.
+    /// How many devices may log in by their keys.
     pub devices: u64,
     /// When it was made, in seconds since 1970.
     pub created: u64,
@@ -29,7 +30,7 @@ pub struct AccountRow {
 pub struct Totals {
     /// Accounts.
     pub accounts: u64,
-    /// Devices.
+    /// Devices that may log in by their keys.
     pub devices: u64,
     /// Blocks.
     pub blocks: u64,
@@ -47,7 +48,8 @@ impl SqliteStore {
     pub fn accounts(&self) -> Result<Vec<AccountRow>> {
         let mut statement = self.connection.prepare(
             "SELECT name, identity IS NOT NULL, created, last_seen,
-                 (SELECT count(*) FROM devices WHERE account = id)
+                 (SELECT count(*) FROM devices
+                     WHERE account = id AND devices.resets = accounts.resets)
              FROM accounts ORDER BY name",
         )?;
         let mut rows = statement.query([])?;
@@ -100,10 +102,39 @@ impl SqliteStore {
         // Together: what is taken is told.
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let revoked = take_revoked(&change)?;
+        let resets = take_resets(&change)?;
         let rooms = rooms::take_untold(&change)?;
         change.commit()?;
         self.looked_at = Some(version);
-        Ok(Meanwhile { revoked, rooms })
+        Ok(Meanwhile { revoked, resets, rooms })
+    }
+
+    /// Lets another password hold for an account, which its user forgot [W-160]: `record` is OPAQUE's,
+    /// stretched so. Nobody is locked out of it any more. `false` when there is no such account. A
+    /// server that runs on this database hears of it by [`SqliteStore::take_meanwhile`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn reset_password(&mut self, name: &Name, record: &[u8], stretch: Stretch) -> Result<bool> {
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let is_done = accounts::reset_password(&change, name, record, stretch)?;
+        change.commit()?;
+        // Whoever learned the password before could open what was sealed under it: see
+        // `overwrite_removed`.
+        self.has_removed |= is_done;
+        Ok(is_done)
+    }
+
+    /// Whether there is such an account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn has_account(&self, name: &Name) -> Result<bool> {
+        let exists: Option<i64> = self
+            .connection
+            .query_row("SELECT id FROM accounts WHERE name = ?1", [name.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(exists.is_some())
     }
 
     /// Removes every lock of an account; `false` when there is no such account.
@@ -112,11 +143,7 @@ impl SqliteStore {
     /// When the database fails.
     pub fn unlock(&mut self, name: &Name) -> Result<bool> {
         attempts::unlock(&self.connection, name)?;
-        let exists: Option<i64> = self
-            .connection
-            .query_row("SELECT id FROM accounts WHERE name = ?1", [name.as_str()], |row| row.get(0))
-            .optional()?;
-        Ok(exists.is_some())
+        self.has_account(name)
     }
 
     /// Rows changed since the database was opened.
@@ -133,7 +160,10 @@ impl SqliteStore {
         let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0)).map(from_sql);
         Ok(Totals {
             accounts: count("SELECT count(*) FROM accounts")?,
-            devices: count("SELECT count(*) FROM devices")?,
+            devices: count(
+                "SELECT count(*) FROM devices JOIN accounts ON account = id
+                     WHERE devices.resets = accounts.resets",
+            )?,
             blocks: count("SELECT count(*) FROM blocks")?,
             rooms: count("SELECT count(*) FROM rooms")?,
             locks: self
@@ -157,4 +187,18 @@ fn take_revoked(change: &Transaction<'_>) -> Result<Vec<Revocation>> {
         revoked.push(Revocation { name, device: PublicKey(row.get(1)?) });
     }
     Ok(revoked)
+}
+
+fn take_resets(change: &Transaction<'_>) -> Result<Vec<Reset>> {
+    let mut statement = change.prepare_cached(
+        "SELECT name, resets FROM accounts JOIN untold_resets ON account = id ORDER BY name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut resets = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = accounts::read_name(&row.get::<_, String>(0)?)?;
+        resets.push(Reset { name, resets: Resets(from_sql(row.get(1)?)) });
+    }
+    change.execute("DELETE FROM untold_resets", [])?;
+    Ok(resets)
 }

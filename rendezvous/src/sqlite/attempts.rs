@@ -8,7 +8,7 @@ use wire::app::name::Name;
 use super::{Result, accounts, from_sql, to_sql};
 use crate::lockout::{Attempts, FORGET_AFTER, LockoutPolicy, Verdict};
 use crate::source::SourcePrefix;
-use crate::store::{LoginRecord, StoreOutcome};
+use crate::store::{LoginRecord, Resets, StoreOutcome};
 
 /// Most familiar sources of one account; the one not used for longest goes.
 const MAX_FAMILIAR: i64 = 16;
@@ -191,7 +191,7 @@ fn is_familiar(db: &Savepoint<'_>, account: Option<i64>, source: SourcePrefix) -
 fn login_record(db: &Savepoint<'_>, name: &Name) -> Result<Option<LoginRecord>> {
     db.prepare_cached(
         "SELECT record, memory_kib, passes, lanes, identity, sealed,
-             (SELECT coalesce(max(generation), 0) FROM devices WHERE account = id)
+             (SELECT coalesce(max(generation), 0) FROM devices WHERE account = id), resets
          FROM accounts WHERE name = ?1",
     )?
     .query_row([name.as_str()], |row| {
@@ -201,6 +201,7 @@ fn login_record(db: &Savepoint<'_>, name: &Name) -> Result<Option<LoginRecord>> 
             identity: row.get::<_, Option<[u8; 32]>>(4)?.map(IdentityKey),
             sealed: row.get(5)?,
             generation: from_sql(row.get(6)?),
+            resets: Resets(from_sql(row.get(7)?)),
         })
     })
     .optional()

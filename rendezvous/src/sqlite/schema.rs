@@ -84,7 +84,11 @@ CREATE INDEX attempts_by_last ON attempts (last);
 ///
 /// 5: `deleted` lists, hashed, the devices of accounts that are no longer there, so that these can be
 /// told so.
-const STEPS: [&str; 3] = [
+///
+/// 6: passwords that the operator gave. `accounts.resets` counts them; a device whose count is another
+/// may not log in, and stays for its generation. `untold_resets` lists those of which the running
+/// server has not heard.
+const STEPS: [&str; 4] = [
     "
 ALTER TABLE accounts ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE rooms (
@@ -151,6 +155,13 @@ CREATE INDEX letters_by_sender ON letters (sender);
 CREATE TABLE deleted (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     device BLOB NOT NULL UNIQUE
+) STRICT;
+",
+    "
+ALTER TABLE accounts ADD COLUMN resets INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN resets INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE untold_resets (
+    account INTEGER PRIMARY KEY REFERENCES accounts ON DELETE CASCADE
 ) STRICT;
 ",
 ];

@@ -1,5 +1,7 @@
 //! The store as the server uses it, on real files where durability matters.
 
+mod resets;
+
 use std::path::Path;
 
 use wire::PublicKey;
@@ -13,7 +15,8 @@ use super::*;
 use crate::lockout::LockoutPolicy;
 use crate::source::SourcePrefix;
 use crate::store::{
-    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, Revocation, RoomNews, SessionAccount,
+    LastSeen, LoginRecord, Meanwhile, NewAccount, NewIdentity, Resets, Revocation, RoomNews,
+    SessionAccount,
 };
 
 const POLICY: LockoutPolicy = LockoutPolicy { max_failed: 5, lock_seconds: 10 };
@@ -95,7 +98,7 @@ fn devices_come_with_growing_generations() {
     let add = |device, generation| {
         let certificate = new_identity("alice", device, generation).certificate;
         let (name, identity) = (name("alice"), identity_of("alice").public());
-        StoreRequest::AddDevice { name, identity, certificate, now: 200 }
+        StoreRequest::AddDevice { name, identity, resets: Resets(0), certificate, now: 200 }
     };
     assert_eq!(ask(&mut store, add(2, 1)), StoreOutcome::Conflict, "not greater");
     assert!(matches!(ask(&mut store, add(2, 2)), StoreOutcome::Session(_)));
@@ -175,7 +178,8 @@ fn an_imported_account_gets_its_identity_once() {
         let identity = identity_of(secret);
         let certificate = identity.certify("yoda", PublicKey([1; 32]), 1);
         let identity = NewIdentity { identity: identity.public(), certificate, sealed: vec![] };
-        StoreRequest::SetIdentity { name: name("yoda"), identity: Box::new(identity), now: 5 }
+        let (name, resets) = (name("yoda"), Resets(0));
+        StoreRequest::SetIdentity { name, resets, identity: Box::new(identity), now: 5 }
     };
     let account = session(ask(&mut store, set("first")));
     assert_eq!(account.identity, identity_of("first").public());
@@ -416,7 +420,8 @@ fn what_was_deleted_is_overwritten() {
     };
     assert!(is_found(), "or this would show nothing");
     let identity = identity_of("alice").public();
-    ask(&mut store, StoreRequest::DeleteAccount { name: name("alice"), identity });
+    let resets = Resets(0);
+    ask(&mut store, StoreRequest::DeleteAccount { name: name("alice"), identity, resets });
     store.overwrite_removed();
     assert!(!is_found());
 }
@@ -434,6 +439,7 @@ fn devices_of_removed_accounts_are_remembered_and_bounded() {
     let delete = |user: &str, of: &str| StoreRequest::DeleteAccount {
         name: name(user),
         identity: identity_of(of).public(),
+        resets: Resets(0),
     };
     let nothing = StoreOutcome::Removed { rooms: vec![] };
     assert_eq!(ask(&mut store, delete("alice", "bob")), nothing, "not his");

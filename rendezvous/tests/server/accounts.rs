@@ -276,7 +276,7 @@ fn the_session_of_a_device_that_was_taken_away_ends_at_once() {
     let revoke = |world: &mut World, device| {
         let now = world.now;
         let revoked = vec![Revocation { name: name("bob"), device }];
-        world.server.handle_meanwhile(now, &Meanwhile { revoked, rooms: Vec::new() });
+        world.server.handle_meanwhile(now, &Meanwhile { revoked, ..Meanwhile::default() });
     };
     revoke(&mut world, PublicKey([9; 32]));
     assert!(matches!(world.ask(bob, Request::Who), Response::Users(_)), "another device");

@@ -8,11 +8,13 @@
 mod accounts;
 mod codes;
 mod deletion;
+mod idle;
 mod lobby;
 mod mail;
 mod password;
 mod people;
 mod relaying;
+mod resets;
 mod restart;
 mod room_limits;
 mod rooms;

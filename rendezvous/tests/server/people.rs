@@ -28,7 +28,8 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
         | Notice::RoomChanged { .. }
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
-        | Notice::Mail => true,
+        | Notice::Mail
+        | Notice::LogsOutIdle(_) => true,
     });
     changes
 }
@@ -60,7 +61,8 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
         | Notice::RoomChanged { .. }
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
-        | Notice::Mail => true,
+        | Notice::Mail
+        | Notice::LogsOutIdle(_) => true,
     });
     list
 }

@@ -61,6 +61,10 @@ pub mod close {
     pub const FULL: u32 = 6;
     /// The account was deleted by its user, in another session.
     pub const DELETED: u32 = 7;
+    /// The operator has given the account another password: no device is let in without it [W-160].
+    pub const NEW_PASSWORD: u32 = 8;
+    /// The user did nothing for as long as the server allows [W-162].
+    pub const IDLE: u32 = 9;
 }
 
 /// A request with a number that its response repeats.
@@ -130,8 +134,8 @@ pub enum Request {
         sealed_identity: Vec<u8>,
     },
     /// On a connection that proved a device's key: log in as this user, whose newest device it
-    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`] or
-    /// [`Refusal::AccountDeleted`].
+    /// is. Answered by [`Response::Welcome`], or by [`Refusal::NewerDevice`],
+    /// [`Refusal::AccountDeleted`] or [`Refusal::NewPassword`].
     Resume(Name),
     /// Ends the session.
     Logout,
@@ -218,6 +222,9 @@ pub enum Request {
     /// Whose is the code of this number? That uses it up. Answered by [`Response::CodeOf`], or
     /// [`Refusal::UnknownCode`].
     UseCode(u32),
+    /// Where the server has said [`Notice::LogsOutIdle`]: so many whole seconds ago the user did
+    /// something last [W-163]. Answered by [`Response::Done`].
+    Active(u32),
 }
 
 /// What the server says.
@@ -269,7 +276,8 @@ pub enum Response {
         /// The account's identity; `None` for an imported account, which gets one by
         /// [`Request::SetIdentity`].
         identity: Option<IdentityKey>,
-        /// Its secret, as sealed at registration.
+        /// Its secret, as sealed when the password was chosen; empty when that was the operator's
+        /// doing, who could not seal it.
         sealed_identity: Vec<u8>,
         /// The generation that a new device's certificate must exceed.
         generation: u64,
@@ -415,6 +423,10 @@ pub enum Refusal {
     /// Nobody has made a code of this number, or it was used, or is over.
     #[error("there is no such code")]
     UnknownCode,
+    /// The operator has given the account another password, and this device, or what was proven
+    /// before, counts no longer [W-160].
+    #[error("the server's operator has given this account another password")]
+    NewPassword,
 }
 
 /// News that nobody asked for.
@@ -460,6 +472,8 @@ pub enum Notice {
     },
     /// There is a new letter.
     Mail,
+    /// After the welcome, where it is so: who does nothing for so many seconds is logged out [W-162].
+    LogsOutIdle(u32),
 }
 
 /// A user and when he was last seen.
@@ -570,6 +584,15 @@ mod tests {
         let mut deframer = Deframer::default();
         deframer.buffer().extend(encode(&message));
         assert_eq!(deframer.next(), Ok(Some(message)));
+    }
+
+    /// [W-162] [W-163] byte by byte, behind length, version and kind.
+    #[test]
+    fn doing_nothing_is_spoken_of_in_few_bytes() {
+        let notice = encode(&ServerMessage::Notice(Notice::LogsOutIdle(600)));
+        assert_eq!(notice[4..], [1, 1, 0x08, 0xd8, 0x04]);
+        let request = encode(&ClientMessage::Request { id: 5, request: Request::Active(30) });
+        assert_eq!(request[4..], [1, 0, 5, 0x1f, 30]);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use opaque_ke::{
-    CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload,
-    ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup,
+    ClientRegistration, ClientRegistrationFinishParameters, CredentialFinalization,
+    CredentialRequest, RegistrationRequest, RegistrationUpload, ServerLogin, ServerLoginParameters,
+    ServerRegistration, ServerSetup,
 };
 use wire::app::framing::{Deframer, encode};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
@@ -56,6 +57,10 @@ pub(super) struct Rendezvous {
     pub(super) rooms: Vec<Room>,
     /// Names of requests, as they came.
     pub(super) log: Vec<String>,
+    /// After how many seconds it says that it logs out who does nothing. It does not by itself.
+    pub(super) logs_out_idle: Option<u32>,
+    /// When it was told how long ago somebody did something.
+    pub(super) active: Vec<(Instant, u32)>,
 }
 
 pub(super) struct Account {
@@ -65,6 +70,8 @@ pub(super) struct Account {
     pub(super) certificate: Option<DeviceCertificate>,
     /// Devices that were used before.
     older: Vec<PublicKey>,
+    /// Devices that were used before the operator gave another password.
+    out: Vec<PublicKey>,
     pub(super) blocked: Vec<Name>,
 }
 
@@ -106,6 +113,8 @@ impl Rendezvous {
             tells_makers: true,
             rooms: Vec::new(),
             log: Vec::new(),
+            logs_out_idle: None,
+            active: Vec::new(),
         }
     }
 
@@ -128,6 +137,25 @@ impl Rendezvous {
             self.endpoint.close(now, handle, CloseReason::new(code, "test"));
             self.leave(handle);
         }
+    }
+
+    /// As the operator does for a user who forgot his password.
+    pub(super) fn set_password(&mut self, now: Instant, user: &str, password: &str) {
+        let name = Name::new(user).unwrap();
+        let password = wire::app::login::password(&Secret::new(password.to_owned())).unwrap();
+        let start = ClientRegistration::<Suite>::start(&mut self.rng, password.expose()).unwrap();
+        let id = name.as_str().as_bytes();
+        let answer = ServerRegistration::start(&self.setup, start.message, id).unwrap().message;
+        let stretch = CHEAP.function().unwrap();
+        let parameters =
+            ClientRegistrationFinishParameters::new(identifiers(&name), Some(&stretch));
+        let finish = start.state.finish(&mut self.rng, password.expose(), answer, parameters);
+        let account = self.accounts.get_mut(&name).unwrap();
+        account.record = ServerRegistration::finish(finish.unwrap().message);
+        account.sealed.clear();
+        account.out.append(&mut account.older);
+        account.out.extend(account.certificate.map(|certificate| certificate.device));
+        self.end_session(now, user, close::NEW_PASSWORD);
     }
 
     /// Says bytes that are no message.
@@ -242,6 +270,10 @@ impl Rendezvous {
         let session = self.sessions.get_mut(&handle).unwrap();
         let proven = session.proven.clone();
         match (session.user.clone(), request) {
+            (Some(_), Request::Active(seconds)) => {
+                self.active.push((now, seconds));
+                (Response::Done, Vec::new())
+            }
             (Some(user), request) => (self.serve(handle, &user, request), Vec::new()),
             (None, Request::RegisterStart { name, message }) => {
                 (self.register_start(handle, name, &message), Vec::new())
@@ -254,6 +286,10 @@ impl Rendezvous {
             }
             (None, Request::Resume(name)) => {
                 let account = self.accounts.get(&name);
+                let is_out = |device| account.is_some_and(|account| account.out.contains(&device));
+                if session.device.is_some_and(is_out) {
+                    return (Response::Refused(Refusal::NewPassword), Vec::new());
+                }
                 let newest = account.and_then(|account| account.certificate);
                 let device = newest.map(|newest| newest.device);
                 if device.is_some() && device == session.device {
@@ -295,6 +331,7 @@ impl Rendezvous {
                     sealed: sealed_identity,
                     certificate: Some(certificate),
                     older: Vec::new(),
+                    out: Vec::new(),
                     blocked: Vec::new(),
                 };
                 self.accounts.insert(name.clone(), account);
@@ -306,6 +343,7 @@ impl Rendezvous {
                 let generation = before.map_or(0, |before| before.generation);
                 assert!(certificate.generation > generation, "each is newer than all before");
                 account.older.extend(before.map(|before| before.device));
+                account.out.retain(|device| *device != certificate.device);
             }
             Request::SetIdentity { identity, certificate, sealed_identity } => {
                 let account = self.accounts.get_mut(name).unwrap();
@@ -504,7 +542,9 @@ impl Rendezvous {
             took_over,
         };
         self.announce(&name, true);
-        (Response::Welcome(welcome), vec![Notice::PresenceSnapshot { users, last: true }])
+        let mut notices = vec![Notice::PresenceSnapshot { users, last: true }];
+        notices.extend(self.logs_out_idle.map(Notice::LogsOutIdle));
+        (Response::Welcome(welcome), notices)
     }
 
     fn introduce(&mut self, from: &Name, to: &Name) -> Response {
