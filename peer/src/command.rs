@@ -28,6 +28,7 @@ use wire::app::server::{Availability, Status};
 use crate::work::{AutoAccept, Calls, ExportFormat};
 use aliases::Aliases;
 pub use answers::Which;
+pub(crate) use arguments::seconds as span;
 use arguments::{
     account, act, credentials, export, message, number, search, secrets, seen, send, status, user,
 };

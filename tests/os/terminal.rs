@@ -107,7 +107,7 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease
             && screen.mouse_protocol_encoding() == vt100::MouseProtocolEncoding::Sgr
     };
-    assert!(!has_mouse(&alice.screen()));
+    assert!(!has_mouse(alice.screen()));
     alice.type_line("/set mouse on");
     alice.await_screen("the mouse", has_mouse);
     for number in 0..40 {
@@ -129,7 +129,7 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
     alice.await_screen("the mouse", has_mouse);
     alice.signal(Signal::TERM);
     alice.await_end(143);
-    assert!(!has_mouse(&alice.screen()));
+    assert!(!has_mouse(alice.screen()));
 }
 
 /// Keys and words of the user's own, changed while it runs and kept in the file.

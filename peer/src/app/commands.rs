@@ -348,6 +348,7 @@ impl App {
                 status.text.len()
             ));
         }
+        self.has_said_how_he_is();
         self.status = status;
         if self.server.is_logged_in() {
             self.send_status(now);

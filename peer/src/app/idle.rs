@@ -26,8 +26,10 @@ pub(super) struct Idle {
     limit: Option<Duration>,
     /// On this connection it has said so.
     told_on: Option<ConnectionHandle>,
-    /// When the person did something last.
+    /// When the person did something last, or something went on for him.
     last: Instant,
+    /// When he did something himself.
+    deed: Instant,
     /// What of that the server knows; `None` when it takes him for more active than he was.
     known: Option<Instant>,
     /// It is not told before.
@@ -37,7 +39,18 @@ pub(super) struct Idle {
 impl Idle {
     /// The person did something.
     pub(super) fn was_active(&mut self, now: Instant) {
+        self.deed = self.deed.max(now);
+        self.went_on(now);
+    }
+
+    /// Something goes on for him.
+    fn went_on(&mut self, now: Instant) {
         self.last = self.last.max(now);
+    }
+
+    /// When the person did something last.
+    pub(super) const fn last_deed(&self) -> Instant {
+        self.deed
     }
 
     /// The server allows so many seconds, and takes the person for active at the beginning of the
@@ -67,6 +80,7 @@ impl App {
     /// The person did something that is no command, such as pressing a key.
     pub fn active(&mut self, now: Instant) {
         self.idle.was_active(now);
+        self.is_back(now);
         self.settle(now);
     }
 
@@ -74,6 +88,7 @@ impl App {
     pub(super) fn note_command(&mut self, now: Instant, command: &Command) {
         if !matches!(command, Command::Read { .. } | Command::History { .. }) {
             self.idle.was_active(now);
+            self.is_back(now);
         }
     }
 
@@ -82,7 +97,7 @@ impl App {
         if let Output::File { file } = output
             && matches!(file.state, "running" | "checking" | "hashing")
         {
-            self.idle.was_active(now);
+            self.idle.went_on(now);
         }
     }
 

@@ -6,6 +6,7 @@
 //! (`chat`), commands (`commands`).
 
 mod attention;
+mod auto_away;
 mod backoff;
 mod backup;
 mod calls;
@@ -57,6 +58,8 @@ use wire::{
 };
 
 pub use self::attention::{Attention, Switch};
+use self::auto_away::Absence;
+pub use self::auto_away::AutoAway;
 use self::chat::Chat;
 use self::code::Codes;
 use self::export::Export;
@@ -114,6 +117,8 @@ pub struct Settings {
     pub transport: TransportConfig,
     /// What is told and shown of attention.
     pub attention: Attention,
+    /// When the person is away by himself.
+    pub auto_away: AutoAway,
     /// Milliseconds since 1970 as date and time, for texts that are written into files.
     pub local_time: fn(u64) -> String,
     /// The other way round: a date, a time of day (the last one before now, which is given as milliseconds
@@ -149,6 +154,7 @@ impl Settings {
             token_epoch: 0,
             transport: TransportConfig::default(),
             attention: Attention::default(),
+            auto_away: AutoAway::default(),
             local_time: |ms| format!("{ms} ms after 1970"),
             moment_of: |_, _| None,
             data_folder: "the data folder".to_owned(),
@@ -182,6 +188,7 @@ pub struct App {
     profile: Option<OpenProfile>,
     server: Server,
     idle: Idle,
+    absence: Absence,
     /// An account is being read from a file: no other is opened meanwhile.
     is_importing: bool,
     /// What the password is being proven for.
@@ -242,6 +249,7 @@ impl App {
             profile: None,
             server: Server::new(settings.server_addresses.clone()),
             idle: Idle::default(),
+            absence: Absence::default(),
             is_importing: false,
             change: None,
             is_deleted_there: false,
@@ -620,6 +628,7 @@ impl Node for App {
         self.codes_timeout(now);
         self.pings_timeout(now);
         self.watch_timeout(now);
+        self.auto_away_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -668,6 +677,7 @@ impl Node for App {
             self.endpoint.as_ref().and_then(Endpoint::poll_timeout),
             self.server.deadline(),
             self.idle_deadline(),
+            self.auto_away_deadline(),
             self.roster.deadline(),
             self.links.deadline(),
             self.rooms.deadline(),

@@ -226,7 +226,7 @@ pub(super) fn seen(word: &str, argument: &str) -> Result<Command, Usage> {
     })
 }
 
-pub(super) fn seconds(text: &str) -> Option<u32> {
+pub(crate) fn seconds(text: &str) -> Option<u32> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => 1,

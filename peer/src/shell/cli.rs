@@ -9,7 +9,7 @@ use manual::Shell;
 
 use super::config::Config;
 use super::preferences::Preferences;
-use crate::app::{Strangers, Switch};
+use crate::app::{AutoAway, Strangers, Switch};
 use crate::face::oneshot::Until;
 use crate::face::tui::Notices;
 use crate::face::units;
@@ -182,6 +182,11 @@ pub(super) struct Options {
         default_value = "off", value_parser = Switch::parse)]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub read_marks: Switch,
+    /// After how long without a key or a command others see you as away, such as 10m or 1h; off: never.
+    #[arg(long, global = true, env = "TINCAN_AUTO_AWAY", value_name = "TIME|off", default_value = "off",
+        value_parser = AutoAway::parse)]
+    #[allow(dead_code, reason = "it can change: see Preferences")]
+    pub auto_away: AutoAway,
     /// Whether the full screen takes the mouse: the wheel scrolls and a click on the list goes to that window;
     /// Shift and drag selects text then. on, off.
     #[arg(long, global = true, env = "TINCAN_MOUSE", value_name = "on|off", default_value = "off",

@@ -360,7 +360,10 @@ impl Keeper {
                 self.area = Rect::new(0, 0, *width, *height);
                 self.start_anew();
             }
-            TerminalEvent::Mouse(event) => self.tui.mouse(moment, *event),
+            TerminalEvent::Mouse(event) => {
+                self.tui.mouse(moment, *event);
+                self.on_pressed(moment.now);
+            }
         }
     }
 

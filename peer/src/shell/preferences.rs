@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::config::{self, Config, TABLES, Tables};
 use super::hooks::Programs;
-use crate::app::{Attention, Strangers, Switch};
+use crate::app::{Attention, AutoAway, Strangers, Switch};
 use crate::command;
 use crate::command::aliases::Aliases;
 use crate::face::tui::{Keys, Notices, Theme};
@@ -19,7 +19,7 @@ use crate::output::SettingLine;
 use crate::transfer::Policy;
 
 /// Settings that can change while the program runs, by their ids.
-const AT_ONCE: [&str; 14] = [
+const AT_ONCE: [&str; 15] = [
     "auto_accept",
     "limit_up",
     "limit_down",
@@ -32,6 +32,7 @@ const AT_ONCE: [&str; 14] = [
     "notify",
     "typing",
     "read_marks",
+    "auto_away",
     "mouse",
     "classroom",
 ];
@@ -343,6 +344,12 @@ impl Preferences {
     /// What is told and shown of attention.
     pub(super) fn attention(&self) -> Attention {
         Attention { typing: self.switch("typing"), read_marks: self.switch("read-marks") }
+    }
+
+    /// After how long others see the person as away.
+    pub(super) fn auto_away(&self) -> AutoAway {
+        let chosen = self.value("auto-away").map(|value| AutoAway::parse(&value));
+        chosen.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Whether the full screen takes the mouse.

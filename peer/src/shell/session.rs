@@ -98,10 +98,11 @@ impl Session {
         let workers = Workers::start(database, files, &mailbox)?;
         let local = socket.local_address();
         let resolver = Resolver::start(settings.server.clone(), local, mailbox.clone())?;
-        let Ways { files, strangers, programs, habits } = desk.ways();
+        let Ways { files, strangers, auto_away, programs, habits } = desk.ways();
         settings.files = files;
         settings.attention = habits.attention;
         settings.strangers = strangers;
+        settings.auto_away = auto_away;
         let front = Front::start(full, mailbox.clone())?;
         let fill = |spool: Spool| spool.fill(io::stdin(), mailbox.clone());
         let spooled = spool.map(fill).transpose()?;
@@ -400,10 +401,11 @@ impl Session {
     }
 
     fn change(&mut self, ways: Ways) -> io::Result<()> {
-        let Ways { files, strangers, programs, habits } = ways;
+        let Ways { files, strangers, auto_away, programs, habits } = ways;
         self.app.set_files(self.clock.now(), files);
         self.app.set_attention(habits.attention);
         self.app.set_strangers(self.clock.now(), strangers);
+        self.app.set_auto_away(self.clock.now(), auto_away);
         self.front.set_habits(habits);
         self.hooks.set_programs(programs)
     }

@@ -1,10 +1,11 @@
 //! A server that logs out who does nothing [W-163] [W-164].
 
 use wire::app::name::Name;
-use wire::app::server::{Notice, close};
+use wire::app::server::{Availability, Notice, close};
 use wire::time::{Duration, Instant};
 
 use super::world::{World, server_address};
+use crate::app::AutoAway;
 use crate::command::Command;
 use crate::output::Output;
 
@@ -206,4 +207,71 @@ fn a_connection_that_comes_back_by_itself_is_nothing_that_he_does() {
     world.run_ms(10 * SECOND);
     assert!(world.seen(0).iter().any(|o| matches!(o, Output::LoggedIn { .. })));
     assert_eq!(world.server.active, []);
+}
+
+/// What others are told of alice since they were last looked at.
+fn shown(world: &mut World) -> Vec<(Availability, String)> {
+    let seen = world.seen(1).into_iter();
+    let shown = seen.filter_map(|output| match output {
+        Output::Presence { user, online: true, status, text } if user == "alice" => {
+            Some((status, text))
+        }
+        _ => None,
+    });
+    shown.collect()
+}
+
+/// Features part 5: away by itself, where the person wants it.
+#[test]
+fn one_is_away_by_oneself_and_back() {
+    let mut world = World::logged_in(2);
+    world.run_ms(60 * MINUTE);
+    assert_eq!(shown(&mut world), [], "only where it is wanted");
+    world.line(0, "/status cutting");
+    world.run_ms(SECOND);
+    assert_eq!(shown(&mut world), [(Availability::Here, "cutting".to_owned())]);
+    let now = world.now;
+    world.app(0).set_auto_away(now, AutoAway::parse("10m").unwrap());
+    world.run_ms(9 * MINUTE);
+    let now = world.now;
+    world.app(0).active(now);
+    world.run_ms(9 * MINUTE);
+    assert_eq!(shown(&mut world), [], "a key was pressed meanwhile");
+    // What others do, and this program by itself, is nothing that alice does.
+    world.line(1, "@alice hello");
+    world.run_ms(MINUTE + SECOND);
+    assert_eq!(shown(&mut world), [(Availability::Away, "cutting".to_owned())]);
+    world.run_ms(60 * MINUTE);
+    assert_eq!(shown(&mut world), [], "and stays it");
+    let now = world.now;
+    world.app(0).active(now);
+    world.run_ms(SECOND);
+    assert_eq!(shown(&mut world), [(Availability::Here, "cutting".to_owned())]);
+
+    // What she has said herself stands, also when she comes back.
+    world.line(0, "/busy");
+    world.run_ms(30 * MINUTE);
+    world.line(0, "@bob not now");
+    world.run_ms(SECOND);
+    assert_eq!(shown(&mut world).len(), 1, "busy, and nothing else");
+    world.line(0, "/back");
+    world.run_ms(11 * MINUTE);
+    assert_eq!(shown(&mut world).pop(), Some((Availability::Away, String::new())));
+    world.line(0, "/away lunch");
+    world.run_ms(SECOND);
+    assert_eq!(shown(&mut world).pop(), Some((Availability::Away, "lunch".to_owned())));
+    world.line(0, "@bob one more thing");
+    world.run_ms(SECOND);
+    assert_eq!(shown(&mut world), [], "away by her own word");
+}
+
+#[test]
+fn only_times_that_make_sense_are_taken() {
+    for (typed, after) in [("off", None), ("OFF", None), ("1m", Some(60)), ("2h", Some(7200))] {
+        let after = after.map(Duration::from_secs);
+        assert_eq!(AutoAway::parse(typed), Ok(AutoAway(after)), "{typed}");
+    }
+    for wrong in ["", "59", "0m", "10 minutes", "-1h", "99999999999d"] {
+        assert!(AutoAway::parse(wrong).is_err(), "{wrong}");
+    }
 }

@@ -3,7 +3,7 @@
 use wire::time::{Duration, Instant};
 
 use super::{Changes, Desk, Do, Face, Giver};
-use crate::app::{Strangers, Switch};
+use crate::app::{AutoAway, Strangers, Switch};
 use crate::command::{Command, Preference};
 use crate::face::tui::Habits;
 use crate::output::Output;
@@ -19,6 +19,8 @@ pub(in crate::shell) struct Ways {
     pub(in crate::shell) files: Policy,
     /// What strangers may do.
     pub(in crate::shell) strangers: Strangers,
+    /// After how long others see him as away.
+    pub(in crate::shell) auto_away: AutoAway,
     /// Programs that are called.
     pub(in crate::shell) programs: Programs,
     /// What the full screen needs to know.
@@ -32,6 +34,7 @@ impl Desk {
         Ways {
             files: preferences.files(),
             strangers: preferences.strangers(),
+            auto_away: preferences.auto_away(),
             programs: preferences.programs(),
             habits: Habits {
                 theme: preferences.theme(),

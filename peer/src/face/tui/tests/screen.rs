@@ -15,8 +15,8 @@ impl Scene {
     fn listed(&mut self, name: &str) -> String {
         let rows = self.rows();
         let row = rows.iter().filter_map(|row| Some(row.split_once('│')?.0.trim_end()));
-        let row = row.filter(|row| row.ends_with(name));
-        row.last().expect("it is listed").to_owned()
+        let mut row = row.filter(|row| row.ends_with(name));
+        row.next_back().expect("it is listed").to_owned()
     }
 
     fn resize(&mut self, width: u16) {
