@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 13] = [
+pub(super) const STEPS: [&str; 14] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -322,6 +322,11 @@ pub(super) const STEPS: [&str; 13] = [
     ALTER TABLE transfers ADD COLUMN folder BLOB;
     ALTER TABLE transfers ADD COLUMN folder_path TEXT;
     CREATE INDEX parts ON transfers (profile, folder) WHERE folder IS NOT NULL;
+",
+    "
+    -- What the headers of a film say, as offers do (postcard), and how many bytes came in a second.
+    ALTER TABLE transfers ADD COLUMN media BLOB;
+    ALTER TABLE transfers ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 
