@@ -5,7 +5,7 @@ use rendezvous::Policy;
 use sim::Impairment;
 use wire::time::Instant;
 
-use crate::party::{ALICE, BOB, Party};
+use crate::party::{ALICE, BOB, CAROL, Party};
 use crate::support::{loss, millis};
 
 /// A megabyte a second, of which headers take a part; some is lost.
@@ -63,4 +63,25 @@ fn how_long_a_film_takes_is_told_before_it_is_taken() {
     let lasted = taken(&mut party, 3);
     println!("{eta} s expected, {lasted} s it was");
     assert!(lasted.abs_diff(eta) <= eta / 4, "{eta} s expected, {lasted} s it was");
+}
+
+#[test]
+fn all_members_of_a_room_are_told_what_a_film_is() {
+    let mut party = Party::with(3, Policy::default(), &line());
+    party.room("/create team bob carol", "team", &[ALICE, BOB, CAROL]);
+    let path = party.write_file(ALICE, "film.mp4", &film(100_000));
+    party.line(ALICE, &format!("/send #team {}", path.display()));
+    let is_said =
+        |o: &Output| matches!(o, Output::FileOffer { media: Some(said), .. } if said.claimed);
+    let is_read = |o: &Output| {
+        let Output::File { file } = o else { return false };
+        file.state == "complete" && file.media.as_ref().is_some_and(|media| !media.claimed)
+    };
+    for user in [BOB, CAROL] {
+        party.until(user, is_said);
+        party.line(user, "/accept");
+    }
+    for user in [BOB, CAROL] {
+        party.until(user, is_read);
+    }
 }

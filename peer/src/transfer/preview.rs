@@ -1,12 +1,13 @@
 //! What is told of an offer before it is taken: how long it will take, and whether there is room for it.
 //! And what is told when a film that has come is not what was said of it.
 
-use wire::app::media::{AudioCodec, Media, VideoCodec};
+use wire::app::media::{AudioCodec, Container, Media, VideoCodec};
 use wire::app::name::Name;
 
 use super::desk::Purpose;
 use super::receiving::{is_offer_to_us, offer_line};
 use super::{Context, Transfers};
+use crate::face::films::card;
 use crate::face::units;
 use crate::output::MediaLine;
 use crate::work::{FileError, FileReply, FileRequest, Work};
@@ -63,8 +64,8 @@ impl Transfers {
     }
 }
 
-/// What a film of this size is, when that is not what was said of it [W-152]. A codec that one of the two
-/// programs does not know contradicts nothing.
+/// What a film of this size is, when that is not what was said of it [W-152]. What one of the
+/// two programs does not know contradicts nothing.
 pub(super) fn contradiction(
     said: Option<Media>,
     found: Option<Media>,
@@ -82,10 +83,13 @@ pub(super) fn contradiction(
         (Some(AudioCodec::Other), Some(_)) | (Some(_), Some(AudioCodec::Other)) => true,
         (said, found) => said == found,
     };
+    let is_known = |media: Media| media.container != Container::Other;
+    let same_container = said.container == found.container || !is_known(said) || !is_known(found);
     let exact = |media: Media| (media.duration, media.width, media.height, media.index);
-    if same_video && same_audio && exact(said) == exact(found) {
+    if same_container && same_video && same_audio && exact(said) == exact(found) {
         return None;
     }
     let found = MediaLine::new(found, size, false);
-    Some(format!("it is not what was said: it is {}", crate::face::films::card(&found)))
+    let (container, card) = (found.container, card(&found));
+    Some(format!("it is not what was said: it is {container}, {card}"))
 }

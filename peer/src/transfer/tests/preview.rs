@@ -1,6 +1,6 @@
 //! What is told of a film before it is taken, and whether that was so.
 
-use wire::app::media::{AudioCodec, Index, Media, VideoCodec};
+use wire::app::media::{AudioCodec, Container, Index, Media, VideoCodec};
 use wire::app::peer::{Folder, Offer};
 
 use super::super::*;
@@ -45,6 +45,8 @@ fn what_the_headers_say_comes_with_the_offer() {
     for index_is_first in [true, false] {
         let bytes = samples::mp4(index_is_first);
         let mut world = hashed(&bytes);
+        // Nobody was there to hear it yet.
+        world.restart(ALICE);
         world.join();
         world.settle();
         let (media, eta, wait) = offers(&world).pop().unwrap();
@@ -97,6 +99,7 @@ fn a_film_that_is_not_what_was_said_is_told() {
     let film = said(&hashed(&samples::mp4(true)));
     let lies = [
         Media { duration: 3_600_000, ..film },
+        Media { container: Container::WebM, ..film },
         Media { width: 3840, height: 2160, ..film },
         Media { video: Some(VideoCodec::H265), ..film },
         Media { audio: None, ..film },
@@ -112,7 +115,7 @@ fn a_film_that_is_not_what_was_said_is_told() {
             let Output::File { file } = output else { return None };
             file.reason.clone().filter(|_| file.state == "complete")
         });
-        let expected = "it is not what was said: it is 12:34, 1920x1080, H.264 + AAC, ";
+        let expected = "it is not what was said: it is MP4, 12:34, 1920x1080, H.264 + AAC, ";
         let told: Vec<String> = told.collect();
         assert!(told.iter().any(|why| why.starts_with(expected)), "{lie:?}: {told:?}");
         // From here on what was read here counts.
@@ -130,7 +133,7 @@ fn a_film_that_is_not_what_was_said_is_told() {
     // A codec that one of the two programs does not know is no lie.
     let mut world = hashed(&samples::mp4(true));
     let (video, audio) = (Some(VideoCodec::Other), Some(AudioCodec::Other));
-    say(&mut world, Media { video, audio, ..film });
+    say(&mut world, Media { container: Container::Other, video, audio, ..film });
     world.join();
     world.settle();
     take(&mut world);
@@ -218,4 +221,45 @@ fn an_offer_for_which_there_is_no_room_says_so() {
     assert_eq!(world.sides[BOB].disk_log, ["Room"], "asked once for both");
     world.with(BOB, |transfers, cx| transfers.accept(cx, Some(1)));
     assert_eq!(world.line(BOB, 1).reason, None);
+}
+
+/// A film that is recorded: what it is, is told when it has ended. [W-151]
+#[test]
+fn a_film_that_grew_is_described_when_it_has_ended() {
+    for is_lie in [false, true] {
+        let mut world = World::new();
+        let path = world.sides[ALICE].dir.path().join("cam.mp4");
+        let bytes = samples::mp4(false);
+        let (first, rest) = bytes.split_at(3000);
+        std::fs::write(&path, first).unwrap();
+        let mut recorder = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        world.with(ALICE, |transfers, cx| transfers.send_live(cx, user(BOB), path, None));
+        world.settle();
+        assert_eq!(offers(&world), [(None, None, None)]);
+        take(&mut world);
+        std::io::Write::write_all(&mut recorder, rest).unwrap();
+        world.pass(2);
+        assert_eq!((world.line(BOB, 1).state, world.line(BOB, 1).media), ("running", None));
+        if is_lie {
+            let id = world.sides[ALICE].transfers.table.get(1).unwrap().record.id;
+            let media = Some(Media { duration: u64::MAX, ..said(&hashed(&bytes)) });
+            let (name, media_type) = ("cam.mp4".to_owned(), String::new());
+            let size = bytes.len() as u64;
+            let root = *blake3::hash(&bytes).as_bytes();
+            let offer =
+                Offer { id, name, size, media_type, root, share: None, media, folder: None };
+            let control = Control::Offer(offer);
+            world.with(BOB, |transfers, cx| transfers.on_control(cx, &user(ALICE), control));
+            assert_eq!(world.line(BOB, 1).state, "failed");
+            continue;
+        }
+        drop(recorder);
+        world.pass(8);
+        assert_eq!(world.states(1), ["complete", "complete"]);
+        world.assert_arrived("cam.mp4", &bytes);
+        let line = world.line(BOB, 1);
+        let media = line.media.unwrap();
+        assert_eq!((media.duration_ms, media.index, line.reason), (Some(754_000), "end", None));
+        assert_eq!(world.line(ALICE, 1).media, Some(media));
+    }
 }
