@@ -301,9 +301,9 @@ pub enum Command {
         /// Which.
         which: Which,
     },
-    /// List transfers, or the files of a folder.
+    /// List transfers, or tell of one, with the files of a folder.
     Files {
-        /// The folder's short number; all transfers, folders as one each, when `None`.
+        /// Its short number; all transfers, folders as one each, when `None`.
         folder: Option<u64>,
     },
     /// Pause a transfer.

@@ -3,9 +3,13 @@
 //!
 //! Texts from others stand here as they came; faces filter them (`wire::app::text`).
 
+mod media;
+
 use serde::Serialize;
 use wire::app::server::Availability;
 
+pub use self::media::MediaLine;
+pub(crate) use self::media::wait;
 use crate::work::{AutoAccept, Calls, Direction};
 
 /// One thing to tell. Serialised, `event` names the kind (docs/json.md).
@@ -318,6 +322,12 @@ pub enum Output {
         blake3: Option<String>,
         /// How many files are in it, when it is a folder.
         files: Option<u64>,
+        /// What its sender says of it, when it is a film.
+        media: Option<MediaLine>,
+        /// About how many seconds it takes, where it is known how fast files came from him.
+        eta: Option<u64>,
+        /// After how many of them it can be watched without a stop.
+        wait: Option<u64>,
         /// Whether a person who looks elsewhere is to be called.
         notify: bool,
     },
@@ -395,6 +405,8 @@ pub enum Output {
     },
     /// Answer to `/files`.
     Files {
+        /// The one that was asked about: a folder's files stand behind it.
+        of: Option<u64>,
         /// By number.
         files: Vec<FileLine>,
     },
@@ -619,10 +631,15 @@ pub struct FileLine {
     /// Bytes verified here (receiving) or asked for by the receiver (sending); of one that grows, those
     /// that have come or gone.
     pub done: u64,
-    /// Bytes per second over the last seconds.
+    /// Bytes per second over the last seconds; of one that is offered to us, as files came from this
+    /// user before.
     pub rate: u64,
     /// Seconds to the end at this rate.
     pub eta: Option<u64>,
+    /// Seconds until it can be watched without a stop, at this rate.
+    pub wait: Option<u64>,
+    /// What its headers say, when it is a film.
+    pub media: Option<MediaLine>,
     /// `hashing`, `offered`, `waiting` (other side not reachable), `checking`, `running`,
     /// `paused`, `complete`, `declined`, `cancelled`, `failed`.
     pub state: &'static str,
@@ -630,7 +647,8 @@ pub struct FileLine {
     pub paused_by: Option<&'static str>,
     /// Where the file is, when complete or ours.
     pub path: Option<String>,
-    /// Why, when cancelled, failed or waiting.
+    /// Why, when cancelled, failed or waiting; what is in the way, when offered; that it is not what was
+    /// said, when complete.
     pub reason: Option<String>,
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rand_core::{CryptoRng, RngCore};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::letter::Serves;
+use wire::app::media::Media;
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Folder, Share, TextKind, TransferId};
 use wire::app::post::{Feed, Post};
@@ -662,6 +663,9 @@ pub struct TransferRecord {
     pub size: u64,
     /// Media type.
     pub media_type: String,
+    /// What the headers say, when it is a film: as its sender says, and of what is complete, as was read
+    /// here.
+    pub media: Option<Media>,
     /// BLAKE3 of the contents; nothing while it grows.
     pub root: [u8; 32],
     /// When it was offered: milliseconds since 1970.
@@ -676,6 +680,8 @@ pub struct TransferRecord {
     pub growing: bool,
     /// What it has to do with a folder.
     pub folder: Option<Folder>,
+    /// Bytes a second, as it was last measured while it was received; 0 when it was not.
+    pub rate: u64,
 }
 
 impl TransferRecord {

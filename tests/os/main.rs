@@ -16,6 +16,7 @@ mod package;
 mod papers;
 mod playing;
 mod pressure;
+mod preview;
 mod requests;
 mod secrets;
 mod stage;

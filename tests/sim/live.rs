@@ -36,7 +36,7 @@ impl Party {
         self.line(user, "/files");
         let told = self.take(user);
         let files = told.iter().find_map(|output| match output {
-            Output::Files { files } => Some(files),
+            Output::Files { files, .. } => Some(files),
             _ => None,
         });
         files.expect("an answer")[0].done

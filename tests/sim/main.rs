@@ -15,6 +15,7 @@ mod mail;
 mod party;
 mod paths;
 mod playing;
+mod preview;
 mod punching;
 mod relayed;
 mod requests;

@@ -133,7 +133,7 @@ fn copies_for_six(run: u64) -> (f64, Duration) {
     party.line(ALICE, "/files");
     party.run(seconds(1));
     let told = party.take(ALICE);
-    let Some(Output::Files { files }) = told.last() else { panic!("{told:?}") };
+    let Some(Output::Files { files, .. }) = told.last() else { panic!("{told:?}") };
     assert_eq!(files.len(), users - 1);
     assert!(files.iter().all(|file| file.state == "complete" && Some(file.done) == file.size));
     assert!(files.iter().all(|file| file.room.as_deref() == Some("#team")));
@@ -223,7 +223,7 @@ fn who_pauses_or_gives_up_stops_nobody_else() {
     party.line(ALICE, "/files");
     party.run(seconds(1));
     let told = party.take(ALICE);
-    let Some(Output::Files { files }) = told.last() else { panic!("{told:?}") };
+    let Some(Output::Files { files, .. }) = told.last() else { panic!("{told:?}") };
     let mut states: Vec<(&str, &str)> =
         files.iter().map(|file| (file.with.as_str(), file.state)).collect();
     states.sort_unstable();
@@ -274,7 +274,7 @@ fn to_which_room_and_by_whom_is_judged() {
     party.line(ALICE, "/files");
     party.run(seconds(1));
     let told = party.take(ALICE);
-    let Some(Output::Files { files }) = told.last() else { panic!("{told:?}") };
+    let Some(Output::Files { files, .. }) = told.last() else { panic!("{told:?}") };
     assert_eq!(files.iter().map(|file| file.with.as_str()).collect::<Vec<_>>(), ["bob"]);
 }
 

@@ -226,7 +226,7 @@ impl App {
             Some(folder) => self.transfers.list_folder(now, folder),
         };
         if let Some(files) = files {
-            self.tell(Output::Files { files });
+            self.tell(Output::Files { of: folder, files });
         }
     }
 

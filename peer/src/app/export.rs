@@ -114,7 +114,7 @@ impl App {
     /// A step of it is done.
     pub(super) fn on_exporting(&mut self, outcome: Outcome) {
         let Some(export) = &mut self.export else { return };
-        if let Outcome::File(Ok(FileReply::Finished { path })) = outcome {
+        if let Outcome::File(Ok(FileReply::Finished { path, .. })) = outcome {
             let (path, lines) = (path.display().to_string(), Some(export.lines));
             self.export = None;
             return self.tell(Output::Export { path, lines, reason: None });

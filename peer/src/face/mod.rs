@@ -3,6 +3,7 @@
 
 pub mod asking;
 pub mod exit;
+pub(crate) mod films;
 mod folders;
 pub mod json;
 pub mod oneshot;

@@ -231,7 +231,7 @@ impl OneShot {
             Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
             Output::LoggedOut { .. } => self.end(Exit::LoginFailed, None),
             Output::Blocked { users } => self.on_lists(|lists| lists.blocked = Some(users.clone())),
-            Output::Files { files } => self.on_lists(|lists| lists.files = Some(files.clone())),
+            Output::Files { files, .. } => self.on_lists(|lists| lists.files = Some(files.clone())),
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.as_deref())
             }

@@ -13,7 +13,7 @@ use wire::time::Instant;
 use super::pins::spoken;
 use super::progress::Progress;
 use super::wrap::rows;
-use super::{Line, action, folders, people, qr, requests, rooms, units, viewing, watching};
+use super::{Line, action, films, folders, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
 };
@@ -153,14 +153,11 @@ impl Plain {
             | Output::Requests { .. }
             | Output::Asked { .. } => requests::lines(output, self.style.local_time),
             Output::Link { .. } => self.link(output),
-            Output::FileOffer { .. } => self.offer(output),
+            Output::FileOffer { .. } => films::offer(output, self.style.reader),
             Output::File { file } => return self.file(now, file),
             Output::Play { .. } | Output::Open { .. } => vec![viewing::line(output)],
             Output::Watch { .. } => vec![watching::line(output)],
-            Output::Files { files } => match files.as_slice() {
-                [] => vec!["# no transfers".to_owned()],
-                files => files.iter().map(file_line).collect(),
-            },
+            Output::Files { of, files } => films::files(*of, files),
             Output::History { lines, .. } => self.history(lines),
             Output::Outbox { messages } => self.outbox(messages),
             Output::Export { path, lines, reason } => vec![export(path, *lines, reason.as_deref())],
@@ -423,27 +420,6 @@ impl Plain {
                 line.map(|line| Line::Progress(fit(&line, &self.style))).into_iter().collect()
             }
         }
-    }
-
-    fn offer(&self, output: &Output) -> Vec<String> {
-        if let Some(folder) = folders::offer(output) {
-            return vec![folder];
-        }
-        let Output::FileOffer { id, from, room, name, size, media_type, blake3, .. } = output
-        else {
-            return Vec::new();
-        };
-        let told = self.style.reader == Reader::Program;
-        let hash = blake3.as_ref().filter(|_| told);
-        let hash = hash.map_or_else(String::new, |hash| format!(" blake3 {hash}"));
-        vec![format!(
-            "# file {id} from {}{}: {} ({}, {}){hash} offered; /accept {id} or /decline {id}",
-            short(from),
-            in_room(room.as_deref()),
-            quoted(name),
-            units::size(*size),
-            text::excerpt(media_type, 60),
-        )]
     }
 
     fn fingerprint(&self, output: &Output) -> Vec<String> {
@@ -722,7 +698,7 @@ pub(super) fn file_line(file: &FileLine) -> String {
 }
 
 /// Where what is offered to a whole room was offered.
-fn in_room(room: Option<&str>) -> String {
+pub(super) fn in_room(room: Option<&str>) -> String {
     room.map_or_else(String::new, |room| format!(" in {}", short(room)))
 }
 

@@ -3,8 +3,8 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    AutoAcceptLine, ConnectionLine, FileLine, HistoryLine, MemberLine, NotifyLine, OutboxLine,
-    Output, PinLine, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
+    AutoAcceptLine, ConnectionLine, FileLine, HistoryLine, MediaLine, MemberLine, NotifyLine,
+    OutboxLine, Output, PinLine, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
 };
 use crate::work::{AutoAccept, Calls, Direction};
 
@@ -28,10 +28,51 @@ pub(crate) fn file_line() -> FileLine {
         done: 45_000_000,
         rate: 8_100_000,
         eta: Some(12),
+        wait: None,
+        media: None,
         state: "running",
         paused_by: None,
         path: None,
         reason: None,
+    }
+}
+
+/// A film that is offered.
+pub(crate) fn film_line() -> FileLine {
+    let media = Some(media_line());
+    FileLine { state: "offered", done: 0, eta: Some(80), wait: Some(0), media, ..file_line() }
+}
+
+/// What is said of it.
+pub(crate) fn media_line() -> MediaLine {
+    MediaLine {
+        container: "MP4",
+        duration_ms: Some(754_000),
+        width: Some(1920),
+        height: Some(1080),
+        video: Some("H.264"),
+        audio: Some("AAC"),
+        bitrate: Some(8_100_000),
+        index: "front",
+        claimed: true,
+    }
+}
+
+/// The offer of a film.
+pub(crate) fn offer(foreign: &str) -> Output {
+    Output::FileOffer {
+        id: 3,
+        from: "bob".to_owned(),
+        room: None,
+        name: foreign.to_owned(),
+        size: Some(100_000_000),
+        media_type: foreign.to_owned(),
+        blake3: Some("00".repeat(32)),
+        files: None,
+        media: Some(media_line()),
+        eta: Some(80),
+        wait: Some(0),
+        notify: true,
     }
 }
 
@@ -98,17 +139,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
             rtt_ms: Some(23),
             farewell: Some(text()),
         },
-        Output::FileOffer {
-            id: 3,
-            from: bob(),
-            room: None,
-            name: text(),
-            size: Some(100_000_000),
-            media_type: text(),
-            blake3: Some("00".repeat(32)),
-            files: None,
-            notify: true,
-        },
+        offer(foreign),
     ];
     outputs.extend(answers(foreign));
     outputs.extend(more(foreign));
@@ -121,7 +152,7 @@ fn answers(foreign: &str) -> Vec<Output> {
     let bob = || "bob".to_owned();
     vec![
         Output::File { file: FileLine { name: text(), reason: Some(text()), ..file_line() } },
-        Output::Files { files: vec![FileLine { name: text(), ..file_line() }] },
+        Output::Files { of: Some(3), files: vec![FileLine { name: text(), ..film_line() }] },
         Output::History {
             query: "bob".to_owned(),
             lines: vec![HistoryLine {

@@ -25,6 +25,12 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// Bits a second: `8.10 Mbit/s`.
+#[must_use]
+pub fn bit_rate(bits: u64) -> String {
+    format!("{}it/s", bytes(bits).replace('B', "b"))
+}
+
 /// The size of a file, which is not known while it grows.
 #[must_use]
 pub fn size(count: Option<u64>) -> String {

@@ -18,8 +18,7 @@ pub(super) fn line(output: &Output) -> String {
     format!("{} is at {path}", file_head(file))
 }
 
-/// Whether it will stop. How many bytes a second of the film takes is not known without decoding it;
-/// how long the rest takes is.
+/// Whether it will stop: how long the rest takes is known, and for many films how long they last.
 fn outlook(file: &FileLine) -> String {
     if is_here(file) {
         return "all of it is here".to_owned();
@@ -31,9 +30,12 @@ fn outlook(file: &FileLine) -> String {
     match (file.state, file.eta) {
         ("running", Some(eta)) => {
             let eta = units::seconds(eta);
-            format!(
-                "{here}, the rest in about {eta}; a film that lasts longer plays without a stop"
-            )
+            let stops = match file.wait {
+                None => "a film that lasts longer plays without a stop".to_owned(),
+                Some(0) => "it plays without a stop".to_owned(),
+                Some(wait) => format!("it plays without a stop after {}", units::seconds(wait)),
+            };
+            format!("{here}, the rest in about {eta}; {stops}")
         }
         ("running", None) if file.size.is_none() => {
             format!("{here}, and it grows: it plays behind that")
@@ -73,6 +75,8 @@ mod tests {
             done: 12,
             rate: 0,
             eta,
+            wait: None,
+            media: None,
             state,
             paused_by: (state == "paused").then_some("you"),
             path: None,
@@ -96,6 +100,14 @@ mod tests {
             (
                 file("running", Some(80)),
                 "12 % is here, the rest in about 1m20; a film that lasts longer plays without a stop",
+            ),
+            (
+                FileLine { wait: Some(0), ..file("running", Some(80)) },
+                "12 % is here, the rest in about 1m20; it plays without a stop",
+            ),
+            (
+                FileLine { wait: Some(30), ..file("running", Some(80)) },
+                "12 % is here, the rest in about 1m20; it plays without a stop after 30 s",
             ),
             (
                 FileLine { size: None, ..file("running", None) },

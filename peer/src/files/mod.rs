@@ -12,6 +12,7 @@ mod cache;
 mod final_name;
 mod folder;
 mod fresh;
+pub(crate) mod headers;
 mod live;
 mod media_type;
 mod place;
@@ -165,6 +166,7 @@ impl FileWorker {
                 let target = Target::new(place, &name, Whole { size, root });
                 target::prepare(shared, id, &target, unwanted, progress)
             }),
+            FileRequest::Room => shared.room(),
             FileRequest::MakeFolder { id, name, place } => folder::make(shared, id, &name, &place),
             FileRequest::Verify { id, path, root } => {
                 shared.long(id, |unwanted| source::verify(&path, root, unwanted))
@@ -179,7 +181,7 @@ impl FileWorker {
                 fresh.append(&bytes)?;
                 shared.keep_fresh(fresh)
             }
-            FileRequest::End => Ok(FileReply::Finished { path: shared.take_fresh()?.end()? }),
+            FileRequest::End => shared.end_fresh(),
             FileRequest::Abandon => {
                 shared.state().fresh = None;
                 Ok(FileReply::Done)
@@ -217,6 +219,11 @@ impl Shared {
         Ok(FileReply::Done)
     }
 
+    /// It is whole.
+    fn end_fresh(&self) -> Result<FileReply, FileError> {
+        Ok(FileReply::Finished { path: self.take_fresh()?.end()?, media: None })
+    }
+
     /// The file that was begun. Whatever happens to it now, it is removed unless it is given back.
     fn take_fresh(&self) -> Result<Fresh, FileError> {
         let gone = || FileError::Target("it was given up".to_owned());
@@ -232,6 +239,13 @@ impl Shared {
             Destination::InFolder { folder, path } => folder::place_in(self, folder, path, missing)
                 .map_err(|error| target::trouble(&error)),
         }
+    }
+
+    /// How much may be written where files usually arrive.
+    fn room(&self) -> Result<FileReply, FileError> {
+        let room = rustix::fs::fstatvfs(&*self.downloads);
+        let room = room.map_err(|error| FileError::Target(error.to_string()))?;
+        Ok(FileReply::Room { bytes: room.f_bavail.saturating_mul(room.f_frsize) })
     }
 
     /// Runs a long job that [`Self::forget`] can end.

@@ -19,7 +19,7 @@ use wire::app::peer::{MAX_FILE_NAME, MAX_RANGE, TransferId};
 
 use super::range::{self, EncodeError, Hashed, Whole};
 use super::tree::Watch;
-use super::{Shared, file_name, media_type, whole};
+use super::{Shared, file_name, headers, media_type, whole};
 use crate::work::{FileError, FileReply};
 
 /// What was offered.
@@ -50,6 +50,7 @@ pub(super) fn hash(
     let tree_name = tree_name(id);
     let watch =
         Watch::new(size, unwanted, |done, size| FileReply::Hashing { done, size }, progress);
+    let media = headers::describe(&file, size);
     let (root, began) = match write_tree(shared, &tree_name, &file, watch) {
         Ok(hashed) => hashed,
         Err(error) => {
@@ -67,7 +68,7 @@ pub(super) fn hash(
     }
     let path = path.canonicalize().map_err(explain)?;
     let media_type = media_type::guess(&name).to_owned();
-    Ok(FileReply::Hashed { path, name, size, root, media_type })
+    Ok(FileReply::Hashed { path, name, size, root, media_type, media })
 }
 
 /// The name of a file of ours, as the other side is told.

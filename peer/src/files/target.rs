@@ -21,7 +21,7 @@ use super::place::Place;
 use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
-use super::{Shared, file_name, final_name, hex, live};
+use super::{Shared, file_name, final_name, headers, hex, live};
 use crate::work::{Destination, FileError, FileReply};
 
 /// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
@@ -250,7 +250,8 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
         state.open_targets.remove(id);
     }
     sync_folder(&target.place.folder).map_err(|error| trouble(&error))?;
-    Ok(FileReply::Finished { path: target.place.path.join(name) })
+    let media = headers::describe(&open.file, target.whole.size);
+    Ok(FileReply::Finished { path: target.place.path.join(name), media })
 }
 
 /// Removes the partial file and everything kept about it.

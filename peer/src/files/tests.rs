@@ -108,7 +108,7 @@ impl Disks {
 
     fn finish(&self) -> Result<PathBuf, FileError> {
         let reply = run(&self.receiver, FileRequest::Finish { id: ID })?;
-        let FileReply::Finished { path } = reply else { panic!() };
+        let FileReply::Finished { path, .. } = reply else { panic!() };
         Ok(path)
     }
 

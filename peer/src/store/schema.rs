@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 14] = [
+pub(super) const STEPS: [&str; 15] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -326,6 +326,11 @@ pub(super) const STEPS: [&str; 14] = [
     "
     -- What a user is called here.
     ALTER TABLE contacts ADD COLUMN nickname TEXT;
+",
+    "
+    -- What the headers of a film say, as offers do (postcard), and how many bytes came in a second.
+    ALTER TABLE transfers ADD COLUMN media BLOB;
+    ALTER TABLE transfers ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

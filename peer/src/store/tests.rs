@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use wire::app::identity::{Identity, IdentityKey};
+use wire::app::media::{Container, Index, Media, VideoCodec};
 use wire::app::name::Name;
 use wire::app::peer::{CancelReason, Share, ShareId, TextKind, TransferId};
 use wire::app::room::RoomId;
@@ -128,6 +129,16 @@ fn lines(database: &mut Database, request: StoreRequest) -> Vec<String> {
     }
 }
 
+const FILM: Media = Media {
+    container: Container::WebM,
+    duration: 90_500,
+    width: 1280,
+    height: 720,
+    video: Some(VideoCodec::Vp9),
+    audio: None,
+    index: Index::Front,
+};
+
 fn transfer(byte: u8, state: TransferState) -> TransferRecord {
     TransferRecord {
         direction: Direction::Receiving,
@@ -137,6 +148,7 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
         path: Some(PathBuf::from("/tmp/\u{fffd}x")),
         size: u64::MAX,
         media_type: "video/mp4".to_owned(),
+        media: (byte.is_multiple_of(2)).then_some(FILM),
         root: [9; 32],
         at: 12,
         state,
@@ -145,6 +157,7 @@ fn transfer(byte: u8, state: TransferState) -> TransferRecord {
             .then_some(Share { id: ShareId([byte; 16]), room: RoomId([7; 16]) }),
         growing: byte.is_multiple_of(3),
         folder: None,
+        rate: u64::from(byte) << 40,
     }
 }
 

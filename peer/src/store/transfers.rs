@@ -29,13 +29,13 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
         .prepare_cached(
             "INSERT INTO transfers (profile, direction, transfer, peer, name, path, size,
                 media_type, root, at, state, reason, paused, share, room, growing, files, folder,
-                folder_path)
+                folder_path, media, rate)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                ?18, ?19)
+                ?18, ?19, ?20, ?21)
              ON CONFLICT DO UPDATE SET peer = ?4, name = ?5, path = ?6, size = ?7,
                 media_type = ?8, root = ?9, at = ?10, state = ?11, reason = ?12, paused = ?13,
                 share = ?14, room = ?15, growing = ?16, files = ?17, folder = ?18,
-                folder_path = ?19",
+                folder_path = ?19, media = ?20, rate = ?21",
         )
         .and_then(|mut upsert| {
             upsert.execute(params![
@@ -57,7 +57,9 @@ pub(super) fn save(connection: &Connection, profile: i64, record: &TransferRecor
                 record.growing,
                 files,
                 folder,
-                folder_path
+                folder_path,
+                record.media.and_then(|media| postcard::to_allocvec(&media).ok()),
+                record.rate.cast_signed()
             ])
         })
         .map_err(failed)?;
@@ -74,7 +76,7 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
     connection
         .prepare_cached(
             "SELECT direction, transfer, peer, name, path, size, media_type, root, at, state,
-                reason, paused, share, room, growing, files, folder, folder_path
+                reason, paused, share, room, growing, files, folder, folder_path, media, rate
              FROM transfers WHERE profile = ?1 ORDER BY id",
         )?
         .query_map([profile], record)?
@@ -138,6 +140,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TransferRecord> {
         share: share(row.get(12)?, row.get(13)?),
         growing: row.get(14)?,
         folder: folder(row.get(15)?, row.get(16)?, row.get(17)?),
+        media: row.get::<_, Option<Vec<u8>>>(18)?.and_then(|it| postcard::from_bytes(&it).ok()),
+        rate: row.get::<_, i64>(19)?.cast_unsigned(),
     })
 }
 

@@ -368,6 +368,7 @@ impl Transfers {
         match purpose {
             Purpose::Save(_) | Purpose::Forget => {}
             Purpose::Verify(number) => self.verified(number, outcome),
+            Purpose::Room => self.room_found(cx, outcome),
             Purpose::Salvage(number) => self.salvaged(cx, number, outcome),
             Purpose::Anew(number) => {
                 self.disk_is_free(number);

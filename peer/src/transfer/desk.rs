@@ -36,6 +36,7 @@ pub(super) enum Purpose {
     Append { number: u64, len: u32 },
     Encode(StreamKey),
     Verify(u64),
+    Room,
     Salvage(u64),
     Anew(u64),
     Walk(u64),

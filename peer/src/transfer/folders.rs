@@ -177,6 +177,7 @@ impl Transfers {
                 path: Some(path.clone()),
                 size: file.size,
                 media_type: String::new(),
+                media: None,
                 root: [0; 32],
                 at: cx.unix_ms,
                 state: TransferState::Offered,
@@ -184,6 +185,7 @@ impl Transfers {
                 share: None,
                 growing: false,
                 folder: Some(Folder::Part { of, path: file.path }),
+                rate: 0,
             };
             let id = record.id;
             let part = self.add(cx, record, Stage::Hashing { done: 0 });

@@ -26,6 +26,7 @@ mod limit;
 mod links;
 mod live;
 mod members;
+mod preview;
 mod ranges;
 mod rate;
 mod readers;
@@ -135,6 +136,8 @@ pub struct Transfers {
     spare: Spare,
     /// Which files are played.
     views: Views,
+    /// Whether the disk was asked how much room there is, and has not answered.
+    asks_for_room: bool,
 }
 
 impl Transfers {
@@ -163,6 +166,7 @@ impl Transfers {
             writing: 0,
             spare: Spare::default(),
             views: Views::default(),
+            asks_for_room: false,
         }
     }
 
@@ -218,15 +222,16 @@ impl Transfers {
             if is_live {
                 self.go_on_growing(cx, number);
             }
+            if is_offer {
+                self.show_offer(cx, number);
+            }
             let Some(transfer) = self.table.get_mut(number) else { continue };
             transfer.is_live = is_live;
             if matches!(transfer.stage, Stage::Over) {
                 if transfer.record.state == TransferState::Complete {
                     transfer.done = transfer.record.size;
                 }
-            } else if is_offer {
-                self.desk.outputs.push_back(receiving::offer_line(transfer));
-            } else {
+            } else if !is_offer {
                 self.desk.show(transfer, cx.now);
             }
         }

@@ -9,6 +9,9 @@ const SPAN: Duration = Duration::from_secs(4);
 /// In slots of this length: at most 17 are kept.
 const SLOT: Duration = Duration::from_millis(250);
 
+/// For less than this it is not known how fast they come.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Bytes over the last seconds.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
@@ -34,6 +37,12 @@ impl Rate {
         let bytes: u64 = recent().map(|(_, sum)| sum).sum();
         let micros = (now - *first).max(SLOT).as_micros();
         u64::try_from(u128::from(bytes) * 1_000_000 / micros).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes per second, once they have come for long enough that it says something about others.
+    pub(super) fn settled(&self, now: Instant) -> Option<u64> {
+        let mut recent = self.slots.iter().filter(|(start, _)| now - *start <= SPAN);
+        recent.next().filter(|(first, _)| now - *first >= SETTLED).map(|_| self.per_second(now))
     }
 
     /// Nothing comes now: what came before says nothing about later.
@@ -68,5 +77,9 @@ mod tests {
         let mut rate = Rate::default();
         rate.add(at(5), 1000);
         assert_eq!(rate.per_second(at(5)), 4000);
+        assert_eq!(rate.settled(at(1004)), None, "of one packet");
+        rate.add(at(1005), 3000);
+        assert_eq!(rate.settled(at(1005)), Some(4000));
+        assert_eq!(rate.settled(at(9000)), None, "long ago");
     }
 }

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use wire::app::name::Name;
-use wire::app::peer::{CancelReason, Control, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
+use wire::app::peer::{CancelReason, Control, Folder, MAX_FILE_NAME, MAX_MEDIA_TYPE, Offer};
+use wire::time::Instant;
 
 use super::desk::{Purpose, StreamKey};
 use super::fetch::{Answer, Broken, Fetch, MAX_WRITING, Terms};
 use super::folders::PartOf;
 use super::members::start_in;
+use super::preview::contradiction;
 use super::table::{LinkState, Stage, Transfer};
 use super::viewing::View;
 use super::{Context, Ending, Transfers, code};
-use crate::output::Output;
+use crate::output::{FileLine, Output};
 use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState};
 
 /// Most offers of one user, and of all, that may wait for an answer or for the database. Those
@@ -27,8 +29,9 @@ pub(super) const MAX_STREAMS: usize = 2 * MAX_ACTIVE;
 pub(super) const MAX_SIZE: u64 = 1 << 60;
 
 /// The line that tells of an offer.
-pub(super) fn offer_line(transfer: &Transfer) -> Output {
+pub(super) fn offer_line(transfer: &Transfer, now: Instant) -> Output {
     let record = &transfer.record;
+    let FileLine { media, eta, wait, .. } = transfer.line(now, LinkState::Up);
     Output::FileOffer {
         id: transfer.number,
         from: record.with.to_string(),
@@ -39,6 +42,9 @@ pub(super) fn offer_line(transfer: &Transfer) -> Output {
         blake3: (!record.growing && !record.is_folder())
             .then(|| record.root.iter().map(|byte| format!("{byte:02x}")).collect()),
         files: transfer.files().map(u64::from),
+        media,
+        eta,
+        wait,
         notify: true,
     }
 }
@@ -69,6 +75,7 @@ impl Transfers {
         if offer.name.len() > MAX_FILE_NAME
             || offer.media_type.len() > MAX_MEDIA_TYPE
             || offer.size > MAX_SIZE
+            || offer.media.is_some_and(|media| !media.is_possible())
         {
             return self.desk.say(user, Control::Decline(id));
         }
@@ -81,6 +88,7 @@ impl Transfers {
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
         });
         let is_welcome = self.is_welcome(user, Some(offer.size));
+        let is_folder = matches!(offer.folder, Some(Folder::Whole { .. }));
         let record = TransferRecord {
             direction: Direction::Receiving,
             id,
@@ -92,6 +100,7 @@ impl Transfers {
             },
             size: offer.size,
             media_type: offer.media_type,
+            media: offer.media.filter(|_| !is_folder),
             root: offer.root,
             at: cx.unix_ms,
             state: TransferState::Offered,
@@ -99,14 +108,15 @@ impl Transfers {
             share,
             growing: false,
             folder: offer.folder,
+            rate: 0,
         };
         let number = self.add(cx, record, Stage::Idle);
         if let PartOf::Folder(folder) = part_of {
             self.hold_parts(cx, folder);
             return self.accept_offer(cx, number);
         }
+        self.show_offer(cx, number);
         let Some(transfer) = self.table.get_mut(number) else { return };
-        self.desk.outputs.push_back(offer_line(transfer));
         if is_welcome {
             self.accept_offer(cx, number);
         } else {
@@ -181,6 +191,8 @@ impl Transfers {
     pub(super) fn accept_offer(&mut self, cx: &mut Context<'_>, number: u64) {
         let Some(transfer) = self.table.get_mut(number) else { return };
         transfer.record.state = TransferState::Running;
+        // What was in the way the disk judges from here on.
+        transfer.reason = None;
         transfer.tell = Some(Control::Accept(transfer.record.id));
         self.desk.save(transfer);
         self.desk.show(transfer, cx.now);
@@ -559,6 +571,11 @@ impl Transfers {
                 self.spare.give(room);
                 fetch.written(from, offset, len);
                 transfer.rate.add(cx.now, u64::from(len));
+                if let Some(rate) = transfer.rate.settled(cx.now)
+                    && transfer.record.share.is_none()
+                {
+                    transfer.record.rate = rate;
+                }
                 for (offset, len) in fetch.found(&also).into_iter().chain([(offset, len)]) {
                     transfer.done += u64::from(len);
                     self.views.tell(transfer.record.id, || View::Arrived(offset, len));
@@ -590,12 +607,14 @@ impl Transfers {
             return;
         }
         match outcome {
-            Ok(FileReply::Finished { path }) => {
+            Ok(FileReply::Finished { path, media }) => {
                 if let Some(name) = path.file_name() {
                     transfer.record.name = name.to_string_lossy().into_owned();
                 }
                 transfer.record.path = Some(path);
-                let ending = Ending::told(Control::Complete);
+                let said = std::mem::replace(&mut transfer.record.media, media);
+                let lie = contradiction(said, media, transfer.record.size);
+                let ending = Ending::told(Control::Complete).explained(lie);
                 self.end(cx, number, TransferState::Complete, ending);
             }
             outcome => self.disk_refused(cx, number, outcome.err()),

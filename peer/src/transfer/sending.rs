@@ -35,6 +35,7 @@ pub(super) fn offer(record: &TransferRecord) -> Offer {
         media_type: record.media_type.clone(),
         root: record.root,
         share: record.share,
+        media: record.media,
         folder: record.folder.clone(),
     }
 }
@@ -69,6 +70,7 @@ impl Transfers {
                 path: Some(path.to_owned()),
                 size: 0,
                 media_type: String::new(),
+                media: None,
                 root: [0; 32],
                 at: cx.unix_ms,
                 state: TransferState::Offered,
@@ -76,6 +78,7 @@ impl Transfers {
                 share,
                 growing: false,
                 folder: None,
+                rate: 0,
             };
             let id = record.disk_id();
             let number = self.add(cx, record, Stage::Hashing { done: 0 });
@@ -125,7 +128,7 @@ impl Transfers {
             Ok(reply) => self.judge_part(number, &reply).map(|()| reply).map_err(FileError::Source),
             Err(error) => Err(error),
         };
-        let Ok(FileReply::Hashed { path, name, size, root, media_type }) = outcome else {
+        let Ok(FileReply::Hashed { path, name, size, root, media_type, media }) = outcome else {
             let why = outcome.err().map_or_else(String::new, |error| error.to_string());
             for number in waiting {
                 let state = TransferState::Cancelled(CancelReason::SourceGone);
@@ -141,6 +144,7 @@ impl Transfers {
             record.size = size;
             record.root = root;
             record.media_type.clone_from(&media_type);
+            record.media = media;
             record.at = cx.unix_ms;
             transfer.stage = Stage::Recording;
             self.desk.save(transfer);

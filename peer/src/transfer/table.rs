@@ -12,7 +12,7 @@ use super::folders::Tree;
 use super::live::Growing;
 use super::rate::Rate;
 use super::readers::Readers;
-use crate::output::FileLine;
+use crate::output::{FileLine, MediaLine, wait};
 use crate::work::{Direction, TransferRecord, TransferState};
 
 /// Most transfers that are over and still listed: of those that came to nothing here, and of
@@ -33,6 +33,8 @@ pub(super) struct Transfer {
     /// Bytes verified here (receiving) or given to the other side (sending).
     pub(super) done: u64,
     pub(super) rate: Rate,
+    /// Receiving: how fast files came from this user before it was offered; 0 when none did.
+    pub(super) pace: u64,
     /// Why it stands or ended, for the person.
     pub(super) reason: Option<String>,
     /// What the other side must hear once the record is durable.
@@ -105,6 +107,7 @@ impl Transfer {
             peer_paused: Paused::No,
             done: 0,
             rate: Rate::default(),
+            pace: 0,
             reason: None,
             tell: None,
             saving: 0,
@@ -142,7 +145,11 @@ impl Transfer {
     /// The line that shows it.
     pub(super) fn line(&self, now: Instant, link: LinkState) -> FileLine {
         let (state, reason) = self.state(link);
-        let rate = if state == "running" { self.rate.per_second(now) } else { 0 };
+        let rate = match state {
+            "running" => self.rate.per_second(now),
+            "offered" => self.pace,
+            _ => 0,
+        };
         let done = match self.stage {
             Stage::Hashing { done } | Stage::Closing { done } | Stage::Preparing { done } => done,
             Stage::Recording
@@ -156,6 +163,11 @@ impl Transfer {
         let size = (!self.record.growing).then_some(self.record.size);
         let is_ours = self.record.direction == Direction::Sending;
         let has_file = is_ours || self.record.state == TransferState::Complete;
+        let eta = size.filter(|_| rate > 0).map(|size| (size - done.min(size)) / rate);
+        let is_said = !is_ours && self.record.state != TransferState::Complete;
+        let media = self.record.media.zip(size);
+        let media = media.map(|(media, size)| MediaLine::new(media, size, is_said));
+        let duration = media.as_ref().and_then(|media| media.duration_ms);
         FileLine {
             id: self.number,
             direction: self.record.direction,
@@ -171,7 +183,9 @@ impl Transfer {
             size,
             done,
             rate,
-            eta: size.filter(|_| rate > 0).map(|size| (size - done.min(size)) / rate),
+            eta,
+            wait: eta.zip(duration).map(|(eta, duration)| wait(eta, duration)),
+            media,
             state,
             paused_by: match (self.record.paused, self.peer_paused) {
                 _ if state != "paused" => None,
@@ -193,7 +207,7 @@ impl Transfer {
         let waits_its_turn = || ("waiting", Some("other transfers go first".to_owned()));
         let noted = || self.reason.clone();
         match &self.record.state {
-            TransferState::Complete => ("complete", None),
+            TransferState::Complete => ("complete", noted()),
             TransferState::Declined => ("declined", None),
             TransferState::Cancelled(CancelReason::User) => ("cancelled", noted()),
             TransferState::CancelledByPeer(CancelReason::User) => {
@@ -213,9 +227,8 @@ impl Transfer {
                 (_, Direction::Sending, LinkState::Up) if !self.is_told => {
                     ("waiting", Some("other offers go first".to_owned()))
                 }
-                (_, Direction::Sending, LinkState::Up) | (_, Direction::Receiving, _) => {
-                    ("offered", None)
-                }
+                (_, Direction::Sending, LinkState::Up) => ("offered", None),
+                (_, Direction::Receiving, _) => ("offered", noted()),
             },
             TransferState::Running => match (&self.stage, link) {
                 (Stage::Preparing { .. }, _) => ("checking", None),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use wire::app::media::Media;
 use wire::app::peer::TransferId;
 
 use super::Direction;
@@ -120,6 +121,8 @@ pub enum FileRequest {
         /// Where it is to be.
         place: Destination,
     },
+    /// How much room there is for what is received, where it usually goes. Reply: [`FileReply::Room`].
+    Room,
     /// Make the folder that an offered one becomes, beside whatever is there already: once, the same
     /// whenever it is asked for again. Reply: [`FileReply::FolderMade`].
     MakeFolder {
@@ -278,6 +281,7 @@ impl FileRequest {
             | Self::PrepareLive { .. }
             | Self::WriteLive { .. }
             | Self::Finish { .. }
+            | Self::Room
             | Self::MakeFolder { .. }
             | Self::Forget { .. }
             | Self::Begin { .. }
@@ -310,6 +314,8 @@ pub enum FileReply {
         root: [u8; 32],
         /// Guessed from the name's ending.
         media_type: String,
+        /// What its headers say, when it is a film.
+        media: Option<Media>,
     },
     /// The file can be handed over while it grows.
     Grows {
@@ -356,6 +362,11 @@ pub enum FileReply {
         /// a multiple of 16 KiB.
         present: Vec<(u64, u64)>,
     },
+    /// So many bytes could be written there.
+    Room {
+        /// Of them.
+        bytes: u64,
+    },
     /// Whether the file is what was offered.
     Verified {
         /// It.
@@ -373,6 +384,8 @@ pub enum FileReply {
     Finished {
         /// Where it is.
         path: PathBuf,
+        /// What its headers say, when it was received and is a film.
+        media: Option<Media>,
     },
     /// Nothing to say.
     Done,

@@ -6,6 +6,7 @@ pub mod framing;
 pub mod identity;
 pub mod letter;
 pub mod login;
+pub mod media;
 pub mod name;
 pub mod peer;
 pub mod pin;

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
+use super::media::Media;
 use super::post::{Holdings, MAX_FEEDS, MAX_RANGES, Post, Taken};
 use super::room::RoomId;
 use super::watch::WatchStep;
@@ -139,6 +140,8 @@ pub struct Offer {
     pub root: [u8; 32],
     /// The room whose members are all offered it.
     pub share: Option<Share>,
+    /// What its headers say of it, when it is a film [W-150].
+    pub media: Option<Media>,
     /// What it has to do with a folder [W-140]. Last, an option of postcard's:
     ///
     /// ```text
@@ -533,6 +536,7 @@ mod tests {
                 media_type: "m".repeat(MAX_MEDIA_TYPE),
                 root: [2; 32],
                 share: None,
+                media: None,
                 folder,
             })
         };

@@ -44,7 +44,7 @@ fn what_somebody_ignored_says_is_kept_and_not_shown() {
         _ => false,
     };
     assert_eq!(seen.iter().find(is_hers), None);
-    let Some(Output::Files { files }) = line_told(&mut world, 1, "/files") else { panic!() };
+    let Some(Output::Files { files, .. }) = line_told(&mut world, 1, "/files") else { panic!() };
     assert_eq!(files[0].state, "offered");
     world.line(1, "/history alice");
     world.run_ms(100);

@@ -562,7 +562,16 @@ fn a_flood_of_questions_is_one_request() {
         let name = "x".repeat(1000);
         let (id, media_type) = (TransferId([n; 16]), "video/mp4".to_owned());
         let share = (n % 2 == 0).then_some(Share { id: ShareId([n; 16]), room: RoomId([n; 16]) });
-        let offer = Offer { id, name, size: 1, media_type, root: [0; 32], share, folder: None };
+        let offer = Offer {
+            id,
+            name,
+            size: 1,
+            media_type,
+            root: [0; 32],
+            share,
+            media: None,
+            folder: None,
+        };
         attack.write(control, &encode(&Control::Offer(offer)));
         let (id, name) = (TransferId([n + 100; 16]), "x".repeat(1000));
         let live = LiveOffer { id, name, media_type: "video/mp4".to_owned() };

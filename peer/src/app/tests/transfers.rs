@@ -50,7 +50,7 @@ fn a_file_is_handed_over_beside_the_chat() {
     for n in 0..2 {
         world.line(n, "/files");
         let seen = world.seen(n);
-        let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
+        let Some(Output::Files { files, .. }) = seen.last() else { panic!("{seen:?}") };
         assert_eq!(files[0].state, "complete");
     }
 }
@@ -158,7 +158,7 @@ fn the_files_of_one_user_are_taken_as_was_chosen() {
         world.run_ms(3000);
         world.line(1, "/files");
         let seen = world.seen(1);
-        let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
+        let Some(Output::Files { files, .. }) = seen.last() else { panic!("{seen:?}") };
         files.last().map(|file| file.state)
     };
     assert_eq!(offer_of(&mut world, 1000), Some("offered"), "nothing was chosen");
@@ -225,7 +225,7 @@ fn a_file_is_saved_where_its_receiver_says() {
     world.run_ms(60_000);
     world.line(1, "/files");
     let seen = world.seen(1);
-    let Some(Output::Files { files }) = seen.last() else { panic!("{seen:?}") };
+    let Some(Output::Files { files, .. }) = seen.last() else { panic!("{seen:?}") };
     let id = files.iter().find(|file| file.awaits_answer()).expect("it is kept").id;
     world.line(1, &format!("/get {id} as nowhere/film.mp4"));
     world.run_ms(3000);

@@ -64,7 +64,8 @@ pub(super) const FILES: &[Entry] = &[
         summary: "Offers and transfers, with their numbers",
         example: "/files",
         details: "A folder is one line; with its number, its files are listed, each with a number of its own for \
-                  /play, /open and\n/verify-file.",
+                  /play, /open and\n/verify-file. Of a film its number tells how long it is, how it is written, and whether it plays \
+                  while it arrives.",
     },
     Entry {
         verb: Verb::Pause,

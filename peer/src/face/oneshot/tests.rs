@@ -14,7 +14,7 @@ fn logged_in() -> Output {
 }
 
 fn files(files: Vec<FileLine>) -> Output {
-    Output::Files { files }
+    Output::Files { of: None, files }
 }
 
 fn begun(task: Task, limit: Option<u64>) -> OneShot {
@@ -264,6 +264,9 @@ fn as_many_files_are_taken_as_were_asked_for() {
         media_type: String::new(),
         blake3: None,
         files: None,
+        media: None,
+        eta: None,
+        wait: None,
         notify: true,
     };
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());

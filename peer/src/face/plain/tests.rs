@@ -31,6 +31,8 @@ fn every_kind_has_its_stable_line() {
     let other = "fedc ba98 7654 3210 fedc ba98 7654 3210 fedc ba98";
     let hash = "00".repeat(32);
     let half = "01234 56789 01234 56789 01234 56789";
+    let card = "  | said to be 12:34, 1920x1080, H.264 + AAC, 8.10 Mbit/s, plays while it arrives\n  | \
+                takes about 1m20, and can be watched at once";
     let expected = [
         "* ready: alice, server chat.example:5000".to_owned(),
         "! server: hi; trying again by itself; /reconnect tries now".to_owned(),
@@ -51,10 +53,10 @@ fn every_kind_has_its_stable_line() {
         "! not sent to bob: hi".to_owned(),
         "* link to bob: direct 192.0.2.7:6000, 23 ms\n* bob leaves: hi".to_owned(),
         format!(
-            "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3"
+            "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3\n{card}"
         ),
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left: hi".to_owned(),
-        "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left".to_owned(),
+        format!("# file 3 from bob: \"hi\" (100 MB) offered\n{card}"),
         "[T1767225600000, line 41, answers line 40, edited] <bob> [12:34 hi] hi".to_owned(),
         "* edit 7 to bob of T1767225600000: [12:34 hi] hi".to_owned(),
         format!(
@@ -294,7 +296,7 @@ fn a_folder_has_one_line() {
     let part = FileLine { id: 4, name, folder: Some(3), ..samples::file_line() };
     let mut face = Plain::new(style(Reader::Program));
     assert!(lines(&mut face, 0, &Output::File { file: part.clone() }).is_empty());
-    let files = lines(&mut face, 0, &Output::Files { files: vec![folder, part] });
+    let files = lines(&mut face, 0, &Output::Files { of: Some(3), files: vec![folder, part] });
     assert_eq!(files[0], running);
     assert!(files[1].starts_with("# file 4 from bob: \"a/b␛[2J\" running 45 %"), "{files:?}");
     let offer = Output::FileOffer {
@@ -306,10 +308,13 @@ fn a_folder_has_one_line() {
         media_type: "nothing".into(),
         blake3: None,
         files: Some(1),
+        media: None,
+        eta: Some(80),
+        wait: None,
         notify: true,
     };
-    let offered =
-        "# folder 3 from bob: \"␛holiday\" (1 file, 10 B) offered; /accept 3 or /decline 3";
+    let offered = "# folder 3 from bob: \"␛holiday\" (1 file, 10 B) offered; /accept 3 or /decline 3\n  \
+                   | takes about 1m20";
     assert_eq!(shown(&offer), offered);
 }
 
@@ -330,6 +335,9 @@ fn what_grows_has_no_size_and_no_end() {
         media_type: "video/matroska".into(),
         blake3: None,
         files: None,
+        media: None,
+        eta: None,
+        wait: None,
         notify: true,
     };
     let offered =

@@ -322,11 +322,11 @@ impl Tui {
             }
             Output::FileOffer { .. } => self.on_offer(output),
             Output::File { file } => self.on_file(file),
-            // Those of a folder, which has one line elsewhere.
-            Output::Files { files } if files.iter().any(|file| file.folder.is_some()) => {
+            // One that was asked about, perhaps with the files in it.
+            Output::Files { of: Some(_), .. } => {
                 self.show(output);
             }
-            Output::Files { files } => {
+            Output::Files { files, .. } => {
                 self.files = files.iter().map(|file| (file.id, file.clone())).collect();
                 self.shows_files = !files.is_empty();
                 if files.is_empty() {
@@ -528,7 +528,10 @@ impl Tui {
     }
 
     fn on_offer(&mut self, offer: &Output) {
-        let Output::FileOffer { id, from, room, name, size, files, notify, .. } = offer else {
+        let Output::FileOffer {
+            id, from, room, name, size, files, notify, media, eta, wait, ..
+        } = offer
+        else {
             return;
         };
         self.on_file(&FileLine {
@@ -543,7 +546,9 @@ impl Tui {
             size: *size,
             done: 0,
             rate: 0,
-            eta: None,
+            eta: *eta,
+            wait: *wait,
+            media: media.clone(),
             state: "offered",
             paused_by: None,
             path: None,

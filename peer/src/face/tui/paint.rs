@@ -11,7 +11,7 @@ use super::log::{Entry, Log, Mark, Said, Wording};
 use super::theme::Look;
 use crate::command::Numbers;
 use crate::face::wrap::{cells, rows};
-use crate::face::{action, folders, in_short, units};
+use crate::face::{action, films, folders, in_short, units};
 use crate::output::FileLine;
 use crate::work::Direction;
 
@@ -52,7 +52,7 @@ impl Painter<'_> {
                     self.block(
                         &self.clock(*at),
                         &[Span::styled("# ", style)],
-                        &self.file(file),
+                        &self.file_whole(file),
                         style,
                     )
                 }
@@ -190,6 +190,12 @@ impl Painter<'_> {
     }
 
     /// One transfer on one line: `#3 from bob: "clip.mp4" 45 % of 12 MB ...`.
+    /// A transfer, and under it, while one has to decide about it, what is said of the film.
+    fn file_whole(&self, file: &FileLine) -> String {
+        let below = films::below(file).filter(|_| file.awaits_answer());
+        [self.file(file)].into_iter().chain(below).collect::<Vec<_>>().join("\n")
+    }
+
     pub(super) fn file(&self, file: &FileLine) -> String {
         let way = match file.direction {
             Direction::Sending => "to",

@@ -17,7 +17,7 @@ use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::face::samples::{file_line, outputs};
+use crate::face::samples::{file_line, offer, outputs};
 use wire::app::server::Availability;
 
 /// 2026-01-01 00:00 in the tests' own time zone, which has no offset.
@@ -438,17 +438,7 @@ fn a_terminal_without_focus_leaves_lines_unseen() {
 #[test]
 fn transfers_have_a_line_in_their_window_a_pane_and_a_place_in_the_bar() {
     let mut scene = Scene::logged_in(90, 14);
-    scene.tell(Output::FileOffer {
-        id: 3,
-        from: "bob".to_owned(),
-        room: None,
-        name: "clip.mp4".to_owned(),
-        size: Some(100_000_000),
-        media_type: "video/mp4".to_owned(),
-        blake3: Some("00".repeat(32)),
-        files: None,
-        notify: true,
-    });
+    scene.tell(offer("clip.mp4"));
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
     assert!(scene.text().contains("/accept 3 or /decline 3"));
     scene.tell(Output::File { file: file_line() });

@@ -69,7 +69,7 @@ impl Disk {
 
     fn finish(&self) -> PathBuf {
         match self.run(FileRequest::Finish { id: ID }) {
-            Ok(FileReply::Finished { path }) => path,
+            Ok(FileReply::Finished { path, .. }) => path,
             other => panic!("{other:?}"),
         }
     }

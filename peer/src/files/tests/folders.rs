@@ -40,7 +40,7 @@ fn arrive(disks: &Disks, number: u8, folder: &Path, path: &str) -> Result<PathBu
     let root = *blake3::hash(b"").as_bytes();
     let name = "not this".to_owned();
     run(&disks.receiver, FileRequest::Prepare { id, name, size: 0, root, place })?;
-    let FileReply::Finished { path } = run(&disks.receiver, FileRequest::Finish { id })? else {
+    let FileReply::Finished { path, .. } = run(&disks.receiver, FileRequest::Finish { id })? else {
         panic!()
     };
     Ok(path)

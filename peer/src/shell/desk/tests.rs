@@ -264,6 +264,9 @@ fn offers_end_with_the_account() {
         media_type: String::new(),
         blake3: None,
         files: None,
+        media: None,
+        eta: None,
+        wait: None,
         notify: true,
     };
     tell(&mut desk, &offer);

@@ -78,4 +78,5 @@ fn transfers_of_the_schema_before_are_files_by_themselves() {
     let id = AccountId { server: PublicKey([0; 32]), name: name("alice") };
     let transfers = load(&mut database, Some(id)).transfers;
     assert_eq!((transfers.len(), &transfers[0].folder), (1, &None));
+    assert_eq!((transfers[0].media, transfers[0].rate), (None, 0));
 }

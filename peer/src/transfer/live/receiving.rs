@@ -7,7 +7,7 @@ use wire::app::peer::{
 
 use super::super::desk::Purpose;
 use super::super::fetch::{Broken, MAX_WRITING};
-use super::super::receiving::{MAX_SIZE, offer_line};
+use super::super::receiving::MAX_SIZE;
 use super::super::table::{LinkState, Stage};
 use super::super::{Context, Ending, Transfer, Transfers, View};
 use super::Growing;
@@ -49,6 +49,7 @@ impl Transfers {
             path: None,
             size: 0,
             media_type,
+            media: None,
             root: [0; 32],
             at: cx.unix_ms,
             state: TransferState::Offered,
@@ -56,10 +57,10 @@ impl Transfers {
             share: None,
             growing: true,
             folder: None,
+            rate: 0,
         };
         let number = self.add(cx, record, Stage::Idle);
-        let Some(transfer) = self.table.get_mut(number) else { return };
-        self.desk.outputs.push_back(offer_line(transfer));
+        self.show_offer(cx, number);
         let is_welcome = self.is_welcome(user, None);
         let Some(transfer) = self.table.get_mut(number) else { return };
         if is_welcome {
@@ -280,7 +281,7 @@ impl Transfers {
         offer: &Offer,
     ) {
         self.end_live_stream(cx, number);
-        if offer.size > MAX_SIZE {
+        if offer.size > MAX_SIZE || offer.media.is_some_and(|media| !media.is_possible()) {
             let reason = CancelReason::Corrupt;
             let ending = Ending::cancelled(reason);
             return self.end(cx, number, TransferState::Cancelled(reason), ending);
@@ -288,6 +289,7 @@ impl Transfers {
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &mut transfer.record;
         (record.size, record.root, record.growing) = (offer.size, offer.root, false);
+        record.media = offer.media;
         self.views.tell(record.id, || View::Sized(offer.size));
         transfer.stage = Stage::Idle;
         let is_offered = record.state == TransferState::Offered;
@@ -299,5 +301,8 @@ impl Transfers {
         }
         self.desk.save(transfer);
         self.desk.show(transfer, cx.now);
+        if is_offered {
+            self.ask_for_room();
+        }
     }
 }

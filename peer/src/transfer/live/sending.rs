@@ -73,6 +73,7 @@ impl Transfers {
             path: Some(path.clone()),
             size: 0,
             media_type: String::new(),
+            media: None,
             root: [0; 32],
             at: cx.unix_ms,
             state: TransferState::Offered,
@@ -80,6 +81,7 @@ impl Transfers {
             share: None,
             growing: true,
             folder: None,
+            rate: 0,
         };
         let request = FileRequest::BeginLive { id: record.id, path, name };
         let number = self.add(cx, record, Stage::Hashing { done: 0 });
@@ -249,8 +251,9 @@ impl Transfers {
             return;
         }
         match outcome {
-            Ok(FileReply::Hashed { path, size, root, .. }) => {
+            Ok(FileReply::Hashed { path, size, root, media, .. }) => {
                 let record = &mut transfer.record;
+                record.media = media;
                 record.path = Some(path);
                 (record.size, record.root, record.growing) = (size, root, false);
                 transfer.stage = Stage::Recording;
@@ -288,6 +291,7 @@ impl Transfers {
         let Some(transfer) = self.table.get_mut(number) else { return };
         let record = &mut transfer.record;
         (record.size, record.root, record.growing) = (0, [0; 32], true);
+        record.media = None;
         transfer.stage = Stage::Serving;
         self.desk.show(transfer, cx.now);
         self.live.growths.insert(number, Growth::default());

@@ -413,6 +413,7 @@ fn offered(id: u8, size: u64, folder: Folder) -> Control {
         name: "x".to_owned(),
         size,
         media_type: String::new(),
+        media: None,
         root: *blake3::hash(b"").as_bytes(),
         share: None,
         folder: Some(folder),

@@ -636,6 +636,7 @@ fn an_end_that_is_shorter_than_what_came_counts() {
         name: "other".to_owned(),
         size,
         media_type: String::new(),
+        media: None,
         root,
         share: None,
         folder: None,

@@ -25,6 +25,7 @@ fn world_that_waits_for_members() -> World {
             name: "film".to_owned(),
             size: SIZE,
             media_type: String::new(),
+            media: None,
             root: [0; 32],
             share: Some(Share { id: SHARE, room: TEAM }),
             folder: None,
@@ -122,8 +123,16 @@ fn an_id_that_is_taken_is_no_others() {
     let mut world = world_that_waits_for_members();
     let share = Some(Share { id: SHARE, room: TEAM });
     let (id, name) = (TransferId([2; 16]), "other".to_owned());
-    let offer =
-        Offer { id, name, size: 5, media_type: String::new(), root: [1; 32], share, folder: None };
+    let offer = Offer {
+        id,
+        name,
+        size: 5,
+        media_type: String::new(),
+        root: [1; 32],
+        share,
+        media: None,
+        folder: None,
+    };
     says(&mut world, &user(ALICE), Control::Offer(offer));
     let record = &world.sides[BOB].transfers.table.get(2).unwrap().record;
     assert_eq!(record.share, None);

@@ -4,6 +4,7 @@ mod hostile;
 mod live;
 mod members;
 mod playing;
+mod preview;
 mod repair;
 mod together;
 mod world;

@@ -307,6 +307,8 @@ impl World {
             done: 0,
             rate: 0,
             eta: None,
+            wait: None,
+            media: None,
             state: "unknown",
             paused_by: None,
             path: None,

@@ -85,7 +85,7 @@ impl Files {
                 self.known.insert(user.label.clone(), BTreeMap::new());
             }
             Output::File { file } => self.on_line(user, file),
-            Output::Files { files } => files.iter().for_each(|file| self.on_line(user, file)),
+            Output::Files { files, .. } => files.iter().for_each(|file| self.on_line(user, file)),
             Output::FileOffer { from, name, size, .. } => {
                 assert!(!user.blocked.contains(from), "{} gets an offer of {from}", user.name);
                 let sent = self.sent.get(name).expect("offers of files that were sent");

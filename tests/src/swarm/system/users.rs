@@ -210,7 +210,7 @@ impl User {
                     self.view.forget(user);
                 }
             }
-            Output::Files { files } if self.makes_peace => self.settle_files(files),
+            Output::Files { files, .. } if self.makes_peace => self.settle_files(files),
             _ => {}
         }
     }

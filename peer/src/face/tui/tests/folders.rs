@@ -17,7 +17,7 @@ fn a_folder_has_one_line_and_its_files_come_when_asked_for() {
     );
     assert!(!text.contains("a.jpg"), "{text}");
     scene.key(KeyCode::F(2));
-    scene.tell(Output::Files { files: vec![folder_line(), part] });
+    scene.tell(Output::Files { of: Some(3), files: vec![folder_line(), part] });
     let text = scene.text();
     assert!(text.contains("file 4 from bob: \"day one/a.jpg\" running"), "{text}");
     assert!(!text.contains("F2 closes"), "{text}");
