@@ -205,7 +205,7 @@ pub enum StoreRequest {
         limit: u32,
         /// Only lines before the one of this number.
         before: Option<u64>,
-        /// Only from the first line of this moment or later on, in milliseconds since 1970.
+        /// Only behind the last line from before this moment, in milliseconds since 1970.
         since: Option<u64>,
     },
     /// Lines that contain all these words, oldest first. Reply: [`StoreReply::Lines`].

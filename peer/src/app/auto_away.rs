@@ -52,7 +52,7 @@ impl App {
         if self.auto_away_deadline().is_some_and(|deadline| deadline.at <= now) {
             self.absence.is_on = true;
             self.show_as(now, Availability::Away);
-            self.info("Others see you as away, until you do something.");
+            self.tell_how_one_is_seen("away");
         }
     }
 
@@ -60,13 +60,18 @@ impl App {
     pub(super) fn is_back(&mut self, now: Instant) {
         if core::mem::take(&mut self.absence.is_on) {
             self.show_as(now, Availability::Here);
-            self.info("Others see you as here again.");
+            self.tell_how_one_is_seen("here again");
         }
     }
 
     /// The person has said himself how he is.
     pub(super) const fn has_said_how_he_is(&mut self) {
         self.absence.is_on = false;
+    }
+
+    fn tell_how_one_is_seen(&mut self, how: &str) {
+        let when = if self.server.is_logged_in() { "" } else { " as soon as the server is there" };
+        self.info(&format!("Others see you as {how}{when}."));
     }
 
     fn show_as(&mut self, now: Instant, availability: Availability) {

@@ -44,7 +44,7 @@ impl Idle {
     }
 
     /// Something goes on for him.
-    fn went_on(&mut self, now: Instant) {
+    pub(super) fn went_on(&mut self, now: Instant) {
         self.last = self.last.max(now);
     }
 

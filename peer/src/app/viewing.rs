@@ -15,7 +15,7 @@ impl App {
 
     /// Somebody reads a file that is played on from this byte: what is there comes before the rest.
     pub fn read_from(&mut self, now: Instant, id: TransferId, reader: Reader, offset: u64) {
-        self.idle.was_active(now);
+        self.idle.went_on(now);
         self.with_transfers(now, |transfers, cx| transfers.read_from(cx, id, reader, offset));
         self.settle(now);
     }

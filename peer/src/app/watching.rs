@@ -68,7 +68,7 @@ impl App {
     /// [`View::Steers`](crate::transfer::View::Steers).
     pub fn on_player(&mut self, now: Instant, question: Question, report: Result<Report, Failure>) {
         if report.as_ref().is_ok_and(|report| !report.paused) {
-            self.idle.was_active(now);
+            self.idle.went_on(now);
         }
         self.watch.on_player(now, question, report);
         self.drain_watch(now);

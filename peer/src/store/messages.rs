@@ -45,6 +45,13 @@ const LINES_OF_ALL: &str = "
     SELECT * FROM shown
     WHERE profile = ?1 AND id >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4";
 
+pub(super) const LAST_BEFORE_OF_ONE: &str = "
+    SELECT id FROM messages
+    WHERE profile = ?1 AND peer = ?3 AND at < ?2 ORDER BY id DESC LIMIT 1";
+const LAST_BEFORE_OF_ALL: &str = "
+    SELECT id FROM messages
+    WHERE profile = ?1 AND at < ?2 ORDER BY id DESC LIMIT 1";
+
 pub(super) const PAGE_OF_ONE: &str = "
     SELECT * FROM shown
     WHERE profile = ?1 AND peer = ?3 AND id > ?2 ORDER BY id LIMIT 1000";
@@ -423,18 +430,25 @@ pub(super) fn history(
     oldest_first(newest)
 }
 
-/// The first line of this moment or later. From there on none is left out, whatever its time: clocks are
-/// set back, too.
+/// What follows the last line from before this moment. Where a clock was set meanwhile, that may be less than
+/// all of it, and is never what is older; looked for from the newest on, it costs what is shown.
 fn first_since(
     connection: &Connection,
     profile: i64,
     peer: Option<&str>,
     at: u64,
 ) -> rusqlite::Result<i64> {
-    let sql = "SELECT coalesce(min(id), 9223372036854775807) FROM messages
-               WHERE profile = ?1 AND peer = ifnull(?2, peer) AND at >= ?3";
     let at = i64::try_from(at).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.query_row(params![profile, peer, at], |row| row.get(0))
+    let last_before: Option<i64> = match peer {
+        Some(peer) => connection
+            .prepare_cached(LAST_BEFORE_OF_ONE)?
+            .query_row(params![profile, at, peer], |row| row.get(0)),
+        None => connection
+            .prepare_cached(LAST_BEFORE_OF_ALL)?
+            .query_row(params![profile, at], |row| row.get(0)),
+    }
+    .optional()?;
+    Ok(last_before.map_or(0, |line| line + 1))
 }
 
 /// The lines of one conversation, or of all, behind the line `after`, oldest first.

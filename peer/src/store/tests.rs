@@ -400,6 +400,7 @@ fn no_message_is_looked_for_among_all_others() {
         (messages::MARK_FAILED, "(profile=? AND peer=? AND sequence=?)"),
         (messages::NUMBER_BEFORE, "outgoing (profile=? AND peer=? AND sequence<?)"),
         (messages::KEPT, "incoming (profile=? AND identity=? AND device=? AND sequence=?)"),
+        (messages::LAST_BEFORE_OF_ONE, "conversation (profile=? AND peer=?)"),
         (messages::LINES_OF_ONE, "conversation (profile=? AND peer=? AND id>? AND id<?)"),
         (messages::PAGE_OF_ONE, "conversation (profile=? AND peer=? AND id>?)"),
         (strangers::HELD, "held_once (profile=? AND identity=? AND device=? AND sequence=?)"),

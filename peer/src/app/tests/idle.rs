@@ -248,6 +248,24 @@ fn one_is_away_by_oneself_and_back() {
     world.run_ms(SECOND);
     assert_eq!(shown(&mut world), [(Availability::Here, "cutting".to_owned())]);
 
+    // Without the server nothing is claimed.
+    world.run_ms(9 * MINUTE);
+    world.cut.push(server_address());
+    world.seen(0);
+    world.run_ms(5 * MINUTE);
+    let seen = world.seen(0);
+    let away = "Others see you as away as soon as the server is there.";
+    assert!(seen.iter().any(|o| matches!(o, Output::Info { text } if text == away)), "{seen:?}");
+    world.cut.clear();
+    world.run_ms(5 * MINUTE);
+    let now = world.now;
+    world.app(0).active(now);
+    world.run_ms(SECOND);
+    let seen = world.seen(0);
+    let here = "Others see you as here again.";
+    assert!(seen.iter().any(|o| matches!(o, Output::Info { text } if text == here)), "{seen:?}");
+    assert_eq!(shown(&mut world).pop(), Some((Availability::Here, "cutting".to_owned())));
+
     // What she has said herself stands, also when she comes back.
     world.line(0, "/busy");
     world.run_ms(30 * MINUTE);

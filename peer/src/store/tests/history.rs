@@ -65,10 +65,10 @@ fn history_gives_the_newest_lines_oldest_first() {
 }
 
 #[test]
-fn history_begins_with_the_first_line_of_a_moment_or_later() {
+fn history_begins_behind_the_last_line_from_before_a_moment() {
     let mut database = fresh();
-    // The clock was set back between the second and the third.
-    for (number, at) in [(1, 100), (2, 200), (3, 50), (4, 300)] {
+    // When the first came, the clock was ahead.
+    for (number, at) in [(1, 999), (2, 100), (3, 200), (4, 300)] {
         let line = Incoming { at, ..incoming(number, number - 1, &number.to_string()) };
         receive(&mut database, line);
     }
@@ -77,8 +77,9 @@ fn history_begins_with_the_first_line_of_a_moment_or_later() {
         let request = StoreRequest::History { with, limit, before: None, since: Some(since) };
         lines(&mut database, request)
     };
-    assert_eq!(since(200, Some("bob"), 9), ["2", "3", "4"]);
+    assert_eq!(since(200, Some("bob"), 9), ["3", "4"]);
     assert_eq!(since(201, None, 9), ["4"]);
+    assert_eq!(since(100, Some("bob"), 9).len(), 4, "nothing came before");
     assert_eq!(since(0, None, 9).len(), 4);
     assert_eq!(since(0, None, 2), ["3", "4"], "the newest of them");
     assert_eq!(since(0, Some("carol"), 9), [""; 0]);
