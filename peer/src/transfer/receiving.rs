@@ -74,8 +74,9 @@ impl Transfers {
         }
         if offer.name.len() > MAX_FILE_NAME
             || offer.media_type.len() > MAX_MEDIA_TYPE
+        let is_folder = matches!(offer.folder, Some(Folder::Whole { .. }));
             || offer.size > MAX_SIZE
-            || offer.media.is_some_and(|media| !media.is_possible())
+            || !is_folder && offer.media.is_some_and(|media| !media.is_possible())
         {
             return self.desk.say(user, Control::Decline(id));
         }
@@ -88,7 +89,6 @@ impl Transfers {
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
         });
         let is_welcome = self.is_welcome(user, Some(offer.size));
-        let is_folder = matches!(offer.folder, Some(Folder::Whole { .. }));
         let record = TransferRecord {
             direction: Direction::Receiving,
             id,

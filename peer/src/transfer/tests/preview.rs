@@ -189,6 +189,11 @@ fn how_long_it_takes_is_told_as_it_was_before() {
     assert_eq!(world.line(ALICE, 2).eta, None, "she knows nothing of it");
     // Kept with what came, and never more than is wished.
     world.sides[BOB].transfers.table.get_mut(2).unwrap().record.rate = 0;
+    assert_eq!(hear(&mut world, endless, Some(Folder::Whole { files: 2 })), 3);
+    assert_eq!(offers(&world)[2].0, None);
+    // Of one file in it that is no more possible than of any other.
+    let of = TransferId([3; 16]);
+    assert_eq!(hear(&mut world, endless, Some(Folder::Part { of, path: "a".to_owned() })), 3);
     assert_eq!(record.rate, 5);
     let limit_down = Some(2);
     let policy = Policy { limit_down, ..Policy::default() };
