@@ -121,6 +121,9 @@ fn a_film_that_is_not_what_was_said_is_told() {
         // From here on what was read here counts.
         let media = world.line(BOB, 1).media.unwrap();
         assert_eq!((media.duration_ms, media.claimed), (Some(754_000), false));
+        // That it is something else is told once.
+        world.restart(BOB);
+        assert_eq!((world.line(BOB, 1).media, world.line(BOB, 1).reason), (Some(media), None));
     }
     // Of what is no film at all.
     let mut world = hashed(b"no film");
