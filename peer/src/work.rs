@@ -26,7 +26,7 @@ use crate::backup::{Backup, BackupError, BackupJob, BackupReply};
 pub use self::auto_accept::AutoAccept;
 pub use self::calls::Calls;
 pub use self::files::{
-    Destination, FileError, FileReply, FileRequest, FolderFile, LeftOut, Pace, Walk,
+    Destination, FileError, FileReply, FileRequest, FolderFile, Headers, LeftOut, Pace, Walk,
 };
 pub use self::marks::{MarkRequest, ReadMark};
 pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};

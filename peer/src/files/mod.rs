@@ -43,7 +43,7 @@ use self::range::{Hashed, Whole};
 pub(crate) use self::safe_name::safe_name;
 use self::target::Target;
 use crate::private;
-use crate::work::{Destination, Direction, FileError, FileReply, FileRequest};
+use crate::work::{Destination, Direction, FileError, FileReply, FileRequest, Headers};
 
 /// The folder, in that of the data, of what is spooled: [`FileRequest::Forget`] removes it from there.
 pub(crate) const SPOOL: &str = "spool";
@@ -221,7 +221,7 @@ impl Shared {
 
     /// It is whole.
     fn end_fresh(&self) -> Result<FileReply, FileError> {
-        Ok(FileReply::Finished { path: self.take_fresh()?.end()?, media: None })
+        Ok(FileReply::Finished { path: self.take_fresh()?.end()?, headers: Headers::Unread })
     }
 
     /// The file that was begun. Whatever happens to it now, it is removed unless it is given back.

@@ -22,7 +22,7 @@ use super::range::{self, DecodeError, EncodeError, Hashed, Whole};
 use super::safe_name::safe_name;
 use super::tree::{self, Watch, WatchedAt};
 use super::{Shared, file_name, final_name, headers, hex, live};
-use crate::work::{Destination, FileError, FileReply};
+use crate::work::{Destination, FileError, FileReply, Headers};
 
 /// Most ranges that [`FileReply::Ready`] tells of. A file with more holes than that was tampered
 /// with: what lies behind is fetched again rather than remembered.
@@ -250,8 +250,13 @@ pub(super) fn finish(shared: &Shared, id: TransferId) -> Result<FileReply, FileE
         state.open_targets.remove(id);
     }
     sync_folder(&target.place.folder).map_err(|error| trouble(&error))?;
-    let media = headers::describe(&open.file, target.whole.size);
-    Ok(FileReply::Finished { path: target.place.path.join(name), media })
+    let headers = match target.stage {
+        Stage::Partial => Headers::Read(headers::describe(&open.file, target.whole.size)),
+        // It had its name before, and nobody was told: it may be that reading its headers ended the
+        // program. Whatever they are, they do that only once.
+        Stage::Named => Headers::Unread,
+    };
+    Ok(FileReply::Finished { path: target.place.path.join(name), headers })
 }
 
 /// Removes the partial file and everything kept about it.

@@ -461,6 +461,30 @@ fn a_kill_between_the_steps_of_renaming_is_mended() {
     assert_eq!(disks.downloaded(), ["film"]);
 }
 
+/// Whatever its headers do to the program, they do it once.
+#[test]
+fn headers_are_not_read_again_after_a_restart() {
+    let mut disks = Disks::new();
+    let offer = disks.offer("film.mp4", &headers::samples::mp4(true));
+    disks.prepare(&offer).unwrap();
+    disks.fetch_from(&offer, 0);
+    let partial = disks.downloaded()[0].clone();
+    let finish = |disks: &Disks| match run(&disks.receiver, FileRequest::Finish { id: ID }) {
+        Ok(FileReply::Finished { headers, .. }) => headers,
+        other => panic!("{other:?}"),
+    };
+    // Killed before it had its name.
+    disks.restart_receiver();
+    assert_eq!(disks.downloaded(), [partial]);
+    disks.prepare(&offer).unwrap();
+    assert!(matches!(finish(&disks), Headers::Read(Some(_))));
+    // Killed before anybody was told.
+    disks.restart_receiver();
+    assert_eq!(disks.prepare(&offer), Ok(vec![(0, offer.size)]));
+    assert_eq!(finish(&disks), Headers::Unread);
+    assert_eq!(disks.downloaded(), ["film.mp4"]);
+}
+
 /// A file of the user's under the recorded name is not taken for the one that arrived.
 #[test]
 fn another_file_under_the_final_name_is_not_ours() {

@@ -15,7 +15,9 @@ use super::table::{LinkState, Stage, Transfer};
 use super::viewing::View;
 use super::{Context, Ending, Transfers, code};
 use crate::output::{FileLine, Output};
-use crate::work::{Direction, FileError, FileReply, FileRequest, TransferRecord, TransferState};
+use crate::work::{
+    Direction, FileError, FileReply, FileRequest, Headers, TransferRecord, TransferState,
+};
 
 /// Most offers of one user, and of all, that may wait for an answer or for the database. Those
 /// beyond are passed over; the sender repeats them on the next link.
@@ -72,10 +74,11 @@ impl Transfers {
             }
             return;
         }
+        let is_folder = matches!(offer.folder, Some(Folder::Whole { .. }));
         if offer.name.len() > MAX_FILE_NAME
             || offer.media_type.len() > MAX_MEDIA_TYPE
             || offer.size > MAX_SIZE
-            || offer.media.is_some_and(|media| !media.is_possible())
+            || !is_folder && offer.media.is_some_and(|media| !media.is_possible())
         {
             return self.desk.say(user, Control::Decline(id));
         }
@@ -88,7 +91,6 @@ impl Transfers {
             self.table.find_shared(share.id).is_none() && cx.rooms.are_in(share.room, user)
         });
         let is_welcome = self.is_welcome(user, Some(offer.size));
-        let is_folder = matches!(offer.folder, Some(Folder::Whole { .. }));
         let record = TransferRecord {
             direction: Direction::Receiving,
             id,
@@ -607,13 +609,20 @@ impl Transfers {
             return;
         }
         match outcome {
-            Ok(FileReply::Finished { path, media }) => {
+            Ok(FileReply::Finished { path, headers }) => {
                 if let Some(name) = path.file_name() {
                     transfer.record.name = name.to_string_lossy().into_owned();
                 }
                 transfer.record.path = Some(path);
-                let said = std::mem::replace(&mut transfer.record.media, media);
-                let lie = contradiction(said, media, transfer.record.size);
+                let said = transfer.record.media.take();
+                let lie = match headers {
+                    Headers::Read(media) => {
+                        transfer.record.media = media;
+                        contradiction(said, media, transfer.record.size)
+                    }
+                    // A claim that nobody has held against the file does not stay, and is no lie.
+                    Headers::Unread => None,
+                };
                 let ending = Ending::told(Control::Complete).explained(lie);
                 self.end(cx, number, TransferState::Complete, ending);
             }

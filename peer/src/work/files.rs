@@ -384,11 +384,20 @@ pub enum FileReply {
     Finished {
         /// Where it is.
         path: PathBuf,
-        /// What its headers say, when it was received and is a film.
-        media: Option<Media>,
+        /// What its headers say.
+        headers: Headers,
     },
     /// Nothing to say.
     Done,
+}
+
+/// What the headers of a file that has come say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Headers {
+    /// This, when it is a film.
+    Read(Option<Media>),
+    /// Nobody has looked.
+    Unread,
 }
 
 /// Why a disk job failed.

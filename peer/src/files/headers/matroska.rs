@@ -1,9 +1,6 @@
-//! Matroska and `WebM`: elements in elements. What a player needs stands before the first cluster, so
-//! such a film always plays while it arrives.
+//! Matroska (RFC 9559) and `WebM`: elements in elements (RFC 8794). What a player needs stands before the
+//! first cluster, so such a film always plays while it arrives.
 
-use std::io::Cursor;
-
-use matroska_demuxer::{MatroskaFile, TrackEntry, TrackType};
 use wire::app::media::{AudioCodec, Container, Index, Media, VideoCodec};
 
 use super::{Bytes, Source, duration};
@@ -12,76 +9,158 @@ use super::{Bytes, Source, duration};
 pub(super) const MAGIC: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 
 const EBML: u32 = 0x1a45_dfa3;
+const DOC_TYPE: u32 = 0x4282;
 const SEGMENT: u32 = 0x1853_8067;
-const INFO: u32 = 0x1549_a966;
-const TRACKS: u32 = 0x1654_ae6b;
 const CLUSTER: u32 = 0x1f43_b675;
+const INFO: u32 = 0x1549_a966;
+const TIMESTAMP_SCALE: u32 = 0x002a_d7b1;
+const DURATION: u32 = 0x4489;
+const TRACKS: u32 = 0x1654_ae6b;
+const TRACK_ENTRY: u32 = 0xae;
+const TRACK_TYPE: u32 = 0x83;
+const CODEC_ID: u32 = 0x86;
+const VIDEO: u32 = 0xe0;
+const PIXEL_WIDTH: u32 = 0xb0;
+const PIXEL_HEIGHT: u32 = 0xba;
 
-/// Longest `EBML`, `Info` and `Tracks` that are read. Tracks hold the headers of their codecs.
-const MAX_EBML: u64 = 4 << 10;
-const MAX_INFO: u64 = 64 << 10;
-const MAX_TRACKS: u64 = 256 << 10;
+/// Most bytes that are read of a text: the names that are known here are shorter.
+const MAX_TEXT: u64 = 32;
 
-/// An element: what it is, and where it and its contents are.
+/// An element: what it is, and where its contents are. One without a length goes on as far as the one
+/// that holds it.
 #[derive(Clone, Copy)]
 struct Element {
     id: u32,
-    begin: u64,
     start: u64,
-    /// Nothing, where it has no length and goes on until something else begins.
-    end: Option<u64>,
+    end: u64,
+}
+
+/// What one track says.
+#[derive(Default)]
+struct Track {
+    kind: u64,
+    codec: String,
+    size: (u64, u64),
 }
 
 pub(super) fn read<B: Bytes>(source: &mut Source<'_, B>) -> Option<Media> {
-    let ebml = element(source, 0).filter(|it| it.id == EBML)?;
-    let segment = element(source, ebml.end?).filter(|it| it.id == SEGMENT)?;
-    let ebml = whole(source, ebml, MAX_EBML)?;
-    let (mut info, mut tracks, mut at) = (None, None, segment.start);
-    while info.is_none() || tracks.is_none() {
-        let part = element(source, at)?;
+    // A file that was cut off is described by what is there, so its size is no bound here.
+    let ebml = next(source, 0, u64::MAX).filter(|it| it.id == EBML)?;
+    let segment = next(source, ebml.end, u64::MAX).filter(|it| it.id == SEGMENT)?;
+    let mut media = Media {
+        container: container(source, ebml)?,
+        duration: 0,
+        width: 0,
+        height: 0,
+        video: None,
+        audio: None,
+        index: Index::Front,
+    };
+    let (mut has_info, mut has_tracks, mut at) = (false, false, segment.start);
+    while !(has_info && has_tracks) {
+        let part = next(source, at, segment.end)?;
         match part.id {
             CLUSTER => return None,
-            INFO => info = Some(whole(source, part, MAX_INFO)?),
-            TRACKS => tracks = Some(whole(source, part, MAX_TRACKS)?),
+            INFO => {
+                media.duration = info(source, part)?;
+                has_info = true;
+            }
+            TRACKS => {
+                tracks(source, part, &mut media)?;
+                has_tracks = true;
+            }
             _ => {}
         }
-        at = part.end?;
+        at = part.end;
     }
-    let film = MatroskaFile::open(Cursor::new(short(&ebml, &info?, &tracks?))).ok()?;
-    let is_webm = film.ebml_header().doc_type().trim_end_matches('\0') == "webm";
-    let picture = first(film.tracks(), TrackType::Video);
-    let sound = first(film.tracks(), TrackType::Audio);
-    let side = |length: u64| u16::try_from(length).unwrap_or(0);
-    let size = picture.and_then(TrackEntry::video).map_or((0, 0), |video| {
-        (side(video.pixel_width().get()), side(video.pixel_height().get()))
-    });
-    let (width, height) = if size.0 == 0 || size.1 == 0 { (0, 0) } else { size };
-    let nanos = film.info().duration().unwrap_or(0.0) * film.info().timestamp_scale().get() as f64;
-    Some(Media {
-        container: if is_webm { Container::WebM } else { Container::Matroska },
-        // What is no number, or too large for one, becomes one that is no length.
-        duration: duration((nanos / 1e6).round() as u128),
-        width,
-        height,
-        video: picture.map(|track| picture_codec(track.codec_id())),
-        audio: sound.map(|track| sound_codec(track.codec_id())),
-        index: Index::Front,
-    })
+    Some(media)
 }
 
-/// A file of these elements and nothing else, for the crate that reads them: it follows what points to
-/// other places, and would do so for ever where one points to itself.
-fn short(ebml: &[u8], info: &[u8], tracks: &[u8]) -> Vec<u8> {
-    // An empty cluster ends it.
-    let cluster = [&CLUSTER.to_be_bytes()[..], &[0x80]].concat();
-    let len = (info.len() + tracks.len() + cluster.len()) as u64;
-    // A length of eight bytes, the first of which is 1.
-    let len = (len | 1 << 56).to_be_bytes();
-    [ebml, &SEGMENT.to_be_bytes(), &len, info, tracks, &cluster].concat()
+fn container<B: Bytes>(source: &mut Source<'_, B>, ebml: Element) -> Option<Container> {
+    let (mut container, mut at) = (None, ebml.start);
+    while at < ebml.end {
+        let part = next(source, at, ebml.end)?;
+        if part.id == DOC_TYPE {
+            container = match text(source, part)?.as_str() {
+                "webm" => Some(Container::WebM),
+                "matroska" => Some(Container::Matroska),
+                _ => return None,
+            };
+        }
+        at = part.end;
+    }
+    container
 }
 
-fn first(tracks: &[TrackEntry], kind: TrackType) -> Option<&TrackEntry> {
-    tracks.iter().find(|track| track.track_type() == kind)
+/// How long it is, in milliseconds.
+fn info<B: Bytes>(source: &mut Source<'_, B>, info: Element) -> Option<u64> {
+    // Nanoseconds of a unit, and how many units it has.
+    let (mut scale, mut units, mut at) = (1_000_000, 0.0, info.start);
+    while at < info.end {
+        let part = next(source, at, info.end)?;
+        match part.id {
+            TIMESTAMP_SCALE => scale = unsigned(source, part)?,
+            DURATION => units = float(source, part)?,
+            _ => {}
+        }
+        at = part.end;
+    }
+    // What is no number, or too large for one, becomes one that is no length.
+    Some(duration((units * scale as f64 / 1e6).round() as u128))
+}
+
+/// The first track of each kind counts.
+fn tracks<B: Bytes>(source: &mut Source<'_, B>, tracks: Element, media: &mut Media) -> Option<()> {
+    let mut at = tracks.start;
+    while at < tracks.end {
+        let part = next(source, at, tracks.end)?;
+        at = part.end;
+        if part.id != TRACK_ENTRY {
+            continue;
+        }
+        let track = track(source, part)?;
+        match track.kind {
+            1 if media.video.is_none() => {
+                media.video = Some(picture_codec(&track.codec));
+                let side = |length: u64| u16::try_from(length).unwrap_or(0);
+                let size = (side(track.size.0), side(track.size.1));
+                let size = if size.0 == 0 || size.1 == 0 { (0, 0) } else { size };
+                (media.width, media.height) = size;
+            }
+            2 if media.audio.is_none() => media.audio = Some(sound_codec(&track.codec)),
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+fn track<B: Bytes>(source: &mut Source<'_, B>, entry: Element) -> Option<Track> {
+    let (mut track, mut at) = (Track::default(), entry.start);
+    while at < entry.end {
+        let part = next(source, at, entry.end)?;
+        match part.id {
+            TRACK_TYPE => track.kind = unsigned(source, part)?,
+            CODEC_ID => track.codec = text(source, part)?,
+            VIDEO => track.size = picture_size(source, part)?,
+            _ => {}
+        }
+        at = part.end;
+    }
+    Some(track)
+}
+
+fn picture_size<B: Bytes>(source: &mut Source<'_, B>, video: Element) -> Option<(u64, u64)> {
+    let (mut width, mut height, mut at) = (0, 0, video.start);
+    while at < video.end {
+        let part = next(source, at, video.end)?;
+        match part.id {
+            PIXEL_WIDTH => width = unsigned(source, part)?,
+            PIXEL_HEIGHT => height = unsigned(source, part)?,
+            _ => {}
+        }
+        at = part.end;
+    }
+    Some((width, height))
 }
 
 fn picture_codec(id: &str) -> VideoCodec {
@@ -121,27 +200,18 @@ fn sound_codec(id: &str) -> AudioCodec {
     }
 }
 
-/// All of an element, with what it is and its length.
-fn whole<B: Bytes>(source: &mut Source<'_, B>, element: Element, most: u64) -> Option<Vec<u8>> {
-    let len = element.end? - element.begin;
-    if len > most {
-        return None;
-    }
-    source.read(element.begin, len)
-}
-
-/// The element that begins there.
-fn element<B: Bytes>(source: &mut Source<'_, B>, begin: u64) -> Option<Element> {
+/// The element that begins there in another one, and ends within it.
+fn next<B: Bytes>(source: &mut Source<'_, B>, at: u64, within: u64) -> Option<Element> {
     source.count_box()?;
-    let (id, id_len) = number(source, begin, 4)?;
-    let at = begin.checked_add(id_len)?;
+    let (id, id_len) = number(source, at, 4)?;
+    let at = at.checked_add(id_len)?;
     let (len, len_len) = number(source, at, 8)?;
     let start = at.checked_add(len_len)?;
     // A length's first bit tells how many bytes it has, and is none of it.
     let len = len ^ (1 << (7 * len_len));
     let is_open = len == (1 << (7 * len_len)) - 1;
-    let end = if is_open { None } else { Some(start.checked_add(len)?) };
-    Some(Element { id: u32::try_from(id).ok()?, begin, start, end })
+    let end = if is_open { within } else { start.checked_add(len)? };
+    (start <= end && end <= within).then_some(Element { id: u32::try_from(id).ok()?, start, end })
 }
 
 /// A number of as many bytes as its first one says, and how many these are.
@@ -152,6 +222,35 @@ fn number<B: Bytes>(source: &mut Source<'_, B>, at: u64, most: u32) -> Option<(u
         return None;
     }
     let len = u64::from(len);
-    let bytes = source.read(at, len)?;
-    Some((bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), len))
+    Some((big_endian(&source.read(at, len)?), len))
+}
+
+fn unsigned<B: Bytes>(source: &mut Source<'_, B>, part: Element) -> Option<u64> {
+    let len = part.end - part.start;
+    if len > 8 {
+        return None;
+    }
+    Some(big_endian(&source.read(part.start, len)?))
+}
+
+fn float<B: Bytes>(source: &mut Source<'_, B>, part: Element) -> Option<f64> {
+    match part.end - part.start {
+        0 => Some(0.0),
+        4 => source.array(part.start).map(|bytes| f64::from(f32::from_be_bytes(bytes))),
+        8 => source.array(part.start).map(f64::from_be_bytes),
+        _ => None,
+    }
+}
+
+/// The beginning of a text, which zeros may end. One that is none is as good as empty.
+fn text<B: Bytes>(source: &mut Source<'_, B>, part: Element) -> Option<String> {
+    let len = (part.end - part.start).min(MAX_TEXT);
+    let mut text = String::from_utf8(source.read(part.start, len)?).unwrap_or_default();
+    text.truncate(text.trim_end_matches('\0').len());
+    Some(text)
+}
+
+/// Of at most eight bytes.
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

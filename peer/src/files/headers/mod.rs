@@ -4,9 +4,9 @@
 //! A file is hostile, also one of our own, which may have come from anywhere. So:
 //! - What is read of it is bounded ([`Source`]): 1 MiB and 4,096 boxes, however long it is and whatever
 //!   it says of its lengths. The film itself is never read.
-//! - Where boxes lie we find out ourselves. The crates that read what stands in them, `mp4-atom` and
-//!   `matroska-demuxer`, only get single ones, in memory, that nest nothing: each of them can be led in
-//!   circles, or into a recursion, by a whole file.
+//! - It is read by hand, a few fields at fixed places: the crates that were looked at can be led in
+//!   circles, or into a recursion, by what a file says. Here nothing calls itself, and every box ends
+//!   within the one that holds it.
 //! - What makes no sense is no film. There is no error: such a file has just no description.
 
 mod matroska;

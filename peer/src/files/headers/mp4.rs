@@ -1,15 +1,19 @@
-//! MP4 and `QuickTime`: boxes in boxes, of which `moov` holds everything but the film itself. It stands
-//! before the film or, where the writer did not know before how long it would be, behind it.
+//! MP4 (ISO/IEC 14496-12, whose sections are named here) and `QuickTime`: boxes in boxes, of which `moov`
+//! holds everything but the film itself. It stands before the film or, where the writer did not know
+//! before how long it would be, behind it.
 
-use mp4_atom::{Atom, Audio, Decode, Esds, FourCC, Mehd, Mvhd, Visual};
 use wire::app::media::{AudioCodec, Container, Index, Media, VideoCodec};
 
 use super::{Bytes, Source, duration};
 
-/// Longest box whose contents are read: they have some hundred bytes.
-const MAX_BOX: u64 = 64 << 10;
+/// Longest `esds` that is read: it has some dozens of bytes.
+const MAX_DESCRIPTORS: u64 = 4 << 10;
 /// Most tracks that are looked at.
 const MAX_TRACKS: usize = 64;
+
+/// Tags of the descriptors of a stream and, in it, of its decoder (ISO/IEC 14496-1, 7.2.2.1).
+const STREAM: u8 = 3;
+const DECODER: u8 = 4;
 
 /// A box: what it is, and where its contents are.
 #[derive(Clone, Copy)]
@@ -56,17 +60,11 @@ fn film<B: Bytes>(source: &mut Source<'_, B>, moov: Part, media: &mut Media) -> 
     while let Some(part) = next(source, moov, at) {
         at = part.end;
         match &part.kind {
-            b"mvhd" => {
-                let mvhd: Mvhd = decode(source, part)?;
-                scale = mvhd.timescale;
-                // All bits set: not known.
-                let is_known = mvhd.duration != u64::MAX && mvhd.duration != u64::from(u32::MAX);
-                units = if is_known { mvhd.duration } else { 0 };
-            }
+            b"mvhd" => (scale, units) = movie_header(source, part)?,
             // In a fragmented film the length of all fragments stands elsewhere, if anywhere.
             b"mvex" if units == 0 => {
-                let mehd = find(source, part, *b"mehd").and_then(|part| decode(source, part));
-                units = mehd.map_or(0, |mehd: Mehd| mehd.fragment_duration);
+                let mehd = find(source, part, *b"mehd");
+                units = mehd.and_then(|mehd| fragments_header(source, mehd)).unwrap_or(0);
             }
             b"trak" if tracks < MAX_TRACKS => {
                 tracks += 1;
@@ -86,21 +84,46 @@ fn film<B: Bytes>(source: &mut Source<'_, B>, moov: Part, media: &mut Media) -> 
     Some(())
 }
 
+/// The time scale, and how many of its units the film lasts: `mvhd` (8.2.2), behind its times of
+/// creation and of change.
+fn movie_header<B: Bytes>(source: &mut Source<'_, B>, mvhd: Part) -> Option<(u32, u64)> {
+    let (scale, units) = match version(source, mvhd)? {
+        0 => (field(source, mvhd, 12)?, u64::from(u32::from_be_bytes(field(source, mvhd, 16)?))),
+        1 => (field(source, mvhd, 20)?, u64::from_be_bytes(field(source, mvhd, 24)?)),
+        _ => return None,
+    };
+    // All bits set: not known.
+    let is_known = units != u64::MAX && units != u64::from(u32::MAX);
+    Some((u32::from_be_bytes(scale), if is_known { units } else { 0 }))
+}
+
+/// How many units all fragments last: `mehd` (8.8.2).
+fn fragments_header<B: Bytes>(source: &mut Source<'_, B>, mehd: Part) -> Option<u64> {
+    match version(source, mehd)? {
+        0 => field(source, mehd, 4).map(|units| u64::from(u32::from_be_bytes(units))),
+        1 => field(source, mehd, 4).map(u64::from_be_bytes),
+        _ => None,
+    }
+}
+
+/// `hdlr` (8.4.3) says of what kind a track is, and the first entry of `stsd` (8.5.2) how it is written.
 fn track<B: Bytes>(source: &mut Source<'_, B>, trak: Part) -> Option<Track> {
     let mdia = find(source, trak, *b"mdia")?;
     let handler = find(source, mdia, *b"hdlr")?;
-    // Version, flags and four bytes; the kind of the track; a name, of which there are too many forms.
-    let handler: [u8; 12] = source.array(handler.start).filter(|_| handler.holds(12))?;
+    // Behind version, flags and four bytes.
+    let handler: [u8; 4] = field(source, handler, 8)?;
     let minf = find(source, mdia, *b"minf")?;
     let stbl = find(source, minf, *b"stbl")?;
     let stsd = find(source, stbl, *b"stsd")?;
     // Version, flags, and how many there are: the first says how the track is written.
     let entry = next(source, stsd, stsd.start.checked_add(8)?)?;
     let kind = entry.kind;
-    match &handler[8..] {
+    match &handler {
         b"vide" => {
-            let visual = contents(source, entry).and_then(|it| Visual::decode(&mut &it[..]).ok());
-            let size = visual.map_or((0, 0), |visual| (visual.width, visual.height));
+            // Behind what all entries have, and 16 bytes (12.1.3).
+            let size = field(source, entry, 24).map_or((0, 0), |[a, b, c, d]| {
+                (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
+            });
             let size = if size.0 == 0 || size.1 == 0 { (0, 0) } else { size };
             Some(Track::Picture(picture(kind), size))
         }
@@ -146,13 +169,22 @@ fn sound<B: Bytes>(source: &mut Source<'_, B>, entry: Part) -> AudioCodec {
 
 /// `mp4a` holds whatever a descriptor in it says: AAC nearly always.
 fn mpeg_sound<B: Bytes>(source: &mut Source<'_, B>, entry: Part) -> Option<AudioCodec> {
-    let contents = contents(source, entry)?;
-    let mut rest = &contents[..];
-    Audio::decode(&mut rest).ok()?;
-    let begin = entry.end.checked_sub(rest.len() as u64)?;
-    let esds = find(source, Part { start: begin, ..entry }, *b"esds")?;
-    let esds: Esds = decode(source, esds)?;
-    Some(match esds.es_desc.dec_config.object_type_indication {
+    // Fields come first (12.2.3), and more of them where `QuickTime` says that it has a later version.
+    let fields = match u16::from_be_bytes(field(source, entry, 8)?) {
+        0 => 28,
+        1 => 28 + 16,
+        2 => 28 + 36,
+        _ => return None,
+    };
+    let esds = find(source, Part { start: entry.start.checked_add(fields)?, ..entry }, *b"esds")?;
+    let len = esds.end - esds.start;
+    if len > MAX_DESCRIPTORS {
+        return None;
+    }
+    let esds = source.read(esds.start, len)?;
+    // Behind version and flags.
+    let object_type = object_type(descriptor(esds.get(4..)?, STREAM)?)?;
+    Some(match object_type {
         0x40 | 0x66..=0x68 => AudioCodec::Aac,
         0x69 | 0x6b => AudioCodec::Mp3,
         0xa5 => AudioCodec::Ac3,
@@ -164,16 +196,53 @@ fn mpeg_sound<B: Bytes>(source: &mut Source<'_, B>, entry: Part) -> Option<Audio
     })
 }
 
-fn brand<B: Bytes>(source: &mut Source<'_, B>, ftyp: Part) -> Option<Container> {
-    let brand: [u8; 4] = source.array(ftyp.start).filter(|_| ftyp.holds(4))?;
-    Some(if brand == *b"qt  " { Container::QuickTime } else { Container::Mp4 })
+/// What a stream's descriptor says that its decoder has to know. Fields come first, by flags.
+fn object_type(stream: &[u8]) -> Option<u8> {
+    let (&[_, _, flags], mut rest) = stream.split_first_chunk()?;
+    if flags & 0x80 != 0 {
+        // The stream on which it depends.
+        rest = rest.get(2..)?;
+    }
+    if flags & 0x40 != 0 {
+        // Its address, and the length of that.
+        let (&len, address) = rest.split_first()?;
+        rest = address.get(usize::from(len)..)?;
+    }
+    if flags & 0x20 != 0 {
+        // The stream that is its clock.
+        rest = rest.get(2..)?;
+    }
+    descriptor(rest, DECODER)?.first().copied()
 }
 
-impl Part {
-    /// Whether it has so many bytes.
-    const fn holds(self, len: u64) -> bool {
-        self.end - self.start >= len
+/// The contents of the first descriptor with this tag, of those that stand here one after another.
+fn descriptor(mut bytes: &[u8], tag: u8) -> Option<&[u8]> {
+    loop {
+        let (&kind, mut rest) = bytes.split_first()?;
+        // At most four times seven bits of a length; the first bit of each says whether more come.
+        let (mut len, mut count) = (0, 0);
+        loop {
+            let (&byte, more) = rest.split_first()?;
+            (rest, count) = (more, count + 1);
+            len = len << 7 | usize::from(byte & 0x7f);
+            if byte & 0x80 == 0 {
+                break;
+            }
+            if count == 4 {
+                return None;
+            }
+        }
+        let (contents, more) = rest.split_at_checked(len)?;
+        if kind == tag {
+            return Some(contents);
+        }
+        bytes = more;
     }
+}
+
+fn brand<B: Bytes>(source: &mut Source<'_, B>, ftyp: Part) -> Option<Container> {
+    let brand: [u8; 4] = field(source, ftyp, 0)?;
+    Some(if brand == *b"qt  " { Container::QuickTime } else { Container::Mp4 })
 }
 
 /// The box that begins there in another one.
@@ -203,17 +272,20 @@ fn find<B: Bytes>(source: &mut Source<'_, B>, within: Part, kind: [u8; 4]) -> Op
     }
 }
 
-fn contents<B: Bytes>(source: &mut Source<'_, B>, part: Part) -> Option<Vec<u8>> {
-    let len = part.end - part.start;
-    if len > MAX_BOX {
+/// So many bytes of a box from there on, if it has them.
+fn field<const N: usize, B: Bytes>(
+    source: &mut Source<'_, B>,
+    part: Part,
+    offset: u64,
+) -> Option<[u8; N]> {
+    let start = part.start.checked_add(offset)?;
+    if start.checked_add(N as u64)? > part.end {
         return None;
     }
-    source.read(part.start, len)
+    source.array(start)
 }
 
-/// What stands in a box that holds no others.
-fn decode<A: Atom, B: Bytes>(source: &mut Source<'_, B>, part: Part) -> Option<A> {
-    debug_assert_eq!(FourCC::new(&part.kind), A::KIND);
-    let contents = contents(source, part)?;
-    A::decode_body(&mut &contents[..]).ok()
+/// The version that a box begins with, before its flags (4.2.2).
+fn version<B: Bytes>(source: &mut Source<'_, B>, part: Part) -> Option<u8> {
+    field(source, part, 0).map(|[version]| version)
 }

@@ -37,6 +37,13 @@ pub(crate) fn sound(object_type: u8) -> Vec<u8> {
     part(b"mp4a", &[audio, esds].concat())
 }
 
+/// A descriptor of MPEG-4, with a length of four bytes.
+pub(crate) fn descriptor(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(contents.len()).unwrap();
+    let more = |shift: u32| (len >> shift & 0x7f) as u8 | 0x80;
+    [&[tag, more(21), more(14), more(7), more(0) & 0x7f][..], contents].concat()
+}
+
 /// The box `moov` of a film of 754 s.
 pub(crate) fn moov(tracks: &[Vec<u8>]) -> Vec<u8> {
     part(b"moov", &[mvhd(600, 754 * 600), tracks.concat()].concat())

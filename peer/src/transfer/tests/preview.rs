@@ -121,6 +121,9 @@ fn a_film_that_is_not_what_was_said_is_told() {
         // From here on what was read here counts.
         let media = world.line(BOB, 1).media.unwrap();
         assert_eq!((media.duration_ms, media.claimed), (Some(754_000), false));
+        // That it is something else is told once.
+        world.restart(BOB);
+        assert_eq!((world.line(BOB, 1).media, world.line(BOB, 1).reason), (Some(media), None));
     }
     // Of what is no film at all.
     let mut world = hashed(b"no film");
@@ -138,6 +141,28 @@ fn a_film_that_is_not_what_was_said_is_told() {
     world.settle();
     take(&mut world);
     assert_eq!(world.line(BOB, 1).reason, None);
+}
+
+/// The program ended after the file had its name, perhaps by reading its headers. [W-152]
+#[test]
+fn headers_that_may_have_ended_the_program_are_not_read_again() {
+    let mut world = hashed(&samples::mp4(true));
+    world.join();
+    world.settle();
+    world.with(BOB, |transfers, cx| transfers.accept(cx, None));
+    world.until(|world| world.sides[BOB].count_in_log("Write") > 0);
+    world.sides[BOB].store_fails = true;
+    world.settle();
+    assert_eq!(world.sides[BOB].count_in_log("Finish"), 1);
+    world.sides[BOB].store_fails = false;
+    world.restart(BOB);
+    world.join();
+    world.settle();
+    assert_eq!(world.sides[BOB].count_in_log("Finish"), 2);
+    let line = world.line(BOB, 1);
+    assert_eq!((line.state, line.media, line.reason), ("complete", None, None));
+    world.restart(BOB);
+    assert_eq!((world.line(BOB, 1).state, world.line(BOB, 1).media), ("complete", None));
 }
 
 /// [W-151]
@@ -164,6 +189,11 @@ fn what_nobody_can_mean_is_declined() {
     // Of a folder as a whole it says nothing.
     assert_eq!(hear(&mut world, film, Some(Folder::Whole { files: 2 })), 2);
     assert_eq!(offers(&world)[1].0, None);
+    assert_eq!(hear(&mut world, endless, Some(Folder::Whole { files: 2 })), 3);
+    assert_eq!(offers(&world)[2].0, None);
+    // Of one file in it that is no more possible than of any other.
+    let of = TransferId([3; 16]);
+    assert_eq!(hear(&mut world, endless, Some(Folder::Part { of, path: "a".to_owned() })), 3);
 }
 
 /// How fast files came from the same user before says how long this one takes; a limit is one.
