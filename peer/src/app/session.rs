@@ -327,6 +327,7 @@ impl App {
         }
         self.server.login_is_over();
         self.server.claim = Claim::GoOn;
+        self.begin_idle();
         self.is_deleted_there = false;
         self.roster.begin();
         self.links.server_is_back();
