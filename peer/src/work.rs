@@ -82,7 +82,8 @@ pub enum StoreRequest {
     /// Keep the keys of this profile (made when it is first used).
     SaveInstallation(Installation),
     /// Keep who is logged in here; with `None` nobody is any more and the secrets kept with the
-    /// account are removed, the rest of the profile stays for the next login under this name.
+    /// account are removed, the rest of the profile stays for the next login under this name. The keys of
+    /// another account stay where they are [`Keys::OnlyHere`].
     SaveAccount(Option<Account>),
     /// The account of the open profile is no more: its secrets, the keys for letters and the device's
     /// key are removed, nothing that waits is ever sent; what was said and received stays. These are
@@ -357,6 +358,18 @@ pub struct Account {
     pub identity_secret: Secret<[u8; 32]>,
     /// This device, certified.
     pub certificate: DeviceCertificate,
+    /// Where else its keys are.
+    pub keys: Keys,
+}
+
+/// Where the secret of an account's identity is, as far as this machine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Also at the server, sealed under a password that the user has chosen.
+    Sealed,
+    /// On this machine alone: at the server nothing is sealed that opens to them. They are erased only when
+    /// the user has written them into a file, or deletes the account.
+    OnlyHere,
 }
 
 /// A server that was met before.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wire::app::identity::{Identity, IdentityKey};
 use wire::app::login::password;
 use wire::time::Instant;
 use wire::{Secret, Seed};
@@ -44,6 +45,7 @@ impl App {
         let seed = Seed::new(self.random());
         let Some(profile) = &self.profile else { return };
         let Some(account) = &profile.account else { return };
+        let of = Identity::from_secret(account.identity_secret.expose()).public();
         let backup = Backup::of(account, &self.settings.server, profile.contacts.values());
         let job = BackupJob::Write {
             path: path.clone(),
@@ -52,18 +54,29 @@ impl App {
             stretch: self.settings.stretch,
             seed,
         };
-        self.jobs.start(Job::ExportAccount(path), Work::Backup(job));
+        self.jobs.start(Job::ExportAccount(path, of), Work::Backup(job));
     }
 
-    pub(super) fn on_exported(&mut self, path: &Path, result: Result<BackupReply, BackupError>) {
-        match result {
-            Ok(_) => self.info(&format!(
-                "Your account is in {} now. Whoever has this file and its passphrase is you: keep \
-                 the two apart.",
-                path.display()
-            )),
-            Err(error) => self.error(&format!("Not exported to {}: {error}.", path.display())),
+    pub(super) fn on_exported(
+        &mut self,
+        path: &Path,
+        of: IdentityKey,
+        result: Result<BackupReply, BackupError>,
+    ) {
+        if let Err(error) = result {
+            return self.error(&format!("Not exported to {}: {error}.", path.display()));
         }
+        // The account may be another one by now.
+        if self.own_identity().is_some_and(|(_, own)| own == of)
+            && let Some(profile) = &mut self.profile
+        {
+            profile.is_exported = true;
+        }
+        self.info(&format!(
+            "Your account is in {} now. Whoever has this file and its passphrase is you: keep the two \
+             apart.",
+            path.display()
+        ));
     }
 
     /// `/account import`.

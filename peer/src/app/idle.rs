@@ -64,6 +64,11 @@ impl Idle {
         }
     }
 
+    /// What the server said before does not hold in a new session.
+    const fn forget_rule(&mut self) {
+        (self.limit, self.told_on) = (None, None);
+    }
+
     /// When the server is to be told, on this connection.
     fn due(&self, handle: Option<ConnectionHandle>) -> Option<Instant> {
         let is_news = self.known.is_none_or(|known| known < self.last);
@@ -120,6 +125,17 @@ impl App {
         if self.ask(now, Asked::Active, Request::Active(ago)).is_ok() {
             self.idle.known = Some(self.idle.last);
         }
+    }
+
+    /// The server did not take it: it is told again.
+    pub(super) const fn activity_refused(&mut self) {
+        self.idle.known = None;
+    }
+
+    /// A session begins: the server says anew whether it logs out who does nothing, and if it does not, it
+    /// does not.
+    pub(super) const fn begin_idle(&mut self) {
+        self.idle.forget_rule();
     }
 
     pub(super) fn idle_deadline(&self) -> Option<Deadline> {

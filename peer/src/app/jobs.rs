@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
+use wire::app::identity::IdentityKey;
 use wire::app::letter::Prekey;
 use wire::app::name::Name;
 use wire::app::peer::TextKind;
@@ -63,8 +64,8 @@ pub(super) enum Job {
     Prove(ConnectionHandle),
     /// A new password is stretched, for the server at this connection.
     Change(ConnectionHandle),
-    /// The account is written into this file.
-    ExportAccount(PathBuf),
+    /// The account with this identity is written into this file.
+    ExportAccount(PathBuf, IdentityKey),
     /// An account is read from this file...
     ImportAccount(PathBuf),
     /// ...kept here...
@@ -167,7 +168,7 @@ impl Jobs {
                 | Job::Login(_)
                 | Job::Prove(_)
                 | Job::Change(_)
-                | Job::ExportAccount(_)
+                | Job::ExportAccount(..)
                 | Job::ImportAccount(_)
                 | Job::KeepImported(_)
                 | Job::OpenImported(_) => None,
@@ -186,7 +187,7 @@ impl Jobs {
             | Job::MoveServer
             | Job::Save
             | Job::Export
-            | Job::ExportAccount(_)
+            | Job::ExportAccount(..)
             | Job::ImportAccount(_)
             | Job::KeepImported(_)
             | Job::OpenImported(_) => true,

@@ -426,7 +426,9 @@ impl App {
             (Job::Change(handle), Outcome::Login(outcome)) => {
                 self.on_change_stretched(now, handle, outcome);
             }
-            (Job::ExportAccount(path), Outcome::Backup(result)) => self.on_exported(&path, result),
+            (Job::ExportAccount(path, of), Outcome::Backup(result)) => {
+                self.on_exported(&path, of, result);
+            }
             (Job::ImportAccount(path), Outcome::Backup(result)) => {
                 self.on_read_backup(&path, result)
             }

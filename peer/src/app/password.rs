@@ -24,7 +24,7 @@ use super::requests::Asked;
 use crate::login::{
     ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
 };
-use crate::work::Work;
+use crate::work::{Keys, Work};
 
 /// What the password is proven for, and how far that is.
 #[derive(Debug)]
@@ -214,6 +214,7 @@ impl App {
 
     pub(super) fn on_password_changed(&mut self) {
         self.change = None;
+        self.keys_are(Keys::Sealed);
         self.info(
             "The password is changed. This machine, and any other on which you are logged in, \
              stays so: the new one is asked for at the next '/login'.",

@@ -35,6 +35,8 @@ pub(super) struct OpenProfile {
     pub(super) device: StaticKey,
     /// Who is logged in here; `None` before the first login and after a logout.
     pub(super) account: Option<Account>,
+    /// Its keys were written into a file since this was opened.
+    pub(super) is_exported: bool,
     pub(super) contacts: Contacts,
     /// The key of each user that the person was shown last to compare it.
     pub(super) compared: BTreeMap<Name, IdentityKey>,
@@ -121,6 +123,7 @@ impl App {
             id,
             device: installation.device.clone(),
             account: profile.account,
+            is_exported: false,
             contacts,
             compared: BTreeMap::new(),
         });

@@ -402,12 +402,12 @@ impl App {
                 tracing::debug!(%refusal, "refused");
                 self.mail.session_ended();
             }
-            Asked::BlockedSync
-            | Asked::Candidates
-            | Asked::Discard
-            | Asked::PublishPrekeys
-            | Asked::Active => {
+            Asked::BlockedSync | Asked::Candidates | Asked::Discard | Asked::PublishPrekeys => {
                 tracing::debug!(%refusal, "refused");
+            }
+            Asked::Active => {
+                tracing::debug!(%refusal, "refused");
+                self.activity_refused();
             }
         }
     }

@@ -79,8 +79,6 @@ pub(super) struct Credentials {
     pub(super) password: Secret<Vec<u8>>,
     /// The first failure to reach the server was told: commands wait no longer.
     pub(super) told: bool,
-    /// The server keeps no sealed identity: the password is its operator's [W-161].
-    pub(super) is_operators: bool,
 }
 
 /// What is tried with them.

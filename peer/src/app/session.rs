@@ -19,7 +19,7 @@ use crate::login::{
     ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
 };
 use crate::output::Output;
-use crate::work::{Account, StoreRequest, Work};
+use crate::work::{Account, Keys, StoreRequest, Work};
 
 /// Why a session ended when another device has it.
 pub(super) const TAKEN_OVER: &str = "this account was logged in somewhere else";
@@ -30,6 +30,9 @@ const NO_KEYS: &str = "the server's operator has given this account a new passwo
      here too. Or bring the keys here from a file: '/account import FILE'. If you have neither, nobody \
      has the keys any more, and the operator can only remove the account and make it anew \
      ('rendezvous user del', 'user add'), under which others see that your key has changed";
+/// Why keys are not replaced by those that the server has.
+const OTHER_KEYS: &str = "the account has another identity at the server than the one that is kept here, and \
+     nowhere else: '/account export FILE' first, so that it is not lost, and then '/login' once more";
 
 impl App {
     /// `/register` and `/login`.
@@ -64,6 +67,14 @@ impl App {
     pub(super) fn log_out(&mut self, now: Instant) {
         if self.account().is_none() && !self.server.goal.is_login() {
             return self.error("You are not logged in.");
+        }
+        if self.has_only_copy() {
+            return self.error(
+                "Not logged out: your keys are on this machine alone, as the server's operator has \
+                 given your account another password, and '/logout' would erase them. Choose a \
+                 password of your own first ('/passwd', after '/login'), or write them into a file \
+                 ('/account export FILE').",
+            );
         }
         self.forget_account(now, "you logged out");
     }
@@ -189,7 +200,9 @@ impl App {
         let identity = self.identity_for_account();
         // Others know the device of an account that was lost: it must not look older to them.
         let known = self.account().map_or(0, |account| account.certificate.generation);
-        let Some(account) = self.certified(&identity, known.saturating_add(1)) else { return };
+        let next = known.saturating_add(1);
+        // The person chose this password: the server's operator does not know it.
+        let Some(account) = self.certified(&identity, next, Keys::Sealed) else { return };
         let request = Request::RegisterFinish {
             message,
             stretch: self.settings.stretch,
@@ -223,10 +236,10 @@ impl App {
         // The one that is kept here, from a file perhaps, or the one that was left at the server.
         let kept = self.account().map(|it| Identity::from_secret(it.identity_secret.expose()));
         let is_other = kept.as_ref().is_some_and(|kept| kept.public() != expected);
-        let restored = [kept, export_key.open(sealed, &name)]
-            .into_iter()
-            .flatten()
-            .find(|identity| identity.public() == expected);
+        let opened = export_key.open(sealed, &name).filter(|it| it.public() == expected);
+        // What does not open is not sealed, whatever the server makes of it.
+        let keys = if opened.is_some() { Keys::Sealed } else { Keys::OnlyHere };
+        let restored = kept.filter(|kept| kept.public() == expected).or(opened);
         let Some(restored) = restored else {
             let why = if sealed.is_empty() {
                 NO_KEYS
@@ -236,8 +249,8 @@ impl App {
             };
             return self.end_login(now, why);
         };
-        if let Goal::Password(credentials) = &mut self.server.goal {
-            credentials.is_operators = sealed.is_empty();
+        if is_other && self.has_only_copy() {
+            return self.end_login(now, OTHER_KEYS);
         }
         if is_other {
             self.info(
@@ -245,21 +258,28 @@ impl App {
                  from now on it is the server's.",
             );
         }
-        let Some(account) = self.certified(&restored, generation) else { return };
+        let Some(account) = self.certified(&restored, generation, keys) else { return };
         let request = Request::UseDevice(account.certificate);
         self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
     }
 
-    /// An imported account has a password and no identity yet.
+    /// An imported account has a password and no identity yet. That is the server's word: it may have had
+    /// one, and have it no more since its operator chose this password. So keys that were here before, which
+    /// others may have verified, are not sealed under it [W-161].
     fn set_identity(&mut self, now: Instant, export_key: &ExportKey, generation: u64) {
+        let keys = if self.account().is_some() { Keys::OnlyHere } else { Keys::Sealed };
         let identity = self.identity_for_account();
         let known = self.account().map_or(0, |account| account.certificate.generation);
         let generation = generation.max(known.saturating_add(1));
-        let Some(account) = self.certified(&identity, generation) else { return };
+        let Some(account) = self.certified(&identity, generation, keys) else { return };
+        let sealed_identity = match keys {
+            Keys::Sealed => export_key.seal(&identity, &account.name),
+            Keys::OnlyHere => Vec::new(),
+        };
         let request = Request::SetIdentity {
             identity: identity.public(),
             certificate: account.certificate,
-            sealed_identity: export_key.seal(&identity, &account.name),
+            sealed_identity,
         };
         self.ask_in_session(now, Asked::UseDevice(Box::new(account)), request);
     }
@@ -273,7 +293,7 @@ impl App {
     }
 
     /// The account that logs in, with this device certified.
-    fn certified(&self, identity: &Identity, generation: u64) -> Option<Account> {
+    fn certified(&self, identity: &Identity, generation: u64, keys: Keys) -> Option<Account> {
         let id = &self.profile.as_ref()?.id;
         let device = self.profile.as_ref()?.device.public();
         Some(Account {
@@ -281,6 +301,7 @@ impl App {
             server: id.server,
             identity_secret: identity.secret(),
             certificate: identity.certify(id.name.as_str(), device, generation),
+            keys,
         })
     }
 
@@ -297,15 +318,16 @@ impl App {
             }
         }
         let goal = core::mem::replace(&mut self.server.goal, Goal::Resume);
-        let (new_account, is_operators) = match goal {
-            Goal::Password(credentials) => (credentials.registers, credentials.is_operators),
-            Goal::Nothing | Goal::Meet | Goal::Resume => (false, false),
+        let new_account = match goal {
+            Goal::Password(credentials) => credentials.registers,
+            Goal::Nothing | Goal::Meet | Goal::Resume => false,
         };
         if let Some(channel) = self.server.channel_mut() {
             channel.logged_in = true;
         }
         self.server.login_is_over();
         self.server.claim = Claim::GoOn;
+        self.begin_idle();
         self.is_deleted_there = false;
         self.roster.begin();
         self.links.server_is_back();
@@ -317,7 +339,7 @@ impl App {
             took_over: welcome.took_over,
             new_account,
         });
-        if is_operators {
+        if self.account().is_some_and(|account| account.keys == Keys::OnlyHere) {
             self.ask_for_own_password();
         }
         self.warn_of_keys();
@@ -337,9 +359,9 @@ impl App {
     /// nothing is, until the person has chosen another [W-161].
     fn ask_for_own_password(&mut self) {
         self.info(
-            "The server's operator has set this password and knows it, so your keys are not left at \
-             the server under it, and no other machine can log in. Choose one of your own now: \
-             '/passwd'.",
+            "The server's operator has set your password and knows it, so your keys are not left at \
+             the server under it: they are on this machine alone, and no other can log in. Choose one \
+             of your own now: '/passwd'.",
         );
     }
 
@@ -398,12 +420,12 @@ impl App {
             self.drop_server(now, close::LOGOUT);
             return self.session_ended(now, TAKEN_OVER);
         }
-        let Some(secret) = self.account().map(|account| account.identity_secret.clone()) else {
-            return;
-        };
+        let Some(account) = self.account() else { return };
+        let (identity, keys) =
+            (Identity::from_secret(account.identity_secret.expose()), account.keys);
         let generation = generation.checked_add(1);
-        let identity = Identity::from_secret(secret.expose());
-        let Some(account) = generation.and_then(|next| self.certified(&identity, next)) else {
+        let Some(account) = generation.and_then(|next| self.certified(&identity, next, keys))
+        else {
             return self.server_broke_protocol(now, "no device can follow");
         };
         let request = Request::UseDevice(account.certificate);
@@ -456,6 +478,8 @@ impl App {
         let Some(name) = self.account().map(|account| account.name.clone()) else {
             return self.end_login(now, REASON);
         };
+        // What was sealed is gone with the password before [W-160].
+        self.keys_are(Keys::OnlyHere);
         self.close_all_links(now);
         self.leave_server(now);
         self.tell(Output::LoggedOut { reason: REASON.to_owned() });
@@ -463,6 +487,25 @@ impl App {
             "{REASON}: ask him for it, and '/login {name}' goes on here; your keys and all else stay"
         );
         self.tell(Output::LoginNeeded { reason: Some(reason) });
+    }
+
+    /// Keeps where the account's keys are from now on.
+    pub(super) fn keys_are(&mut self, keys: Keys) {
+        let account = self.profile.as_mut().and_then(|profile| profile.account.as_mut());
+        if let Some(account) = account.filter(|account| account.keys != keys) {
+            account.keys = keys;
+            let account = account.clone();
+            self.jobs.save(StoreRequest::SaveAccount(Some(account)));
+        }
+    }
+
+    /// Whether the account's keys are here alone, and were not written into a file either since this program
+    /// has it open.
+    pub(super) fn has_only_copy(&self) -> bool {
+        self.profile.as_ref().is_some_and(|profile| {
+            let account = profile.account.as_ref();
+            account.is_some_and(|it| it.keys == Keys::OnlyHere) && !profile.is_exported
+        })
     }
 
     /// Nobody is logged in here any more: the user's own wish.
@@ -494,5 +537,5 @@ fn credentials(
         password(typed).map_err(|error| error.to_string())?
     };
     let attempt = if registers { Attempt::Register } else { Attempt::Login };
-    Ok(Credentials { attempt, registers, name, password, told: false, is_operators: false })
+    Ok(Credentials { attempt, registers, name, password, told: false })
 }

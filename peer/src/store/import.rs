@@ -8,7 +8,7 @@ use super::profile::{contacts, keys, logged_in, pin_server, save_account, save_c
 use super::{Answer, Open, failed, profile};
 use crate::backup::{Backup, Verified};
 use crate::work::{
-    Account, AccountId, Contact, Imported, Installation, Standing, StoreError, StoreReply,
+    Account, AccountId, Contact, Imported, Installation, Keys, Standing, StoreError, StoreReply,
 };
 
 /// Devices that were added since the file was written look older to others than this one by so
@@ -35,7 +35,14 @@ pub(super) fn import(
         profile::save_installation(connection, &mut opened, installation)?;
     }
     let row = super::row(opened.as_ref())?;
-    let (kept, _) = keys(connection, row).map_err(failed)?;
+    let (kept, secrets) = keys(connection, row).map_err(failed)?;
+    if secrets.as_ref().is_some_and(|kept| kept.is_only_copy_beside(&backup.identity_secret)) {
+        return Err(StoreError(format!(
+            "other keys of {name} are kept here, and nowhere else: '/login {name}', and then \
+             '/account export FILE' and '/logout'",
+            name = backup.name
+        )));
+    }
     let identity = Identity::from_secret(backup.identity_secret.expose());
     let generation = backup.generation.saturating_add(AHEAD);
     let account = Account {
@@ -43,6 +50,8 @@ pub(super) fn import(
         server: backup.server,
         identity_secret: backup.identity_secret.clone(),
         certificate: identity.certify(backup.name.as_str(), kept.device.public(), generation),
+        // Whether the server has them too, the next login shows.
+        keys: secrets.map_or(Keys::Sealed, |kept| kept.keys()),
     };
     save_account(connection, opened.as_ref(), Some(&account))?;
     let other_keys = merge(connection, row, &backup.verified)?;

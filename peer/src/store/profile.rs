@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Open, calls, failed, messages, posts, strangers, transfers};
 use crate::work::{
-    Account, AccountId, AutoAccept, Contact, Installation, PrekeySecret, Profile, ServerRecord,
-    ShownIdentity, StoreError, StoreReply,
+    Account, AccountId, AutoAccept, Contact, Installation, Keys, PrekeySecret, Profile,
+    ServerRecord, ShownIdentity, StoreError, StoreReply,
 };
 
 /// Opens the profile of `account`, or of whoever is logged in.
@@ -65,14 +65,20 @@ pub(super) fn save_installation(
     Ok(StoreReply::Done)
 }
 
-/// Logs the open profile in, or everybody out.
+/// Logs the open profile in, or everybody out. Keys that are nowhere else stay, but for those of the open
+/// profile: who logs out of that has been asked.
 pub(super) fn save_account(
     connection: &Connection,
     open: Option<&Open>,
     account: Option<&Account>,
 ) -> Answer {
     connection
-        .execute("UPDATE profiles SET identity_secret = NULL, certificate = NULL", [])
+        .execute(
+            "UPDATE profiles SET identity_secret = NULL, certificate = NULL, only_here = 0
+             WHERE NOT only_here OR id = ?1",
+            [open.and_then(|open| open.row)],
+        )
+        .and_then(|_| connection.execute("UPDATE profiles SET set_aside = only_here", []))
         .map_err(failed)?;
     let Some(account) = account else { return Ok(StoreReply::Done) };
     let row = super::row(open)?;
@@ -80,14 +86,15 @@ pub(super) fn save_account(
         .expect("a certificate holds nothing that cannot be encoded");
     let changed = connection
         .execute(
-            "UPDATE profiles SET identity_secret = ?1, certificate = ?2
+            "UPDATE profiles SET identity_secret = ?1, certificate = ?2, only_here = ?6, set_aside = 0
              WHERE id = ?3 AND server = ?4 AND name = ?5",
             params![
                 account.identity_secret.expose(),
                 certificate,
                 row,
                 account.server.0,
-                account.name.as_str()
+                account.name.as_str(),
+                account.keys == Keys::OnlyHere,
             ],
         )
         .map_err(failed)?;
@@ -107,8 +114,8 @@ pub(super) fn forget_account(
     let given_up = "the account was deleted";
     connection
         .execute(
-            "UPDATE profiles SET identity_secret = NULL, certificate = NULL, device = ?2,
-                 token_secret = ?3 WHERE id = ?1",
+            "UPDATE profiles SET identity_secret = NULL, certificate = NULL, only_here = 0,
+                 set_aside = 0, device = ?2, token_secret = ?3 WHERE id = ?1",
             params![profile, installation.device.private(), installation.token_secret.expose()],
         )
         .and_then(|_| connection.execute("DELETE FROM prekeys WHERE profile = ?1", [profile]))
@@ -304,7 +311,8 @@ pub(super) fn find(connection: &Connection, account: AccountId) -> rusqlite::Res
 pub(super) fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open>> {
     connection
         .query_row(
-            "SELECT id, server, name FROM profiles WHERE identity_secret IS NOT NULL",
+            "SELECT id, server, name FROM profiles
+             WHERE identity_secret IS NOT NULL AND NOT set_aside",
             [],
             |row| {
                 let account = AccountId { server: PublicKey(row.get(1)?), name: name(row, 2)? };
@@ -318,9 +326,20 @@ pub(super) fn logged_in(connection: &Connection) -> rusqlite::Result<Option<Open
 pub(super) struct Secrets {
     identity: Secret<[u8; 32]>,
     certificate: String,
+    keys: Keys,
 }
 
 impl Secrets {
+    /// Whether this is the only copy of another identity's secret.
+    pub(super) fn is_only_copy_beside(&self, other: &Secret<[u8; 32]>) -> bool {
+        self.keys == Keys::OnlyHere && self.identity.expose() != other.expose()
+    }
+
+    /// Where the keys are.
+    pub(super) const fn keys(&self) -> Keys {
+        self.keys
+    }
+
     fn account(self, id: &AccountId) -> Result<Account, StoreError> {
         let certificate = serde_json::from_str(&self.certificate)
             .map_err(|error| StoreError(format!("the stored certificate is damaged: {error}")))?;
@@ -329,6 +348,7 @@ impl Secrets {
             server: id.server,
             identity_secret: self.identity,
             certificate,
+            keys: self.keys,
         })
     }
 }
@@ -338,7 +358,8 @@ pub(super) fn keys(
     profile: i64,
 ) -> rusqlite::Result<(Installation, Option<Secrets>)> {
     connection.query_row(
-        "SELECT device, token_secret, identity_secret, certificate FROM profiles WHERE id = ?1",
+        "SELECT device, token_secret, identity_secret, certificate, only_here
+         FROM profiles WHERE id = ?1",
         [profile],
         |row| {
             let device = Zeroizing::new(row.get::<_, [u8; 32]>(0)?);
@@ -348,9 +369,11 @@ pub(super) fn keys(
             };
             let identity: Option<[u8; 32]> = row.get(2)?;
             let secrets = match identity {
-                Some(identity) => {
-                    Some(Secrets { identity: Secret::new(identity), certificate: row.get(3)? })
-                }
+                Some(identity) => Some(Secrets {
+                    identity: Secret::new(identity),
+                    certificate: row.get(3)?,
+                    keys: if row.get(4)? { Keys::OnlyHere } else { Keys::Sealed },
+                }),
                 None => None,
             };
             Ok((installation, secrets))

@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 15] = [
+pub(super) const STEPS: [&str; 16] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -331,6 +331,12 @@ pub(super) const STEPS: [&str; 15] = [
     -- What the headers of a film say, as offers do (postcard), and how many bytes came in a second.
     ALTER TABLE transfers ADD COLUMN media BLOB;
     ALTER TABLE transfers ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    -- Whether the account's keys are here alone, and whether they are kept only for that: the account is not
+    -- the one that is logged in here.
+    ALTER TABLE profiles ADD COLUMN only_here INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE profiles ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

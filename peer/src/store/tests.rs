@@ -70,8 +70,16 @@ pub(super) fn log_in(database: &mut Database, who: &str, byte: u8) {
         server: SERVER,
         identity_secret: Secret::new([byte; 32]),
         certificate: identity.certify(who, installation(byte).device.public(), 1),
+        keys: Keys::Sealed,
     };
     done(database, StoreRequest::SaveAccount(Some(account)));
+}
+
+/// Of who is logged in.
+fn keys_are_only_here(database: &mut Database) {
+    let account = load(database, None).account.unwrap();
+    let marked = Account { keys: Keys::OnlyHere, ..account };
+    done(database, StoreRequest::SaveAccount(Some(marked)));
 }
 
 pub(super) fn fresh() -> Database {
@@ -246,6 +254,7 @@ fn accounts_go_with_their_server_to_its_new_key() {
         server: to,
         identity_secret: Secret::new([1; 32]),
         certificate: Identity::from_secret(&[1; 32]).certify("alice", PublicKey([1; 32]), 2),
+        keys: Keys::Sealed,
     };
     done(&mut database, StoreRequest::SaveAccount(Some(account)));
     drop(database);
@@ -274,6 +283,7 @@ fn profiles_that_meet_under_a_new_key_change_places() {
         server: to,
         identity_secret: Secret::new([1; 32]),
         certificate: Identity::from_secret(&[1; 32]).certify("alice", PublicKey([1; 32]), 2),
+        keys: Keys::Sealed,
     };
     done(&mut database, StoreRequest::SaveAccount(Some(account)));
     let mut waits = |server| {
@@ -334,6 +344,36 @@ fn logging_out_removes_the_secrets_only() {
         // Device key and token secret remain (64 bytes in a row); the identity would be a third.
         assert!(!bytes.windows(96).any(|window| window.chunks(32).all(|part| part == device)));
     }
+}
+
+#[test]
+fn keys_that_are_nowhere_else_outlast_other_logins() {
+    let keys = |database: &mut Database| {
+        let account = load(database, Some(account_id("alice"))).account?;
+        Some((*account.identity_secret.expose(), account.keys))
+    };
+    let kept = Some(([1; 32], Keys::OnlyHere));
+    let mut database = fresh();
+    assert_eq!(keys(&mut database), Some(([1; 32], Keys::Sealed)));
+    keys_are_only_here(&mut database);
+    assert_eq!(load(&mut database, None).account.unwrap().keys, Keys::OnlyHere);
+    log_in(&mut database, "bob", 2);
+    assert_eq!(load(&mut database, None).account.unwrap().name, name("bob"));
+    assert_eq!(keys(&mut database), kept);
+    load(&mut database, None);
+    done(&mut database, StoreRequest::SaveAccount(None));
+    assert!(load(&mut database, None).account.is_none(), "nobody is logged in");
+    assert_eq!(keys(&mut database), kept);
+
+    // Who logs out of the account itself, or deletes it, has been asked.
+    done(&mut database, StoreRequest::SaveAccount(None));
+    assert_eq!(keys(&mut database), None);
+    log_in(&mut database, "alice", 1);
+    keys_are_only_here(&mut database);
+    done(&mut database, StoreRequest::ForgetAccount(installation(4)));
+    assert_eq!(keys(&mut database), None);
+    log_in(&mut database, "alice", 1);
+    assert_eq!(keys(&mut database), Some(([1; 32], Keys::Sealed)));
 }
 
 #[test]
@@ -561,6 +601,7 @@ fn one_bad_request_spoils_no_other() {
         server: PublicKey([99; 32]),
         identity_secret: Secret::new([0; 32]),
         certificate: Identity::from_secret(&[0; 32]).certify("mallory", PublicKey([0; 32]), 0),
+        keys: Keys::Sealed,
     };
     let answers = database.run(vec![
         StoreRequest::Receive(incoming(1, 0, "before")),

@@ -204,8 +204,9 @@ pub(super) enum UserCommand {
     /// A running server ends the account's session within a second, and lets none of its devices in
     /// without the new password. All else of the account stays, but for its keys: they lay at the server
     /// sealed under the password before, which nobody can open. They are still on the machines where the
-    /// account was used. On one of these its user logs in with the new password, and chooses another by
-    /// /passwd: that seals the keys anew. On other machines he cannot log in before.
+    /// account was used, unless its user has logged out there. On one of these he logs in with the new
+    /// password, and chooses another by /passwd: that seals the keys anew. On other machines he cannot
+    /// log in before.
     Passwd {
         /// The user's name
         name: String,

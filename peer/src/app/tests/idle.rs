@@ -1,7 +1,7 @@
 //! A server that logs out who does nothing [W-163] [W-164].
 
 use wire::app::name::Name;
-use wire::app::server::{Availability, Notice, close};
+use wire::app::server::{Availability, Notice, Refusal, close};
 use wire::time::{Duration, Instant};
 
 use super::world::{World, server_address};
@@ -207,6 +207,44 @@ fn a_connection_that_comes_back_by_itself_is_nothing_that_he_does() {
     world.run_ms(10 * SECOND);
     assert!(world.seen(0).iter().any(|o| matches!(o, Output::LoggedIn { .. })));
     assert_eq!(world.server.active, []);
+}
+
+/// What holds is what the server says in this session, and it may say nothing any more.
+#[test]
+fn a_rule_that_is_no_more_is_forgotten() {
+    let mut world = alone();
+    world.run_ms(MINUTE);
+    world.server.logs_out_idle = None;
+    world.server.restart([1; 32]);
+    world.run_ms(2 * MINUTE);
+    assert!(world.seen(0).iter().any(|o| matches!(o, Output::LoggedIn { .. })));
+    world.server.active.clear();
+    world.line(0, "/help");
+    world.run_ms(20 * MINUTE);
+    assert_eq!(world.server.active, [], "nobody asks");
+    world.server.restart([1; 32]);
+    world.run_ms(2 * MINUTE);
+    let seen = world.seen(0);
+    assert_eq!(reason(&seen), None);
+    assert!(seen.iter().any(|o| matches!(o, Output::LoggedIn { .. })), "{seen:?}");
+}
+
+#[test]
+fn what_the_server_did_not_take_it_is_told_again() {
+    let mut world = alone();
+    world.run_ms(2 * MINUTE);
+    let start = world.now;
+    world.server.refuse = vec![("Active", Refusal::TooManyRequests { seconds: 30 })];
+    world.server.log.clear();
+    world.line(0, "/help");
+    world.run_ms(SECOND);
+    assert_eq!(world.server.log, ["Active"]);
+    world.run_ms(10 * SECOND);
+    assert_eq!(world.server.log, ["Active"], "not at once");
+    world.server.refuse.clear();
+    world.run_ms(5 * MINUTE);
+    assert_eq!(told(&mut world, start), [0]);
+    assert_eq!(world.server.log, ["Active", "Active"], "and then it knows");
 }
 
 /// What others are told of alice since they were last looked at.

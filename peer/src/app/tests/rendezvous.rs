@@ -66,7 +66,7 @@ pub(super) struct Rendezvous {
 pub(super) struct Account {
     record: ServerRegistration<Suite>,
     pub(super) identity: Option<IdentityKey>,
-    sealed: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
     pub(super) certificate: Option<DeviceCertificate>,
     /// Devices that were used before.
     older: Vec<PublicKey>,
@@ -137,6 +137,16 @@ impl Rendezvous {
             self.endpoint.close(now, handle, CloseReason::new(code, "test"));
             self.leave(handle);
         }
+    }
+
+    /// It has the account without an identity, as by `user del` and `user add` with the same password, or
+    /// says so.
+    pub(super) fn forget_identity(&mut self, user: &str) {
+        let account = self.accounts.get_mut(&Name::new(user).unwrap()).unwrap();
+        (account.identity, account.certificate) = (None, None);
+        account.sealed.clear();
+        account.older.clear();
+        account.out.clear();
     }
 
     /// As the operator does for a user who forgot his password.

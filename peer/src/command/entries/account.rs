@@ -31,7 +31,8 @@ pub(super) const ACCOUNT: &[Entry] = &[
         arguments: "",
         summary: "End the session; the program stays",
         example: "/logout",
-        details: "Messages that wait and transfers that run go on after the next login.",
+        details: "Messages that wait and transfers that run go on after the next login.\n\
+                  Refused while your keys are on this machine alone: /passwd or /account export first.",
     },
     Entry {
         verb: Verb::ChangePassword,

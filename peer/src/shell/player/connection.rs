@@ -27,6 +27,9 @@ const CHUNK: u64 = 64 << 10;
 const CHUNKS_A_TURN: usize = 8;
 /// The core is told each so many bytes where a reader is.
 const STRIDE: u64 = 1 << 20;
+/// Of a file that is all here, of which nothing is to be asked for, it is told no more often than this: that
+/// somebody watches it is something that the person does.
+const WATCHING: Duration = Duration::from_secs(10);
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +88,8 @@ struct Body {
     left: Range<u64>,
     /// The file, and at which look of the disk it was opened.
     file: Option<(u64, File)>,
-    /// Where the core believes that it reads.
-    told: Option<u64>,
+    /// Where the core believes that it reads, and since when.
+    told: Option<(u64, Instant)>,
 }
 
 impl Connection {
@@ -175,7 +178,7 @@ impl Connection {
         if let Some(body) = body.as_mut()
             && let Some(film) = shelf.get(body.id)
         {
-            body.tell(film, self.reader, door);
+            body.tell(*now, film, self.reader, door);
         }
         // One that grew has ended: the answer ends with it.
         if let Some(body) = body.as_mut()
@@ -200,7 +203,7 @@ impl Connection {
             };
             // It came to nothing: what is left of it never comes.
             let Some(film) = shelf.get(body.id) else { return Ok(Turn::Over) };
-            body.tell(film, self.reader, door);
+            body.tell(*now, film, self.reader, door);
             if film.reach(body.left.start) == body.left.start {
                 return Ok(Turn::Waits);
             }
@@ -224,14 +227,18 @@ fn is_there(id: TransferId, around: &Around<'_>) -> bool {
 impl Body {
     /// Tells the core where it reads, when that is news: at the beginning, where it must wait, and now
     /// and then between.
-    fn tell(&mut self, film: &Film, reader: Reader, door: &Door) {
+    fn tell(&mut self, now: Instant, film: &Film, reader: Reader, door: &Door) {
         let at = self.left.start;
-        let is_news = self.told.is_none_or(|told| {
+        let is_news = self.told.is_none_or(|(told, since)| {
+            let goes_on = at.saturating_sub(told) >= STRIDE;
+            if film.complete().is_some() {
+                return goes_on && now - since >= WATCHING;
+            }
             let waits = film.reach(at) == at;
-            (waits && told != at) || at.saturating_sub(told) >= STRIDE
+            (waits && told != at) || goes_on
         });
-        if film.complete().is_none() && is_news {
-            self.told = Some(at);
+        if is_news {
+            self.told = Some((at, now));
             (door.tell)(Reading { id: self.id, reader, at: Some(at) });
         }
     }

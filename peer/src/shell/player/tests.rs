@@ -231,6 +231,19 @@ fn the_final_name_disturbs_nobody() {
     assert_eq!(status(&mut stage.get("7-")), "404");
 }
 
+/// To watch a film that is all here is something that the person does [W-163].
+#[test]
+fn who_watches_what_is_all_here_is_told_too() {
+    let stage = Stage::new();
+    stage.arrives(0, SIZE);
+    stage.is_complete();
+    assert!(rest_of(stage.get("7-")) == stage.film[7..]);
+    let first = stage.reading();
+    assert_eq!((first.id, first.at), (ID, Some(7)));
+    let next = core::iter::repeat_with(|| stage.reading()).find(|reading| reading.at.is_none());
+    assert_eq!(next, Some(Reading { at: None, ..first }));
+}
+
 fn rest_of(mut player: TcpStream) -> Vec<u8> {
     assert_eq!(status(&mut player), "206");
     rest(player)

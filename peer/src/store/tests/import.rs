@@ -58,3 +58,23 @@ fn an_imported_account_goes_on_with_the_profile_that_is_there() {
     let expected = [("bob", 8, 5, true), ("carol", 9, 0, false), ("dave", 10, 5, true)];
     assert_eq!(contacts, expected);
 }
+
+/// Keys that are nowhere else are not replaced by others of the file, and stay such.
+#[test]
+fn an_import_spares_the_only_copy_of_other_keys() {
+    for (byte, is_same) in [(1, true), (2, false)] {
+        let mut database = Database::open_in_memory().unwrap();
+        log_in(&mut database, "alice", byte);
+        keys_are_only_here(&mut database);
+        log_in(&mut database, "bob", 3);
+        done(&mut database, StoreRequest::SaveAccount(None));
+        let imported = one(&mut database, backup(Vec::new()));
+        let kept = load(&mut database, Some(account_id("alice"))).account.unwrap();
+        assert_eq!((*kept.identity_secret.expose(), kept.keys), ([byte; 32], Keys::OnlyHere));
+        match imported {
+            Ok(StoreReply::Imported(_)) if is_same => {}
+            Err(error) if !is_same => assert!(error.0.contains("nowhere else"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
