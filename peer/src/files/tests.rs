@@ -298,11 +298,12 @@ fn a_source_is_hashed_again_only_when_somebody_may_have_changed_it() {
 #[test]
 fn the_date_of_a_file_that_was_just_changed_is_not_trusted() {
     let disks = Disks::new();
-    let trusted = (0..20).filter(|_| {
+    // Most are hashed within a tick of being written, where the machine has nothing else to do.
+    let mut looks = (0..10_000).map(|_| {
         disks.offer("film", &contents(20_000));
-        disks.sender.0.state().looks.remove(&ID).is_some()
+        disks.sender.0.state().looks.remove(&ID)
     });
-    assert!(trusted.count() < 20, "most are hashed within a tick of being written");
+    assert!(looks.any(|look| look.is_none()), "all of them are trusted");
 }
 
 /// Security acceptance I04: nothing wrong is ever written, and what was right before stays.
