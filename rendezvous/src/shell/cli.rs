@@ -64,7 +64,7 @@ pub(super) struct Serve {
     lobby: bool,
 
     /// For how many days letters to users who are not there are kept; 0 for none
-    #[arg(long, value_name = "DAYS", default_value_t = 21,
+    #[arg(long, visible_alias = "mailbox-ttl", value_name = "DAYS", default_value_t = 21,
         value_parser = clap::value_parser!(u64).range(..=365))]
     mailbox_days: u64,
 
@@ -85,7 +85,7 @@ pub(super) struct Serve {
     relay: Choice,
 
     /// Most kilobytes a second that one user may send that way
-    #[arg(long, value_name = "KB", default_value_t = 2000,
+    #[arg(long, visible_alias = "relay-quota", value_name = "KB", default_value_t = 2000,
         value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     relay_rate: u64,
 
@@ -104,7 +104,9 @@ pub(super) struct Serve {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Choice {
+    #[value(alias = "on")]
     Yes,
+    #[value(alias = "off")]
     No,
 }
 
@@ -249,6 +251,17 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(arguments[1]), "{error}");
         }
+    }
+
+    #[test]
+    fn other_words_mean_the_same() {
+        let read = |words: [&str; 7]| Cli::try_parse_from(words).unwrap().serve;
+        let serve =
+            read(["rendezvous", "--relay", "off", "--relay-quota", "9", "--mailbox-ttl", "7"]);
+        assert_eq!((serve.relay, serve.relay_rate, serve.mailbox_days), (Choice::No, 9, 7));
+        let serve =
+            read(["rendezvous", "--relay", "on", "--relay-rate", "8", "--mailbox-days", "6"]);
+        assert_eq!((serve.relay, serve.relay_rate, serve.mailbox_days), (Choice::Yes, 8, 6));
     }
 
     #[test]
