@@ -56,6 +56,7 @@ const CLASSROOM: &[&str] = &[
     "broadcast",
     "bcm",
     "whoelse",
+    "online",
     "whoelsesince",
     "wholasthr",
     "atu",
@@ -613,7 +614,10 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
         // An alias of an alias would have no end.
         return parse(&line, &Context { aliases: Aliases::default(), ..context.clone() });
     }
-    if context.style == Style::Classroom && context.chat.is_some() && rest.trim() == "quit" {
+    if context.style == Style::Classroom
+        && context.chat.is_some()
+        && rest.trim().eq_ignore_ascii_case("quit")
+    {
         return ParsedLine::Window(Window::Close);
     }
     let (word, arguments) = two_words(word, arguments).unwrap_or((word.to_owned(), arguments));

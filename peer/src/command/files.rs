@@ -6,16 +6,20 @@ use super::{Command, Context, ParsedLine, Preference, Usage, Which, error, user}
 use crate::face::units;
 use crate::work::AutoAccept;
 
-/// `/autoaccept [name [on|off|usual|size]]`.
+/// `/autoaccept [name [on [size]|off|usual|size]]`.
 pub(super) fn auto_accept(mut words: Words<'_>) -> Result<Command, Usage> {
     let user = words.next()?.map(user);
+    let up_to = |word: &str| units::parse_size(word).map(AutoAccept::UpTo).map_err(|_| Usage);
     let accept = match words.next()? {
         None => None,
         Some(word) => Some(match word.to_lowercase().as_str() {
-            "on" | "any" => AutoAccept::Any,
+            "on" | "any" => match words.next()? {
+                Some(most) => up_to(&most)?,
+                None => AutoAccept::Any,
+            },
             "off" | "never" => AutoAccept::Never,
             "usual" => AutoAccept::Usual,
-            _ => AutoAccept::UpTo(units::parse_size(&word).map_err(|_| Usage)?),
+            _ => up_to(&word)?,
         }),
     };
     words.none(Command::AutoAccept { user, accept })
@@ -111,13 +115,14 @@ mod tests {
             ("OFF", AutoAccept::Never),
             ("usual", AutoAccept::Usual),
             ("2G", AutoAccept::UpTo(2_000_000_000)),
+            ("on 2G", AutoAccept::UpTo(2_000_000_000)),
         ] {
             assert_eq!(
                 bare(&format!("/autoaccept bob {word}")),
                 command(Some("bob"), Some(accept))
             );
         }
-        for line in ["/autoaccept bob maybe", "/autoaccept bob on off"] {
+        for line in ["/autoaccept bob maybe", "/autoaccept bob on off", "/autoaccept bob off 2G"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

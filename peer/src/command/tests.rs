@@ -126,6 +126,7 @@ fn a_classroom_writes_commands_without_a_slash() {
         ("stopprivate", ParsedLine::Window(Window::Close)),
         ("whoelse", ParsedLine::Command(Command::Who { filter: None })),
         ("ATU", ParsedLine::Command(Command::Who { filter: None })),
+        ("online", ParsedLine::Command(Command::Who { filter: None })),
         ("whoelsesince 90", ParsedLine::Command(Command::SeenSince { seconds: 90 })),
         ("block bob", ParsedLine::Command(Command::Block { user: "bob".into() })),
         ("OUT", ParsedLine::Command(Command::Logout)),
@@ -143,7 +144,9 @@ fn a_classroom_writes_commands_without_a_slash() {
     }
     let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
     assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));
-    assert_eq!(class(Some("bob"), "/quit"), ParsedLine::Window(Window::Close));
+    for line in ["/quit", "/QUIT"] {
+        assert_eq!(class(Some("bob"), line), ParsedLine::Window(Window::Close));
+    }
     assert_eq!(class(None, "/quit"), quit(""));
     assert_eq!(class(Some("bob"), "mess bob"), msg("bob", "mess bob"), "only whole words");
     // What people say to each other is not taken for a command that no assignment has.
@@ -404,7 +407,7 @@ fn a_farewell_is_meant_as_such() {
 
 #[test]
 fn somebody_is_added_by_name_or_by_code() {
-    for line in ["/add bob", "/friend @bob"] {
+    for line in ["/add bob", "/friend @bob", "/connect bob"] {
         assert_eq!(bare(line), ParsedLine::Chat("bob".into()), "{line}");
     }
     for typed in ["412-velvet-exotic", "412 velvet exotic"] {

@@ -46,7 +46,7 @@ pub(super) const PEOPLE: &[Entry] = &[
     Entry {
         verb: Verb::Add,
         name: "add",
-        aliases: &["friend"],
+        aliases: &["friend", "connect"],
         arguments: "NAME|CODE",
         summary: "Ask a user to talk, or type the code that he has said",
         example: "/add bob",

@@ -24,7 +24,7 @@ pub(super) const PROGRAM: &[Entry] = &[
     Entry {
         verb: Verb::Reconnect,
         name: "reconnect",
-        aliases: &["connect"],
+        aliases: &[],
         arguments: "",
         summary: "Try the server now",
         example: "/reconnect",

@@ -684,15 +684,21 @@ impl Tui {
 
     fn switch_to(&mut self, which: &str) {
         let number = which.parse::<usize>().ok();
-        let is_there = number.is_some_and(|number| self.windows.has(number));
-        if let (Some(number), true) = (number, is_there) {
-            self.go(|windows| windows.go(number));
-        } else if self.windows.find_mut(which).is_some() {
-            self.open(which);
-        } else {
-            self.complain(&format!(
+        if let Some(number) = number.filter(|number| self.windows.has(*number)) {
+            return self.go(|windows| windows.go(number));
+        }
+        let typed = which.to_lowercase();
+        let names = self.names();
+        let mut fitting = names.iter().filter(|name| name.starts_with(&typed));
+        match (names.contains(&typed), fitting.next(), fitting.next()) {
+            (true, ..) => self.open(&typed),
+            (false, Some(name), None) => self.open(name),
+            (false, Some(name), Some(other)) => {
+                self.complain(&format!("Which one: {name} or {other}? Alt-K lists them."));
+            }
+            (false, None, _) => self.complain(&format!(
                 "There is no window {which}: Alt-K lists them, /msg NAME opens one."
-            ));
+            )),
         }
     }
 

@@ -124,3 +124,24 @@ fn the_wheel_scrolls_and_a_click_goes_to_a_window() {
     scene.mouse(left, 4, 2);
     assert!(scene.rows()[0].starts_with(" carol"));
 }
+
+/// Features part 5: `/buffer n|name`; names are case-insensitive, and how they begin is enough.
+#[test]
+fn a_window_is_named_by_its_number_its_user_or_how_he_begins() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.message("carol", "hello");
+    scene.message("bob", "hello");
+    let mut go = |which: &str| {
+        scene.tui.window(scene.moment(), Window::Switch(which.to_owned()));
+        let title = scene.rows().remove(0);
+        title.trim().split(' ').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(go("2"), "carol");
+    assert_eq!(go("Bob"), "bob");
+    assert_eq!(go("CA"), "carol");
+    assert_eq!(go("da"), "dave", "who has none yet");
+    assert_eq!(go("eve"), "dave");
+    scene.message("boris", "hello");
+    scene.tui.window(scene.moment(), Window::Switch("bo".to_owned()));
+    assert!(scene.text().contains("Which one: bob or boris?"));
+}
