@@ -6,6 +6,7 @@ use peer::command::Command;
 use peer::output::Output;
 use rendezvous::Policy;
 use sim::Impairment;
+use wire::app::server::Availability;
 
 use crate::party::{ALICE, BOB, Party};
 use crate::support::{loss, millis, seconds};
@@ -100,5 +101,36 @@ fn one_who_keeps_to_himself_is_left_alone() {
         assert!(marks(&party.take(ALICE)).is_empty());
         assert_eq!(states(&mut party), ["delivered"]);
         assert!(!party.take(BOB).iter().any(|output| matches!(output, Output::Typing { .. })));
+    }
+}
+
+/// What somebody says of himself stands again when he, the other or the server was away for a while.
+#[test]
+fn what_somebody_says_of_himself_outlasts_a_time_without_the_server() {
+    for cut_off in [vec![ALICE], vec![BOB], vec![ALICE, BOB]] {
+        let mut party = Party::of(2);
+        party.line(ALICE, "/away lunch");
+        party.until(BOB, |o| matches!(o, Output::Presence { text, .. } if text == "lunch"));
+        for user in &cut_off {
+            let host = party.host(*user);
+            party.world.network.cut(host);
+        }
+        party.run(seconds(300));
+        for user in &cut_off {
+            let host = party.host(*user);
+            party.world.network.mend(host);
+        }
+        party.run(seconds(300));
+        party.take(BOB);
+        party.line(BOB, "/who");
+        party.until(BOB, |o| matches!(o, Output::Users { query, .. } if query == "who"));
+        let told = party.take(BOB);
+        let users = told.iter().find_map(|output| match output {
+            Output::Users { query, users } if query == "who" => Some(users),
+            _ => None,
+        });
+        let alice = &users.expect("an answer")[0];
+        let (status, text) = (alice.status, alice.text.as_str());
+        assert_eq!((status, text), (Availability::Away, "lunch"), "{cut_off:?} was cut off");
     }
 }
