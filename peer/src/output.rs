@@ -341,7 +341,7 @@ pub enum Output {
     RequestOver {
         /// Who.
         user: String,
-        /// `accepted`, `declined`, or `blocked`.
+        /// `accepted`, `declined`, `expired`, or `blocked`.
         answer: &'static str,
     },
     /// Answer to `/requests`: everything that waits for an answer.
@@ -355,7 +355,7 @@ pub enum Output {
     Asked {
         /// Whom.
         user: String,
-        /// `waiting`, `accepted`, or `declined`.
+        /// `waiting`, `accepted`, `declined`, or `expired`.
         state: &'static str,
     },
     /// A transfer of ours or theirs changed.

@@ -261,6 +261,8 @@ pub enum StoreReply {
     Received(Receipt),
     /// What was held of a stranger, in order, as it is received now.
     Admitted(Vec<(Incoming, Receipt)>),
+    /// Whether nothing of the stranger is kept any more.
+    Expired(bool),
     /// A post of ours is kept.
     Posted {
         /// Its place in the history.

@@ -54,6 +54,8 @@ pub(super) enum Job {
     Request { user: Name, file: Option<String> },
     /// What was held of a user is received; he was this before.
     Admit { user: Name, before: Standing },
+    /// What this stranger asked is deleted: nobody answered.
+    Expire(Name),
     /// What was held of a user is deleted; he is this now.
     Dismiss { user: Name, standing: Standing },
     /// A step of an export.
@@ -164,6 +166,7 @@ impl Jobs {
                 | Job::Request { .. }
                 | Job::Admit { .. }
                 | Job::Dismiss { .. }
+                | Job::Expire(_)
                 | Job::Export
                 | Job::Login(_)
                 | Job::Prove(_)
@@ -205,6 +208,7 @@ impl Jobs {
             | Job::Request { .. }
             | Job::Admit { .. }
             | Job::Dismiss { .. }
+            | Job::Expire(_)
             | Job::Login(_)
             | Job::Prove(_)
             | Job::Change(_)

@@ -17,6 +17,7 @@ mod code;
 mod commands;
 mod contacts;
 mod deletion;
+mod expiry;
 mod export;
 mod identities;
 mod idle;
@@ -482,6 +483,7 @@ impl App {
             (Job::Admit { user, before }, Outcome::Store(result)) => {
                 self.on_admitted(now, &user, before, result);
             }
+            (Job::Expire(user), Outcome::Store(result)) => self.on_expired(&user, result),
             (Job::Dismiss { user, standing }, Outcome::Store(result)) => {
                 self.on_dismissed(now, &user, standing, result);
             }
@@ -631,6 +633,7 @@ impl Node for App {
         self.pings_timeout(now);
         self.watch_timeout(now);
         self.auto_away_timeout(now);
+        self.requests_timeout(now);
         if self.transfers.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.with_transfers(now, |transfers, cx| transfers.handle_timeout(cx));
             self.links.want_check();
@@ -680,6 +683,7 @@ impl Node for App {
             self.server.deadline(),
             self.idle_deadline(),
             self.auto_away_deadline(),
+            self.requests.deadline(),
             self.roster.deadline(),
             self.links.deadline(),
             self.rooms.deadline(),

@@ -145,7 +145,7 @@ impl App {
         self.jobs.forget_profile();
         self.requests = Requests::default();
         let contacts = self.profile.iter().flat_map(|profile| profile.contacts.values());
-        self.requests.load(profile.requests, contacts.clone());
+        self.requests.load(now, profile.requests, contacts.clone());
         let chosen: Vec<(Name, AutoAccept)> =
             contacts.map(|contact| (contact.name.clone(), contact.auto_accept)).collect();
         self.tell_requests();
@@ -244,6 +244,7 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         | StoreReply::Withdrawn { .. }
         | StoreReply::Received(_)
         | StoreReply::Admitted(_)
+        | StoreReply::Expired(_)
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }
         | StoreReply::Posts(_)

@@ -59,19 +59,25 @@ pub enum FilesOf {
 /// Who asks, and who is asked.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    pending: BTreeMap<Name, Pending>,
+    pub(super) pending: BTreeMap<Name, Pending>,
     /// Strangers whose question is on its way into the database.
     keeping: BTreeSet<Name>,
-    /// Users whom the person has asked, and who have not answered.
-    asked: BTreeSet<Name>,
+    /// Users whom the person has asked, and who have not answered: since when.
+    pub(super) asked: BTreeMap<Name, u64>,
     /// Of whom the person was told that they have not.
     told: BTreeSet<Name>,
+    /// Who asked and has not been answered for long, and what deletes it is on its way.
+    pub(super) expiring: BTreeSet<Name>,
+    /// When it is looked for them again.
+    pub(super) check_at: Instant,
 }
 
 /// A request that waits for an answer.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     at: u64,
+    /// When the last of him came.
+    pub(super) last: u64,
     text: Option<String>,
     messages: u64,
     file: Option<String>,
@@ -81,15 +87,20 @@ impl Requests {
     /// What waited when the program ended.
     pub(super) fn load<'a>(
         &mut self,
+        now: Instant,
         records: Vec<RequestRecord>,
         contacts: impl Iterator<Item = &'a Contact>,
     ) {
-        for RequestRecord { from, at, text, messages, file } in records {
+        for RequestRecord { from, at, last, text, messages, file } in records {
             let text = text.as_deref().and_then(beginning);
-            self.pending.insert(from, Pending { at, text, messages, file });
+            self.pending.insert(from, Pending { at, last, text, messages, file });
         }
-        let is_asked = |contact: &&Contact| contact.asking == Asking::Asked && !contact.blocked;
-        self.asked = contacts.filter(is_asked).map(|contact| contact.name.clone()).collect();
+        let asked = |contact: &Contact| match contact.asking {
+            Asking::Asked { since } if !contact.blocked => Some((contact.name.clone(), since)),
+            Asking::Nothing | Asking::Asked { .. } | Asking::Accepted => None,
+        };
+        self.asked = contacts.filter_map(asked).collect();
+        self.check_at = now;
     }
 
     /// How many ask.
@@ -99,7 +110,7 @@ impl Requests {
 
     /// Users whom the person has asked, and who have not answered: a link to them is wanted.
     pub(super) fn asked(&self) -> impl Iterator<Item = &Name> {
-        self.asked.iter()
+        self.asked.keys()
     }
 }
 
@@ -283,8 +294,10 @@ impl App {
         }
         let at = self.unix_ms;
         let is_new = !self.requests.pending.contains_key(user);
-        let nothing = || Pending { at, text: None, messages: 0, file: None };
-        note(self.requests.pending.entry(user.clone()).or_insert_with(nothing));
+        let nothing = || Pending { at, last: at, text: None, messages: 0, file: None };
+        let pending = self.requests.pending.entry(user.clone()).or_insert_with(nothing);
+        pending.last = at;
+        note(pending);
         if is_new {
             self.tell_request(user);
         }
@@ -331,7 +344,7 @@ impl App {
 
     /// The link to this user is up: what was asked is asked again [W-107].
     pub(super) fn ask_again(&mut self, user: &Name) {
-        if self.requests.asked.contains(user) {
+        if self.requests.asked.contains_key(user) {
             self.say(user, peer::Contact::Asked);
         }
     }
@@ -340,7 +353,7 @@ impl App {
         match said {
             peer::Contact::Asked => self.on_asked(user),
             peer::Contact::Waiting => self.on_waiting(user),
-            peer::Contact::Accepted if self.requests.asked.contains(user) => {
+            peer::Contact::Accepted if self.requests.asked.contains_key(user) => {
                 self.on_accepted(now, user);
             }
             // Nobody asked.
@@ -441,7 +454,7 @@ impl App {
             // Nobody asked.
             return;
         }
-        self.set_asking(user, Asking::Asked);
+        self.set_asked(user);
         if self.requests.told.insert(user.clone()) {
             self.tell(Output::Asked { user: user.to_string(), state: "waiting" });
         }
@@ -461,7 +474,7 @@ impl App {
     pub(super) fn on_talk(&mut self, user: &Name) {
         let Some(profile) = &mut self.profile else { return };
         let contact = profile.contact_mut(user);
-        let was_asked = contact.asking == Asking::Asked;
+        let was_asked = matches!(contact.asking, Asking::Asked { .. });
         if contact.asking == Asking::Accepted && contact.standing == Standing::Contact {
             return;
         }
@@ -474,7 +487,7 @@ impl App {
 
     /// He does not: nothing that waits for him will ever be read [W-109].
     fn on_declined(&mut self, now: Instant, user: &Name) {
-        let was_asked = self.requests.asked.contains(user);
+        let was_asked = self.requests.asked.contains_key(user);
         let why = format!("{user} declines to talk with you");
         let messages = self.chat.outbox.take_all(user);
         let offers = self.transfers.offers_to(user);
@@ -493,9 +506,15 @@ impl App {
         });
     }
 
-    fn set_asking(&mut self, user: &Name, asking: Asking) {
-        if asking == Asking::Asked {
-            self.requests.asked.insert(user.clone());
+    /// From now on, if not for longer, he is asked.
+    fn set_asked(&mut self, user: &Name) {
+        let since = self.requests.asked.get(user).copied().unwrap_or(self.unix_ms);
+        self.set_asking(user, Asking::Asked { since });
+    }
+
+    pub(super) fn set_asking(&mut self, user: &Name, asking: Asking) {
+        if let Asking::Asked { since } = asking {
+            self.requests.asked.insert(user.clone(), since);
         } else {
             self.requests.asked.remove(user);
             self.requests.told.remove(user);
@@ -515,7 +534,7 @@ impl App {
         if self.requests.told.contains(user) {
             return self.tell(Output::Asked { user: user.to_string(), state: "waiting" });
         }
-        self.set_asking(user, Asking::Asked);
+        self.set_asked(user);
         if self.links.up(user).is_some() {
             return self.say(user, peer::Contact::Asked);
         }
@@ -529,7 +548,7 @@ impl App {
 
     /// There is no such user.
     pub(super) fn ask_nobody(&mut self, user: &Name) {
-        if self.requests.asked.contains(user) {
+        if self.requests.asked.contains_key(user) {
             self.set_asking(user, Asking::Nothing);
             self.error(&format!("There is no user '{user}' on this server: nobody is asked."));
         }

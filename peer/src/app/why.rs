@@ -73,7 +73,7 @@ impl App {
             Some(format!(
                 "{user} is a stranger here: write to him, or '/accept {user}' if he asks."
             ))
-        } else if asking == Asking::Asked {
+        } else if matches!(asking, Asking::Asked { .. }) {
             Some(format!(
                 "{user} was asked to talk, and has not answered: what you say waits there."
             ))

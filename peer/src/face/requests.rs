@@ -50,6 +50,9 @@ fn over(user: &str, answer: &str) -> Option<String> {
     match answer {
         "accepted" => Some(format!("* {user} is accepted: you can talk")),
         "declined" => Some(format!("* {user} is declined, and can ask again in a day")),
+        "expired" => Some(format!(
+            "* the request of {user} has expired: nobody answered it. He can ask again"
+        )),
         // That is told by itself.
         _ => None,
     }
@@ -59,6 +62,7 @@ fn asked(user: &str, state: &str) -> String {
     match state {
         "accepted" => format!("* {user} accepts: you can talk"),
         "declined" => format!("* {user} declines to talk with you"),
+        "expired" => format!("* {user} has not answered: your request has expired"),
         _ => format!("* {user} has not accepted you yet: what you write waits there"),
     }
 }

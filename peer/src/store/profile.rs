@@ -194,11 +194,13 @@ pub(super) fn save_server_token(connection: &Connection, address: &str, token: [
 /// Keeps what is known of another user.
 pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Contact) -> Answer {
     let (standing, declined_at) = strangers::standing_columns(contact.standing);
+    let (asking, asked_at) = strangers::asking_columns(contact.asking);
     connection
         .execute(
             "REPLACE INTO contacts (profile, name, identity, generation, blocked, verified, shown,
-                 shown_generation, standing, declined_at, asking, ignored, auto_accept, nickname)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 shown_generation, standing, declined_at, asking, ignored, auto_accept, nickname,
+                 asked_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             params![
                 profile,
                 contact.name.as_str(),
@@ -210,10 +212,11 @@ pub(super) fn save_contact(connection: &Connection, profile: i64, contact: &Cont
                 contact.shown.map_or(0, |shown| shown.generation).cast_signed(),
                 standing,
                 declined_at,
-                strangers::asking_column(contact.asking),
+                asking,
                 contact.ignored,
                 auto_accept_column(contact.auto_accept),
                 contact.nickname,
+                asked_at,
             ],
         )
         .map_err(failed)?;
@@ -398,7 +401,8 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
     connection
         .prepare_cached(
             "SELECT name, identity, generation, blocked, verified, shown, shown_generation,
-                 standing, declined_at, asking, ignored, auto_accept, nickname
+                 standing, declined_at, asking, ignored, auto_accept, nickname,
+                 asked_at
              FROM contacts WHERE profile = ?1 ORDER BY name",
         )?
         .query_map([profile], |row| {
@@ -415,7 +419,7 @@ pub(super) fn contacts(connection: &Connection, profile: i64) -> rusqlite::Resul
                 verified: row.get(4)?,
                 shown,
                 standing: strangers::standing(row.get(7)?, row.get(8)?),
-                asking: strangers::asking(row.get(9)?),
+                asking: strangers::asking(row.get(9)?, row.get(13)?),
                 ignored: row.get(10)?,
                 auto_accept: auto_accept(row.get(11)?),
                 nickname: row.get(12)?,

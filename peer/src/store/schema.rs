@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 16] = [
+pub(super) const STEPS: [&str; 17] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -337,6 +337,11 @@ pub(super) const STEPS: [&str; 16] = [
     -- the one that is logged in here.
     ALTER TABLE profiles ADD COLUMN only_here INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE profiles ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    -- Since when who was asked to talk has not answered.
+    ALTER TABLE contacts ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
+    UPDATE contacts SET asked_at = 1000 * unixepoch() WHERE asking = 1;
 ",
 ];
 

@@ -50,6 +50,9 @@ pub(super) fn answer(
         }
         StrangerRequest::Admit(contact) => admit(connection, profile, &contact),
         StrangerRequest::Dismiss(contact) => dismiss(connection, profile, &contact),
+        StrangerRequest::Expire { from, since } => {
+            expire(connection, profile, &from, since).map(StoreReply::Expired).map_err(failed)
+        }
     }
 }
 
@@ -193,6 +196,24 @@ fn dismiss(connection: &Connection, profile: i64, contact: &Contact) -> Answer {
     Ok(StoreReply::Done)
 }
 
+/// He was not answered: as [`dismiss`], unless something of his came after `since`.
+fn expire(
+    connection: &Connection,
+    profile: i64,
+    peer: &Name,
+    since: u64,
+) -> rusqlite::Result<bool> {
+    let has_news: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM held WHERE profile = ?1 AND peer = ?2 AND at > ?3)",
+        )?
+        .query_row(params![profile, peer.as_str(), since.cast_signed()], |row| row.get(0))?;
+    if !has_news {
+        forget(connection, profile, peer)?;
+    }
+    Ok(!has_news)
+}
+
 fn forget(connection: &Connection, profile: i64, peer: &Name) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM held WHERE profile = ?1 AND peer = ?2",
@@ -236,7 +257,9 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
             "SELECT peer, at, file,
                  (SELECT body FROM held WHERE held.profile = ?1 AND held.peer = requests.peer
                   ORDER BY id LIMIT 1),
-                 (SELECT count(*) FROM held WHERE held.profile = ?1 AND held.peer = requests.peer)
+                 (SELECT count(*) FROM held WHERE held.profile = ?1 AND held.peer = requests.peer),
+                 max(at, coalesce((SELECT max(held.at) FROM held
+                  WHERE held.profile = ?1 AND held.peer = requests.peer), 0))
              FROM requests WHERE profile = ?1 ORDER BY peer",
         )?
         .query_map([profile], |row| {
@@ -246,6 +269,7 @@ pub(super) fn load(connection: &Connection, profile: i64) -> rusqlite::Result<Ve
                 file: row.get(2)?,
                 text: row.get(3)?,
                 messages: row.get::<_, i64>(4)?.cast_unsigned(),
+                last: row.get::<_, i64>(5)?.cast_unsigned(),
             })
         })?
         .collect()
@@ -268,17 +292,18 @@ pub(super) const fn standing(column: i64, declined_at: i64) -> Standing {
     }
 }
 
-pub(super) const fn asking_column(asking: Asking) -> i64 {
+/// The columns of what became of asking.
+pub(super) const fn asking_columns(asking: Asking) -> (i64, i64) {
     match asking {
-        Asking::Nothing => 0,
-        Asking::Asked => 1,
-        Asking::Accepted => 2,
+        Asking::Nothing => (0, 0),
+        Asking::Asked { since } => (1, since.cast_signed()),
+        Asking::Accepted => (2, 0),
     }
 }
 
-pub(super) const fn asking(column: i64) -> Asking {
+pub(super) const fn asking(column: i64, asked_at: i64) -> Asking {
     match column {
-        1 => Asking::Asked,
+        1 => Asking::Asked { since: asked_at.cast_unsigned() },
         2 => Asking::Accepted,
         _ => Asking::Nothing,
     }

@@ -183,7 +183,7 @@ fn a_profile_comes_back_as_it_was_left() {
         verified: true,
         shown: Some(ShownIdentity { identity: IdentityKey([9; 32]), generation: u64::MAX - 1 }),
         standing: Standing::Declined { at: u64::MAX },
-        asking: Asking::Asked,
+        asking: Asking::Asked { since: u64::MAX },
         ignored: true,
         auto_accept: AutoAccept::UpTo(5),
         nickname: Some("Bob from work".to_owned()),

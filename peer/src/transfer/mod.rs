@@ -384,6 +384,17 @@ impl Transfers {
         offers.map(|transfer| transfer.record.id).collect()
     }
 
+    /// Ends what this user was offered and has not answered.
+    pub fn give_up_offers(&mut self, cx: &mut Context<'_>, user: &Name, why: &str) {
+        for id in self.offers_to(user) {
+            if let Some(number) = self.table.find_with(user, id).map(|transfer| transfer.number) {
+                let reason = CancelReason::User;
+                let ending = Ending::cancelled(reason).because(why.to_owned());
+                self.end(cx, number, TransferState::Cancelled(reason), ending);
+            }
+        }
+    }
+
     /// The other user of a transfer.
     #[must_use]
     pub fn other_side(&self, id: u64) -> Option<Name> {

@@ -26,6 +26,14 @@ pub enum StrangerRequest {
     Admit(Contact),
     /// Keep this contact; nothing stays of what was held of him.
     Dismiss(Contact),
+    /// Nothing stays of what this stranger asked and said, unless something of it came since. Reply:
+    /// [`StoreReply::Expired`](super::StoreReply::Expired).
+    Expire {
+        /// Who.
+        from: Name,
+        /// Milliseconds since 1970.
+        since: u64,
+    },
 }
 
 /// Most strangers who ask at one time: others wait, and so does what they say.
@@ -53,7 +61,10 @@ pub enum Asking {
     #[default]
     Nothing,
     /// He was asked, or is to be, and has not answered.
-    Asked,
+    Asked {
+        /// Since when: milliseconds since 1970.
+        since: u64,
+    },
     /// He talks with the person here.
     Accepted,
 }
@@ -65,6 +76,8 @@ pub struct RequestRecord {
     pub from: Name,
     /// Since when: milliseconds since 1970.
     pub at: u64,
+    /// When the last came that is kept of him.
+    pub last: u64,
     /// His first message that is held; foreign text.
     pub text: Option<String>,
     /// How many are.

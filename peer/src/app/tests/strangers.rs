@@ -159,6 +159,86 @@ fn two_who_ask_each_other_talk() {
 }
 
 /// [W-109]
+/// Nobody's program runs for so long.
+fn sleep(world: &mut World, n: &[usize], ms: u64) {
+    n.iter().for_each(|n| world.kill(*n));
+    world.run_ms(ms);
+    n.iter().for_each(|n| world.start(*n));
+    world.run_ms(3000);
+}
+
+/// [W-170]
+#[test]
+fn a_request_that_nobody_answers_expires_on_both_sides() {
+    let mut world = World::asking(2);
+    world.line(0, "@bob buy my horse");
+    world.run_ms(1000);
+    sleep(&mut world, &[0, 1], 14 * DAY - 10_000);
+    assert!(!answers(&world.seen(0)).contains(&"expired"));
+    world.run_ms(60 * 60 * 1000);
+    assert_eq!(answers(&world.seen(0)), ["expired"], "while the program runs");
+    // It is asked no more, and who is asked may still answer.
+    sleep(&mut world, &[0, 1], 1000);
+    assert!(answers(&world.seen(0)).is_empty());
+    assert_eq!(waiting(&mut world, 1).0[0].messages, 1);
+    sleep(&mut world, &[0, 1], DAY);
+    assert_eq!(answers(&world.seen(1)), ["expired"]);
+    assert_eq!(waiting(&mut world, 1), (vec![], 0));
+    sleep(&mut world, &[0, 1], 1000);
+    assert_eq!(waiting(&mut world, 1), (vec![], 0), "nor after a restart");
+
+    world.line(0, "@bob and today?");
+    world.run_ms(1000);
+    let bob = world.seen(1);
+    assert_eq!(requests(&bob)[0].text.as_deref(), Some("and today?"), "{bob:?}");
+    world.line(1, "/accept");
+    world.run_ms(500);
+    assert_eq!(texts(&world.seen(1)), ["and today?"]);
+    assert_eq!(answers(&world.seen(0)), ["waiting", "accepted"]);
+}
+
+#[test]
+fn what_waits_for_who_never_answers_is_given_up() {
+    let mut world = World::asking(2);
+    world.line(0, "@bob buy my horse");
+    let clip = file(&world, 0);
+    world.line(0, &format!("/send bob {clip}"));
+    world.run_ms(3000);
+    world.kill(1);
+    world.run_ms(120_000);
+    world.line(0, "@bob are you there?");
+    world.run_ms(1000);
+    world.seen(0);
+    sleep(&mut world, &[0], 14 * DAY);
+    let alice = world.seen(0);
+    assert!(answers(&alice).contains(&"expired"), "{alice:?}");
+    assert_eq!(state(&alice, 2), Some("failed"), "{alice:?}");
+    let given_up = |o: &Output| {
+        matches!(o, Output::File { file } if file.state == "cancelled"
+            && file.reason.as_deref().is_some_and(|why| why.contains("not answered")))
+    };
+    assert!(alice.iter().any(given_up), "{alice:?}");
+    // Whoever is not asked keeps what waits for him.
+    world.line(0, "@bob once more");
+    world.run_ms(1000);
+    sleep(&mut world, &[0], 20 * DAY);
+    assert_eq!(state(&world.seen(0), 3), Some("queued"));
+}
+
+#[test]
+fn who_says_more_is_kept_for_longer() {
+    let mut world = World::asking(2);
+    world.line(0, "@bob buy my horse");
+    world.run_ms(1000);
+    sleep(&mut world, &[0, 1], 10 * DAY);
+    world.line(0, "@bob a good horse");
+    world.run_ms(1000);
+    sleep(&mut world, &[1], 14 * DAY);
+    assert_eq!(waiting(&mut world, 1).0[0].messages, 2);
+    sleep(&mut world, &[1], DAY);
+    assert_eq!(waiting(&mut world, 1), (vec![], 0));
+}
+
 #[test]
 fn who_is_declined_is_told_and_can_ask_again_a_day_later() {
     let mut world = World::asking(2);

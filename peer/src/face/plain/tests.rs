@@ -146,10 +146,12 @@ fn a_request_says_how_it_is_answered() {
     }
     let over = |answer| shown(&Output::RequestOver { user: "bob".to_owned(), answer });
     assert_eq!(over("declined"), "* bob is declined, and can ask again in a day");
+    assert!(over("expired").starts_with("* the request of bob has expired"));
     assert_eq!(over("blocked"), "", "a block tells itself");
     let asked = |state| shown(&Output::Asked { user: "bob".to_owned(), state });
     assert_eq!(asked("accepted"), "* bob accepts: you can talk");
     assert_eq!(asked("declined"), "* bob declines to talk with you");
+    assert_eq!(asked("expired"), "* bob has not answered: your request has expired");
     let nothing = Output::Requests { requests: Vec::new(), files: Vec::new() };
     assert_eq!(shown(&nothing), "* nothing waits for an answer");
 }

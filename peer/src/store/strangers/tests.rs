@@ -83,6 +83,7 @@ fn what_is_held_is_known_and_found_nowhere_until_it_is_received() {
     let record = RequestRecord {
         from: name("bob"),
         at: 11,
+        last: 11,
         text: Some("one".to_owned()),
         messages: 2,
         file: None,
@@ -96,6 +97,24 @@ fn what_is_held_is_known_and_found_nowhere_until_it_is_received() {
     let again = StoreRequest::Receive(incoming("bob", 1, "one"));
     assert_eq!(receipt(&mut database, again), Receipt::Duplicate, "shown once");
     assert_eq!((rows(&database, "held"), rows(&database, "requests")), (0, 0));
+}
+
+#[test]
+fn nothing_stays_of_who_is_not_answered_unless_he_said_more_meanwhile() {
+    let mut database = fresh();
+    hold_one(&mut database, "bob", 1, "one");
+    ask(&mut database, "carol", Some("clip.mp4"));
+    let last = requests(&mut database)[0].last;
+    let expire = |since| {
+        let from = name("bob");
+        StoreRequest::Stranger(StrangerRequest::Expire { from, since })
+    };
+    let early = one(&mut database, expire(last - 1));
+    assert!(matches!(early, Ok(StoreReply::Expired(false))), "{early:?}");
+    assert_eq!(requests(&mut database).len(), 2);
+    assert!(matches!(one(&mut database, expire(last)), Ok(StoreReply::Expired(true))));
+    assert_eq!(requests(&mut database).len(), 1, "carol's");
+    assert_eq!(rows(&database, "held"), 0);
 }
 
 #[test]
