@@ -8,6 +8,7 @@ pub mod aliases;
 mod answers;
 mod arguments;
 mod changes;
+mod classroom;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 pub(crate) mod entries;
@@ -47,36 +48,6 @@ pub(crate) use words::expand_home;
 
 /// Lines of history when no number is given.
 pub(crate) const DEFAULT_HISTORY: u32 = 20;
-
-/// With what assignments begin their commands. Not every name of a command: 'yes', 'all good' and
-/// 'back in five' are what people say to each other.
-const CLASSROOM: &[&str] = &[
-    "message",
-    "msg",
-    "broadcast",
-    "bcm",
-    "whoelse",
-    "online",
-    "whoelsesince",
-    "wholasthr",
-    "atu",
-    "lap",
-    "block",
-    "unblock",
-    "startprivate",
-    "private",
-    "stopprivate",
-    "srb",
-    "srm",
-    "upd",
-    "rdm",
-    "edt",
-    "dlt",
-    "logout",
-    "out",
-    "exit",
-    "xit",
-];
 
 /// A command, parsed and with its arguments checked for form (not yet for meaning).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -554,11 +525,10 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
     if let Some(answer) = answers::plain(trimmed.trim_end(), context) {
         return answer;
     }
-    let word = line.split_whitespace().next().unwrap_or_default().to_lowercase();
-    if context.style == Style::Classroom && CLASSROOM.contains(&word.as_str()) {
-        return slash(line, context);
+    match classroom::command(line).filter(|_| context.style == Style::Classroom) {
+        Some(command) => slash(&command, context),
+        None => plain(line, context),
     }
-    plain(line, context)
 }
 
 /// Whether this is the whole name of a command, or another name for it.

@@ -39,7 +39,7 @@ fn count(word: &str) -> Option<u32> {
     is_number.then(|| word.parse().unwrap_or(u32::MAX))
 }
 
-/// `90s`, `30m`, `2h`, `3d`; `14:05`, `2026-01-31`.
+/// `90s`, `30m`, `2h`, `3d`; `14:05`, `14:05:30`, `2026-01-31`.
 fn since(word: &str) -> Option<Since> {
     if is_clock(word) || is_date(word) {
         return Some(Since::Local(word.to_owned()));
@@ -47,8 +47,9 @@ fn since(word: &str) -> Option<Since> {
     seconds(word).map(Since::Ago)
 }
 
-fn is_clock(word: &str) -> bool {
-    has_shape(word, "00:00") || has_shape(word, "0:00")
+/// `14:05`, `9:05`, `14:05:30`.
+pub(super) fn is_clock(word: &str) -> bool {
+    ["00:00", "0:00", "00:00:00", "0:00:00"].iter().any(|shape| has_shape(word, shape))
 }
 
 fn is_date(word: &str) -> bool {

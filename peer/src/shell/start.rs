@@ -333,7 +333,10 @@ fn moment_of(typed: &str, now: u64, zone: &TimeZone) -> Option<u64> {
         let moment = moment.to_zoned(zone.clone()).ok()?.timestamp();
         u64::try_from(moment.as_millisecond()).ok()
     };
-    let clock = |word: &str| Time::strptime("%H:%M", word).ok();
+    let clock = |word: &str| {
+        let formats = ["%H:%M", "%H:%M:%S"];
+        formats.iter().find_map(|format| Time::strptime(format, word).ok())
+    };
     match typed.split_once(' ') {
         Some((date, time)) => ms(date.parse::<Date>().ok()?.to_datetime(clock(time)?)),
         None => match clock(typed) {
@@ -365,6 +368,7 @@ mod tests {
         assert_eq!(moment("12:00"), Some(0));
         assert_eq!(moment("11:59"), Some(1));
         assert_eq!(moment("12:01"), Some(24 * 60 - 1), "yesterday");
+        assert_eq!(moment_of("11:59:59", noon, &zone), Some(noon - 1000));
         assert_eq!(moment("2026-01-01"), Some(12 * 60));
         assert_eq!(moment("2025-12-31 12:00"), Some(24 * 60));
         for nowhere in

@@ -115,8 +115,8 @@ pub(super) const TALK: &[Entry] = &[
         summary: "The last lines of a conversation, so many or since a time",
         example: "/history bob 2h",
         details: "Without NAME, of the open chat, or of all. 20 lines unless COUNT says otherwise. SINCE is a \
-                  time that has gone by (90s, 30m, 2h, 3d), a time of day (14:05, the last one), a date, or \
-                  both (2026-01-31 14:05). At most 1000 lines, the newest. '@7' and '@2h' are names.",
+                  time that has gone by (90s, 30m, 2h, 3d), a time of day (14:05 or 14:05:30, the last one), a \
+                  date, or both (2026-01-31 14:05). At most 1000 lines, the newest. '@7' and '@2h' are names.",
     },
     Entry {
         verb: Verb::Search,
