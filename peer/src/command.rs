@@ -19,6 +19,7 @@ mod history;
 mod meaning;
 mod own;
 mod rooms;
+pub(crate) mod topics;
 mod words;
 
 use std::path::PathBuf;

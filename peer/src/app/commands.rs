@@ -402,7 +402,9 @@ impl App {
             None => self.tell(Output::Help { text: command::overview() }),
             Some(topic) => match command::help(topic) {
                 Some(text) => self.tell(Output::Help { text }),
-                None => self.error(&format!("There is no command '{topic}': see '/help'.")),
+                None => {
+                    self.error(&format!("There is no command or subject '{topic}': see '/help'."))
+                }
             },
         }
     }

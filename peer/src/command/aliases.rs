@@ -34,6 +34,12 @@ impl Aliases {
         Ok(())
     }
 
+    /// The words.
+    #[cfg(feature = "shell")]
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(String::as_str)
+    }
+
     /// The line that `/word arguments` stands for: what follows the word goes behind it.
     pub(super) fn expand(&self, word: &str, arguments: &str) -> Option<String> {
         let line = self.lines.get(&word.to_lowercase())?;

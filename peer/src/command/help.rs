@@ -1,6 +1,7 @@
 //! What `/help` says, made of the table of commands.
 
 use super::entries::{GROUPS, Group, entries};
+use super::topics::{self, TOPICS, Topic};
 
 /// One command.
 pub(crate) struct Entry {
@@ -127,6 +128,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     entries().map(|entry| entry.name)
 }
 
+/// What `/help` can be asked for besides commands.
+#[cfg(feature = "shell")]
+pub(crate) fn subjects() -> impl Iterator<Item = &'static str> {
+    TOPICS.iter().map(|topic| topic.name).chain(["commands", "keys"])
+}
+
+/// Other names of commands that are one word, for completion.
+#[cfg(feature = "shell")]
+pub(crate) fn other_names() -> impl Iterator<Item = &'static str> {
+    entries().flat_map(|entry| entry.aliases).copied().filter(|name| !name.contains(' '))
+}
+
 /// The names of all commands: one screen, also of 80 by 24.
 #[must_use]
 pub fn overview() -> String {
@@ -141,9 +154,9 @@ pub fn overview() -> String {
     text.push_str(
         "@NAME text and #ROOM text go there, plain lines to the open chat (/msg NAME opens one), \
          //text begins with a slash.\n\
-         /help COMMAND says more, /help commands what each does, /help keys the keys.",
+         /help COMMAND says more, /help commands what each does, /help keys the keys; subjects: ",
     );
-    text
+    text + &TOPICS.iter().map(|topic| topic.name).collect::<Vec<_>>().join(", ") + "."
 }
 
 /// All commands with what they do.
@@ -158,8 +171,8 @@ fn everything() -> String {
     text + "/help COMMAND says more: other names, an example, what may go wrong."
 }
 
-/// One command: syntax, other names, what it does, an example, what may go wrong. `None` when
-/// there is no such command.
+/// A subject; or one command: syntax, other names, what it does, an example, what may go wrong. `None`
+/// when there is neither.
 #[must_use]
 pub fn help(topic: &str) -> Option<String> {
     if topic.eq_ignore_ascii_case("keys") {
@@ -167,6 +180,9 @@ pub fn help(topic: &str) -> Option<String> {
     }
     if topic.eq_ignore_ascii_case("commands") {
         return Some(everything());
+    }
+    if let Some(Topic { title, text, .. }) = topics::find(topic) {
+        return Some(format!("{title}\n{text}"));
     }
     let entry = super::find(topic.strip_prefix('/').unwrap_or(topic)).ok()?;
     let mut text = format!("{}\n{}.\n", entry.syntax(), entry.summary);
@@ -189,7 +205,10 @@ fn keys() -> String {
 /// The keys of the full screen, and what each does.
 pub(crate) const KEYS: &[(&str, &str)] = &[
     ("Enter", "send; Alt-Enter begins another line of the same message"),
-    ("Tab", "complete a command, a name or a path; once more lists what fits"),
+    (
+        "Tab",
+        "complete a command, a name or a path; once more lists what fits, then one after the other",
+    ),
     ("Up, Down", "lines typed before in this window; with Ctrl, in all; Ctrl-R searches them"),
     ("PgUp, PgDn", "scroll; Alt-Home, Alt-End to the oldest and the newest line"),
     ("Alt-U", "the first line that you have not seen"),

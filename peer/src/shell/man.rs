@@ -6,6 +6,7 @@ use manual::{Part, Section};
 use super::cli::Cli;
 use crate::command::entries::entries;
 use crate::command::help::{Entry, KEYS, KEYS_BESIDES};
+use crate::command::topics::{TOPICS, Topic};
 use crate::face::exit::Exit;
 
 /// The page, in roff.
@@ -13,6 +14,7 @@ pub(super) fn page() -> String {
     let sections = [
         section("COMMANDS", commands()),
         section("KEYS", keys()),
+        section("SUBJECTS", TOPICS.iter().map(subject).collect()),
         section("EXIT STATUS", exits()),
         section("ENVIRONMENT", environment()),
         section("FILES", FILES.map(|(name, text)| item(name, [text])).into()),
@@ -50,6 +52,10 @@ fn command(entry: &Entry) -> Part {
     said.extend(entry.also().map(|names| format!("Also: {names}")));
     said.push(format!("Example: {}", entry.example));
     item(&entry.syntax(), said)
+}
+
+fn subject(topic: &Topic) -> Part {
+    item(topic.name, [format!("{}.\n{}", topic.title, topic.text)])
 }
 
 fn keys() -> Vec<Part> {

@@ -163,10 +163,10 @@ pub(super) const PROGRAM: &[Entry] = &[
         verb: Verb::Help,
         name: "help",
         aliases: &["h", "?"],
-        arguments: "[COMMAND|commands|keys]",
+        arguments: "[COMMAND|SUBJECT|commands|keys]",
         summary: "The names of all commands, what each does, or more on one",
         example: "/help send",
-        details: "",
+        details: "A subject is one of start, marks, offline, network, safety, settings, scripts.",
     },
     Entry {
         verb: Verb::Quit,

@@ -2,6 +2,8 @@
 
 use super::{Keys, Theme, Tui};
 use crate::app::{Attention, Switch};
+use crate::command::Style;
+use crate::command::aliases::Aliases;
 
 /// A user's own ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,14 +12,25 @@ pub struct Habits {
     pub theme: Theme,
     /// Lines bound to keys.
     pub keys: Keys,
-    /// The names of all settings, for completion.
-    pub settings: Vec<String>,
+    /// What only he can name, for completion.
+    pub words: OwnWords,
     /// How he is called when he looks elsewhere.
     pub notices: Notices,
     /// What he lets others know of his attention.
     pub attention: Attention,
     /// Whether he lets the program have the mouse.
     pub mouse: Switch,
+}
+
+/// What a user types besides commands and names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnWords {
+    /// The names of all settings.
+    pub settings: Vec<String>,
+    /// Words that stand for lines.
+    pub aliases: Aliases,
+    /// How he writes commands.
+    pub style: Style,
 }
 
 /// How a person is called who looks elsewhere.
@@ -59,10 +72,10 @@ impl Tui {
     /// The user's own ways, now and whenever they change. How he is called is not the screen's, nor who has the
     /// mouse.
     pub fn set_habits(&mut self, habits: Habits) {
-        let Habits { theme, keys, settings, notices: _, attention, mouse: _ } = habits;
+        let Habits { theme, keys, words, notices: _, attention, mouse: _ } = habits;
         self.look.theme = theme;
         self.keys = keys;
-        self.settings = settings;
+        self.words = words;
         self.attention.set(attention);
     }
 }

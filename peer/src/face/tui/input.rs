@@ -1,5 +1,6 @@
 //! What keys do: to the line being typed, to the windows, to a question.
 
+use super::completing::{Completion, Turn};
 use super::editor::{Edit, Editor};
 use super::form::Next;
 use super::keys::{self, Action};
@@ -7,15 +8,10 @@ use super::log::View;
 use super::switcher::Switcher;
 use super::typed::{Reach, TypedLines};
 use super::view::Rows;
-use super::{Act, Tui, text};
-use crate::command::complete::{Candidates, Known, candidates};
+use super::{Act, Tui};
 use crate::face::asking::Typed;
-use crate::output::{FileLine, is_over};
 
 use ratatui_crossterm::crossterm::event::KeyEvent;
-
-/// Most candidates of a completion that are listed.
-const MAX_LISTED: usize = 60;
 
 /// The line being typed, and what helps with it.
 pub(super) struct Input {
@@ -25,8 +21,7 @@ pub(super) struct Input {
     pub(super) search: Option<Search>,
     /// What is said above the line until the next key.
     pub(super) hint: Option<String>,
-    /// Tab was pressed just now, and there was more than one way to go on.
-    is_undecided: bool,
+    pub(super) completion: Completion,
 }
 
 /// A search in what was typed before.
@@ -46,7 +41,7 @@ impl Input {
             typed: TypedLines::default(),
             search: None,
             hint: None,
-            is_undecided: false,
+            completion: Completion::default(),
         }
     }
 
@@ -75,7 +70,7 @@ impl Tui {
         let before = self.input.editor.text().len();
         let edits = matches!(
             action,
-            Action::Insert(_) | Action::Newline | Action::Edit(_) | Action::Complete
+            Action::Insert(_) | Action::Newline | Action::Edit(_) | Action::Complete(_)
         );
         match action {
             Action::Redraw => self.acts.push_back(Act::Redraw),
@@ -119,13 +114,13 @@ impl Tui {
     }
 
     fn key_in_window(&mut self, action: Action) {
-        let was_undecided = std::mem::take(&mut self.input.is_undecided);
+        let before = std::mem::take(&mut self.input.completion);
         match action {
             Action::Insert(c) => self.insert(c.encode_utf8(&mut [0; 4])),
             Action::Newline => self.insert("\n"),
             Action::Edit(edit) => self.input.editor.edit(edit),
             Action::Submit => self.submit(),
-            Action::Complete => self.complete(was_undecided),
+            Action::Complete(turn) => self.complete(before, turn),
             Action::Older => self.older(Reach::Window),
             Action::Newer => self.newer(Reach::Window),
             Action::OlderOfAll => self.older(Reach::All),
@@ -220,10 +215,10 @@ impl Tui {
                 switcher.query.pop();
                 switcher.chosen = 0;
             }
-            Action::Newer | Action::Complete | Action::NextWindow if count > 0 => {
+            Action::Newer | Action::Complete(Turn::Forward) | Action::NextWindow if count > 0 => {
                 switcher.chosen = (switcher.chosen + 1) % count;
             }
-            Action::Older | Action::PreviousWindow if count > 0 => {
+            Action::Older | Action::Complete(Turn::Back) | Action::PreviousWindow if count > 0 => {
                 switcher.chosen = (switcher.chosen + count - 1) % count;
             }
             Action::Submit => {
@@ -354,59 +349,10 @@ impl Tui {
         let painter = self.painter(self.page.1);
         Rows { painter, log: &window.log, rule: window.rule }
     }
-
-    fn known(&self) -> Known {
-        let numbers = |is_meant: fn(&FileLine) -> bool| {
-            let files = self.files.values().filter(|file| is_meant(file));
-            files.map(|file| file.id.to_string()).collect()
-        };
-        Known {
-            users: self.names(),
-            nicknames: self.nicknames.clone(),
-            settings: self.settings.clone(),
-            open: numbers(|file| !is_over(file.state)),
-            complete: numbers(|file| file.state == "complete"),
-        }
-    }
-
-    /// Tab: what all candidates have in common; once more lists them.
-    fn complete(&mut self, again: bool) {
-        let cursor = self.input.editor.cursor();
-        let text = self.input.editor.text().to_owned();
-        let before = &text[..cursor];
-        let (start, words) = match candidates(before, &self.known()) {
-            Candidates::Words(start, words) => (start, words),
-            Candidates::Files(from) => (self.paths)(before, from),
-        };
-        let common = common_beginning(&words);
-        if words.is_empty() || !before.is_char_boundary(start) {
-            self.input.hint = Some("Nothing fits.".to_owned());
-        } else if words.len() == 1 || common.len() > before.len() - start {
-            let line = format!("{}{common}{}", &text[..start], &text[cursor..]);
-            self.input.editor.replace(&line, start + common.len());
-            self.input.is_undecided = words.len() > 1;
-        } else if again {
-            let listed: Vec<&str> = words.iter().take(MAX_LISTED).map(|word| word.trim()).collect();
-            self.input.hint = Some(text::one_line(&listed.join("  ")));
-        } else {
-            self.input.is_undecided = true;
-            self.input.hint = Some(format!("{} fit: Tab again lists them.", words.len()));
-        }
-    }
 }
 
 /// A page that keeps two rows in view.
 const fn step(height: usize) -> usize {
     let step = height.saturating_sub(2);
     if step == 0 { 1 } else { step }
-}
-
-fn common_beginning(words: &[String]) -> String {
-    let Some((first, rest)) = words.split_first() else { return String::new() };
-    let shared = |a: &str, b: &str| {
-        let equal = a.char_indices().zip(b.chars()).take_while(|((_, x), y)| x == y);
-        equal.last().map_or(0, |((at, c), _)| at + c.len_utf8())
-    };
-    let len = rest.iter().map(|word| shared(first, word)).min().unwrap_or(first.len());
-    first[..len].to_owned()
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::completing::Turn;
 use super::editor::Edit;
 
 /// A key that a line can be bound to.
@@ -110,7 +111,7 @@ pub(super) enum Action {
     OlderOfAll,
     NewerOfAll,
     SearchTyped,
-    Complete,
+    Complete(Turn),
     PageUp,
     PageDown,
     Top,
@@ -159,7 +160,7 @@ const fn control(c: char) -> Option<Action> {
         'd' => Action::EndOrDelete,
         'j' => Action::Newline,
         'm' => Action::Submit,
-        'i' => Action::Complete,
+        'i' => Action::Complete(Turn::Forward),
         'r' => Action::SearchTyped,
         'n' => Action::NextWindow,
         'p' => Action::PreviousWindow,
@@ -193,7 +194,8 @@ const fn named(code: KeyCode, control: bool, alt: bool) -> Option<Action> {
     Some(match (code, control, alt) {
         (KeyCode::Enter, false, true) => Action::Newline,
         (KeyCode::Enter, ..) => Action::Submit,
-        (KeyCode::Tab, ..) => Action::Complete,
+        (KeyCode::Tab, ..) => Action::Complete(Turn::Forward),
+        (KeyCode::BackTab, ..) => Action::Complete(Turn::Back),
         (KeyCode::Backspace, false, false) => Action::Edit(Edit::BackwardDeleteChar),
         (KeyCode::Backspace, ..) => Action::Edit(Edit::BackwardKillWord),
         (KeyCode::Delete, ..) => Action::Edit(Edit::DeleteChar),

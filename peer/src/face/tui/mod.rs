@@ -8,6 +8,7 @@ mod answers;
 mod attention;
 mod bar;
 mod changes;
+mod completing;
 mod draw;
 mod editor;
 mod form;
@@ -37,7 +38,7 @@ use wire::time::Instant;
 
 use self::attention::Attention;
 use self::form::Form;
-pub use self::habits::{Habits, Notices};
+pub use self::habits::{Habits, Notices, OwnWords};
 use self::input::Input;
 pub use self::keys::Keys;
 use self::log::{Entry, Mark, Past, Said, View, Wording};
@@ -123,8 +124,7 @@ struct Bars {
 pub struct Tui {
     look: Look,
     keys: Keys,
-    /// The names of settings, for completion.
-    settings: Vec<String>,
+    words: OwnWords,
     local_time: fn(u64) -> String,
     paths: Paths,
     plain: Plain,
@@ -172,7 +172,7 @@ impl Tui {
         Self {
             look,
             keys: Keys::default(),
-            settings: Vec::new(),
+            words: OwnWords::default(),
             local_time,
             paths,
             plain: Plain::new(style),

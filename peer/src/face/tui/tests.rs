@@ -484,6 +484,15 @@ fn tab_completes_and_lists() {
     assert!(scene.text().contains("/send bob clip▏"));
     scene.key(KeyCode::Tab);
     assert!(scene.text().contains("clip.mp4  clips/"));
+    for (key, line) in [
+        (KeyCode::Tab, "/send bob clip.mp4▏"),
+        (KeyCode::Tab, "/send bob clips/▏"),
+        (KeyCode::Tab, "/send bob clip.mp4▏"),
+        (KeyCode::BackTab, "/send bob clips/▏"),
+    ] {
+        scene.key(key);
+        assert!(scene.text().contains(line), "{line}: {}", scene.text());
+    }
     scene.control('u');
     scene.type_text("/nothing");
     scene.key(KeyCode::Tab);

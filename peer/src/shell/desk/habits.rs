@@ -5,7 +5,7 @@ use wire::time::{Duration, Instant};
 use super::{Changes, Desk, Do, Face, Giver};
 use crate::app::{AutoAway, Strangers, Switch};
 use crate::command::{Command, Preference};
-use crate::face::tui::Habits;
+use crate::face::tui::{Habits, OwnWords};
 use crate::output::Output;
 use crate::shell::config::{Config, TABLES};
 use crate::shell::hooks::Programs;
@@ -39,7 +39,11 @@ impl Desk {
             habits: Habits {
                 theme: preferences.theme(),
                 keys: preferences.keys().clone(),
-                settings: preferences.names(),
+                words: OwnWords {
+                    settings: preferences.names(),
+                    aliases: preferences.aliases().clone(),
+                    style: preferences.style(),
+                },
                 notices: preferences.notices(),
                 attention: preferences.attention(),
                 mouse: preferences.mouse(),
