@@ -7,6 +7,7 @@ mod backup;
 mod codes;
 mod commands;
 mod comments;
+mod control;
 mod crashes;
 mod descriptions;
 mod folders;

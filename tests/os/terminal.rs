@@ -10,7 +10,7 @@ use wire::net::Clock;
 use wire::time::Instant;
 
 /// Registers alice through the questions of the first start.
-fn register(alice: &mut Terminal) {
+pub(super) fn register(alice: &mut Terminal) {
     alice.await_prompt("[l]og in, [r]egister");
     alice.type_line("r");
     alice.await_prompt("Name: ");

@@ -313,6 +313,20 @@ impl App {
         self.settle(now);
     }
 
+    /// Whether the database has been asked for something and has not answered.
+    #[must_use]
+    pub fn is_storing(&self) -> bool {
+        self.jobs.is_storing()
+    }
+
+    /// What somebody is told who begins to listen now: `None` until the database is loaded.
+    #[must_use]
+    pub fn greeting(&self) -> Option<Output> {
+        let is_loaded = !matches!(self.stage, Stage::Loading);
+        let user = self.account().map(|account| account.name.to_string());
+        is_loaded.then(|| Output::Ready { user, server: self.settings.server.clone() })
+    }
+
     /// The next job for a worker.
     pub fn poll_work(&mut self) -> Option<(WorkId, Work)> {
         self.jobs.poll()

@@ -98,7 +98,8 @@ mod tests {
             assert!(entries().any(|entry| entry.name == "help" && entry.details.contains(name)));
             let commands = text.split('\'').filter(|quoted| quoted.starts_with('/'));
             for command in commands {
-                let context = super::super::Context { chat: Some("bob".into()), ..Default::default() };
+                let context =
+                    super::super::Context { chat: Some("bob".into()), ..Default::default() };
                 let parsed = parse(&command.replace("VALUE", "1"), &context);
                 assert!(!matches!(parsed, ParsedLine::Error(_)), "{command}: {parsed:?}");
             }

@@ -132,6 +132,10 @@ pub(super) struct Options {
     /// JSON lines in and out.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Socket at which other programs of yours speak JSON lines with this one while it runs, as 'peer attach'
+    /// does.
+    #[arg(long, global = true, env = "TINCAN_SOCKET", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// After the end of standard input: how long to wait for messages and files on their way when
     /// nothing moves any more.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
@@ -291,6 +295,9 @@ pub(super) enum OneShot {
         #[arg(long, value_name = "SECONDS", default_value_t = 600)]
         timeout: u64,
     },
+    /// Speak with a peer that runs and has a --socket: JSON lines of standard input go there, and what it
+    /// tells is printed.
+    Attach,
     /// Carry the account of this data folder to another one in a file, or delete it.
     #[command(subcommand, arg_required_else_help = false)]
     Account(AccountFile),

@@ -347,6 +347,18 @@ impl Desk {
         todo
     }
 
+    /// Another program of the person's gives a command: it is not asked whether it means it.
+    pub(super) fn on_program(&mut self, now: Instant, command: Command) -> Vec<Do> {
+        let mut todo = Vec::new();
+        if let Command::Quit { farewell } = command {
+            self.farewell = farewell;
+            self.quit(Exit::Done, &mut todo);
+        } else {
+            self.give(now, command, &mut todo);
+        }
+        todo
+    }
+
     /// A line that tells of an error.
     pub(super) fn complain(&mut self, now: Instant, text: &str) -> Vec<Do> {
         self.show(now, &Output::Error { text: text.to_owned() })

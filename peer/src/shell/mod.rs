@@ -5,6 +5,7 @@
 mod account;
 mod cli;
 mod config;
+mod control;
 mod desk;
 mod folders;
 mod front;

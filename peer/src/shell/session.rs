@@ -13,6 +13,7 @@ use wire::{Node, Seed};
 
 use super::cli::Cli;
 use super::config::Config;
+use super::control::Control;
 use super::desk::{Desk, Do, Ways};
 use super::front::Front;
 use super::fullscreen::Setting;
@@ -28,6 +29,7 @@ use crate::app::{App, Settings};
 use crate::command::{Command, Purpose};
 use crate::face::Line;
 use crate::face::exit::Exit;
+use crate::face::json;
 use crate::files::FileWorker;
 use crate::output::Output;
 use crate::store::Database;
@@ -36,6 +38,8 @@ use crate::transfer::{View, ViewNews};
 const SOCKET: Token = Token(0);
 const MAILBOX: Token = Token(1);
 const SIGNALS: Token = Token(2);
+/// Those of other programs follow it.
+const CONTROL: Token = Token(3);
 
 /// How often the addresses of this machine are looked at again.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
@@ -50,6 +54,8 @@ pub(super) struct Parts {
     pub(super) desk: Desk,
     /// Into which standard input goes, where it is handed over.
     pub(super) spool: Option<Spool>,
+    /// Where other programs speak with this one, if they may.
+    pub(super) control: Option<Control>,
     /// With what the full screen begins, where there is one.
     pub(super) full: Option<Setting>,
 }
@@ -72,6 +78,7 @@ pub(super) struct Session {
     hooks: Hooks,
     player: Player,
     spooled: Option<Kept>,
+    control: Option<Control>,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -83,8 +90,21 @@ impl Session {
     /// # Errors
     /// When the operating system gives no thread or no descriptor.
     pub(super) fn new(parts: Parts, seed: &Seed) -> io::Result<Self> {
-        let Parts { clock, mut socket, database, files, mut settings, desk, spool, full } = parts;
+        let Parts {
+            clock,
+            mut socket,
+            database,
+            files,
+            mut settings,
+            desk,
+            spool,
+            full,
+            mut control,
+        } = parts;
         let poll = Poll::new()?;
+        if let Some(control) = &mut control {
+            control.register(poll.registry(), CONTROL)?;
+        }
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let (mailbox, mail) = Mailbox::new(mio::Waker::new(poll.registry(), MAILBOX)?);
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
@@ -124,6 +144,7 @@ impl Session {
             hooks: Hooks::start(programs)?,
             player,
             spooled,
+            control,
             has_new_names: false,
         })
     }
@@ -162,20 +183,57 @@ impl Session {
             if self.app.poll_exit().is_some() {
                 return Ok(self.desk.exit().unwrap_or(Exit::Failure));
             }
+            if let Some(control) = self.control.as_mut().filter(|_| !self.app.is_storing()) {
+                control.on_answered();
+            }
             let wait = self.wait(progress);
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Ok(()) | Err(_) => {}
             }
+            self.on_control(&events)?;
             if let Some(exit) = self.on_signals() {
                 return Ok(exit);
             }
         }
     }
 
+    /// Other programs have something to say, or come and go.
+    fn on_control(&mut self, events: &Events) -> io::Result<()> {
+        let now = self.clock.now();
+        let Some(control) = &mut self.control else { return Ok(()) };
+        for event in events.iter().filter(|event| event.token() >= CONTROL) {
+            let greeting = self.app.greeting().map(|output| json::line(&output));
+            control.on_event(self.poll.registry(), event, greeting.as_deref());
+        }
+        for (number, line) in control.read_all() {
+            let parsed = line.map_err(str::to_owned).and_then(|line| json::parse(line.trim()));
+            match parsed {
+                Ok(command) => {
+                    self.app.active(now);
+                    let todo = self.desk.on_program(now, command);
+                    self.perform(now, todo)?;
+                    // What one asked is answered before the next one asks.
+                    self.settle(now)?;
+                }
+                Err(text) => self.tell_program(number, &Output::Error { text }),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_program(&mut self, number: usize, output: &Output) {
+        if let Some(control) = &mut self.control {
+            control.tell_one(number, &json::line(output));
+        }
+    }
+
     fn wait(&self, progress: Progress) -> Option<Duration> {
         match progress {
             Progress::More => Some(Duration::ZERO),
+            Progress::Drained if self.control.as_ref().is_some_and(Control::is_ready) => {
+                Some(Duration::ZERO)
+            }
             Progress::Drained => {
                 let core = self.app.poll_timeout().map(|deadline| deadline.at);
                 let times = [core, self.desk.deadline(), Some(self.look_around)];
@@ -304,6 +362,9 @@ impl Session {
         }
         if let (Some(spooled), Output::File { file }) = (&mut self.spooled, output) {
             spooled.learn(file);
+        }
+        if let Some(control) = self.control.as_mut().filter(|control| control.is_used()) {
+            control.tell(&json::line(output));
         }
         self.desk.set_width(terminal::width());
         if let Some(lost) = self.front.take_lost() {

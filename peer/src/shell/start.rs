@@ -18,6 +18,7 @@ use wire::time::Duration;
 use wire::{Secret, Seed};
 
 use super::cli::{AccountFile, OneShot as Asked, Options, Plan};
+use super::control::{Control, attach};
 use super::desk::{Credentials, Desk, Face, Giver};
 use super::fullscreen::Setting;
 use super::paths::Paths;
@@ -46,6 +47,7 @@ pub(super) fn run(plan: Plan) -> Exit {
         Some(Asked::Account(task @ (AccountFile::Export { .. } | AccountFile::Import { .. }))) => {
             account::run(&options, task)
         }
+        Some(Asked::Attach) => attach(options.socket.as_deref()),
         command => prepare(Plan { options, command, preferences }).map(|mut session| session.run()),
     };
     let exit = outcome.unwrap_or_else(|(exit, text)| complain(exit, &text));
@@ -88,6 +90,9 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         typed: TypedLines::open(data.join("typed-lines.json")),
         paths: Paths::new(folders::home(), downloads.canonicalize().unwrap_or(downloads)),
     });
+    // A task does one thing, and is asked for nothing else.
+    let socket_path = options.socket.as_ref().filter(|_| command.is_none());
+    let control = socket_path.map(|path| Control::bind(path)).transpose().map_err(failure)?;
     let (command, spool) = spooled(command, &data)?;
     let (face, giver) = face(&options, command, is_person, full.is_some(), &clock)?;
     let credentials = options.user.clone().map(|name| Credentials {
@@ -96,7 +101,7 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         file: options.password_file.clone(),
     });
     let desk = Desk::new(face, giver, credentials, folders::home(), preferences);
-    let parts = Parts { clock, socket, database, files, settings, desk, spool, full };
+    let parts = Parts { clock, socket, database, files, settings, desk, spool, full, control };
     Session::new(parts, &seed()?).map_err(failure)
 }
 
@@ -233,7 +238,7 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             let password = password(options, &name)?;
             (Task::DeleteAccount { name, password }, Some(60))
         }
-        Asked::Account(_) => unreachable!("it begins no session"),
+        Asked::Account(_) | Asked::Attach => unreachable!("it begins no session"),
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
 }
