@@ -1,5 +1,7 @@
-//! The manual page and the completion scripts of a program, made of its own command line: what
-//! `--help` says, the page says too.
+//! The manual page, the completion scripts and the configuration file of a program, made of its own
+//! command line: what `--help` says, the page says too, and what an option sets, the file may set.
+
+pub mod settings;
 
 use std::io;
 

@@ -99,6 +99,11 @@ impl<S: Copy + Ord> Relays<S> {
         }
     }
 
+    /// What holds from now on, also for legs that are there.
+    pub(crate) const fn set_policy(&mut self, policy: Relaying) {
+        self.policy = policy;
+    }
+
     /// Legs for two sessions that are introduced to each other; `None` when nothing is relayed here.
     pub(crate) fn open(
         &mut self,

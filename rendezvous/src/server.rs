@@ -247,6 +247,22 @@ impl Server {
         }
     }
 
+    /// From now on this holds of what may change while the server runs: who may register, locks, greeting,
+    /// mailboxes, relaying, and what the log shows of addresses. The rest stays as it was at the start.
+    pub fn set_policy(&mut self, policy: Policy) {
+        let Policy { registration, lockout, motd, mailbox, relaying, address_log, .. } = policy;
+        self.relays.set_policy(relaying);
+        self.policy = Policy {
+            registration,
+            lockout,
+            motd,
+            mailbox,
+            relaying,
+            address_log,
+            ..self.policy.clone()
+        };
+    }
+
     /// It is `unix` seconds after 1970 now.
     pub const fn set_unix_time(&mut self, now: Instant, unix: u64) {
         self.clock = WallClock { at: now, unix };

@@ -10,27 +10,30 @@ mod run;
 mod status;
 mod storage;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Stop};
 
 /// Runs the program with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Stop::Clap(error)) => {
             // Help and version go to standard output and are no failure.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
+        Err(Stop::Configuration(text)) => return complain(&Failure::usage(text)),
     };
     let done = match &cli.command {
-        None => run::serve(&cli),
+        None => run::serve(cli, arguments),
         Some(Command::User(command)) => admin::user(&cli, command),
         Some(Command::Status { json }) => admin::status(&cli, *json),
         Some(Command::Fingerprint) => admin::fingerprint(&cli),
@@ -41,11 +44,13 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, text }) => {
-            let _ = writeln!(io::stderr(), "rendezvous: {text}");
-            ExitCode::from(code)
-        }
+        Err(failure) => complain(&failure),
     }
+}
+
+fn complain(Failure { code, text }: &Failure) -> ExitCode {
+    let _ = writeln!(io::stderr(), "rendezvous: {text}");
+    ExitCode::from(*code)
 }
 
 /// Why the program ends early: one line for people and an exit code for scripts.

@@ -18,6 +18,7 @@ mod papers;
 mod playing;
 mod pressure;
 mod preview;
+mod reload;
 mod requests;
 mod secrets;
 mod stage;

@@ -2,21 +2,18 @@
 //! colours of the user's own. What the command line or the environment says goes before it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Command};
+use clap::{Arg, Command};
 use directories::ProjectDirs;
-use toml::{Table, Value};
+pub(super) use manual::settings::is_flag;
+use manual::settings::{self as file_settings, Rules, Table, Value};
 
 use crate::command::aliases::Aliases;
 use crate::face::tui::{Keys, Theme};
 
 /// Options that are no settings: they say what to do this time.
 const ONCE: [&str; 6] = ["config", "print_config", "register", "json", "help", "version"];
-/// A longer file is not one of ours.
-const MAX_FILE: u64 = 1 << 20;
 /// The tables in it: what they hold has names of the user's own, or of parts of the screen.
 pub(super) const TABLES: [&str; 3] = ["aliases", "keys", "theme"];
 
@@ -65,31 +62,23 @@ impl Config {
         let Some(file) = named.map(Path::to_owned).or_else(usual) else {
             return Ok(Self::default());
         };
-        let wrong = |what: &str| format!("configuration {}: {what}", file.display());
-        let text = match fs::metadata(&file) {
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                String::new()
-            }
-            Ok(found) if found.len() > MAX_FILE => return Err(wrong("it is too long")),
-            Ok(_) | Err(_) => {
-                fs::read_to_string(&file).map_err(|error| wrong(&error.to_string()))?
-            }
+        let text = match file_settings::read(&file)? {
+            Some(text) => text,
+            None if named.is_none() => String::new(),
+            None => return Err(file_settings::of_file(&file, "there is no such file")),
         };
-        let config = Self::parse(&text, command).map_err(|error| wrong(&error))?;
+        let config =
+            Self::parse(&text, command).map_err(|error| file_settings::of_file(&file, &error))?;
         Ok(Self { file: Some(file), ..config })
     }
 
     pub(super) fn parse(text: &str, command: &Command) -> Result<Self, String> {
-        let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            format!("line {line}: {}", error.message().replace('\n', " "))
-        })?;
         let mut config = Self::default();
-        for (key, value) in table {
+        for (key, value) in file_settings::table(text)? {
             match (TABLES.iter().find(|name| **name == key), &value) {
                 (Some(name), Value::Table(entries)) => config.read_table(name, entries)?,
                 _ => {
-                    let (id, value) = setting(&key, &value, command)?;
+                    let (id, value) = rules(command).setting(&key, &value)?;
                     config.settings.insert(id, value);
                 }
             }
@@ -123,46 +112,25 @@ impl Config {
     /// The command line's rules, with the file's values where neither it nor the environment
     /// gives one.
     pub(super) fn beneath(&self, command: Command) -> Command {
-        self.settings.iter().fold(command, |command, (id, value)| {
-            // Clap wants what it shows as a default for ever.
-            let value: &'static str = value.clone().leak();
-            command.mut_arg(id, |argument| argument.default_value(value))
-        })
+        file_settings::beneath(command, &self.settings)
     }
 }
 
+const fn rules(command: &Command) -> Rules<'_> {
+    Rules { command, once: &ONCE }
+}
+
 /// The options that a file may set.
-pub(super) fn settings(command: &Command) -> impl Iterator<Item = &clap::Arg> {
-    command.get_arguments().filter(|argument| !ONCE.contains(&argument.get_id().as_str()))
+pub(super) fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
+    rules(command).settings()
 }
 
 /// The option of this name, if a file may set it.
 ///
 /// # Errors
 /// A text for the person.
-pub(super) fn option<'a>(command: &'a Command, name: &str) -> Result<&'a clap::Arg, String> {
-    let found = settings(command).find(|argument| argument.get_long() == Some(name));
-    found.ok_or_else(|| {
-        format!("there is no setting '{name}': those are the long options of peer --help")
-    })
-}
-
-/// Whether it is either true or false.
-pub(super) fn is_flag(argument: &clap::Arg) -> bool {
-    matches!(argument.get_action(), ArgAction::SetTrue)
-}
-
-/// One setting: the option's id, and its value as it would be typed.
-fn setting(key: &str, value: &Value, command: &Command) -> Result<(String, String), String> {
-    let argument = option(command, key)?;
-    let text = match (value, is_flag(argument)) {
-        (Value::Boolean(value), true) => value.to_string(),
-        (Value::String(text), false) => text.clone(),
-        (Value::Integer(number), false) => number.to_string(),
-        (_, true) => return Err(format!("'{key}' is either true or false")),
-        (_, false) => return Err(format!("'{key}' is a text in quotes, or a number")),
-    };
-    Ok((argument.get_id().to_string(), text))
+pub(super) fn option<'a>(command: &'a Command, name: &str) -> Result<&'a Arg, String> {
+    rules(command).option(name)
 }
 
 #[cfg(test)]

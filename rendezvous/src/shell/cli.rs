@@ -1,8 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use manual::settings::{self, Rules};
 use wire::time::Duration;
 
 use crate::config::{Mailbox, Policy, Registration, Relaying};
@@ -28,12 +31,51 @@ pub(super) struct Cli {
     #[arg(long, value_name = "DIR", global = true, env = "TINCAN_RENDEZVOUS_DATA")]
     pub(super) data: Option<PathBuf>,
 
+    /// Configuration file, TOML, whose keys are these options; SIGHUP reads it anew
+    #[arg(long, value_name = "FILE", global = true, env = "TINCAN_RENDEZVOUS_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) serve: Serve,
 }
 
+/// Options that are no settings: they say what to do this time.
+const ONCE: [&str; 4] = ["config", "import_credentials", "help", "version"];
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Help or version were asked for, or the arguments make no sense.
+    Clap(clap::Error),
+    /// The configuration file makes none.
+    Configuration(String),
+}
+
+impl Cli {
+    /// Takes the command line apart, and the file that it names.
+    pub(super) fn read(arguments: &[OsString]) -> Result<Self, Stop> {
+        let plain = Self::try_parse_from(arguments).map_err(Stop::Clap)?;
+        let Some(file) = &plain.config else { return Ok(plain) };
+        let command = Self::command();
+        let settings = configuration(file, &command).map_err(Stop::Configuration)?;
+        let matches = settings::beneath(command, &settings).try_get_matches_from(arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(Stop::Clap)
+    }
+}
+
+fn configuration(file: &Path, command: &clap::Command) -> Result<BTreeMap<String, String>, String> {
+    let text = settings::read(file)?;
+    let text = text.ok_or_else(|| settings::of_file(file, "there is no such file"))?;
+    let rules = Rules { command, once: &ONCE };
+    let read = || -> Result<_, String> {
+        let table = settings::table(&text)?;
+        table.iter().map(|(key, value)| rules.setting(key, value)).collect()
+    };
+    read().map_err(|error| settings::of_file(file, &error))
+}
+
 /// How to serve.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(super) struct Serve {
     /// Address and UDP port to listen on; port 0 picks one [default: all addresses, port 5000]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -133,6 +175,18 @@ fn idle_timeout(typed: &str) -> Result<Duration, String> {
 }
 
 impl Serve {
+    /// Which options differ from those of `before` and count from the next start on only.
+    pub(super) fn needs_restart(&self, before: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("--bind", self.bind != before.bind),
+            ("--lobby", self.lobby != before.lobby),
+            ("--idle-timeout", self.idle_timeout != before.idle_timeout),
+            ("--log", self.log != before.log),
+            ("--log-file", self.log_file != before.log_file),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     pub(super) fn policy(&self) -> Policy {
         Policy {
             registration: match self.open_registration {
@@ -231,7 +285,6 @@ pub(super) enum UserCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -292,6 +345,39 @@ mod tests {
             assert_eq!(error.exit_code(), 2, "{typed}");
             assert!(error.to_string().contains("--idle-timeout"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_stands_beneath_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rendezvous.toml");
+        let read = |text: &str, more: &[&str]| {
+            std::fs::write(&file, text).unwrap();
+            let words = ["rendezvous", "--config", file.to_str().unwrap()];
+            let arguments: Vec<OsString> =
+                words.iter().chain(more).map(|word| OsString::from(*word)).collect();
+            Cli::read(&arguments)
+        };
+        let text = "motd = \"hello\"\nmax-failed = 2\nlobby = true\ndata = \"d\"\n";
+        let cli = read(text, &["--max-failed", "3"]).unwrap();
+        assert_eq!((cli.serve.motd.as_str(), cli.serve.max_failed), ("hello", 3));
+        assert_eq!((cli.serve.lobby, cli.data), (true, Some(PathBuf::from("d"))));
+        for (text, word) in [
+            ("motto = \"x\"", "motto"),
+            ("import-credentials = \"x\"", "import-credentials"),
+            ("\nmotd = ", "line 2"),
+        ] {
+            let Err(Stop::Configuration(error)) = read(text, &[]) else { panic!("{text}") };
+            assert!(error.contains(word) && !error.contains('\n'), "{text}: {error}");
+        }
+        let Err(Stop::Clap(error)) = read("max-failed = 6", &[]) else { panic!("six") };
+        assert_eq!(error.exit_code(), 2);
+        std::fs::remove_file(&file).unwrap();
+        let gone = Cli::read(&["rendezvous".into(), "--config".into(), file.clone().into()]);
+        assert!(matches!(gone, Err(Stop::Configuration(_))));
+        let before = read("", &[]).unwrap().serve;
+        let after = read("motd = \"x\"\nlobby = true\nbind = \"[::1]:0\"", &[]).unwrap().serve;
+        assert_eq!(after.needs_restart(&before), ["--bind", "--lobby"]);
     }
 
     #[test]

@@ -39,7 +39,12 @@ const SIGNALS: [(&str, &str); 2] = [
         "SIGTERM, SIGINT",
         "Tell everybody that the server stops, finish what is being stored, and end.",
     ),
-    ("SIGHUP", "Open the file of --log-file anew, after it was moved away."),
+    (
+        "SIGHUP",
+        "Open the file of --log-file anew, after it was moved away, and read that of --config anew. Greeting, \
+         registration, locks, mailboxes, relaying and what the log shows of addresses hold from then on, \
+         the rest from the next start; the log says which. A file that is wrong changes nothing.",
+    ),
 ];
 
 const FILES: [(&str, &str); 2] = [

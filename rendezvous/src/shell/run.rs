@@ -1,5 +1,6 @@
 //! Serving: one thread around the core, one for the disk.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use wire::net::{Clock, Progress, Socket};
 use wire::time::{Duration, Instant};
 use wire::{Node, Seed};
 
-use super::cli::{Cli, DEFAULT_PORT};
+use super::cli::{Cli, DEFAULT_PORT, Serve, Stop};
 use super::data::{DataDir, warn_if_open_to_others};
 use super::log::Log;
 use super::status::{self, Facts};
@@ -29,7 +30,7 @@ const STORAGE: Token = Token(2);
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Serves until a signal ends it.
-pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
+pub(super) fn serve(cli: Cli, arguments: Vec<OsString>) -> Result<(), Failure> {
     let log = log::start(&cli.serve.log, cli.serve.log_file.as_deref())?;
     // The socket first: whoever mistypes an address need not wait for an import.
     let socket = bind(cli.serve.bind.as_deref())?;
@@ -48,9 +49,11 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
         fingerprint: fingerprint(&secrets.public_key().0),
         started_unix: unix,
     };
-    let server = server(cli, &secrets, unix)?;
+    let server = server(&cli, &secrets, unix)?;
     let storage = |waker| Storage::start(store, waker);
-    let mut shell = Shell::new(socket, server, storage, clock, log, data, facts)
+    let surroundings =
+        Surroundings { log, data, facts, given: Given { arguments, serve: cli.serve } };
+    let mut shell = Shell::new(socket, server, storage, clock, surroundings)
         .map_err(|error| Failure::new(format!("cannot begin to serve: {error}")))?;
     // Only now: whoever has read this may send signals.
     say(format_args!("listening on {}", shell.facts.address));
@@ -121,6 +124,20 @@ fn socket_failed(error: &io::Error) -> Failure {
     Failure::new(format!("the socket failed: {error}"))
 }
 
+/// What the program was told at its start, and by SIGHUP since.
+struct Given {
+    arguments: Vec<OsString>,
+    serve: Serve,
+}
+
+/// What a server has around it besides its core.
+struct Surroundings {
+    log: Log,
+    data: DataDir,
+    facts: Facts,
+    given: Given,
+}
+
 struct Shell {
     poll: Poll,
     socket: Socket,
@@ -131,6 +148,7 @@ struct Shell {
     log: Log,
     data: DataDir,
     facts: Facts,
+    given: Given,
     report_at: Instant,
     end_by: Option<Instant>,
 }
@@ -141,10 +159,9 @@ impl Shell {
         server: Server,
         storage: impl FnOnce(Arc<Waker>) -> io::Result<Storage>,
         clock: Clock,
-        log: Log,
-        data: DataDir,
-        facts: Facts,
+        surroundings: Surroundings,
     ) -> io::Result<Self> {
+        let Surroundings { log, data, facts, given } = surroundings;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Socket::INTERESTS)?;
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
@@ -162,6 +179,7 @@ impl Shell {
             log,
             data,
             facts,
+            given,
             report_at,
             end_by: None,
         })
@@ -236,6 +254,7 @@ impl Shell {
                     Ok(()) => tracing::info!("log opened anew"),
                     Err(error) => tracing::error!(%error, "cannot open the log anew"),
                 }
+                self.reload();
             } else if self.end_by.is_none() {
                 tracing::info!("stopping: telling clients");
                 let now = self.clock.now();
@@ -246,6 +265,27 @@ impl Shell {
                 self.end_by = Some(self.clock.now());
             }
         }
+    }
+
+    /// The configuration file may say something else now.
+    fn reload(&mut self) {
+        let cli = match Cli::read(&self.given.arguments) {
+            Ok(cli) => cli,
+            Err(Stop::Configuration(error)) => {
+                return tracing::error!(%error, "the configuration stays as it was");
+            }
+            Err(Stop::Clap(error)) => {
+                let error = error.render().to_string();
+                let error = error.lines().next().unwrap_or_default();
+                return tracing::error!(error, "the configuration stays as it was");
+            }
+        };
+        let before = std::mem::replace(&mut self.given.serve, cli.serve);
+        for option in self.given.serve.needs_restart(&before) {
+            tracing::warn!(option, "counts from the next start on");
+        }
+        self.server.set_policy(self.given.serve.policy());
+        tracing::info!("configuration read anew");
     }
 
     fn report(&mut self, now: Instant) {
@@ -280,8 +320,10 @@ mod tests {
         let server = Server::new(Config::new(&secrets, Policy::default()), &Seed::new([1; 32]));
         let log = log::start("off", None).unwrap();
         let storage = |waker| Ok(Storage::faulty(waker));
-        let mut shell =
-            Shell::new(socket, server, storage, Clock::start(), log, data, facts).unwrap();
+        let cli = Cli::read(&["rendezvous".into()]).unwrap();
+        let given = Given { arguments: Vec::new(), serve: cli.serve };
+        let surroundings = Surroundings { log, data, facts, given };
+        let mut shell = Shell::new(socket, server, storage, Clock::start(), surroundings).unwrap();
         let request = StoreRequest::Exists { name: Name::new("alice").unwrap() };
         shell.storage.ask(StoreTicket(1), request).unwrap();
         let (done, ended) = std::sync::mpsc::channel();

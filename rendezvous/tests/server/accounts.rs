@@ -105,6 +105,10 @@ fn registration_can_be_closed_and_is_limited() {
     world.connect(client, Identify::Anonymous);
     let start = Request::RegisterStart { name: name("alice"), message: vec![0; 32] };
     assert_eq!(world.refused(client, start), Refusal::RegistrationClosed);
+    // The operator thinks better of it while the server runs.
+    world.server.set_policy(Policy { motd: "come in".into(), ..Policy::default() });
+    let finish = world.registration(client, "alice", b"password");
+    assert_eq!(world.welcome(client, finish).motd, "come in");
 
     let rate = Rate { burst: 2, interval: Duration::from_secs(10) };
     let mut world = World::new(Policy { registrations: rate, ..Policy::default() });
