@@ -625,8 +625,13 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
         Ok(entry) => entry,
         Err(text) => return error(text),
     };
-    arguments_of(entry, &word, arguments, context)
-        .unwrap_or_else(|Usage| error(format!("{}\nExample: {}", entry.usage(), entry.example)))
+    arguments_of(entry, &word, arguments, context).unwrap_or_else(|Usage| error(entry.explained()))
+}
+
+/// How a command is written, with an example.
+#[cfg(feature = "shell")]
+pub(crate) fn usage(name: &str) -> String {
+    find(name).map_or_else(|unknown| unknown, Entry::explained)
 }
 
 /// A name of two words, as other programs have some (`/dcc send`), and what follows it.

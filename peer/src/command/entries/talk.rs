@@ -57,6 +57,8 @@ pub(super) const TALK: &[Entry] = &[
         example: "/edit see you at six",
         details: "NUMBER is that of your message, as in 'message 7 to bob' and /history; the full screen \
                   shows it while you type the command. Without it, your last one.\n\
+                  On the full screen, without a text, that of the message comes back into the line: \
+                  change it there, and Enter.\n\
                   Both sides show the new text and that it was edited; who has read the old one has \
                   read it.\n\
                   A text that begins with a number: /edit . 6 o'clock. Edits work between two users, \

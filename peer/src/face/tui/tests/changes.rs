@@ -171,3 +171,39 @@ fn comments_on_films_stand_behind_their_moments() {
     scene.type_text("/play line ");
     scene.check("comments");
 }
+
+/// `/edit` without a text: the one that was said is in the line, as a command that changes it.
+#[test]
+fn a_text_comes_back_to_be_edited() {
+    let mut scene = Scene::changing();
+    let again = |scene: &mut Scene, id| {
+        scene.tui.window(scene.moment(), Window::EditAgain(id));
+        let text = scene.tui.input.editor.text().to_owned();
+        scene.tui.input.editor.set("");
+        text
+    };
+    assert_eq!(again(&mut scene, None), "/edit 2 I shall be early");
+    assert_eq!(again(&mut scene, Some(1)), "/edit 1 yes, at the harbor");
+    // By the number of an edit: what that says, under the number of the line.
+    scene.changed("alice", "edited", Some(5), 2, Some("yes, at the old\nharbour"));
+    assert_eq!(again(&mut scene, Some(5)), "/edit 1 yes, at the old\nharbour");
+    // What cannot be changed is passed over, or told.
+    scene.changed("alice", "taken-back", Some(6), 3, None);
+    scene.kept("bob", 7, "lost");
+    scene.state("bob", 7, "failed", Some("bob has declined"));
+    assert_eq!(again(&mut scene, None), "/edit 1 yes, at the old\nharbour");
+    for id in [Some(2), Some(99)] {
+        assert_eq!(again(&mut scene, id), "");
+        assert!(scene.text().contains("There is no message"), "{}", scene.text());
+    }
+    // The moment of a film is not typed again: it stays.
+    let pin =
+        PinLine { id: None, name: "film.mp4".into(), blake3: "00".repeat(32), position_ms: 9000 };
+    let (to, text, at, line) = ("bob".to_owned(), "look".to_owned(), START, 77);
+    scene.tell(Output::Kept { to, id: 8, text, at, line, reply_to: None, pin: Some(pin) });
+    assert_eq!(again(&mut scene, None), "/edit 8 look");
+    // What is being typed is not lost.
+    scene.type_text("hello");
+    scene.tui.window(scene.moment(), Window::EditAgain(None));
+    assert_eq!(scene.tui.input.editor.text(), "hello");
+}
