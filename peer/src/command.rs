@@ -132,7 +132,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Answer a message of a user's.
+    /// Answer a message of a user's, or what was said in a room.
     Reply {
         /// As typed.
         to: String,
@@ -141,7 +141,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Give a message to a user another text.
+    /// Give a message to a user, or a line said in a room, another text.
     Edit {
         /// As typed.
         to: String,
@@ -150,7 +150,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Take back a message to a user.
+    /// Take back a message to a user, or a line said in a room.
     Unsend {
         /// As typed.
         to: String,

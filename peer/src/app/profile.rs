@@ -246,7 +246,9 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         | StoreReply::Admitted(_)
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }
-        | StoreReply::Posts(_)
+        | StoreReply::PostReceived(_)
+        | StoreReply::PostTarget(_)
+        | StoreReply::Posts { .. }
         | StoreReply::Imported(_)
         | StoreReply::Marked(_)
         | StoreReply::ReadThere { .. }

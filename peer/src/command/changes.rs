@@ -58,17 +58,13 @@ pub(super) fn unsend(words: Words<'_>, context: &Context) -> Result<ParsedLine, 
     })
 }
 
-/// A command about the open chat, which is one with a user.
+/// A command about the open chat.
 fn about<F: FnOnce(String) -> Command>(
     context: &Context,
     command: impl FnOnce() -> Result<F, Usage>,
 ) -> Result<ParsedLine, Usage> {
     let command = command()?;
     Ok(match &context.chat {
-        Some(chat) if chat.starts_with('#') => error(
-            "Not done: what was said in a room cannot be answered, edited or taken back; only \
-             messages between two users can.",
-        ),
         Some(chat) => ParsedLine::Command(command(chat.clone())),
         None => error("Not done: in which chat? '/msg NAME' opens one."),
     })
@@ -134,8 +130,6 @@ mod tests {
             assert!(text.starts_with("Usage: /"), "{line}: {text}");
         }
         for line in ["/edit 7 x", "/reply x", "/unsend"] {
-            let ParsedLine::Error(text) = in_chat(line, "#team") else { panic!("{line}") };
-            assert!(text.contains("only messages between two users"), "{text}");
             let ParsedLine::Error(text) = parse(line, &Context::default()) else {
                 panic!("{line}")
             };

@@ -39,10 +39,10 @@ impl Tui {
         }
     }
 
-    /// The numbers that the command which is being typed takes, in a window of a user.
+    /// The numbers that the command which is being typed takes, in a window of a user or a room.
     pub(super) fn numbers(&self) -> Option<Numbers> {
-        let user = self.windows.current().user.as_deref()?;
-        numbers_for(self.input.editor.text()).filter(|_| !user.starts_with('#'))
+        self.windows.current().user.as_deref()?;
+        numbers_for(self.input.editor.text())
     }
 
     /// `/edit` without a text: what was said is put into the line, to be changed there.

@@ -12,7 +12,7 @@ use super::theme::Look;
 use crate::command::Numbers;
 use crate::face::wrap::{cells, rows};
 use crate::face::{action, films, folders, in_short, units};
-use crate::output::FileLine;
+use crate::output::{FileLine, NOT_HERE};
 use crate::work::Direction;
 
 /// Longest file name shown, in characters.
@@ -265,6 +265,7 @@ fn quote(log: &Log, answered: u64) -> String {
                 text::excerpt(said.words.shown(), 100)
             )
         }
+        None if answered == NOT_HERE => "> something that is not here".to_owned(),
         None => format!("> line {answered}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Answers, edits and takings back on the screen.
 
 use super::*;
-use crate::output::PinLine;
+use crate::output::{NOT_HERE, PinLine};
 
 impl Scene {
     fn changed(
@@ -170,6 +170,52 @@ fn comments_on_films_stand_behind_their_moments() {
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
     scene.type_text("/play line ");
     scene.check("comments");
+}
+
+/// In a room all is as between two users.
+#[test]
+fn lines_of_a_room_are_answered_and_changed() {
+    let mut scene = Scene::logged_in(80, 16);
+    scene.tui.window(scene.moment(), Window::Open("#team".to_owned()));
+    let post = |line, from: &str, text: &str, reply_to| Output::Message {
+        from: from.to_owned(),
+        room: Some("#team".to_owned()),
+        text: text.to_owned(),
+        sent: START,
+        at: START,
+        gap: false,
+        line,
+        reply_to,
+        edited: false,
+        pin: None,
+        notify: false,
+    };
+    let changed = |line, from: &str, change, id, text: Option<&str>| Output::Changed {
+        with: "#team".to_owned(),
+        from: from.to_owned(),
+        change,
+        id,
+        line,
+        text: text.map(str::to_owned),
+        pin: None,
+        at: START,
+    };
+    scene.tell(post(1, "bob", "at fife?", None));
+    scene.tell(post(2, "carol", "yes", Some(1)));
+    scene.tell(post(3, "bob", "and to what was said before I came", Some(NOT_HERE)));
+    scene.lines = 3;
+    scene.kept("#team", 1, "I shall be late");
+    scene.kept("#team", 2, "oops");
+    scene.state("#team", 1, "queued", Some("1 of 2 have it"));
+    scene.state("#team", 2, "taken-back", None);
+    scene.tell(changed(1, "bob", "edited", None, Some("at five?")));
+    scene.tell(changed(2, "carol", "taken-back", None, None));
+    scene.tell(changed(4, "alice", "edited", Some(3), Some("I shall be early")));
+    scene.tell(changed(5, "alice", "withdrawn", None, None));
+    scene.tell(post(6, "bob", "nobody?", Some(1)));
+    scene.state("#team", 3, "delivered", None);
+    scene.type_text("/edit ");
+    scene.check("changed-room");
 }
 
 /// `/edit` without a text: the one that was said is in the line, as a command that changes it.
