@@ -12,6 +12,7 @@ use wire::time::Instant;
 
 use super::pins::spoken;
 use super::progress::Progress;
+use super::quotes::Quotes;
 use super::wrap::rows;
 use super::{Line, action, films, folders, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
@@ -73,6 +74,7 @@ pub struct Plain {
     user: Option<String>,
     /// Messages (receiver, number) that a person was told are waiting.
     waiting: BTreeSet<(String, u64)>,
+    quotes: Quotes,
     progress: Progress,
     /// Why the server cannot be reached, once told.
     unreachable: Option<String>,
@@ -88,6 +90,7 @@ impl Plain {
             style,
             user: None,
             waiting: BTreeSet::new(),
+            quotes: Quotes::default(),
             progress: Progress::default(),
             unreachable: None,
             is_connecting: false,
@@ -102,6 +105,7 @@ impl Plain {
     /// What to write about `output`.
     #[expect(clippy::too_many_lines, reason = "an arm for each output")]
     pub fn show(&mut self, now: Instant, output: &Output) -> Vec<Line> {
+        self.quotes.note(output);
         let texts = match output {
             Output::Ready { user, server } => vec![ready(user.as_deref(), server)],
             Output::Server { state } => return self.server(state),
@@ -336,7 +340,10 @@ impl Plain {
             Some(NOT_HERE) => {
                 texts.push(format!("* {from} answers by the next one what is not here"));
             }
-            Some(line) => texts.push(format!("* {from} answers line {line} by the next one")),
+            Some(line) => {
+                let quote = self.quotes.of(line);
+                texts.push(format!("* {from} answers line {line} by the next one{quote}"));
+            }
         }
         if *edited {
             texts.push(format!("* {from} edited the next one, which had not come before"));

@@ -561,6 +561,19 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
         (*reply_to, *edited) = (Some(NOT_HERE), false);
     }
     assert_eq!(shown(&to_nothing), "* bob answers by the next one what is not here\n<bob> yes");
+    // Of what was shown before, it is told what it says now.
+    let mut face = Plain::new(style(Reader::Program));
+    for output in [&answer_in_line(41), &in_room] {
+        lines(&mut face, 0, output);
+    }
+    let told = lines(&mut face, 0, &answer);
+    assert_eq!(told[0], "* bob answers line 41 by the next one (bob: at six)");
+}
+
+fn answer_in_line(line: u64) -> Output {
+    let (from, room, text) = ("bob".to_owned(), Some("#team".to_owned()), "at fife".to_owned());
+    let (sent, at, gap, reply_to, edited, pin, notify) = (1, 1, false, None, false, None, false);
+    Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, pin, notify }
 }
 
 /// What `/reply`, `/edit` and `/unsend` are to be told stands in the history.
