@@ -182,7 +182,7 @@ pub enum Output {
         line: u64,
         /// The line that it answers; [`NOT_HERE`] when that is not.
         reply_to: Option<u64>,
-        /// It is the new text of a message that is not here.
+        /// It is the new text of a message that had not come before.
         edited: bool,
         /// The moment of a film that it is about.
         pin: Option<PinLine>,
