@@ -104,7 +104,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Answer a message of a user's.
+    /// Answer a message of a user's, or what was said in a room.
     Reply {
         /// As typed.
         to: String,
@@ -113,7 +113,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Give a message to a user another text.
+    /// Give a message to a user, or a line said in a room, another text.
     Edit {
         /// As typed.
         to: String,
@@ -122,7 +122,7 @@ pub enum Command {
         /// The text.
         text: String,
     },
-    /// Take back a message to a user.
+    /// Take back a message to a user, or a line said in a room.
     Unsend {
         /// As typed.
         to: String,
@@ -596,8 +596,13 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
         Ok(entry) => entry,
         Err(text) => return error(text),
     };
-    arguments_of(entry, &word, arguments, context)
-        .unwrap_or_else(|Usage| error(format!("{}\nExample: {}", entry.usage(), entry.example)))
+    arguments_of(entry, &word, arguments, context).unwrap_or_else(|Usage| error(entry.explained()))
+}
+
+/// How a command is written, with an example.
+#[cfg(feature = "shell")]
+pub(crate) fn usage(name: &str) -> String {
+    find(name).map_or_else(|unknown| unknown, Entry::explained)
 }
 
 /// A name of two words, as other programs have some (`/dcc send`), and what follows it.

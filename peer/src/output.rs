@@ -12,6 +12,9 @@ pub use self::media::MediaLine;
 pub(crate) use self::media::wait;
 use crate::work::{AutoAccept, Calls, Direction};
 
+/// What stands for the line that is answered where that is not here: lines are numbered from 1.
+pub const NOT_HERE: u64 = 0;
+
 /// One thing to tell. Serialised, `event` names the kind (docs/json.md).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "snake_case")]
@@ -177,9 +180,9 @@ pub enum Output {
         gap: bool,
         /// Its place in the history: lines are numbered as they are kept.
         line: u64,
-        /// The line that it answers, where that is here.
+        /// The line that it answers; [`NOT_HERE`] when that is not.
         reply_to: Option<u64>,
-        /// It is the new text of a message that is not here.
+        /// It is the new text of a message that had not come before.
         edited: bool,
         /// The moment of a film that it is about.
         pin: Option<PinLine>,
@@ -270,9 +273,9 @@ pub enum Output {
         /// By name; who is invited last.
         members: Vec<MemberLine>,
     },
-    /// A message between two users was changed by its author.
+    /// A message was changed by its author.
     Changed {
-        /// The other user.
+        /// The other user, or a room, `#` first.
         with: String,
         /// The author.
         from: String,
@@ -690,7 +693,7 @@ pub struct HistoryLine {
     pub state: &'static str,
     /// Why it failed.
     pub reason: Option<String>,
-    /// The line that it answers, where that is here.
+    /// The line that it answers; [`NOT_HERE`] when that is not.
     pub reply_to: Option<u64>,
     /// The text is not the first one.
     pub edited: bool,

@@ -31,7 +31,7 @@ pub use self::files::{
     Destination, FileError, FileReply, FileRequest, FolderFile, Headers, LeftOut, Pace, Walk,
 };
 pub use self::marks::{MarkRequest, ReadMark};
-pub use self::rooms::{FeedRuns, Reached, RoomRecord, Talk};
+pub use self::rooms::{FeedRuns, PostReceipt, PostTarget, Reached, RoomRecord, Talk};
 pub use self::strangers::{Asking, MAX_REQUESTS, RequestRecord, Standing, StrangerRequest};
 
 /// Names one job until its outcome comes back.
@@ -153,8 +153,23 @@ pub enum StoreRequest {
         post: Box<Post>,
         /// Milliseconds since 1970.
         at: u64,
+        /// It takes back what has never left this machine: the line of that goes, too.
+        never_left: bool,
     },
-    /// A post arrived. Reply: [`StoreReply::Received`], when it is durable.
+    /// What a line typed for a room is about. Reply: [`StoreReply::PostTarget`].
+    PostTarget {
+        /// The room...
+        room: RoomId,
+        /// ...and what it is called.
+        title: String,
+        /// Where the posts of this device are.
+        feed: Feed,
+        /// What it is to another one.
+        about: About,
+        /// What was typed.
+        text: String,
+    },
+    /// A post arrived. Reply: [`StoreReply::PostReceived`], when it is durable.
     ReceivePost {
         /// Its signature is verified.
         post: Box<Post>,
@@ -268,8 +283,17 @@ pub enum StoreReply {
         /// Its place in the history.
         line: u64,
     },
+    /// A post that arrived is durable, or is not kept.
+    PostReceived(PostReceipt),
+    /// What a line typed for a room is about.
+    PostTarget(PostTarget),
     /// Posts that somebody lacks.
-    Posts(Vec<Post>),
+    Posts {
+        /// Those that can be handed on.
+        posts: Vec<Post>,
+        /// Up to this number they were looked at; `None` when that is all.
+        read: Option<u64>,
+    },
     /// How far the person has read.
     Marked(Vec<ReadMark>),
     /// How far another user has read what this device said to him.
@@ -507,7 +531,7 @@ pub enum Receipt {
         gap: bool,
         /// Its place in the history.
         line: u64,
-        /// The line that it answers, where that is known here.
+        /// The line that it answers; [`NOT_HERE`](crate::output::NOT_HERE) when that is not.
         reply_to: Option<u64>,
     },
     /// New, and changes a line that is here: show that, acknowledge it.
@@ -555,7 +579,7 @@ pub struct Line {
     pub edited: bool,
     /// Whether it is taken back.
     pub taken_back: bool,
-    /// The line that it answers, where that is known here.
+    /// The line that it answers; [`NOT_HERE`](crate::output::NOT_HERE) when that is not.
     pub reply_to: Option<u64>,
     /// For own lines: what became of it.
     pub state: MessageState,

@@ -69,6 +69,43 @@ fn a_room_is_ruled_by_its_owner_and_operators() {
 
 /// A file goes to each member, and from member to member.
 #[test]
+fn what_was_said_in_a_room_is_answered_changed_and_taken_back() {
+    let stage = Stage::open(&[]);
+    let mut alice = stage.enter("alice", &[]);
+    let mut bob = stage.enter("bob", &[]);
+    each(&mut alice, &[("/create team --history bob", "* #team: made, and you own it")]);
+    bob.reads("* alice invites you to #team");
+    each(&mut bob, &[("/join team", "* #team: you are in it")]);
+    alice.reads("* #team: bob came in");
+    for who in [&mut alice, &mut bob] {
+        each(who, &[("/buffer #team", "* what you type goes to #team now")]);
+    }
+    alice.types("at fife?");
+    bob.reads("<#team alice> at fife?");
+    alice.types("/edit at five?");
+    bob.reads("* #team alice edited line 1: at five?");
+    bob.types("/reply yes");
+    alice.reads("* bob answers line 1 by the next one");
+    alice.reads("<#team bob> yes");
+    each(&mut alice, &[("/edit", "! Usage: /edit [NUMBER] TEXT")]);
+    bob.types("/unsend");
+    alice.reads("* #team bob took line 3 back");
+    each(&mut bob, &[("/unsend 1", "! not sent to #team: message 1 to #team is taken back.")]);
+
+    // Who comes later reads what it says now.
+    let mut carol = stage.enter("carol", &[]);
+    alice.types("/invite #team carol");
+    carol.reads("* alice invites you to #team");
+    each(&mut carol, &[("/join team", "* #team: you are in it")]);
+    carol.reads("<#team alice> at five?");
+    carol.types("/history #team");
+    let line = carol.reads("[");
+    assert!(line.ends_with(", edited] <#team alice> at five?"), "{line}");
+    each(&mut carol, &[("/search fife", "* nothing found")]);
+    carol.has_not_read("fife?");
+}
+
+#[test]
 fn a_room_is_offered_a_file() {
     let stage = Stage::open(&[]);
     let mut alice = stage.enter("alice", &[]);

@@ -19,6 +19,7 @@ mod preview;
 mod punching;
 mod relayed;
 mod requests;
+mod room_changes;
 mod room_files;
 mod rooms;
 mod support;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use peer::output::{Output, PinLine};
-use peer::work::{Receipt, StoreReply};
+use peer::work::{PostReceipt, Receipt, StoreReply};
 use wire::app::pin::Pin;
 
 /// A message as its sender's program names it: from which machine, to whom, its number.
@@ -17,6 +17,10 @@ type Sent = (String, String, u64);
 pub struct Journal {
     queued: BTreeMap<Sent, String>,
     received: BTreeSet<String>,
+    /// Lines said in rooms, by their place in the history of their author's machine.
+    lines: BTreeMap<Sent, u64>,
+    /// Those that were changed: they may arrive without a text.
+    changed: BTreeSet<Sent>,
 }
 
 /// One machine's access to the journal of its run.
@@ -42,7 +46,13 @@ impl Pen {
         }
         if let (
             Some(body),
-            StoreReply::Received(Receipt::Fresh { .. } | Receipt::Duplicate | Receipt::Held),
+            StoreReply::Received(Receipt::Fresh { .. } | Receipt::Duplicate | Receipt::Held)
+            | StoreReply::PostReceived(
+                PostReceipt::Shown { .. }
+                | PostReceipt::Changed { .. }
+                | PostReceipt::Silent
+                | PostReceipt::Duplicate,
+            ),
         ) = (received, reply)
         {
             journal.received.insert(body);
@@ -56,17 +66,34 @@ impl Pen {
     /// has not.
     pub fn told(&self, output: &Output) {
         let mut journal = self.journal.borrow_mut();
-        if let Output::Kept { to, id, text, pin, .. } = output
+        // What is said in a room names the room here, and its id in the database.
+        if let Output::Kept { to, id, text, line, pin, .. } = output
             && to.starts_with('#')
         {
-            // What is said in a room names the room here, and its id in the database.
             let body = body(pin.as_ref(), text);
+            journal.lines.insert((self.machine.clone(), to.clone(), *line), *id);
             journal.queued.insert((self.machine.clone(), to.clone(), *id), body);
+        }
+        if let Output::Changed { with: to, id, text, line, pin, .. } = output
+            && to.starts_with('#')
+        {
+            let key = |id| (self.machine.clone(), to.clone(), id);
+            if let Some(of) = journal.lines.get(&key(*line)).copied() {
+                journal.changed.insert(key(of));
+            }
+            if let Some(id) = id {
+                let body = body(pin.as_ref(), text.as_deref().unwrap_or_default());
+                journal.queued.insert(key(*id), body);
+                // It may be changed by the next change before it arrives, too.
+                journal.changed.insert(key(*id));
+            }
         }
         if let Output::MessageState { to, id, state: "delivered", .. } = output {
             let key = (self.machine.clone(), to.clone(), *id);
-            let durable =
-                journal.queued.get(&key).is_some_and(|body| journal.received.contains(body));
+            let durable = journal.queued.get(&key).is_some_and(|body| {
+                let arrived_bare = journal.changed.contains(&key) && journal.received.contains("");
+                journal.received.contains(body) || arrived_bare
+            });
             assert!(
                 durable,
                 "message {id} from {} to {to} is acknowledged, not durable",

@@ -321,7 +321,7 @@ impl PeerProgram {
                 {
                     Some(incoming.body.clone())
                 } else if let StoreRequest::ReceivePost { post, .. } = &request {
-                    Some(post.content.body.clone())
+                    Some(post.text().to_owned())
                 } else {
                     None
                 };

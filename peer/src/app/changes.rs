@@ -1,4 +1,4 @@
-//! Answers to messages, edits and takings back, between two users.
+//! Answers to messages, edits and takings back, between two users; those in rooms are in `rooms::changes`.
 //!
 //! A message that was taken back before it left this machine is never sent: from the moment of the
 //! command until the database has taken it back, nothing leaves to that user. What may have left is
@@ -17,9 +17,7 @@ impl App {
     /// `/reply`, `/edit`.
     pub(super) fn about_message(&mut self, now: Instant, to: &str, text: String, about: About) {
         if to.starts_with('#') {
-            let why = "what was said in a room cannot be answered, edited or taken back: only messages \
-                       between two users can.";
-            return self.not_sent(to, why.to_owned());
+            return self.post(to, text, about);
         }
         match Name::new(to) {
             Ok(name) => self.queue_message(now, name, text, about),
@@ -57,13 +55,13 @@ impl App {
             }
         };
         let (id, at) = (Some(message.id.sequence), message.at);
-        self.tell_own_change(&to, change, id, message.about.unwrap_or_default(), text, at);
+        self.tell_own_change(to.as_str(), change, id, message.about.unwrap_or_default(), text, at);
     }
 
     /// A message of ours is taken back that was never sent.
     pub(super) fn on_withdrawn(&mut self, to: &Name, sequence: u64, line: u64) {
         self.withdraw(to, sequence);
-        self.tell_own_change(to, "withdrawn", None, line, None, self.unix_ms);
+        self.tell_own_change(to.as_str(), "withdrawn", None, line, None, self.unix_ms);
         self.info(&format!("Message {sequence} to {to} was not sent yet, and never will be."));
     }
 
@@ -74,9 +72,9 @@ impl App {
         }
     }
 
-    fn tell_own_change(
+    pub(super) fn tell_own_change(
         &mut self,
-        with: &Name,
+        with: &str,
         change: &'static str,
         id: Option<u64>,
         line: u64,
@@ -85,16 +83,7 @@ impl App {
     ) {
         let from = self.account().map(|account| account.name.to_string()).unwrap_or_default();
         let (pin, text) = self.pinned_change(text);
-        self.tell(Output::Changed {
-            with: with.to_string(),
-            from,
-            change,
-            id,
-            line,
-            text,
-            pin,
-            at,
-        });
+        self.tell(Output::Changed { with: with.to_owned(), from, change, id, line, text, pin, at });
     }
 
     /// Something new of another user is kept: shows what is to be shown.
@@ -164,7 +153,7 @@ impl App {
     }
 
     /// What the new text of a line is about, if it has one.
-    fn pinned_change(&self, text: Option<String>) -> (Option<PinLine>, Option<String>) {
+    pub(super) fn pinned_change(&self, text: Option<String>) -> (Option<PinLine>, Option<String>) {
         let Some(text) = text else { return (None, None) };
         let (pin, text) = self.pinned(text);
         (pin, Some(text))

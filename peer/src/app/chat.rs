@@ -505,7 +505,7 @@ impl App {
 }
 
 /// Most bytes that a message takes in the outbox. What an edited one is about the database adds.
-const fn room_for(text: &str, about: About) -> usize {
+pub(super) const fn room_for(text: &str, about: About) -> usize {
     match about {
         About::Edit { .. } => text.len() + pin::MAX_LINE,
         About::Nothing | About::Reply { .. } | About::Unsend { .. } => text.len(),

@@ -165,7 +165,7 @@ impl App {
 
     pub(super) fn message(&mut self, now: Instant, to: &str, text: String) {
         if to.starts_with('#') {
-            return self.post(to, text);
+            return self.post(to, text, About::Nothing);
         }
         match Name::new(to) {
             Ok(name) => self.send_message(now, name, text),

@@ -1,5 +1,5 @@
 //! Requests to talk expire: nobody waits for ever for an answer that does not come, and what a stranger
-//! said is not kept for ever for somebody who does not look at it [W-170].
+//! said is not kept for ever for somebody who does not look at it [W-177].
 //!
 //! Each side counts by its own clock, so nothing is said about it: whoever asks gives up first, and is
 //! asked no more on the next link.

@@ -7,11 +7,11 @@ use wire::app::identity::IdentityKey;
 use wire::app::letter::Prekey;
 use wire::app::name::Name;
 use wire::app::peer::TextKind;
-use wire::app::post::Post;
+use wire::app::room::RoomId;
 use wire::{ConnectionHandle, PublicKey};
 
 use super::mail::ReceivingLetter;
-use super::rooms::ReceivingPost;
+use super::rooms::{OwnPost, ReceivingPost};
 use crate::transfer;
 use crate::work::{
     About, AccountId, FileReply, Incoming, Outcome, Standing, StoreRequest, Work, WorkId,
@@ -33,7 +33,9 @@ pub(super) enum Job {
     /// A message from somebody is kept.
     Receive(Box<Receiving>),
     /// A post of ours is kept.
-    Post(Box<Post>),
+    Post(Box<OwnPost>),
+    /// What a line typed for this room is about is looked up.
+    PostTarget(RoomId),
     /// A post that arrived is kept.
     ReceivePost(Box<ReceivingPost>),
     /// A message from a letter is kept.
@@ -155,6 +157,7 @@ impl Jobs {
                 | Job::Queue { .. }
                 | Job::Receive(_)
                 | Job::Post(_)
+                | Job::PostTarget(_)
                 | Job::ReceivePost(_)
                 | Job::Letter(_)
                 | Job::Prekeys(_)
@@ -197,6 +200,7 @@ impl Jobs {
             Job::Queue { .. }
             | Job::Receive(_)
             | Job::Post(_)
+            | Job::PostTarget(_)
             | Job::ReceivePost(_)
             | Job::Letter(_)
             | Job::Prekeys(_)

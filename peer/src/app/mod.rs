@@ -473,6 +473,7 @@ impl App {
                 self.on_received(now, *message, result);
             }
             (Job::Post(post), Outcome::Store(result)) => self.on_post_kept(&post, result),
+            (Job::PostTarget(room), Outcome::Store(result)) => self.on_post_target(room, result),
             (Job::ReceivePost(post), Outcome::Store(result)) => {
                 self.on_post_received(now, *post, result);
             }

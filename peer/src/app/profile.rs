@@ -247,7 +247,9 @@ pub(super) fn loaded(result: Result<StoreReply, StoreError>) -> Result<Profile, 
         | StoreReply::Expired(_)
         | StoreReply::Lines(_)
         | StoreReply::Posted { .. }
-        | StoreReply::Posts(_)
+        | StoreReply::PostReceived(_)
+        | StoreReply::PostTarget(_)
+        | StoreReply::Posts { .. }
         | StoreReply::Imported(_)
         | StoreReply::Marked(_)
         | StoreReply::ReadThere { .. }

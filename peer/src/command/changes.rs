@@ -6,7 +6,7 @@ use super::find;
 #[cfg(feature = "shell")]
 use super::help::Verb;
 use super::words::Words;
-use super::{Command, Context, ParsedLine, Usage, error, number};
+use super::{Command, Context, ParsedLine, Usage, Window, error, number};
 
 #[cfg(feature = "shell")]
 /// By which numbers a command names messages.
@@ -38,10 +38,14 @@ pub(super) fn reply(words: Words<'_>, context: &Context) -> Result<ParsedLine, U
     })
 }
 
-/// `/edit [number] text`.
+/// `/edit [number] text`; without a text, that of the line comes back to be edited.
 pub(super) fn edit(words: Words<'_>, context: &Context) -> Result<ParsedLine, Usage> {
+    let (id, text) = number_and_text(words);
+    if text.trim().is_empty() && context.chat.is_some() {
+        return Ok(ParsedLine::Window(Window::EditAgain(id)));
+    }
     about(context, || {
-        let (id, text) = numbered_text(words)?;
+        let text = some(text)?;
         Ok(move |to| Command::Edit { to, id, text })
     })
 }
@@ -54,24 +58,25 @@ pub(super) fn unsend(words: Words<'_>, context: &Context) -> Result<ParsedLine, 
     })
 }
 
-/// A command about the open chat, which is one with a user.
+/// A command about the open chat.
 fn about<F: FnOnce(String) -> Command>(
     context: &Context,
     command: impl FnOnce() -> Result<F, Usage>,
 ) -> Result<ParsedLine, Usage> {
     let command = command()?;
     Ok(match &context.chat {
-        Some(chat) if chat.starts_with('#') => error(
-            "Not done: what was said in a room cannot be answered, edited or taken back; only \
-             messages between two users can.",
-        ),
         Some(chat) => ParsedLine::Command(command(chat.clone())),
         None => error("Not done: in which chat? '/msg NAME' opens one."),
     })
 }
 
 /// A number or `.` that may be missing, and a text.
-pub(super) fn numbered_text(mut words: Words<'_>) -> Result<(Option<u64>, String), Usage> {
+pub(super) fn numbered_text(words: Words<'_>) -> Result<(Option<u64>, String), Usage> {
+    let (id, text) = number_and_text(words);
+    Ok((id, some(text)?))
+}
+
+fn number_and_text(mut words: Words<'_>) -> (Option<u64>, String) {
     let first = words.peek().unwrap_or_default();
     let digits = first.strip_prefix('#').unwrap_or(first);
     let id = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok());
@@ -79,8 +84,11 @@ pub(super) fn numbered_text(mut words: Words<'_>) -> Result<(Option<u64>, String
     if id.is_some() || first == "." {
         words.bare();
     }
-    let text = words.rest().to_owned();
-    if text.trim().is_empty() { Err(Usage) } else { Ok((id, text)) }
+    (id, words.rest().to_owned())
+}
+
+fn some(text: String) -> Result<String, Usage> {
+    if text.trim().is_empty() { Err(Usage) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -117,18 +125,31 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_told() {
-        for line in ["/edit", "/edit 7", "/reply", "/r 41 ", "/unsend x", "/unsend 7 8", "/edit ."]
-        {
+        for line in ["/reply", "/r 41 ", "/unsend x", "/unsend 7 8"] {
             let ParsedLine::Error(text) = in_chat(line, "bob") else { panic!("{line}") };
             assert!(text.starts_with("Usage: /"), "{line}: {text}");
         }
         for line in ["/edit 7 x", "/reply x", "/unsend"] {
-            let ParsedLine::Error(text) = in_chat(line, "#team") else { panic!("{line}") };
-            assert!(text.contains("only messages between two users"), "{text}");
             let ParsedLine::Error(text) = parse(line, &Context::default()) else {
                 panic!("{line}")
             };
             assert!(text.contains("in which chat?"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_edit_without_a_text_brings_the_old_one_back() {
+        for (line, id) in
+            [("/edit", None), ("/edit 7", Some(7)), ("/edit #7 ", Some(7)), ("/edit .", None)]
+        {
+            for chat in ["bob", "#team"] {
+                let again = ParsedLine::Window(Window::EditAgain(id));
+                assert_eq!(in_chat(line, chat), again, "{line}");
+            }
+            let ParsedLine::Error(text) = parse(line, &Context::default()) else {
+                panic!("{line}")
+            };
+            assert!(text.starts_with("Usage: /edit"), "{text}");
         }
     }
 

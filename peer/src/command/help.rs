@@ -111,6 +111,11 @@ impl Entry {
         format!("Usage: {}", self.syntax())
     }
 
+    /// The same, with an example.
+    pub(super) fn explained(&self) -> String {
+        format!("{}\nExample: {}", self.usage(), self.example)
+    }
+
     pub(crate) fn syntax(&self) -> String {
         let blank = if self.arguments.is_empty() { "" } else { " " };
         format!("/{}{blank}{}", self.name, self.arguments)

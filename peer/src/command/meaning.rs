@@ -13,6 +13,9 @@ pub enum Window {
     Clear,
     /// To what was not seen yet.
     Unread,
+    /// The text of a line that this user has said goes back into the line that is typed: of the one with
+    /// this number, or of the last.
+    EditAgain(Option<u64>),
     /// Another window: its number, or its user.
     Switch(String),
 }

@@ -139,9 +139,7 @@ fn a_classroom_writes_commands_without_a_slash() {
     assert_eq!(class(Some("bob"), "EDT 7 at six"), ParsedLine::Command(edited));
     let unsent = Command::Unsend { to: "bob".into(), id: Some(7) };
     assert_eq!(class(Some("bob"), "DLT 7"), ParsedLine::Command(unsent));
-    for line in ["EDT 7", "DLT 7 8"] {
-        assert!(matches!(class(Some("bob"), line), ParsedLine::Error(_)), "{line}");
-    }
+    assert!(matches!(class(Some("bob"), "DLT 7 8"), ParsedLine::Error(_)));
     let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
     assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));
     for line in ["/quit", "/QUIT"] {

@@ -12,6 +12,7 @@ pub(crate) mod pins;
 pub mod plain;
 pub mod progress;
 mod qr;
+mod quotes;
 mod requests;
 mod rooms;
 #[cfg(feature = "shell")]

@@ -12,10 +12,12 @@ use wire::time::Instant;
 
 use super::pins::spoken;
 use super::progress::Progress;
+use super::quotes::Quotes;
 use super::wrap::rows;
 use super::{Line, action, films, folders, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
-    ConnectionLine, FileLine, HistoryLine, OutboxLine, Output, ServerState, SettingLine, UserLine,
+    ConnectionLine, FileLine, HistoryLine, NOT_HERE, OutboxLine, Output, ServerState, SettingLine,
+    UserLine,
 };
 use crate::work::Direction;
 
@@ -72,6 +74,7 @@ pub struct Plain {
     user: Option<String>,
     /// Messages (receiver, number) that a person was told are waiting.
     waiting: BTreeSet<(String, u64)>,
+    quotes: Quotes,
     progress: Progress,
     /// Why the server cannot be reached, once told.
     unreachable: Option<String>,
@@ -87,6 +90,7 @@ impl Plain {
             style,
             user: None,
             waiting: BTreeSet::new(),
+            quotes: Quotes::default(),
             progress: Progress::default(),
             unreachable: None,
             is_connecting: false,
@@ -101,6 +105,7 @@ impl Plain {
     /// What to write about `output`.
     #[expect(clippy::too_many_lines, reason = "an arm for each output")]
     pub fn show(&mut self, now: Instant, output: &Output) -> Vec<Line> {
+        self.quotes.note(output);
         let texts = match output {
             Output::Ready { user, server } => vec![ready(user.as_deref(), server)],
             Output::Server { state } => return self.server(state),
@@ -330,8 +335,15 @@ impl Plain {
         if at.saturating_sub(*sent) >= LATE {
             texts.push(format!("* {from} wrote the next one at {}", self.time(*sent)));
         }
-        if let Some(line) = reply_to {
-            texts.push(format!("* {from} answers line {line} by the next one"));
+        match *reply_to {
+            None => {}
+            Some(NOT_HERE) => {
+                texts.push(format!("* {from} answers by the next one what is not here"));
+            }
+            Some(line) => {
+                let quote = self.quotes.of(line);
+                texts.push(format!("* {from} answers line {line} by the next one{quote}"));
+            }
         }
         if *edited {
             texts.push(format!("* {from} edited the next one, which had not come before"));
@@ -342,13 +354,14 @@ impl Plain {
 
     /// Whoever typed a change knows of it already.
     fn changed(&self, output: &Output) -> Vec<String> {
-        let Output::Changed { from, with, line, text, pin, .. } = output else {
+        let Output::Changed { from, with, change, id, line, text, pin, .. } = output else {
             return Vec::new();
         };
-        if from != with {
+        if id.is_some() || *change == "withdrawn" {
             return Vec::new();
         }
-        let from = short(from);
+        let place = if with.starts_with('#') { format!("{} ", short(with)) } else { String::new() };
+        let from = format!("{place}{}", short(from));
         vec![match text {
             Some(text) => {
                 let text = spoken(pin.as_ref(), text);
@@ -457,10 +470,7 @@ impl Plain {
         if lines.is_empty() {
             return vec!["* nothing found".to_owned()];
         }
-        let shown = |line: &HistoryLine| {
-            let numbers = if line.with.starts_with('#') { String::new() } else { numbers(line) };
-            history_line(line, &numbers, self.style.local_time)
-        };
+        let shown = |line| history_line(line, &numbers(line), self.style.local_time);
         lines.iter().map(shown).collect()
     }
 
@@ -516,12 +526,14 @@ fn said(from: &str, text: &str) -> String {
     }
 }
 
-/// What a line between two users is named by, and what was done with it.
+/// What a line is named by, and what was done with it.
 fn numbers(line: &HistoryLine) -> String {
     let mut text = line.id.map_or_else(String::new, |id| format!(", message {id}"));
     text.push_str(&format!(", line {}", line.line));
-    if let Some(answered) = line.reply_to {
-        text.push_str(&format!(", answers line {answered}"));
+    match line.reply_to {
+        None => {}
+        Some(NOT_HERE) => text.push_str(", answers what is not here"),
+        Some(answered) => text.push_str(&format!(", answers line {answered}")),
     }
     if line.edited {
         text.push_str(", edited");

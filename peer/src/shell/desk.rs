@@ -552,6 +552,10 @@ impl Desk {
                     .to_owned();
                 todo.extend(self.show(now, &Output::Info { text }));
             }
+            Window::EditAgain(_) => {
+                let text = command::usage("edit");
+                todo.extend(self.complain(now, &text));
+            }
             // Lines that were written stay written.
             Window::Clear => {}
         }

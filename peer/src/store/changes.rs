@@ -292,6 +292,11 @@ pub(super) fn set_text(
     connection
         .prepare_cached("UPDATE messages SET text = ?2, edited_by = ?3 WHERE id = ?1")?
         .execute(params![line, text, by.cast_signed()])?;
+    index(connection, line, text)
+}
+
+/// The search finds this in the line.
+pub(super) fn index(connection: &Connection, line: i64, text: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
         .execute(params![line, text])?;
@@ -369,7 +374,7 @@ pub(super) fn stand_in(connection: &Connection, line: i64, number: u64) -> rusql
 }
 
 /// What stands in the line is no longer found by the search.
-fn unindex(connection: &Connection, line: i64) -> rusqlite::Result<()> {
+pub(super) fn unindex(connection: &Connection, line: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO words (words, rowid, body)

@@ -7,6 +7,7 @@ use wire::app::peer::{TextKind, TextRef};
 use super::changes::{self, Place, Target};
 use super::profile::name;
 use super::{Answer, failed, posts};
+use crate::output::NOT_HERE;
 use crate::work::{
     About, Draft, Incoming, Line, MessageId, MessageState, Outgoing, Receipt, StoreError,
     StoreReply, Talk,
@@ -252,8 +253,9 @@ pub(super) fn insert_incoming(
         }
         TextKind::Reply { to } => {
             let about = changes::line_of(connection, profile, incoming, to)?;
-            let line = insert(connection, profile, incoming, about, false)?.cast_unsigned();
-            Ok(Receipt::Fresh { gap, line, reply_to: about.map(i64::cast_unsigned) })
+            let about = about.unwrap_or(NOT_HERE.cast_signed());
+            let line = insert(connection, profile, incoming, Some(about), false)?.cast_unsigned();
+            Ok(Receipt::Fresh { gap, line, reply_to: Some(about.cast_unsigned()) })
         }
         TextKind::Edit { of } | TextKind::Unsend { of } => {
             insert_change(connection, profile, incoming, of, gap)

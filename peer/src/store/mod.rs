@@ -17,11 +17,13 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use wire::app::peer::TextKind;
+use wire::app::post::PostKind;
 
 use self::schema::LastEnd;
 use self::unkept::Unkept;
 use crate::private;
-use crate::work::{AccountId, StoreError, StoreReply, StoreRequest};
+use crate::work::{About, AccountId, StoreError, StoreReply, StoreRequest};
 
 /// What a request may come back with.
 type Answer = Result<StoreReply, StoreError>;
@@ -112,12 +114,10 @@ impl Database {
         let count = requests.len();
         let before = (self.open.clone(), self.unkept.clone());
         let incoming = unkept::incoming(&requests);
-        let forgets_secrets = requests.iter().any(|request| {
-            matches!(request, StoreRequest::SaveAccount(None) | StoreRequest::ForgetAccount(_))
-        });
+        let erases = requests.iter().any(erases);
         match self.transact(requests) {
             Ok(answers) => {
-                if forgets_secrets {
+                if erases {
                     self.truncate_log();
                 }
                 answers
@@ -150,11 +150,25 @@ impl Database {
         Ok(answers)
     }
 
-    /// Secrets that were removed must not linger in the write-ahead log either. That it may be
+    /// Secrets and texts that were removed must not linger in the write-ahead log either. That it may be
     /// busy does not matter: the next checkpoint overwrites it.
     fn truncate_log(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
+}
+
+/// Whether something goes of which nothing is to be left.
+fn erases(request: &StoreRequest) -> bool {
+    if let StoreRequest::Post { post, .. } | StoreRequest::ReceivePost { post, .. } = request {
+        return matches!(post.content().kind, PostKind::Edit { .. } | PostKind::Unsend { .. });
+    }
+    if let StoreRequest::Receive(incoming) | StoreRequest::ReceiveInTurn(incoming) = request {
+        return matches!(incoming.kind, TextKind::Edit { .. } | TextKind::Unsend { .. });
+    }
+    if let StoreRequest::Queue(draft) = request {
+        return matches!(draft.about, About::Edit { .. } | About::Unsend { .. });
+    }
+    matches!(request, StoreRequest::SaveAccount(None) | StoreRequest::ForgetAccount(_))
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each request")]
@@ -201,7 +215,12 @@ fn answer(
             let row = row(open.as_ref())?;
             unkept.in_order(&incoming, || messages::receive(connection, row, &incoming))
         }
-        StoreRequest::Post { post, at } => posts::keep(connection, row(open.as_ref())?, &post, at),
+        StoreRequest::Post { post, at, never_left } => {
+            posts::keep(connection, row(open.as_ref())?, &post, at, never_left)
+        }
+        request @ StoreRequest::PostTarget { .. } => {
+            posts::target(connection, row(open.as_ref())?, request)
+        }
         StoreRequest::ReceivePost { post, own, at } => {
             posts::receive(connection, row(open.as_ref())?, &post, own, at)
         }

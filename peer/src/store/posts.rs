@@ -2,16 +2,22 @@
 //! and the search are the same for both; what only posts have stands in columns that are empty for
 //! others.
 
+mod changes;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use wire::PublicKey;
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
-use wire::app::post::{Content, Feed, Post};
+use wire::app::post::{Body, Content, Feed, Head, Post, PostKind, Said};
 use wire::app::room::{Room, RoomId};
 
+use self::changes::Arrival;
+pub(super) use self::changes::target;
 use super::profile::name;
 use super::{Answer, failed};
-use crate::work::{FeedRuns, Reached, Receipt, RoomRecord, StoreError, StoreReply, StoreRequest};
+use crate::work::{
+    FeedRuns, PostReceipt, Reached, RoomRecord, StoreError, StoreReply, StoreRequest,
+};
 
 /// Most own posts whose marks are followed after a start.
 const MAX_PENDING: u32 = 1000;
@@ -23,12 +29,14 @@ const INCOMING: i64 = 3;
 // As in `messages`: each finds its rows by an index.
 
 pub(super) const KEPT: &str = "
-    SELECT peer, author, identity, device, sequence, previous, epoch, sent, body, signature
+    SELECT peer, author, identity, device, sequence, previous, epoch, sent, kind,
+        about_identity, about_device, about_sequence, about_nonce, digest, signature, nonce, body
     FROM messages
     WHERE profile = ?1 AND peer = ?2 AND identity = ?3 AND device = ?4 AND sequence = ?5
         AND author IS NOT NULL";
 pub(super) const LACKING: &str = "
-    SELECT peer, author, identity, device, sequence, previous, epoch, sent, body, signature
+    SELECT peer, author, identity, device, sequence, previous, epoch, sent, kind,
+        about_identity, about_device, about_sequence, about_nonce, digest, signature, nonce, body
     FROM messages
     WHERE profile = ?1 AND peer = ?2 AND identity = ?3 AND device = ?4
         AND sequence BETWEEN ?5 AND ?6 AND author IS NOT NULL
@@ -39,10 +47,11 @@ pub(super) const EVERYBODY_HAS: &str = "
     WHERE profile = ?1 AND peer = ?2 AND sequence <= ?3 AND author IS NOT NULL AND state = 0";
 pub(super) const PENDING: &str = "
     SELECT sequence, epoch FROM messages
-    WHERE profile = ?1 AND peer = ?2 AND author IS NOT NULL AND state = 0
+    WHERE profile = ?1 AND peer = ?2 AND author IS NOT NULL AND state = 0 AND taken_back = 0
     ORDER BY sequence DESC LIMIT ?3";
 pub(super) const LAST_OF_DEVICE: &str = "
-    SELECT peer, author, identity, device, sequence, previous, epoch, sent, body, signature
+    SELECT peer, author, identity, device, sequence, previous, epoch, sent, kind,
+        about_identity, about_device, about_sequence, about_nonce, digest, signature
     FROM messages
     WHERE profile = ?1 AND peer = ?2 AND identity = ?3 AND device = ?4 AND author IS NOT NULL
     ORDER BY sequence DESC LIMIT 1";
@@ -60,10 +69,24 @@ pub(super) fn room_of(key: &str) -> Option<RoomId> {
     Some(RoomId(number.to_be_bytes()))
 }
 
-/// Keeps a post of ours.
-pub(super) fn keep(connection: &Connection, profile: i64, post: &Post, at: u64) -> Answer {
-    insert(connection, profile, post, QUEUED, at)
-        .map(|()| StoreReply::Posted { line: connection.last_insert_rowid().cast_unsigned() })
+/// Keeps a post of ours; what it changes is changed here at once.
+pub(super) fn keep(
+    connection: &Connection,
+    profile: i64,
+    post: &Post,
+    at: u64,
+    never_left: bool,
+) -> Answer {
+    let row = Arrival { profile, post, state: QUEUED, at };
+    row.keep(connection)
+        .and_then(|(line, _)| {
+            if let PostKind::Unsend { of } = post.content().kind
+                && never_left
+            {
+                row.hide(connection, of, line)?;
+            }
+            Ok(StoreReply::Posted { line: line.cast_unsigned() })
+        })
         .map_err(failed)
 }
 
@@ -75,27 +98,17 @@ pub(super) fn receive(
     own: bool,
     at: u64,
 ) -> Answer {
-    insert_received(connection, profile, post, own, at).map(StoreReply::Received).map_err(failed)
+    let state = if own { DELIVERED } else { INCOMING };
+    let row = Arrival { profile, post, state, at };
+    insert_received(connection, &row).map(StoreReply::PostReceived).map_err(failed)
 }
 
-fn insert_received(
-    connection: &Connection,
-    profile: i64,
-    post: &Post,
-    own: bool,
-    at: u64,
-) -> rusqlite::Result<Receipt> {
-    let content = &post.content;
-    let kept = |number: u64| {
-        let key = key(content.room);
-        let Feed { author, device } = content.feed;
-        connection
-            .prepare_cached(KEPT)?
-            .query_row(params![profile, key, author.0, device.0, number.cast_signed()], self::post)
-            .optional()
-    };
+fn insert_received(connection: &Connection, row: &Arrival<'_>) -> rusqlite::Result<PostReceipt> {
+    let content = row.post.content();
+    let kept = |number| kept(connection, row.profile, content.room, content.feed, number);
     if let Some(here) = kept(content.number)? {
-        return Ok(if here.content == *content { Receipt::Duplicate } else { Receipt::Conflict });
+        let is_same = here.content == *content;
+        return Ok(if is_same { PostReceipt::Duplicate } else { PostReceipt::Conflict });
     }
     // A post names the one before it, and is named by the one after it.
     let before = kept(content.number - 1)?;
@@ -103,44 +116,24 @@ fn insert_received(
     let follows = before.is_none_or(|before| before.content.hash() == content.previous);
     let is_followed = after.is_none_or(|after| after.content.previous == content.hash());
     if !follows || !is_followed {
-        return Ok(Receipt::Conflict);
+        return Ok(PostReceipt::Conflict);
     }
-    insert(connection, profile, post, if own { DELIVERED } else { INCOMING }, at)?;
-    let line = connection.last_insert_rowid().cast_unsigned();
-    Ok(Receipt::Fresh { gap: false, line, reply_to: None })
+    row.keep(connection).map(|(_, receipt)| receipt)
 }
 
-fn insert(
+/// What is signed of the post of this number.
+fn kept(
     connection: &Connection,
     profile: i64,
-    post: &Post,
-    state: i64,
-    at: u64,
-) -> rusqlite::Result<()> {
-    let content = &post.content;
+    room: RoomId,
+    feed: Feed,
+    number: u64,
+) -> rusqlite::Result<Option<Head>> {
+    let (key, Feed { author, device }) = (key(room), feed);
     connection
-        .prepare_cached(
-            "INSERT INTO messages
-             (profile, peer, state, identity, device, sequence, nonce, sent, at, body,
-              author, epoch, previous, signature)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'', ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            profile,
-            key(content.room),
-            state,
-            content.feed.author.0,
-            content.feed.device.0,
-            content.number.cast_signed(),
-            content.sent.cast_signed(),
-            at.cast_signed(),
-            content.body,
-            content.author.as_str(),
-            content.version.cast_signed(),
-            content.previous,
-            post.signature(),
-        ])?;
-    Ok(())
+        .prepare_cached(KEPT)?
+        .query_row(params![profile, key, author.0, device.0, number.cast_signed()], head)
+        .optional()
 }
 
 /// Posts that somebody lacks.
@@ -150,7 +143,7 @@ pub(super) fn lacking(connection: &Connection, profile: i64, request: &StoreRequ
     };
     // Numbers beyond SQLite's are nobody's.
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let posts: rusqlite::Result<Vec<Post>> =
+    let rows: rusqlite::Result<Vec<(Head, Option<Said>)>> =
         connection.prepare_cached(LACKING).and_then(|mut select| {
             let Feed { author, device } = feed;
             select
@@ -166,11 +159,32 @@ pub(super) fn lacking(connection: &Connection, profile: i64, request: &StoreRequ
                         number(*shared_from),
                         limit
                     ],
-                    post,
+                    |row| Ok((head(row)?, said(row, 15)?)),
                 )?
                 .collect()
         });
-    posts.map(StoreReply::Posts).map_err(failed)
+    let rows = rows.map_err(failed)?;
+    let is_all = rows.len() < *limit as usize;
+    let read = rows.last().map(|(head, _)| head.content.number).filter(|_| !is_all);
+    let posts: rusqlite::Result<Vec<Option<Post>>> =
+        rows.into_iter().map(|(head, said)| whole(connection, profile, head, said)).collect();
+    let posts = posts.map_err(failed)?.into_iter().flatten().collect();
+    Ok(StoreReply::Posts { posts, read })
+}
+
+/// A post as it can be handed on: where its text is gone, with what proves that it is to be [W-173]. Where
+/// that is not here, it is left to others.
+fn whole(
+    connection: &Connection,
+    profile: i64,
+    head: Head,
+    said: Option<Said>,
+) -> rusqlite::Result<Option<Post>> {
+    if let Some(said) = said {
+        return Ok(Some(Post { head, body: Body::Text(said) }));
+    }
+    let change = changes::proof(connection, profile, &head.content)?;
+    Ok(change.map(|change| Post { head, body: Body::Gone(Box::new(change)) }))
 }
 
 /// Keeps what the server says of a room.
@@ -246,7 +260,7 @@ fn record(
     let last = match own {
         Some(feed) => connection
             .prepare_cached(LAST_OF_DEVICE)?
-            .query_row(params![profile, key, feed.author.0, feed.device.0], post)
+            .query_row(params![profile, key, feed.author.0, feed.device.0], head)
             .optional()?,
         None => None,
     };
@@ -280,7 +294,8 @@ fn feeds(connection: &Connection, profile: i64, key: &str) -> rusqlite::Result<V
              SELECT identity, device, sequence, sequence - row_number() OVER (
                  PARTITION BY identity, device ORDER BY sequence
              ) AS distance
-             FROM messages WHERE profile = ?1 AND peer = ?2 AND author IS NOT NULL
+             FROM messages
+             WHERE profile = ?1 AND peer = ?2 AND author IS NOT NULL AND identity IS NOT NULL
          ) GROUP BY identity, device, distance ORDER BY identity, device, min(sequence)",
     )?;
     let mut rows = select.query(params![profile, key])?;
@@ -302,7 +317,8 @@ fn feed(row: &Row<'_>, column: usize) -> rusqlite::Result<Feed> {
     Ok(Feed { author, device })
 }
 
-fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
+/// The first fifteen columns of those above.
+fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
     let peer: String = row.get(0)?;
     let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
     let content = Content {
@@ -313,9 +329,17 @@ fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
         previous: row.get(5)?,
         version: number(6)?,
         sent: number(7)?,
-        body: row.get(8)?,
+        kind: changes::kind(row, 8)?,
+        text: row.get(13)?,
     };
-    Ok(Post::from_parts(content, &row.get(9)?))
+    Ok(Head::from_parts(content, &row.get(14)?))
+}
+
+/// The text, when it is not gone: salt and text from this column on.
+fn said(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Said>> {
+    let salt: Vec<u8> = row.get(first)?;
+    let text = row.get(first + 1)?;
+    Ok(salt.try_into().ok().map(|salt| Said { salt, text }))
 }
 
 #[cfg(test)]

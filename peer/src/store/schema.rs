@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 17] = [
+pub(super) const STEPS: [&str; 18] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -342,6 +342,25 @@ pub(super) const STEPS: [&str; 17] = [
     -- Since when who was asked to talk has not answered.
     ALTER TABLE contacts ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
     UPDATE contacts SET asked_at = 1000 * unixepoch() WHERE asking = 1;
+",
+    "
+    -- Of what is said in rooms: what its text is checked by, also when it is gone (`nonce` is its salt, empty
+    -- then), and of an answer, whose it answers. What an answer names by `about_line` 0 is not here.
+    ALTER TABLE messages ADD COLUMN digest BLOB;
+    ALTER TABLE messages ADD COLUMN about_identity BLOB;
+    -- What was said before was signed otherwise: it stays as lines, and nobody is given it any more.
+    UPDATE messages SET identity = NULL, device = NULL,
+            why = CASE state WHEN 0 THEN 'an earlier version of this program said it' ELSE why END,
+            state = CASE state WHEN 0 THEN 2 ELSE state END
+        WHERE author IS NOT NULL;
+    DELETE FROM reached;
+    CREATE INDEX post_changes ON messages (profile, peer, identity, device, about_sequence, kind, sequence)
+        WHERE author IS NOT NULL AND kind >= 2;
+    -- Those of them whose text is not gone: at most one edit of each post, however often it is edited.
+    CREATE INDEX post_texts ON messages (profile, peer, identity, device, about_sequence, kind, sequence)
+        WHERE author IS NOT NULL AND kind >= 2 AND nonce <> x'';
+    CREATE INDEX post_answers ON messages (profile, peer, about_sequence, about_nonce)
+        WHERE author IS NOT NULL AND kind = 1 AND about_line = 0;
 ",
 ];
 

@@ -461,7 +461,7 @@ mod tests {
     use crate::app::framing::{Deframer, encode};
     use crate::app::identity::{Identity, IdentityKey};
     use crate::app::name::{MAX_CHARS, Name};
-    use crate::app::post::{Content, Feed, Held};
+    use crate::app::post::{Body, Content, Feed, Held, PostKind, PostRef, Said};
     use crate::app::room::RoomId;
 
     /// Whatever the limits allow can be said: `encode` refuses by a panic.
@@ -478,8 +478,12 @@ mod tests {
             previous: [9; 32],
             version: u64::MAX,
             sent: u64::MAX,
-            body: "x".repeat(MAX_TEXT),
+            kind: PostKind::Reply { to: PostRef { feed, number: u64::MAX, hash: [9; 32] } },
+            text: [9; 32],
         };
+        let said = Said { salt: [9; 16], text: "x".repeat(MAX_TEXT) };
+        let post = Post::sign(&identity, content, said);
+        let gone = Body::Gone(Box::new(post.head.clone()));
         let room = RoomId([9; 16]);
         let to = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
         let text = Text {
@@ -494,7 +498,8 @@ mod tests {
         for message in [
             Chat::Text(text),
             Chat::Holdings(Holdings { room, complete: true, feeds: vec![held; MAX_FEEDS] }),
-            Chat::Post(Box::new(Post::sign(&identity, content))),
+            Chat::Post(Box::new(Post { body: gone, ..post.clone() })),
+            Chat::Post(Box::new(post)),
         ] {
             let mut deframer = Deframer::default();
             deframer.buffer().extend(encode(&message));

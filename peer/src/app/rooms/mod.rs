@@ -2,6 +2,7 @@
 //! from each author to each member, and what somebody missed to him from whoever has it (`posts`,
 //! `sync`).
 
+mod changes;
 mod membership;
 mod partner;
 mod posts;
@@ -18,10 +19,10 @@ use wire::time::{Duration, Instant};
 
 use self::partner::Partner;
 use self::runs::Runs;
-use crate::work::{Reached, RoomRecord};
+use crate::work::{About, Reached, RoomRecord};
 
 pub(super) use self::membership::RoomAsked;
-pub(super) use self::posts::ReceivingPost;
+pub(super) use self::posts::{OwnPost, ReceivingPost};
 
 /// What is news for linked members, and what is to be kept of how far they are, waits for this long
 /// and goes together.
@@ -67,15 +68,22 @@ struct Own {
     /// Texts on their way to become posts: one after the other, as each names the one before it.
     drafts: VecDeque<Draft>,
     is_keeping: bool,
+    /// No post with a higher number has left this machine.
+    left_up_to: u64,
     /// Posts that not everybody has.
     pending: BTreeMap<u64, Pending>,
 }
 
+/// A line that was typed.
 #[derive(Debug)]
 struct Draft {
     text: String,
     /// Milliseconds since 1970.
     at: u64,
+    /// What it is to others.
+    about: About,
+    /// The room that is kept for it in the outbox.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -166,10 +174,13 @@ impl Known {
     fn of(record: RoomRecord) -> Self {
         let feeds = record.feeds.into_iter();
         let feeds = feeds.filter_map(|(feed, runs)| Some((feed, Runs::new(&runs)?))).collect();
-        let last = record.last.as_ref().map(|post| &post.content);
+        let last = record.last.as_ref().map(|head| &head.content);
         let pending = record.pending.into_iter();
+        let number = last.map_or(0, |content| content.number).max(record.used_before);
         let own = Own {
-            number: last.map_or(0, |content| content.number).max(record.used_before),
+            number,
+            // What a program before this one has sent nobody knows.
+            left_up_to: number,
             hash: last.map_or([0; 32], |content| content.hash()),
             pending: pending.map(|(n, version)| (n, Pending { version, told: 0 })).collect(),
             ..Own::default()

@@ -110,10 +110,10 @@ impl Partner {
     }
 
     pub(super) fn sent(&mut self, post: &Post) {
-        let content = &post.content;
+        let content = post.content();
         let key = (content.room, content.feed, content.number);
-        if self.in_flight.insert(key, content.body.len()).is_none() {
-            self.bytes += content.body.len();
+        if self.in_flight.insert(key, post.text().len()).is_none() {
+            self.bytes += post.text().len();
         }
     }
 

@@ -4,20 +4,30 @@ use wire::app::identity::Identity;
 use wire::app::name::Name;
 use wire::app::peer;
 use wire::app::peer::MAX_TEXT;
-use wire::app::post::{Content, Feed, Post, Taken};
+use wire::app::post::{Body, Content, Feed, Post, PostKind, Said, Taken};
 use wire::app::room::{Backlog, RoomId, RoomName, Standing};
 use wire::time::Instant;
 
 use super::{Draft, Known, MAX_PENDING, Pending};
 use crate::app::App;
-use crate::app::chat::LOG_IN_FIRST;
+use crate::app::chat::{LOG_IN_FIRST, room_for};
 use crate::app::jobs::Job;
-use crate::output::Output;
-use crate::work::{Receipt, StoreError, StoreReply, StoreRequest, Talk};
+use crate::output::{NOT_HERE, Output};
+use crate::work::{About, PostReceipt, PostTarget, StoreError, StoreReply, StoreRequest};
 
 /// Most devices of one author in a room of which posts are taken: else one could have more feeds
 /// than members tell each other of.
 const MAX_DEVICES: usize = 16;
+
+/// A post of ours on its way into the database.
+#[derive(Debug)]
+pub(in crate::app) struct OwnPost {
+    pub(super) post: Post,
+    /// The line that it is about.
+    pub(super) about: u64,
+    /// What it takes back never left this machine.
+    pub(super) never_left: bool,
+}
 
 /// A post on its way into the database.
 #[derive(Debug)]
@@ -42,16 +52,16 @@ enum Verdict {
 }
 
 impl App {
-    /// `/msg #room`, and plain lines in a room.
-    pub(in crate::app) fn post(&mut self, to: &str, text: String) {
-        let room = match self.may_post(to, &text) {
+    /// `/msg #room`, and plain lines in a room; answers and changes of what was said there.
+    pub(in crate::app) fn post(&mut self, to: &str, text: String, about: About) {
+        let room = match self.may_post(to, &text, about) {
             Ok(room) => room,
             Err(why) => return self.not_sent(to, why),
         };
-        self.chat.outbox.reserve(text.len());
-        let at = self.unix_ms;
+        let (at, bytes) = (self.unix_ms, room_for(&text, about));
+        self.chat.outbox.reserve(bytes);
         if let Some(known) = self.rooms.known.get_mut(&room) {
-            known.own.drafts.push_back(Draft { text, at });
+            known.own.drafts.push_back(Draft { text, at, about, bytes });
         }
         self.keep_draft(room);
     }
@@ -75,9 +85,9 @@ impl App {
         Ok(room)
     }
 
-    fn may_post(&self, to: &str, text: &str) -> Result<RoomId, String> {
+    fn may_post(&self, to: &str, text: &str, about: About) -> Result<RoomId, String> {
         let room = self.speaks_in(to)?;
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && !matches!(about, About::Unsend { .. }) {
             return Err("there is no text.".to_owned());
         }
         if text.len() > MAX_TEXT {
@@ -88,7 +98,10 @@ impl App {
         }
         let own = self.account().map(|account| &account.name);
         let keeps = |known: &Known| known.room.backlog == Backlog::Shared;
-        if self.rooms.others_in(room, own).is_empty()
+        // What was said to those who have left since may still be changed.
+        let is_change = matches!(about, About::Edit { .. } | About::Unsend { .. });
+        if !is_change
+            && self.rooms.others_in(room, own).is_empty()
             && !self.rooms.known.get(&room).is_some_and(keeps)
         {
             return Err(
@@ -97,22 +110,41 @@ impl App {
                     .to_owned(),
             );
         }
-        if !self.chat.outbox.has_room(text.len()) {
+        if !self.chat.outbox.has_room(room_for(text, about)) {
             return Err("too many messages wait already ('/outbox').".to_owned());
         }
         Ok(room)
     }
 
-    /// Makes the next text a post, when the one before it is kept.
-    fn keep_draft(&mut self, room: RoomId) {
-        let Some((author, feed)) = self.own_feed() else { return };
-        let Some(secret) = self.account().map(|account| account.identity_secret.clone()) else {
-            return;
-        };
+    /// Makes the next line a post, when the one before it is kept; what is about another post waits until
+    /// that is found.
+    pub(super) fn keep_draft(&mut self, room: RoomId) {
+        let Some((_, feed)) = self.own_feed() else { return };
         let Some(known) = self.rooms.known.get_mut(&room).filter(|k| !k.own.is_keeping) else {
             return;
         };
         let Some(draft) = known.own.drafts.front() else { return };
+        let (about, text) = (draft.about, draft.text.clone());
+        known.own.is_keeping = true;
+        if about == About::Nothing {
+            let target = PostTarget { kind: PostKind::Plain, line: NOT_HERE, text };
+            return self.sign_draft(room, target);
+        }
+        let title = known.title();
+        let request = StoreRequest::PostTarget { room, title, feed, about, text };
+        self.jobs.store(Job::PostTarget(room), request);
+    }
+
+    /// What the next line is about is known.
+    pub(super) fn sign_draft(&mut self, room: RoomId, target: PostTarget) {
+        let Some((author, feed)) = self.own_feed() else { return };
+        let Some(secret) = self.account().map(|account| account.identity_secret.clone()) else {
+            return;
+        };
+        let salt = self.random();
+        let Some(known) = self.rooms.known.get(&room) else { return };
+        let Some(draft) = known.own.drafts.front() else { return };
+        let PostTarget { kind, line: about, text } = target;
         let content = Content {
             room,
             author,
@@ -121,55 +153,62 @@ impl App {
             previous: known.own.hash,
             version: known.room.version,
             sent: draft.at,
-            body: draft.text.clone(),
+            kind,
+            text: [0; 32],
         };
-        known.own.is_keeping = true;
-        let post = Post::sign(&Identity::from_secret(secret.expose()), content);
-        let request = StoreRequest::Post { post: Box::new(post.clone()), at: self.unix_ms };
-        self.jobs.store(Job::Post(Box::new(post)), request);
+        let never_left = matches!(kind, PostKind::Unsend { of } if of > known.own.left_up_to);
+        let said = Said { salt, text };
+        let post = Post::sign(&Identity::from_secret(secret.expose()), content, said);
+        let at = self.unix_ms;
+        let request = StoreRequest::Post { post: Box::new(post.clone()), at, never_left };
+        self.jobs.store(Job::Post(Box::new(OwnPost { post, about, never_left })), request);
         self.links.want_check();
+    }
+
+    /// The next line is no post and will be none.
+    pub(super) fn drop_draft(&mut self, room: RoomId) {
+        let Some(known) = self.rooms.known.get_mut(&room) else { return };
+        known.own.is_keeping = false;
+        let draft = known.own.drafts.pop_front();
+        self.chat.outbox.release(draft.map_or(0, |draft| draft.bytes));
     }
 
     /// A post of ours is kept, or cannot be.
     pub(in crate::app) fn on_post_kept(
         &mut self,
-        post: &Post,
+        own: &OwnPost,
         result: Result<StoreReply, StoreError>,
     ) {
-        let content = &post.content;
-        let Some(known) = self.rooms.known.get_mut(&content.room) else { return };
-        known.own.is_keeping = false;
-        let draft = known.own.drafts.pop_front();
-        let title = known.title();
-        self.chat.outbox.release(draft.map_or(0, |draft| draft.text.len()));
+        let OwnPost { post, never_left, .. } = own;
+        let content = post.content();
+        let room = content.room;
+        self.drop_draft(room);
+        let Some(known) = self.rooms.known.get_mut(&room) else { return };
         match result {
             Ok(StoreReply::Posted { line }) => {
                 known.own.number = content.number;
                 known.own.hash = content.hash();
                 known.feeds.entry(content.feed).or_default().insert(content.number);
-                let pending = Pending { version: content.version, told: 0 };
-                known.own.pending.insert(content.number, pending);
+                // Of what takes back what nobody has seen there is nothing to tell.
+                if !never_left {
+                    let pending = Pending { version: content.version, told: 0 };
+                    known.own.pending.insert(content.number, pending);
+                }
                 if known.own.pending.len() > MAX_PENDING {
                     known.own.pending.pop_first();
                 }
-                let (pin, text) = self.pinned(content.body.clone());
-                self.tell(Output::Kept {
-                    to: title,
-                    id: content.number,
-                    text,
-                    at: content.sent,
-                    line,
-                    reply_to: None,
-                    pin,
-                });
-                self.tell_coverage(content.room, content.number);
+                self.tell_own_post(own, line);
+                self.tell_coverage(room, content.number);
                 self.send_post_to_all(post);
                 self.links.want_check();
             }
             Ok(_) => {}
-            Err(error) => self.not_sent(&title, error.to_string()),
+            Err(error) => {
+                let title = known.title();
+                self.not_sent(&title, error.to_string());
+            }
         }
-        self.keep_draft(content.room);
+        self.keep_draft(room);
     }
 
     /// Tells how many have a post of ours.
@@ -198,10 +237,10 @@ impl App {
 
     /// Somebody hands over a post: his own, or another's.
     pub(in crate::app) fn on_post(&mut self, now: Instant, from: &Name, post: Post) {
-        let content = &post.content;
+        let content = post.content();
         let taken =
             |kept| Taken { room: content.room, feed: content.feed, number: content.number, kept };
-        if content.body.len() > MAX_TEXT || content.number == 0 {
+        if !post.is_possible() {
             return self.link_broke_protocol(now, from, "a post that cannot be");
         }
         if let Some(partner) = self.rooms.partners.get_mut(from) {
@@ -234,7 +273,7 @@ impl App {
                 let known = self.rooms.known.get(&content.room);
                 let runs = known.and_then(|known| known.feeds.get(&content.feed));
                 let gap = runs.is_some_and(|r| !r.is_empty() && !r.contains(content.number - 1));
-                self.chat.begin_receiving(from, content.body.len());
+                self.chat.begin_receiving(from, post.text().len());
                 let own = self.own_feed().is_some_and(|(_, feed)| feed == content.feed);
                 let at = self.unix_ms;
                 let request = StoreRequest::ReceivePost { post: Box::new(post.clone()), own, at };
@@ -245,7 +284,7 @@ impl App {
     }
 
     fn judge_post(&self, from: &Name, post: &Post) -> Verdict {
-        let content = &post.content;
+        let content = post.content();
         let own = self.account().map(|account| &account.name);
         let (Some(known), Some(own)) = (self.rooms.known.get(&content.room), own) else {
             return Verdict::Refuse(None);
@@ -273,16 +312,18 @@ impl App {
                 Verdict::Refuse(None)
             };
         }
+        // The same holds for a change that is handed over as a proof [W-175].
+        let version = match &post.body {
+            Body::Text(_) => content.version,
+            Body::Gone(change) => content.version.max(change.content.version),
+        };
         let is_silenced = match author.standing {
-            Standing::In { muted, .. } => muted.is_some_and(|since| content.version >= since),
-            Standing::Out { at, .. } => content.version >= at,
+            Standing::In { muted, .. } => muted.is_some_and(|since| version >= since),
+            Standing::Out { at, .. } => version >= at,
         };
         if is_silenced {
-            return if content.version > room.version {
-                Verdict::Early
-            } else {
-                Verdict::Refuse(None)
-            };
+            let is_early = version > room.version;
+            return if is_early { Verdict::Early } else { Verdict::Refuse(None) };
         }
         let met = self.contact(&content.author).and_then(|contact| contact.identity);
         let is_his = [Some(author.identity), met].contains(&Some(content.feed.author));
@@ -300,15 +341,11 @@ impl App {
         result: Result<StoreReply, StoreError>,
     ) {
         let ReceivingPost { from, post, at, gap } = received;
-        let content = &post.content;
-        self.chat.end_receiving(&from, content.body.len());
+        let content = post.content();
+        self.chat.end_receiving(&from, post.text().len());
         let kept = match result {
-            Ok(StoreReply::Received(Receipt::Fresh { line, .. })) => {
-                self.on_fresh_post(now, &from, &post, at, gap, line);
-                true
-            }
-            Ok(StoreReply::Received(Receipt::Duplicate)) => true,
-            Ok(StoreReply::Received(Receipt::Conflict)) => {
+            Ok(StoreReply::PostReceived(PostReceipt::Duplicate)) => true,
+            Ok(StoreReply::PostReceived(PostReceipt::Conflict)) => {
                 let title = self.rooms.title(content.room);
                 if self.rooms.told.insert((content.room, content.author.clone())) {
                     self.error(&format!(
@@ -318,6 +355,11 @@ impl App {
                     ));
                 }
                 false
+            }
+            Ok(StoreReply::PostReceived(receipt)) => {
+                self.on_fresh_post(now, &from, content);
+                self.show_post(content, at, gap, receipt);
+                true
             }
             Ok(_) => return,
             Err(error) => {
@@ -333,47 +375,20 @@ impl App {
         self.read_stalled(now);
     }
 
-    fn on_fresh_post(
-        &mut self,
-        now: Instant,
-        from: &Name,
-        post: &Post,
-        at: u64,
-        gap: bool,
-        line: u64,
-    ) {
-        let content = &post.content;
+    fn on_fresh_post(&mut self, now: Instant, from: &Name, content: &Content) {
         let own = self.own_feed();
         let Some(known) = self.rooms.known.get_mut(&content.room) else { return };
         known.feeds.entry(content.feed).or_default().insert(content.number);
         if *from != content.author {
             known.news.insert(content.feed, from.clone());
         }
-        let room = known.title();
-        if own.is_some_and(|(_, feed)| feed == content.feed) {
-            // This folder is older than what this device has said: it goes on from there.
-            if content.number > known.own.number {
-                known.own.number = content.number;
-                known.own.hash = content.hash();
-            }
+        // This folder is older than what this device has said: it goes on from there.
+        if own.is_some_and(|(_, feed)| feed == content.feed) && content.number > known.own.number {
+            known.own.number = content.number;
+            known.own.hash = content.hash();
+            known.own.left_up_to = content.number;
         }
         self.rooms.want_tick(now);
-        if !self.is_blocked(&content.author) {
-            let (pin, text) = self.pinned(content.body.clone());
-            self.tell(Output::Message {
-                notify: self.is_called(&Talk::Room(content.room), &text),
-                from: content.author.to_string(),
-                room: Some(room),
-                text,
-                sent: content.sent,
-                at,
-                gap,
-                line,
-                reply_to: None,
-                edited: false,
-                pin,
-            });
-        }
     }
 
     /// Answers a post.

@@ -134,6 +134,7 @@ impl App {
             }
             return self.pump_posts(user);
         };
+        self.mark_leaving(chunk.room, chunk.feed, chunk.to);
         self.jobs.store(Job::Posts { user: user.clone(), handle, upto: chunk.to }, request);
     }
 
@@ -167,19 +168,17 @@ impl App {
         if self.links.up(user).is_none_or(|up| up.handle != handle) {
             return;
         }
-        let posts = match result {
-            Ok(StoreReply::Posts(posts)) => posts,
-            Ok(_) => Vec::new(),
+        let (posts, read) = match result {
+            Ok(StoreReply::Posts { posts, read }) => (posts, read),
+            Ok(_) => (Vec::new(), None),
             // Not again on this link, which would ask without end.
             Err(error) => return self.error(&format!("Older messages cannot be read: {error}")),
         };
-        let is_all = posts.len() < BATCH as usize;
-        let read = posts.last().map_or(upto, |post| post.content.number);
         for post in posts {
             self.send_post(user, &post);
         }
         if let Some(partner) = self.rooms.partners.get_mut(user) {
-            partner.fetched(if is_all { upto } else { read });
+            partner.fetched(read.unwrap_or(upto));
         }
         self.pump_posts(user);
     }
@@ -198,7 +197,7 @@ impl App {
 
     /// A new post of ours goes to every linked member, to each behind what waits for him.
     pub(super) fn send_post_to_all(&mut self, post: &Post) {
-        let content = &post.content;
+        let content = post.content();
         let members = self.linked_members(content.room);
         for user in members {
             let is_clear = self.links.up(&user).is_some_and(|up| up.chat.backlog() == 0);
@@ -208,6 +207,7 @@ impl App {
                 continue;
             }
             if is_clear && partner.is_idle() {
+                self.mark_leaving(content.room, content.feed, content.number);
                 self.send_post(&user, post);
             } else {
                 partner.add(content.room, content.feed, content.number);

@@ -280,7 +280,7 @@ fn what_cannot_be_changed_is_told_and_nothing_is_held_up() {
     refused(&mut world, reply(Some(1), "x"), "no line 1 with bob");
     let room = "#team".to_owned();
     let in_room = Command::Edit { to: room, id: None, text: "x".to_owned() };
-    refused(&mut world, in_room, "between two users");
+    refused(&mut world, in_room, "you are in no room #team");
     let nobody = Command::Unsend { to: "b/b".to_owned(), id: None };
     refused(&mut world, nobody, "no user name");
     world.break_database(0, Some("Queue"));

@@ -4,7 +4,7 @@ use wire::app::framing::encode;
 use wire::app::identity::{Identity, IdentityKey};
 use wire::app::name::Name;
 use wire::app::peer::{Chat, MAX_TEXT};
-use wire::app::post::{Content, Feed, Held, Holdings, Post};
+use wire::app::post::{Body, Content, Feed, Held, Holdings, Post, PostKind, Said};
 use wire::app::room::{Access, Backlog, Member, Role, Room, RoomId, RoomName, Standing};
 use wire::{Class, PublicKey, StreamId};
 
@@ -52,8 +52,14 @@ fn in_a_room() -> (Attack, StreamId) {
     (attack, stream)
 }
 
-fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Content {
-    Content {
+/// A post before it is signed.
+struct Draft {
+    content: Content,
+    said: Said,
+}
+
+fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Draft {
+    let content = Content {
         room: ROOM,
         author: Name::new(author).unwrap(),
         feed: Feed { author: identity(of).public(), device: PublicKey([of; 32]) },
@@ -61,12 +67,29 @@ fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Conte
         previous: [0; 32],
         version,
         sent: 1,
-        body: body.to_owned(),
-    }
+        kind: PostKind::Plain,
+        text: [0; 32],
+    };
+    Draft { content, said: Said { salt: [of; 16], text: body.to_owned() } }
 }
 
-fn post(signer: u8, content: Content) -> Vec<u8> {
-    encode(&Chat::Post(Box::new(Post::sign(&identity(signer), content))))
+/// The same, which changes another one.
+fn change(author: &str, of: u8, number: u64, kind: PostKind, body: &str) -> Draft {
+    let mut draft = content(author, of, number, 5, body);
+    draft.content.kind = kind;
+    draft
+}
+
+fn signed(signer: u8, Draft { content, said }: Draft) -> Post {
+    Post::sign(&identity(signer), content, said)
+}
+
+fn post(signer: u8, draft: Draft) -> Vec<u8> {
+    handed(signed(signer, draft))
+}
+
+fn handed(post: Post) -> Vec<u8> {
+    encode(&Chat::Post(Box::new(post)))
 }
 
 fn shown(outputs: &[Output]) -> Vec<(&str, &str)> {
@@ -84,9 +107,9 @@ fn only_what_its_author_has_signed_is_shown() {
     attack.write(stream, &post(MALLORY, content("carol", MALLORY, 1, 9, "with another key")));
     attack.write(stream, &post(MALLORY, content("nobody", MALLORY, 1, 9, "nobody is there")));
     let mut elsewhere = content("carol", CAROL, 1, 9, "said elsewhere");
-    elsewhere.room = RoomId([8; 16]);
+    elsewhere.content.room = RoomId([8; 16]);
     let Ok(Some(Chat::Post(mut moved))) = decoded(&post(CAROL, elsewhere)) else { panic!() };
-    moved.content.room = ROOM;
+    moved.head.content.room = ROOM;
     attack.write(stream, &encode(&Chat::Post(moved)));
     let seen = attack.world.seen(0);
     assert!(shown(&seen).is_empty(), "{seen:?}");
@@ -150,7 +173,7 @@ fn an_author_has_so_many_devices_and_no_more() {
     let (mut attack, stream) = in_a_room();
     for device in 0..40 {
         let mut content = content("mallory", MALLORY, 1, 9, "hi");
-        content.feed.device = PublicKey([device; 32]);
+        content.content.feed.device = PublicKey([device; 32]);
         attack.write(stream, &post(MALLORY, content));
     }
     assert_eq!(shown(&attack.world.seen(0)).len(), 16);
@@ -182,4 +205,68 @@ fn decoded(bytes: &[u8]) -> Result<Option<Chat>, wire::app::framing::FramingErro
     let mut deframer = wire::app::framing::Deframer::default();
     deframer.buffer().extend_from_slice(bytes);
     deframer.next()
+}
+
+/// A change is of its author's own posts: nobody names another's [W-172].
+#[test]
+fn only_what_one_has_said_oneself_is_changed() {
+    let (mut attack, stream) = in_a_room();
+    attack.write(stream, &post(CAROL, content("carol", CAROL, 1, 5, "hello")));
+    let mine = signed(MALLORY, content("mallory", MALLORY, 1, 5, "mine"));
+    attack.write(stream, &handed(mine.clone()));
+    attack.world.seen(0);
+    let mut edit = change("mallory", MALLORY, 2, PostKind::Edit { of: 1 }, "changed");
+    edit.content.previous = mine.content().hash();
+    attack.write(stream, &post(MALLORY, edit));
+    let seen = attack.world.seen(0);
+    let changed = seen.iter().filter_map(|output| match output {
+        Output::Changed { from, with, line, text, .. } => {
+            Some((from.as_str(), with.as_str(), *line, text.as_deref()))
+        }
+        _ => None,
+    });
+    assert_eq!(changed.collect::<Vec<_>>(), [("mallory", "#team", 2, Some("changed"))]);
+    // In Carol's name, but signed by Mallory.
+    let mut forged = change("carol", CAROL, 2, PostKind::Unsend { of: 1 }, "");
+    forged.content.version = 9;
+    attack.write(stream, &post(MALLORY, forged));
+    let seen = attack.world.seen(0);
+    let is_changed = |output: &Output| matches!(output, Output::Changed { .. });
+    assert!(!seen.iter().any(is_changed), "{seen:?}");
+    assert!(seen.iter().any(|output| matches!(output, Output::Error { .. })), "{seen:?}");
+}
+
+/// Who hands on a post cannot leave out its text, but with a change of it that its author has signed [W-173],
+/// and may have said at that time [W-175].
+#[test]
+fn a_text_is_left_out_only_where_its_author_wants_that() {
+    let gone = |post: &Post, change: &Post| {
+        let body = Body::Gone(Box::new(change.head.clone()));
+        handed(Post { body, ..post.clone() })
+    };
+    let (mut attack, stream) = in_a_room();
+    let carols = signed(CAROL, content("carol", CAROL, 1, 5, "hello"));
+    let forged = signed(MALLORY, change("carol", CAROL, 2, PostKind::Unsend { of: 1 }, ""));
+    attack.write(stream, &gone(&carols, &forged));
+    let seen = attack.world.seen(0);
+    assert!(seen.iter().any(|output| matches!(output, Output::Error { .. })), "{seen:?}");
+    // Dave is muted since, and Erin was put out.
+    for (name, of, late) in [("dave", 4, 6), ("erin", 5, 5)] {
+        let his = signed(of, content(name, of, 1, 2, "before"));
+        let mut unsend = change(name, of, 2, PostKind::Unsend { of: 1 }, "");
+        unsend.content.version = late;
+        let unsend = signed(of, unsend);
+        attack.write(stream, &handed(unsend.clone()));
+        attack.write(stream, &gone(&his, &unsend));
+        attack.write(stream, &handed(his));
+    }
+    attack.write(stream, &handed(carols));
+    let seen = attack.world.seen(0);
+    let expected = [("dave", "before"), ("erin", "before"), ("carol", "hello")];
+    assert_eq!(shown(&seen), expected);
+    // What proves nothing is no mistake of the line's.
+    let other = signed(CAROL, change("carol", CAROL, 3, PostKind::Unsend { of: 2 }, ""));
+    attack.write(stream, &gone(&signed(CAROL, content("carol", CAROL, 4, 5, "x")), &other));
+    let seen = attack.world.seen(0);
+    assert!(matches!(&seen[..], [Output::Link { state: "lost", .. }]), "{seen:?}");
 }

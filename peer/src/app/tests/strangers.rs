@@ -167,7 +167,7 @@ fn sleep(world: &mut World, n: &[usize], ms: u64) {
     world.run_ms(3000);
 }
 
-/// [W-170]
+/// [W-177]
 #[test]
 fn a_request_that_nobody_answers_expires_on_both_sides() {
     let mut world = World::asking(2);

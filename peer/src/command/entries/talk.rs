@@ -45,8 +45,8 @@ pub(super) const TALK: &[Entry] = &[
         summary: "Answer a message in the open chat",
         example: "/reply 41 yes, at five",
         details: "LINE is the number of a line in /history, which the full screen shows while you type \
-                  the command; without it, the last message of the other side.\n\
-                  A text that begins with a number: /reply . 5 will do. Not in rooms.",
+                  the command; without it, the last message of the other side, or of others in the room.\n\
+                  A text that begins with a number: /reply . 5 will do.",
     },
     Entry {
         verb: Verb::Edit,
@@ -55,12 +55,16 @@ pub(super) const TALK: &[Entry] = &[
         arguments: "[NUMBER] TEXT",
         summary: "Give a message of yours in the open chat another text",
         example: "/edit see you at six",
-        details: "NUMBER is that of your message, as in 'message 7 to bob' and /history; the full screen \
-                  shows it while you type the command. Without it, your last one.\n\
-                  Both sides show the new text and that it was edited; who has read the old one has \
+        details: "NUMBER is that of your message, as in 'message 7 to bob', 'message 3 to #team' and \
+                  /history; the full screen shows it while you type the command. Without it, your last \
+                  one. Your messages to each user, and to each room, are counted from 1, changes of them \
+                  too.\n\
+                  On the full screen, without a text, that of the message comes back into the line: \
+                  change it there, and Enter.\n\
+                  All who have it show the new text and that it was edited; who has read the old one has \
                   read it.\n\
-                  A text that begins with a number: /edit . 6 o'clock. Edits work between two users, \
-                  not in rooms.",
+                  A text that begins with a number: /edit . 6 o'clock. In a room, 100 edits of one message \
+                  are the most.",
     },
     Entry {
         verb: Verb::Unsend,
@@ -70,9 +74,9 @@ pub(super) const TALK: &[Entry] = &[
         summary: "Take back a message of yours in the open chat",
         example: "/unsend 7",
         details: "NUMBER as for /edit; without it, your last one.\n\
-                  What was not sent yet never is. Else the other side's program is asked to hide it, \
-                  which nobody can enforce: it may have been read, or kept elsewhere.\n\
-                  Between two users, not in rooms.",
+                  What was not sent yet never is. Else the programs of the other side, or of those in the \
+                  room, are asked to hide it, which nobody can enforce: it may have been read, or kept \
+                  elsewhere.",
     },
     Entry {
         verb: Verb::At,

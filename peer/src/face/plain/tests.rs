@@ -527,7 +527,7 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
         with: "bob".into(),
         from: from.into(),
         change,
-        id: None,
+        id: (from == "alice").then_some(8),
         line: 41,
         text: text.map(str::to_owned),
         pin: None,
@@ -537,6 +537,11 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
     assert_eq!(shown(&edited), "* bob edited line 41: at six\n  | * bob took line 7 back");
     assert_eq!(shown(&changed("bob", "taken-back", None)), "* bob took line 41 back");
     assert_eq!(shown(&changed("alice", "edited", Some("x"))), "", "whoever typed it knows");
+    let mut in_room = changed("bob", "edited", Some("at six"));
+    if let Output::Changed { with, .. } = &mut in_room {
+        *with = "#team".into();
+    }
+    assert_eq!(shown(&in_room), "* #team bob edited line 41: at six");
     let answer = Output::Message {
         from: "bob".into(),
         room: None,
@@ -553,6 +558,24 @@ fn changes_of_others_are_notices_that_no_text_can_fake() {
     let expected = "* bob answers line 41 by the next one\n\
                     * bob edited the next one, which had not come before\n<bob> yes";
     assert_eq!(shown(&answer), expected);
+    let mut to_nothing = answer.clone();
+    if let Output::Message { reply_to, edited, .. } = &mut to_nothing {
+        (*reply_to, *edited) = (Some(NOT_HERE), false);
+    }
+    assert_eq!(shown(&to_nothing), "* bob answers by the next one what is not here\n<bob> yes");
+    // Of what was shown before, it is told what it says now.
+    let mut face = Plain::new(style(Reader::Program));
+    for output in [&answer_in_line(41), &in_room] {
+        lines(&mut face, 0, output);
+    }
+    let told = lines(&mut face, 0, &answer);
+    assert_eq!(told[0], "* bob answers line 41 by the next one (bob: at six)");
+}
+
+fn answer_in_line(line: u64) -> Output {
+    let (from, room, text) = ("bob".to_owned(), Some("#team".to_owned()), "at fife".to_owned());
+    let (sent, at, gap, reply_to, edited, pin, notify) = (1, 1, false, None, false, None, false);
+    Output::Message { from, room, text, sent, at, gap, line, reply_to, edited, pin, notify }
 }
 
 /// What `/reply`, `/edit` and `/unsend` are to be told stands in the history.
@@ -589,5 +612,8 @@ fn lines_of_a_history_have_their_numbers() {
     };
     assert_eq!(history(&gone), "[T1000, line 42] <bob> (taken back)");
     let in_room = HistoryLine { with: "#team".into(), ..gone };
-    assert_eq!(history(&in_room), "[T1000] <#team bob> (taken back)");
+    assert_eq!(history(&in_room), "[T1000, line 42] <#team bob> (taken back)");
+    let to_nothing = HistoryLine { reply_to: Some(NOT_HERE), ..line };
+    let told = "message 7, line 42, answers what is not here, edited] <alice> yes";
+    assert!(history(&to_nothing).ends_with(told), "{}", history(&to_nothing));
 }

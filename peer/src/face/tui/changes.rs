@@ -1,10 +1,9 @@
 //! Lines of talk that their authors change.
 
 use super::Tui;
-use super::log::{Mark, Wording};
+use super::log::{Mark, Said, Wording, Words};
 use crate::command::{Numbers, numbers_for};
-use crate::face::pins::spoken;
-use crate::output::Output;
+use crate::output::{HistoryLine, Output};
 
 impl Tui {
     /// A line that is not here comes from the history as it is by then.
@@ -26,11 +25,11 @@ impl Tui {
         said.changed_by = id.or(said.changed_by);
         match text {
             Some(text) => {
-                said.text = spoken(pin.as_ref(), text).into_owned();
+                said.words = Words::new(pin.as_ref(), text);
                 said.wording = Wording::Edited;
             }
             None => {
-                said.text.clear();
+                said.words = Words::default();
                 said.wording = Wording::TakenBack;
             }
         }
@@ -40,9 +39,53 @@ impl Tui {
         }
     }
 
-    /// The numbers that the command which is being typed takes, in a window of a user.
+    /// The numbers that the command which is being typed takes, in a window of a user or a room.
     pub(super) fn numbers(&self) -> Option<Numbers> {
-        let user = self.windows.current().user.as_deref()?;
-        numbers_for(self.input.editor.text()).filter(|_| !user.starts_with('#'))
+        self.windows.current().user.as_deref()?;
+        numbers_for(self.input.editor.text())
     }
+
+    /// `/edit` without a text: what was said is put into the line, to be changed there.
+    pub(super) fn edit_again(&mut self, id: Option<u64>) {
+        let window = self.windows.current();
+        let Some(said) = window.log.own(id) else {
+            let which = id.map_or("no line of yours".to_owned(), |id| format!("no message {id}"));
+            return self.complain(&format!(
+                "There is {which} here that can be changed; what is further up comes with PageUp."
+            ));
+        };
+        let line = format!("/edit {} {}", said.own.unwrap_or_default(), said.words.typed());
+        // What was typed meanwhile is worth more.
+        if self.input.editor.text().is_empty() {
+            self.input.editor.set(&line);
+        }
+    }
+}
+
+/// A line of the history, and its mark.
+pub(super) fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
+    let mark = match line.state {
+        "queued" => Some(Mark::Sending),
+        "delivered" | "read" => Some(Mark::Delivered),
+        "stored" => Some(Mark::Stored),
+        "failed" => Some(Mark::Failed(line.reason.clone().unwrap_or_default())),
+        _ => None,
+    };
+    let own = mark.is_some().then_some(line.id).flatten();
+    let mark = mark.filter(|_| !line.taken_back);
+    let said = Said {
+        line: line.line,
+        at: line.at,
+        from: line.from.clone(),
+        own,
+        changed_by: None,
+        reply_to: line.reply_to,
+        wording: match (line.taken_back, line.edited) {
+            (true, _) => Wording::TakenBack,
+            (false, true) => Wording::Edited,
+            (false, false) => Wording::First,
+        },
+        words: Words::new(line.pin.as_ref(), &line.text),
+    };
+    (said, mark)
 }

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::face::pins::spoken;
+use crate::output::PinLine;
+
 /// Entries kept in memory for each window; older lines of talk come from the history again.
 pub(super) const MAX_ENTRIES: usize = 2000;
 
@@ -63,8 +66,34 @@ pub(super) struct Said {
     pub(super) reply_to: Option<u64>,
     /// Whether it still says what it said first.
     pub(super) wording: Wording,
+    /// What it says.
+    pub(super) words: Words,
+}
+
+/// What a line of talk says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Words {
     /// As it came, behind the moment of a film that it is about.
-    pub(super) text: String,
+    text: String,
+    /// Bytes of that moment.
+    moment: usize,
+}
+
+impl Words {
+    pub(super) fn new(pin: Option<&PinLine>, text: &str) -> Self {
+        let spoken = spoken(pin, text).into_owned();
+        Self { moment: spoken.len() - text.len(), text: spoken }
+    }
+
+    /// As it is shown.
+    pub(super) fn shown(&self) -> &str {
+        &self.text
+    }
+
+    /// As it was typed.
+    pub(super) fn typed(&self) -> &str {
+        &self.text[self.moment..]
+    }
 }
 
 /// Whether a line of talk still says what it said first.
@@ -261,13 +290,22 @@ impl Log {
     /// The line of talk in this place of the history.
     pub(super) fn line(&self, line: u64) -> Option<&Said> {
         let (index, _) = self.find(line)?;
-        match &self.entries[index] {
-            Entry::Said(said) => Some(said),
-            Entry::Notice { .. }
-            | Entry::File { .. }
-            | Entry::Figure { .. }
-            | Entry::Moves { .. } => None,
-        }
+        self.entries[index].said()
+    }
+
+    /// The line of ours that this number names, be it that of a change of it; or the last that can be changed.
+    pub(super) fn own(&self, id: Option<u64>) -> Option<&Said> {
+        let is_meant = |said: &&Said| match id {
+            Some(_) => said.own == id || said.changed_by == id,
+            None => said.own.is_some() && !self.has_failed(said),
+        };
+        let said = self.entries.iter().rev().filter_map(Entry::said).find(is_meant)?;
+        (said.own.is_some() && said.wording != Wording::TakenBack).then_some(said)
+    }
+
+    fn has_failed(&self, said: &Said) -> bool {
+        let mark = said.marked().and_then(|id| self.marks.get(&id));
+        said.wording == Wording::TakenBack || matches!(mark, Some(Mark::Failed(_)))
     }
 
     pub(super) fn line_mut(&mut self, line: u64) -> Option<&mut Said> {
@@ -336,6 +374,15 @@ impl Log {
 }
 
 impl Entry {
+    const fn said(&self) -> Option<&Said> {
+        match self {
+            Self::Said(said) => Some(said),
+            Self::Notice { .. } | Self::File { .. } | Self::Figure { .. } | Self::Moves { .. } => {
+                None
+            }
+        }
+    }
+
     pub(super) const fn at(&self) -> u64 {
         match self {
             Self::Said(said) => said.at,
@@ -360,7 +407,7 @@ mod tests {
             changed_by: None,
             reply_to: None,
             wording: Wording::First,
-            text: format!("text {line}"),
+            words: Words::new(None, &format!("text {line}")),
         }
     }
 

@@ -37,17 +37,17 @@ use wire::app::text;
 use wire::time::Instant;
 
 use self::attention::Attention;
+use self::changes::said_of;
 use self::form::Form;
 pub use self::habits::{Habits, Notices, OwnWords};
 use self::input::Input;
 pub use self::keys::Keys;
-use self::log::{Entry, Mark, Past, Said, View, Wording};
+use self::log::{Entry, Mark, Past, Said, View, Wording, Words};
 use self::switcher::Switcher;
 pub use self::theme::{Look, Theme};
 use self::window::{Activity, Windows};
 use super::asking::{Ask, Typed};
 use super::in_short;
-use super::pins::spoken;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
@@ -278,6 +278,7 @@ impl Tui {
             Window::Clear => self.windows.current_mut().log.clear(),
             Window::Switch(which) => self.switch_to(&which),
             Window::Unread => self.go_to_unread(),
+            Window::EditAgain(id) => self.edit_again(id),
         }
     }
 
@@ -445,7 +446,7 @@ impl Tui {
             changed_by: None,
             reply_to: *reply_to,
             wording: if *edited { Wording::Edited } else { Wording::First },
-            text: spoken(pin.as_ref(), text).into_owned(),
+            words: Words::new(pin.as_ref(), text),
         };
         match room {
             Some(room) => self.on_post(room, said, *gap, *notify),
@@ -459,7 +460,7 @@ impl Tui {
             let text = "messages before the next one are missing".to_owned();
             self.notice(Some(&from), true, text);
         }
-        let excerpt = in_short(&said.from, &said.text, 100);
+        let excerpt = in_short(&said.from, said.words.shown(), 100);
         self.attention.ends(&from);
         self.begin(&from);
         self.arrived(&from, Entry::Said(said), Activity::Message);
@@ -479,7 +480,7 @@ impl Tui {
             changed_by: None,
             reply_to: *reply_to,
             wording: Wording::First,
-            text: spoken(pin.as_ref(), text).into_owned(),
+            words: Words::new(pin.as_ref(), text),
         };
         let window = self.windows.of(to);
         window.log.marks.entry(*id).or_insert(Mark::Sending);
@@ -767,31 +768,4 @@ impl Tui {
             log.trim();
         }
     }
-}
-
-fn said_of(line: &HistoryLine) -> (Said, Option<Mark>) {
-    let mark = match line.state {
-        "queued" => Some(Mark::Sending),
-        "delivered" | "read" => Some(Mark::Delivered),
-        "stored" => Some(Mark::Stored),
-        "failed" => Some(Mark::Failed(line.reason.clone().unwrap_or_default())),
-        _ => None,
-    };
-    let own = mark.is_some().then_some(line.id).flatten();
-    let mark = mark.filter(|_| !line.taken_back);
-    let said = Said {
-        line: line.line,
-        at: line.at,
-        from: line.from.clone(),
-        own,
-        changed_by: None,
-        reply_to: line.reply_to,
-        wording: match (line.taken_back, line.edited) {
-            (true, _) => Wording::TakenBack,
-            (false, true) => Wording::Edited,
-            (false, false) => Wording::First,
-        },
-        text: spoken(line.pin.as_ref(), &line.text).into_owned(),
-    };
-    (said, mark)
 }

@@ -12,7 +12,7 @@ use super::theme::Look;
 use crate::command::Numbers;
 use crate::face::wrap::{cells, rows};
 use crate::face::{action, films, folders, in_short, units};
-use crate::output::FileLine;
+use crate::output::{FileLine, NOT_HERE};
 use crate::work::Direction;
 
 /// Longest file name shown, in characters.
@@ -98,10 +98,10 @@ impl Painter<'_> {
         let style = self.look.name(&from, said.own.is_some());
         let sign_style =
             if matches!(mark, Some(Mark::Failed(_))) { self.look.warning() } else { Look::dim() };
-        let done = action(&said.text).filter(|_| !is_gone);
+        let done = action(said.words.shown()).filter(|_| !is_gone);
         let who = if done.is_some() { format!("* {from} ") } else { format!("{from}: ") };
         let head = [Span::styled(sign, sign_style), Span::styled(who, style)];
-        let text = text::lines(done.unwrap_or(&said.text));
+        let text = text::lines(done.unwrap_or(said.words.shown()));
         let (text, style) = match said.wording {
             Wording::First => (text, Look::plain()),
             Wording::Edited => (format!("{text} (edited)"), Look::plain()),
@@ -255,12 +255,17 @@ impl Painter<'_> {
 fn quote(log: &Log, answered: u64) -> String {
     match log.line(answered) {
         Some(said) if said.wording == Wording::TakenBack => "> (taken back)".to_owned(),
-        Some(said) if action(&said.text).is_some() => {
-            format!("> {}", in_short(&said.from, &said.text, 140))
+        Some(said) if action(said.words.shown()).is_some() => {
+            format!("> {}", in_short(&said.from, said.words.shown(), 140))
         }
         Some(said) => {
-            format!("> {}: {}", text::excerpt(&said.from, 40), text::excerpt(&said.text, 100))
+            format!(
+                "> {}: {}",
+                text::excerpt(&said.from, 40),
+                text::excerpt(said.words.shown(), 100)
+            )
         }
+        None if answered == NOT_HERE => "> something that is not here".to_owned(),
         None => format!("> line {answered}"),
     }
 }

@@ -16,9 +16,10 @@ impl Tui {
             let text = format!("messages of {} before the next one are missing", said.from);
             self.notice(Some(room), true, text::one_line(&text));
         }
-        let names_user = self.bars.user.as_ref().is_some_and(|user| names(&said.text, user));
+        let names_user =
+            self.bars.user.as_ref().is_some_and(|user| names(said.words.shown(), user));
         let title = format!("{} in {}", text::excerpt(&said.from, 40), text::excerpt(room, 40));
-        let excerpt = in_short(&said.from, &said.text, 100);
+        let excerpt = in_short(&said.from, said.words.shown(), 100);
         self.begin(room);
         let activity = if names_user { Activity::Mention } else { Activity::Message };
         self.arrived(room, Entry::Said(said), activity);

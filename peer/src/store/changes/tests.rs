@@ -1,6 +1,7 @@
 use wire::app::identity::IdentityKey;
 
 use super::*;
+use crate::output::NOT_HERE;
 use crate::store::tests::{account_id, fresh, load, name, one};
 use crate::store::{Database, schema};
 use crate::work::{About, Line, Outgoing, Receipt, StoreReply, StoreRequest, Talk};
@@ -178,7 +179,7 @@ fn an_answer_finds_the_line_of_either_side() {
     receive(&mut database, incoming(1, "hers", TextKind::Plain));
     let own = queue(&mut database, "mine", About::Nothing);
     let to = TextRef { device: PublicKey([9; 32]), sequence: 1, nonce: own.nonce };
-    let answers = [(2, of(1), Some(1)), (3, to, Some(2)), (4, of(99), None)];
+    let answers = [(2, of(1), Some(1)), (3, to, Some(2)), (4, of(99), Some(NOT_HERE))];
     for (sequence, to, line) in answers {
         let receipt = receive(&mut database, incoming(sequence, "yes", TextKind::Reply { to }));
         assert!(

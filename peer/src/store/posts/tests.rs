@@ -4,7 +4,7 @@ use wire::app::room::{Access, Backlog, RoomName};
 use super::*;
 use crate::store::tests::{account_id, fresh, load, log_in, name, one};
 use crate::store::{Database, schema};
-use crate::work::{AccountId, Profile, Talk};
+use crate::work::{About, AccountId, MessageState, Profile, Talk};
 
 const ROOM: RoomId = RoomId([7; 16]);
 
@@ -12,18 +12,26 @@ fn identity() -> Identity {
     Identity::from_secret(&[1; 32])
 }
 
-fn post_after(before: Option<&Post>, number: u64, body: &str) -> Post {
-    let content = Content {
+fn content_after(before: Option<&Post>, number: u64, kind: PostKind) -> Content {
+    Content {
         room: ROOM,
         author: name("bob"),
         feed: Feed { author: identity().public(), device: PublicKey([3; 32]) },
         number,
-        previous: before.map_or([0; 32], |post| post.content.hash()),
+        previous: before.map_or([0; 32], |post| post.content().hash()),
         version: number,
         sent: 5,
-        body: body.to_owned(),
-    };
-    Post::sign(&identity(), content)
+        kind,
+        text: [0; 32],
+    }
+}
+
+fn said(body: &str) -> Said {
+    Said { salt: [4; 16], text: body.to_owned() }
+}
+
+fn post_after(before: Option<&Post>, number: u64, body: &str) -> Post {
+    Post::sign(&identity(), content_after(before, number, PostKind::Plain), said(body))
 }
 
 fn posts(count: u64) -> Vec<Post> {
@@ -34,12 +42,16 @@ fn posts(count: u64) -> Vec<Post> {
     posts
 }
 
-fn receive(database: &mut Database, post: &Post) -> Receipt {
+fn receive(database: &mut Database, post: &Post) -> PostReceipt {
     let request = StoreRequest::ReceivePost { post: Box::new(post.clone()), own: false, at: 9 };
     match one(database, request) {
-        Ok(StoreReply::Received(receipt)) => receipt,
+        Ok(StoreReply::PostReceived(receipt)) => receipt,
         other => panic!("{other:?}"),
     }
+}
+
+fn keeping(post: &Post) -> StoreRequest {
+    StoreRequest::Post { post: Box::new(post.clone()), at: 9, never_left: false }
 }
 
 fn room() -> Room {
@@ -64,31 +76,33 @@ fn loaded(database: &mut Database, account: &AccountId) -> RoomRecord {
 fn a_post_is_fresh_once_and_what_contradicts_it_is_not_kept() {
     let mut database = fresh();
     let posts = posts(3);
-    assert!(matches!(receive(&mut database, &posts[0]), Receipt::Fresh { .. }));
-    assert_eq!(receive(&mut database, &posts[0]), Receipt::Duplicate);
+    assert!(matches!(receive(&mut database, &posts[0]), PostReceipt::Shown { .. }));
+    assert_eq!(receive(&mut database, &posts[0]), PostReceipt::Duplicate);
     let other = post_after(None, 1, "something else");
-    assert_eq!(receive(&mut database, &other), Receipt::Conflict);
+    assert_eq!(receive(&mut database, &other), PostReceipt::Conflict);
     let branch = post_after(Some(&other), 2, "text 2");
-    assert_eq!(receive(&mut database, &branch), Receipt::Conflict, "it follows another");
+    assert_eq!(receive(&mut database, &branch), PostReceipt::Conflict, "it follows another");
     // What comes out of turn is looked at from both sides.
-    assert!(matches!(receive(&mut database, &posts[2]), Receipt::Fresh { .. }));
-    assert_eq!(receive(&mut database, &branch), Receipt::Conflict);
-    assert!(matches!(receive(&mut database, &posts[1]), Receipt::Fresh { .. }));
+    assert!(matches!(receive(&mut database, &posts[2]), PostReceipt::Shown { .. }));
+    assert_eq!(receive(&mut database, &branch), PostReceipt::Conflict);
+    assert!(matches!(receive(&mut database, &posts[1]), PostReceipt::Shown { .. }));
 }
 
 #[test]
 fn what_is_lacking_is_found_as_it_came() {
     let mut database = fresh();
     let posts = posts(9);
-    for post in posts.iter().filter(|post| post.content.number != 5) {
+    for post in posts.iter().filter(|post| post.content().number != 5) {
         receive(&mut database, post);
     }
     let mut lacking = |from, to, since, shared_from, limit| {
-        let feed = posts[0].content.feed;
+        let feed = posts[0].content().feed;
         let request = StoreRequest::Posts { room: ROOM, feed, from, to, since, shared_from, limit };
-        let Ok(StoreReply::Posts(found)) = one(&mut database, request) else { panic!() };
+        let Ok(StoreReply::Posts { posts: found, .. }) = one(&mut database, request) else {
+            panic!()
+        };
         assert!(found.iter().all(|post| posts.contains(post) && post.is_signed()));
-        found.into_iter().map(|post| post.content.number).collect::<Vec<_>>()
+        found.into_iter().map(|post| post.content().number).collect::<Vec<_>>()
     };
     assert_eq!(lacking(3, 7, 0, u64::MAX, 100), [3, 4, 6, 7]);
     assert_eq!(lacking(1, u64::MAX, 0, u64::MAX, 2), [1, 2]);
@@ -105,19 +119,15 @@ fn a_room_is_there_again_with_what_is_held_and_who_has_what() {
         let feed = Feed { author: identity().public(), device: device.public() };
         let mut own: Vec<Post> = Vec::new();
         for number in 1..=3 {
-            let before = own.last().map_or([0; 32], |post: &Post| post.content.hash());
-            let content = Content {
-                feed,
-                previous: before,
-                ..post_after(None, number, &format!("own {number}")).content
-            };
-            own.push(Post::sign(&identity(), content));
+            let content = content_after(own.last(), number, PostKind::Plain);
+            let content = Content { feed, ..content };
+            own.push(Post::sign(&identity(), content, said(&format!("own {number}"))));
         }
         own
     };
     one(&mut database, StoreRequest::SaveRoom(Box::new(room()))).unwrap();
     for post in &own {
-        let request = StoreRequest::Post { post: Box::new(post.clone()), at: 9 };
+        let request = keeping(post);
         assert!(matches!(one(&mut database, request), Ok(StoreReply::Posted { .. })));
     }
     let posts = posts(4);
@@ -133,10 +143,12 @@ fn a_room_is_there_again_with_what_is_held_and_who_has_what() {
     assert_eq!(record.room, room());
     let mut feeds = record.feeds;
     feeds.sort_by_key(|(_, runs)| runs.len());
-    let expected =
-        vec![(own[0].content.feed, vec![(1, 3)]), (posts[0].content.feed, vec![(1, 2), (4, 4)])];
+    let expected = vec![
+        (own[0].content().feed, vec![(1, 3)]),
+        (posts[0].content().feed, vec![(1, 2), (4, 4)]),
+    ];
     assert_eq!(feeds, expected);
-    assert_eq!(record.last.as_ref(), own.last());
+    assert_eq!(record.last.as_ref(), own.last().map(|post| &post.head));
     assert_eq!(record.pending, [(3, 3)], "the others everybody has");
     assert_eq!(record.reached, [carol]);
 
@@ -201,6 +213,50 @@ fn messages_of_the_schema_before_stay() {
     assert!(database.connection.execute(insert, []).is_err());
 }
 
+/// What was said in rooms before its text could go stays to be read, and is handed to nobody: it is signed in
+/// another way. Own posts are counted anew.
+#[test]
+fn what_was_said_before_stays_in_the_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("peer.sqlite")).unwrap();
+    schema::STEPS[..16].iter().for_each(|step| connection.execute_batch(step).unwrap());
+    let key = key(ROOM);
+    connection
+        .execute_batch(&format!(
+            "PRAGMA application_id = 0x54494e43; PRAGMA user_version = 16;
+             INSERT INTO profiles (id, server, name, device, token_secret)
+                 VALUES (1, zeroblob(32), 'alice', randomblob(32), randomblob(32));
+             INSERT INTO messages (profile, peer, state, identity, device, sequence, nonce, sent, at, body,
+                 author, epoch, previous, signature)
+                 VALUES (1, '{key}', 0, zeroblob(32), zeroblob(32), 1, x'', 5, 5, 'waits', 'alice', 1,
+                     zeroblob(32), zeroblob(64)),
+                 (1, '{key}', 3, zeroblob(32), zeroblob(32), 2, x'', 5, 5, 'came', 'bob', 1,
+                     zeroblob(32), zeroblob(64));"
+        ))
+        .unwrap();
+    drop(connection);
+    let mut database = Database::open(dir.path()).unwrap();
+    let account = AccountId { server: PublicKey([0; 32]), name: name("alice") };
+    load(&mut database, Some(account.clone()));
+    one(&mut database, StoreRequest::SaveRoom(Box::new(room()))).unwrap();
+    let record = loaded(&mut database, &account);
+    assert!(record.feeds.is_empty() && record.last.is_none() && record.pending.is_empty());
+    let with = Some(Talk::Room(ROOM));
+    let history = StoreRequest::History { with, limit: 100, before: None, since: None };
+    let Ok(StoreReply::Lines(lines)) = one(&mut database, history) else { panic!() };
+    let texts: Vec<&str> = lines.iter().map(|line| line.body.as_str()).collect();
+    assert_eq!(texts, ["waits", "came"]);
+    assert!(
+        matches!(&lines[0].state, MessageState::Failed(why) if why.contains("earlier version"))
+    );
+    let (title, feed) = ("#team".to_owned(), posts(1)[0].content().feed);
+    let about = About::Reply { line: Some(2) };
+    let text = "x".to_owned();
+    let request = StoreRequest::PostTarget { room: ROOM, title, feed, about, text };
+    let Err(StoreError(why)) = one(&mut database, request) else { panic!() };
+    assert!(why.contains("no line 2 in #team that can be answered"), "{why}");
+}
+
 /// A data folder that was brought back from a backup does not know which numbers its posts had since.
 #[test]
 fn a_copy_numbers_its_posts_anew() {
@@ -210,10 +266,10 @@ fn a_copy_numbers_its_posts_anew() {
     log_in(&mut database, "alice", 1);
     let device = load(&mut database, Some(account.clone())).installation.unwrap().device;
     let feed = Feed { author: identity().public(), device: device.public() };
-    let content = Content { feed, ..post_after(None, 1, "own").content };
+    let content = Content { feed, ..content_after(None, 1, PostKind::Plain) };
     one(&mut database, StoreRequest::SaveRoom(Box::new(room()))).unwrap();
-    let post = Post::sign(&identity(), content);
-    one(&mut database, StoreRequest::Post { post: Box::new(post.clone()), at: 9 }).unwrap();
+    let post = Post::sign(&identity(), content, said("own"));
+    one(&mut database, keeping(&post)).unwrap();
     drop(database);
     let mut database = Database::open(first.path()).unwrap();
     assert_eq!(loaded(&mut database, &account).used_before, 0, "the same folder");
@@ -223,6 +279,6 @@ fn a_copy_numbers_its_posts_anew() {
     }
     let mut database = Database::open(second.path()).unwrap();
     let record = loaded(&mut database, &account);
-    assert_eq!(record.last, Some(post));
+    assert_eq!(record.last, Some(post.head));
     assert!(record.used_before > 1_700_000_000, "{}", record.used_before);
 }

@@ -1,7 +1,7 @@
 //! Answers, edits and takings back on the screen.
 
 use super::*;
-use crate::output::PinLine;
+use crate::output::{NOT_HERE, PinLine};
 
 impl Scene {
     fn changed(
@@ -170,4 +170,86 @@ fn comments_on_films_stand_behind_their_moments() {
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
     scene.type_text("/play line ");
     scene.check("comments");
+}
+
+/// In a room all is as between two users.
+#[test]
+fn lines_of_a_room_are_answered_and_changed() {
+    let mut scene = Scene::logged_in(80, 16);
+    scene.tui.window(scene.moment(), Window::Open("#team".to_owned()));
+    let post = |line, from: &str, text: &str, reply_to| Output::Message {
+        from: from.to_owned(),
+        room: Some("#team".to_owned()),
+        text: text.to_owned(),
+        sent: START,
+        at: START,
+        gap: false,
+        line,
+        reply_to,
+        edited: false,
+        pin: None,
+        notify: false,
+    };
+    let changed = |line, from: &str, change, id, text: Option<&str>| Output::Changed {
+        with: "#team".to_owned(),
+        from: from.to_owned(),
+        change,
+        id,
+        line,
+        text: text.map(str::to_owned),
+        pin: None,
+        at: START,
+    };
+    scene.tell(post(1, "bob", "at fife?", None));
+    scene.tell(post(2, "carol", "yes", Some(1)));
+    scene.tell(post(3, "bob", "and to what was said before I came", Some(NOT_HERE)));
+    scene.lines = 3;
+    scene.kept("#team", 1, "I shall be late");
+    scene.kept("#team", 2, "oops");
+    scene.state("#team", 1, "queued", Some("1 of 2 have it"));
+    scene.state("#team", 2, "taken-back", None);
+    scene.tell(changed(1, "bob", "edited", None, Some("at five?")));
+    scene.tell(changed(2, "carol", "taken-back", None, None));
+    scene.tell(changed(4, "alice", "edited", Some(3), Some("I shall be early")));
+    scene.tell(changed(5, "alice", "withdrawn", None, None));
+    scene.tell(post(6, "bob", "nobody?", Some(1)));
+    scene.state("#team", 3, "delivered", None);
+    scene.type_text("/edit ");
+    scene.check("changed-room");
+}
+
+/// `/edit` without a text: the one that was said is in the line, as a command that changes it.
+#[test]
+fn a_text_comes_back_to_be_edited() {
+    let mut scene = Scene::changing();
+    let again = |scene: &mut Scene, id| {
+        scene.tui.window(scene.moment(), Window::EditAgain(id));
+        let text = scene.tui.input.editor.text().to_owned();
+        scene.tui.input.editor.set("");
+        text
+    };
+    assert_eq!(again(&mut scene, None), "/edit 2 I shall be early");
+    assert_eq!(again(&mut scene, Some(1)), "/edit 1 yes, at the harbor");
+    // By the number of an edit: what that says, under the number of the line.
+    scene.changed("alice", "edited", Some(5), 2, Some("yes, at the old\nharbour"));
+    assert_eq!(again(&mut scene, Some(5)), "/edit 1 yes, at the old\nharbour");
+    // What cannot be changed is passed over, or told.
+    scene.changed("alice", "taken-back", Some(6), 3, None);
+    scene.kept("bob", 7, "lost");
+    scene.state("bob", 7, "failed", Some("bob has declined"));
+    assert_eq!(again(&mut scene, None), "/edit 1 yes, at the old\nharbour");
+    for id in [Some(2), Some(99)] {
+        assert_eq!(again(&mut scene, id), "");
+        assert!(scene.text().contains("There is no message"), "{}", scene.text());
+    }
+    // The moment of a film is not typed again: it stays.
+    let pin =
+        PinLine { id: None, name: "film.mp4".into(), blake3: "00".repeat(32), position_ms: 9000 };
+    let (to, text, at, line) = ("bob".to_owned(), "look".to_owned(), START, 77);
+    scene.tell(Output::Kept { to, id: 8, text, at, line, reply_to: None, pin: Some(pin) });
+    assert_eq!(again(&mut scene, None), "/edit 8 look");
+    // What is being typed is not lost.
+    scene.type_text("hello");
+    scene.tui.window(scene.moment(), Window::EditAgain(None));
+    assert_eq!(scene.tui.input.editor.text(), "hello");
 }
