@@ -29,7 +29,7 @@ use wire::app::server::{Availability, Status};
 
 use crate::work::{AutoAccept, Calls, ExportFormat};
 use aliases::Aliases;
-pub use answers::Which;
+pub use answers::{Waiting, Which};
 pub(crate) use arguments::seconds as span;
 use arguments::{
     account, act, credentials, export, message, number, search, secrets, seen, send, status, user,
@@ -443,7 +443,7 @@ pub struct Context {
     /// With whom plain lines are exchanged.
     pub chat: Option<String>,
     /// Who asks to talk and what is offered: `yes` and `no` answer the only one.
-    pub waiting: Vec<Which>,
+    pub waiting: Vec<Waiting>,
     /// What `~` in a path stands for.
     pub home: Option<PathBuf>,
     /// Words of the user's own.
@@ -517,6 +517,12 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
              line with '//' to send text that begins with a slash.",
         );
     }
+    if trimmed.starts_with('@') && trimmed.len() < line.len() && addressee(trimmed).is_some() {
+        return error(
+            "Not sent: blanks stand before the '@', so it is not clear to whom. Remove them to say it \
+             to him alone; to say it here, begin with something else.",
+        );
+    }
     if let Some(rest) = line.strip_prefix('@') {
         return at(rest);
     }
@@ -525,6 +531,12 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
     }
     if let Some(answer) = answers::plain(trimmed.trim_end(), context) {
         return answer;
+    }
+    if context.style == Style::Classroom && classroom::is_ambiguous(line) {
+        return error(
+            "Not sent: MSG is to everybody in one course and to one user in others. Write 'BCM TEXT', or \
+             'message NAME TEXT'.",
+        );
     }
     match classroom::command(line).filter(|_| context.style == Style::Classroom) {
         Some(command) => slash(&command, context),
@@ -553,7 +565,6 @@ fn plain(text: &str, context: &Context) -> ParsedLine {
 }
 
 /// To whom a line goes that begins with a name, once the name is typed and something may follow it.
-#[cfg(feature = "shell")]
 pub(crate) fn addressee(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('@')?;
     rest.contains(char::is_whitespace).then(|| named(rest).0).filter(|name| !name.is_empty())

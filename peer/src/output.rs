@@ -353,6 +353,8 @@ pub enum Output {
         requests: Vec<RequestLine>,
         /// Offered files, by number.
         files: Vec<FileLine>,
+        /// Invitations to rooms.
+        rooms: Vec<RoomLine>,
     },
     /// What becomes of asking somebody to talk.
     Asked {

@@ -24,7 +24,7 @@ fn a_room_is_ruled_by_its_owner_and_operators() {
     each(&mut alice, &[("/rooms", "* no rooms: /create makes one")]);
     each(&mut alice, &[("/create team bob", "* #team: made, and you own it")]);
     bob.reads("* alice invites you to #team");
-    each(&mut bob, &[("/rooms", "* #team (1 member; alice invites you: /join or /leave)")]);
+    each(&mut bob, &[("/rooms", "* #team (1 member; alice invites you: /accept or /decline)")]);
     each(&mut bob, &[("/join team", "* #team: you are in it")]);
     each(&mut carol, &[("/rooms", "* no rooms: /create makes one")]);
 

@@ -21,7 +21,7 @@ use wire::time::Instant;
 use super::App;
 use super::jobs::Job;
 use super::pins::in_words;
-use crate::command::Which;
+use crate::command::{RoomCommand, Which};
 use crate::output::{Output, RequestLine};
 use crate::work::{
     Asking, Contact, Incoming, Receipt, RequestRecord, Standing, StoreError, StoreReply,
@@ -558,6 +558,7 @@ impl App {
     pub(super) fn accept(&mut self, now: Instant, which: Which) {
         match self.meant(now, which) {
             Some(Meant::Request(user)) => self.befriend(&user),
+            Some(Meant::Room(room)) => self.room_command(now, RoomCommand::Join { room }),
             Some(Meant::File(id)) => {
                 self.transfer(now, |transfers, cx| transfers.accept(cx, id));
                 let user = id.and_then(|id| self.transfers.other_side(id));
@@ -576,6 +577,7 @@ impl App {
             Some(Meant::Request(user)) => {
                 self.dismiss(&user, Standing::Declined { at: self.unix_ms });
             }
+            Some(Meant::Room(room)) => self.room_command(now, RoomCommand::Leave { room }),
             Some(Meant::File(id)) => {
                 self.transfer(now, |transfers, cx| transfers.decline(cx, id));
             }
@@ -587,6 +589,15 @@ impl App {
     fn meant(&mut self, now: Instant, which: Which) -> Option<Meant> {
         match which {
             Which::File(id) => Some(Meant::File(Some(id))),
+            Which::Room(typed) => match self.invitation_to(&typed) {
+                Some(room) => Some(Meant::Room(room)),
+                None => {
+                    self.error(&format!(
+                        "Nobody invites you to {typed}: '/requests' shows what waits for an answer."
+                    ));
+                    None
+                }
+            },
             Which::User(typed) => {
                 let mut meant = None;
                 self.with_name(&typed, |app, user| {
@@ -600,15 +611,20 @@ impl App {
                 });
                 meant
             }
-            Which::Only if self.requests.pending.is_empty() => Some(Meant::File(None)),
             Which::Only => {
-                let first = self.requests.pending.keys().next().cloned();
-                if self.requests.pending.len() == 1 && self.transfers.offers_to_us() == 0 {
-                    return first.map(Meant::Request);
+                let (users, rooms) = (&self.requests.pending, self.invitations());
+                let files = self.transfers.offers_to_us();
+                match (users.len(), rooms.len(), files) {
+                    (0, 0, _) => return Some(Meant::File(None)),
+                    (1, 0, 0) => return users.keys().next().cloned().map(Meant::Request),
+                    (0, 1, 0) => {
+                        return rooms.into_iter().next().map(|room| Meant::Room(room.room));
+                    }
+                    _ => {}
                 }
                 self.error(
-                    "Several wait for an answer: say which, by the name of who asks or the number \
-                     of the file.",
+                    "Several wait for an answer: say which, by the name of who asks, the number of \
+                     the file, or the room.",
                 );
                 self.show_requests(now);
                 None
@@ -622,13 +638,16 @@ impl App {
             self.requests.pending.iter().map(|(user, it)| request_line(user, it)).collect();
         let mut files = self.transfers.list(now);
         files.retain(|file| file.awaits_answer());
-        self.tell(Output::Requests { requests, files });
+        let rooms = self.invitations();
+        self.tell(Output::Requests { requests, files, rooms });
     }
 }
 
 /// What an answer is for.
 enum Meant {
     Request(Name),
+    /// An invitation; `#` first.
+    Room(String),
     /// The only one when `None`.
     File(Option<u64>),
 }

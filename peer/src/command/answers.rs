@@ -12,9 +12,20 @@ pub enum Which {
     File(u64),
     /// This user, who asks to talk; as typed.
     User(String),
+    /// This room, to which one is invited; as typed, `#` first.
+    Room(String),
 }
 
-/// `/accept [number|name]`. A user whose name is a number: `@42`.
+/// What waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// By what it is answered.
+    pub which: Which,
+    /// Whose it is: in other chats than this one `yes` may be meant for somebody else.
+    pub from: String,
+}
+
+/// `/accept [number|name|#room]`. A user whose name is a number: `@42`.
 pub(super) fn which(words: Words<'_>) -> Result<Which, Usage> {
     let Some(word) = words.at_most_one()? else { return Ok(Which::Only) };
     if let Some(name) = word.strip_prefix('@').filter(|name| !name.is_empty()) {
@@ -24,7 +35,10 @@ pub(super) fn which(words: Words<'_>) -> Result<Which, Usage> {
         return Ok(Which::File(id));
     }
     // No name begins so, and `-1` is nobody either.
-    if word.starts_with(['#', '-', '@']) { Err(Usage) } else { Ok(Which::User(word)) }
+    if word.len() < 2 && word.starts_with('#') || word.starts_with(['-', '@']) {
+        return Err(Usage);
+    }
+    Ok(if word.starts_with('#') { Which::Room(word) } else { Which::User(word) })
 }
 
 /// `yes` and `no` while something waits for an answer: never sent as chat by surprise. The answer
@@ -37,12 +51,31 @@ pub(super) fn plain(line: &str, context: &Context) -> Option<ParsedLine> {
     };
     match &context.waiting[..] {
         [] => None,
-        [only] => Some(ParsedLine::Command(answer(only.clone()))),
+        [Waiting { which, from }] if is_at_hand(from, context) => {
+            Some(ParsedLine::Command(answer(which.clone())))
+        }
+        [Waiting { which, from }] => {
+            let chat = context.chat.as_deref().unwrap_or_default();
+            let name = match which {
+                Which::File(id) => id.to_string(),
+                Which::User(name) | Which::Room(name) => name.clone(),
+                Which::Only => String::new(),
+            };
+            Some(error(format!(
+                "Not done: is that for {from}, who waits for an answer? Then write '/accept {name}' \
+                 or '/decline {name}'. To say it here, write '/msg {chat} {line}'."
+            )))
+        }
         _ => Some(error(
             "Not done: several wait for an answer. '/requests' lists them, then '/accept NAME' or \
              '/accept NUMBER', or '/decline' so. To send the word itself, write '@NAME yes'.",
         )),
     }
+}
+
+/// Whether nobody else than whom the answer is for can be meant.
+fn is_at_hand(from: &str, context: &Context) -> bool {
+    context.chat.as_ref().is_none_or(|chat| chat.eq_ignore_ascii_case(from))
 }
 
 #[cfg(test)]
@@ -51,8 +84,26 @@ mod tests {
     use crate::command::parse;
 
     fn with(waiting: &[Which]) -> Context {
-        let (chat, waiting) = (Some("carol".to_owned()), waiting.to_vec());
+        let of = |which: &Which| Waiting { which: which.clone(), from: "Carol".to_owned() };
+        let (chat, waiting) = (Some("carol".to_owned()), waiting.iter().map(of).collect());
         Context { chat, waiting, ..Context::default() }
+    }
+
+    #[test]
+    fn a_plain_yes_is_for_nobody_else_than_whom_one_talks_with() {
+        let waits = Waiting { which: Which::File(25), from: "dave".to_owned() };
+        let at = |chat: Option<&str>, line| {
+            let chat = chat.map(str::to_owned);
+            parse(line, &Context { chat, waiting: vec![waits.clone()], ..Context::default() })
+        };
+        let ParsedLine::Error(text) = at(Some("alice"), "yes") else {
+            panic!("it is said or done")
+        };
+        assert!(text.contains("/accept 25") && text.contains("/msg alice yes"), "{text}");
+        let accept = ParsedLine::Command(Command::Accept { which: Which::File(25) });
+        for chat in [None, Some("dave"), Some("Dave")] {
+            assert_eq!(at(chat, "yes"), accept);
+        }
     }
 
     #[test]
@@ -62,7 +113,8 @@ mod tests {
         };
         let alice = || Which::User("alice".to_owned());
         assert_eq!(parse("yes", &with(&[])), says("yes"));
-        for (only, line) in [(alice(), "yes"), (Which::File(7), "YES ")] {
+        let room = Which::Room("#team".to_owned());
+        for (only, line) in [(alice(), "yes"), (Which::File(7), "YES "), (room, "y")] {
             let accept = ParsedLine::Command(Command::Accept { which: only.clone() });
             assert_eq!(parse(line, &with(&[only])), accept);
         }
@@ -87,10 +139,11 @@ mod tests {
         assert_eq!(bare("/yes 3"), accept(Which::File(3)));
         assert_eq!(bare("/accept #3"), accept(Which::File(3)));
         assert_eq!(bare("/accept alice"), accept(Which::User("alice".into())));
+        assert_eq!(bare("/accept #team"), accept(Which::Room("#team".into())));
         assert_eq!(bare("/accept @42"), accept(Which::User("42".into())));
         let decline = ParsedLine::Command(Command::Decline { which: Which::User("alice".into()) });
         assert_eq!(bare("/reject @alice"), decline);
-        for line in ["/accept -1", "/accept #x", "/accept @", "/accept a b"] {
+        for line in ["/accept -1", "/accept #", "/accept @", "/accept a b"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

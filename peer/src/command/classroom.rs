@@ -48,6 +48,11 @@ pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     WORDS.iter().chain(ALONE).copied()
 }
 
+/// Whether assignments do not agree to whom it goes; `msg bob hi` in small letters is ours.
+pub(super) fn is_ambiguous(line: &str) -> bool {
+    line.split_whitespace().next() == Some("MSG")
+}
+
 /// The command of ours, without its slash, that a line of an assignment stands for.
 pub(super) fn command(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();

@@ -120,7 +120,7 @@ fn a_classroom_writes_commands_without_a_slash() {
     };
     for (line, expected) in [
         ("message bob hi there", msg("bob", "hi there")),
-        ("MSG bob hi", msg("bob", "hi")),
+        ("msg bob hi", msg("bob", "hi")),
         ("private bob hi", msg("bob", "hi")),
         ("startprivate bob", ParsedLine::Chat("bob".into())),
         ("stopprivate", ParsedLine::Window(Window::Close)),
@@ -140,6 +140,9 @@ fn a_classroom_writes_commands_without_a_slash() {
     let unsent = Command::Unsend { to: "bob".into(), id: Some(7) };
     assert_eq!(class(Some("bob"), "DLT 7"), ParsedLine::Command(unsent));
     assert!(matches!(class(Some("bob"), "DLT 7 8"), ParsedLine::Error(_)));
+    for line in ["MSG bob hi", "MSG hello everybody"] {
+        assert!(matches!(class(Some("bob"), line), ParsedLine::Error(_)), "{line}");
+    }
     let upd = Command::Send { to: "bob".into(), paths: vec!["a.mp4".into()] };
     assert_eq!(class(None, "UPD bob a.mp4"), ParsedLine::Command(upd));
     for line in ["/quit", "/QUIT"] {

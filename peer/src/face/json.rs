@@ -85,8 +85,8 @@ enum Request {
     LiveEnd { id: u64 },
     Chat { user: String },
     Requests {},
-    Accept { id: Option<u64>, user: Option<String> },
-    Decline { id: Option<u64>, user: Option<String> },
+    Accept { id: Option<u64>, user: Option<String>, room: Option<String> },
+    Decline { id: Option<u64>, user: Option<String>, room: Option<String> },
     Files { id: Option<u64> },
     Pause { id: u64 },
     Resume { id: u64 },
@@ -177,8 +177,8 @@ fn command(request: Request) -> Result<Command, String> {
         Request::LiveEnd { id } => Command::LiveEnd { id },
         Request::Chat { user } => Command::Chat { user },
         Request::Requests {} => Command::Requests,
-        Request::Accept { id, user } => Command::Accept { which: which(id, user)? },
-        Request::Decline { id, user } => Command::Decline { which: which(id, user)? },
+        Request::Accept { id, user, room } => Command::Accept { which: which(id, user, room)? },
+        Request::Decline { id, user, room } => Command::Decline { which: which(id, user, room)? },
         Request::Files { id: folder } => Command::Files { folder },
         Request::Pause { id } => Command::Pause { id },
         Request::Resume { id } => Command::Resume { id },
@@ -271,12 +271,13 @@ fn film(
     }
 }
 
-fn which(id: Option<u64>, user: Option<String>) -> Result<Which, String> {
-    match (id, user) {
-        (None, None) => Ok(Which::Only),
-        (Some(id), None) => Ok(Which::File(id)),
-        (None, Some(user)) => Ok(Which::User(user)),
-        (Some(_), Some(_)) => Err("not a command: either id or user".to_owned()),
+fn which(id: Option<u64>, user: Option<String>, room: Option<String>) -> Result<Which, String> {
+    match (id, user, room) {
+        (None, None, None) => Ok(Which::Only),
+        (Some(id), None, None) => Ok(Which::File(id)),
+        (None, Some(user), None) => Ok(Which::User(user)),
+        (None, None, Some(room)) => Ok(Which::Room(room)),
+        _ => Err("not a command: one of id, user and room".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is said of strangers who ask to talk, in the words of the plain face.
 
 use super::plain::{file_line, quoted, short};
+use super::rooms::room_line;
 use crate::output::{Output, RequestLine};
 
 /// The lines about requests.
@@ -9,9 +10,10 @@ pub(super) fn lines(output: &Output, local_time: fn(u64) -> String) -> Vec<Strin
         vec![request_told(request)]
     } else if let Output::RequestOver { user, answer } = output {
         over(&short(user), answer).into_iter().collect()
-    } else if let Output::Requests { requests, files } = output {
+    } else if let Output::Requests { requests, files, rooms } = output {
         let asked = requests.iter().map(|request| listed(request, local_time));
-        let lines: Vec<String> = asked.chain(files.iter().map(file_line)).collect();
+        let lines: Vec<String> =
+            asked.chain(files.iter().map(file_line)).chain(rooms.iter().map(room_line)).collect();
         if lines.is_empty() { vec!["* nothing waits for an answer".to_owned()] } else { lines }
     } else if let Output::Asked { user, state } = output {
         vec![asked(&short(user), state)]

@@ -13,7 +13,7 @@ pub(super) fn lines(output: &Output) -> Vec<String> {
         let (room, by) = (text::excerpt(room, MAX_SHORT), text::excerpt(by, MAX_SHORT));
         let about = about(topic);
         vec![format!(
-            "* {by} invites you to {room} ({members} in it){about}; /join {room} or /leave {room}"
+            "* {by} invites you to {room} ({members} in it){about}; /accept {room} or /decline {room}"
         )]
     } else if let Output::RoomChanged { room, .. } = output {
         vec![format!("* {}: {}", text::excerpt(room, MAX_SHORT), change(output))]
@@ -43,6 +43,7 @@ pub(super) fn change(output: &Output) -> String {
         "created" => "made, and you own it".to_owned(),
         "entered" | "present" if text.is_empty() => "you are in it".to_owned(),
         "entered" | "present" => format!("you are in it; it is about: {text}"),
+        "declined" => "you declined the invitation".to_owned(),
         "joined" => format!("{user} came in"),
         "left" => format!("{user} left"),
         "kicked" => format!("{user} was put out by {by}"),
@@ -61,12 +62,12 @@ pub(super) fn change(output: &Output) -> String {
 }
 
 /// A room in the list of rooms.
-fn room_line(line: &RoomLine) -> String {
+pub(super) fn room_line(line: &RoomLine) -> String {
     let relation = match (line.relation, &line.by) {
         ("none", _) => "open: /join comes in".to_owned(),
         ("former", _) => "you were in it: /join comes back".to_owned(),
         ("invited", Some(by)) => {
-            format!("{} invites you: /join or /leave", text::excerpt(by, MAX_SHORT))
+            format!("{} invites you: /accept or /decline", text::excerpt(by, MAX_SHORT))
         }
         (role, _) => {
             format!("you are its {role}{}", if line.open { "; open to all" } else { "" })

@@ -245,16 +245,7 @@ fn more(foreign: &str) -> Vec<Output> {
             by: Some(bob()),
             text: Some(text()),
         },
-        Output::Rooms {
-            rooms: vec![RoomLine {
-                room: "#team".to_owned(),
-                topic: text(),
-                open: false,
-                members: 3,
-                relation: "owner",
-                by: None,
-            }],
-        },
+        Output::Rooms { rooms: vec![room_line("owner", foreign)] },
         Output::Members {
             room: "#team".to_owned(),
             topic: text(),
@@ -316,6 +307,7 @@ fn more(foreign: &str) -> Vec<Output> {
         Output::Requests {
             requests: vec![request_line(foreign)],
             files: vec![FileLine { name: text(), ..file_line() }],
+            rooms: vec![room_line("invited", foreign)],
         },
         Output::Asked { user: bob(), state: "waiting" },
         Output::Ignored { users: vec!["mallory".to_owned()] },
@@ -351,6 +343,17 @@ fn more(foreign: &str) -> Vec<Output> {
 fn pin_line(foreign: &str) -> PinLine {
     let (name, blake3) = (foreign.to_owned(), "00".repeat(32));
     PinLine { id: Some(3), name, blake3, position_ms: 754_000 }
+}
+
+fn room_line(relation: &'static str, topic: &str) -> RoomLine {
+    RoomLine {
+        room: "#team".to_owned(),
+        topic: topic.to_owned(),
+        open: false,
+        members: 3,
+        relation,
+        by: (relation == "invited").then(|| "bob".to_owned()),
+    }
 }
 
 fn request_line(foreign: &str) -> RequestLine {

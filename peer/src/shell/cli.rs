@@ -1,14 +1,17 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use manual::Shell;
 
 use super::config::Config;
 use super::preferences::Preferences;
+use super::start::has_colour;
 use crate::app::{AutoAway, Strangers, Switch};
 use crate::face::oneshot::Until;
 use crate::face::tui::Notices;
@@ -127,7 +130,7 @@ pub(super) struct Options {
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub strangers: Strangers,
     /// Plain lines even on a terminal: no full screen, no colour, nothing overwritten.
-    #[arg(long, global = true, conflicts_with = "json")]
+    #[arg(long, global = true, env = "TINCAN_PLAIN", value_parser = BoolishValueParser::new(), conflicts_with = "json")]
     pub plain: bool,
     /// JSON lines in and out.
     #[arg(long, global = true)]
@@ -138,7 +141,13 @@ pub(super) struct Options {
     pub socket: Option<PathBuf>,
     /// After the end of standard input: how long to wait for messages and files on their way when
     /// nothing moves any more.
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(
+        long,
+        global = true,
+        env = "TINCAN_LINGER",
+        value_name = "SECONDS",
+        default_value_t = 30
+    )]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub linger: u64,
     /// Program that is called for each message, as PROGRAM FROM TEXT.
@@ -198,7 +207,7 @@ pub(super) struct Options {
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub mouse: Switch,
     /// Take commands as course assignments write them, too: 'message bob hi', 'OUT'.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "TINCAN_CLASSROOM", value_parser = BoolishValueParser::new())]
     #[allow(dead_code, reason = "it can change: see Preferences")]
     pub classroom: bool,
     /// Configuration file, TOML: its keys are these options, its tables aliases, keys and theme words,
@@ -391,8 +400,10 @@ fn stop(error: clap::Error) -> Stop {
     let text = error.render();
     if error.use_stderr() {
         Stop::Wrong(one_line(&text.to_string()))
-    } else {
+    } else if io::stdout().is_terminal() && has_colour() {
         Stop::Asked(text.ansi().to_string())
+    } else {
+        Stop::Asked(text.to_string())
     }
 }
 

@@ -313,6 +313,7 @@ impl Desk {
             Typed::Command(command) => self.give(now, command, &mut todo),
             Typed::Cancelled => {}
             Typed::Interrupt if was_interrupted || was_warned => self.quit(Exit::Done, &mut todo),
+            Typed::Interrupt if self.has_open_work() => self.leave(now, &mut todo),
             Typed::Interrupt => {
                 self.was_interrupted = true;
                 let text = "Ctrl-C again, Ctrl-D or /quit leaves the program".to_owned();
@@ -662,12 +663,18 @@ impl Desk {
     }
 
     /// Leaves, but tells a person first what that interrupts.
+    /// Whether a person would want to know that something is under way before he leaves.
+    fn has_open_work(&self) -> bool {
+        let open = self.open.files.len() + self.open.messages.len() + self.open.exports;
+        matches!(self.giver, Giver::Person) && open > 0
+    }
+
     fn leave(&mut self, now: Instant, todo: &mut Vec<Do>) {
-        let (files, messages) = (self.open.files.len(), self.open.messages.len());
-        let exports = self.open.exports;
-        if !matches!(self.giver, Giver::Person) || files + messages + exports == 0 {
+        if !self.has_open_work() {
             return self.quit(Exit::Done, todo);
         }
+        let (files, messages) = (self.open.files.len(), self.open.messages.len());
+        let exports = self.open.exports;
         self.was_warned = true;
         let text = if exports > 0 {
             "not done yet: /export. It is given up when you leave. The same again leaves."

@@ -185,7 +185,7 @@ fn face(
 }
 
 /// Whether colours are wanted (<https://no-color.org>).
-fn has_colour() -> bool {
+pub(super) fn has_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use manual::settings::{self, Rules};
 use wire::time::Duration;
@@ -78,15 +79,15 @@ fn configuration(file: &Path, command: &clap::Command) -> Result<BTreeMap<String
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(super) struct Serve {
     /// Address and UDP port to listen on; port 0 picks one [default: all addresses, port 5000]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "TINCAN_RENDEZVOUS_BIND")]
     pub(super) bind: Option<String>,
 
     /// Lock an account's password login after so many failures (1 to 5)
-    #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5))]
+    #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5), env = "TINCAN_RENDEZVOUS_MAX_FAILED")]
     max_failed: u32,
 
     /// Length of the first lock; each further failure doubles it, up to five minutes
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400), env = "TINCAN_RENDEZVOUS_LOCK_SECONDS")]
     lock_seconds: u32,
 
     /// Before serving, make an account for each line "user password" of this file
@@ -94,41 +95,46 @@ pub(super) struct Serve {
     pub(super) import_credentials: Option<PathBuf>,
 
     /// Greeting shown to everyone who logs in
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", env = "TINCAN_RENDEZVOUS_MOTD")]
     motd: String,
 
     /// Whether anyone may make an account
-    #[arg(long, value_name = "yes|no", default_value = "yes")]
+    #[arg(
+        long,
+        value_name = "yes|no",
+        default_value = "yes",
+        env = "TINCAN_RENDEZVOUS_OPEN_REGISTRATION"
+    )]
     open_registration: Choice,
 
     /// Have a room "lobby", in which everybody is from the first login on; without this it is shut
-    #[arg(long)]
+    #[arg(long, env = "TINCAN_RENDEZVOUS_LOBBY", value_parser = BoolishValueParser::new())]
     lobby: bool,
 
     /// For how many days letters to users who are not there are kept; 0 for none
     #[arg(long, visible_alias = "mailbox-ttl", value_name = "DAYS", default_value_t = 21,
-        value_parser = clap::value_parser!(u64).range(..=365))]
+        value_parser = clap::value_parser!(u64).range(..=365), env = "TINCAN_RENDEZVOUS_MAILBOX_DAYS")]
     mailbox_days: u64,
 
     /// Most letters kept for one user; a quarter of them of one sender
     #[arg(long, value_name = "LETTERS", default_value_t = 128,
-        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        value_parser = clap::value_parser!(u64).range(1..=10_000), env = "TINCAN_RENDEZVOUS_MAILBOX_QUOTA")]
     mailbox_quota: u64,
 
     /// Log out whose user did nothing for so long, such as 30m, 8h or 7d; at least 1m
     ///
     /// Without this nobody is logged out. Typed keys, commands and running transfers are doing something,
     /// what others say is not. Who was logged out comes back when he asks for it, not by himself.
-    #[arg(long, value_name = "DURATION", value_parser = idle_timeout)]
+    #[arg(long, value_name = "DURATION", value_parser = idle_timeout, env = "TINCAN_RENDEZVOUS_IDLE_TIMEOUT")]
     idle_timeout: Option<Duration>,
 
     /// Whether to carry what two users say to each other, sealed, when no direct way joins them
-    #[arg(long, value_name = "yes|no", default_value = "yes")]
+    #[arg(long, value_name = "yes|no", default_value = "yes", env = "TINCAN_RENDEZVOUS_RELAY")]
     relay: Choice,
 
     /// Most kilobytes a second that one user may send that way
     #[arg(long, visible_alias = "relay-quota", value_name = "KB", default_value_t = 2000,
-        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000), env = "TINCAN_RENDEZVOUS_RELAY_RATE")]
     relay_rate: u64,
 
     /// What to log: error, warn, info, debug, trace, or a filter of tracing
@@ -136,11 +142,11 @@ pub(super) struct Serve {
     pub(super) log: String,
 
     /// Log to this file instead of standard error; SIGHUP opens it anew
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TINCAN_RENDEZVOUS_LOG_FILE")]
     pub(super) log_file: Option<PathBuf>,
 
     /// Show only the network part of clients' addresses in the log
-    #[arg(long)]
+    #[arg(long, env = "TINCAN_RENDEZVOUS_MASK_ADDRESSES", value_parser = BoolishValueParser::new())]
     mask_addresses: bool,
 }
 

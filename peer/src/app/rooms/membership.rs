@@ -409,12 +409,31 @@ impl App {
         });
     }
 
+    /// Rooms to which the person is invited by others than those whom he blocks.
+    pub(in crate::app) fn invitations(&self) -> Vec<RoomLine> {
+        let is_shown = |room: &&RoomSummary| matches!(&room.relation, Relation::Invited(by) if !self.is_blocked(by));
+        self.rooms.invited.values().filter(is_shown).cloned().map(room_line).collect()
+    }
+
+    /// The room of this name, if he is invited to it; `#` first.
+    pub(in crate::app) fn invitation_to(&self, typed: &str) -> Option<String> {
+        let name = RoomName::new(typed.strip_prefix('#').unwrap_or(typed)).ok()?;
+        let title = format!("#{name}");
+        self.invitations().into_iter().map(|line| line.room).find(|room| *room == title)
+    }
+
     /// A request about rooms was done.
     pub(in crate::app) fn on_room_done(&mut self, asked: &RoomAsked) {
         if let RoomAsked::Leave(id, name) = asked
             && self.rooms.invited.remove(id).is_some()
         {
-            self.info(&format!("The invitation to #{name} is declined."));
+            self.tell(Output::RoomChanged {
+                room: format!("#{name}"),
+                change: "declined",
+                user: None,
+                by: None,
+                text: None,
+            });
         }
     }
 

@@ -60,7 +60,7 @@ fn waiting(world: &mut World, n: usize) -> (Vec<RequestLine>, usize) {
     world.seen(n);
     world.line(n, "/requests");
     match world.seen(n).pop() {
-        Some(Output::Requests { requests, files }) => (requests, files.len()),
+        Some(Output::Requests { requests, files, .. }) => (requests, files.len()),
         other => panic!("{other:?}"),
     }
 }

@@ -79,7 +79,7 @@ fn every_kind_has_its_stable_line() {
         // Whoever typed it sees it already.
         String::new(),
         "* lines exported: 1234, to hi".to_owned(),
-        "* bob invites you to #team (3 in it): hi; /join #team or /leave #team".to_owned(),
+        "* bob invites you to #team (3 in it): hi; /accept #team or /decline #team".to_owned(),
         "* #team: bob says it is about: hi".to_owned(),
         "* #team (3 members; you are its owner): hi".to_owned(),
         "* #team: it is about: hi\n* bob: online".to_owned(),
@@ -152,7 +152,7 @@ fn a_request_says_how_it_is_answered() {
     assert_eq!(asked("accepted"), "* bob accepts: you can talk");
     assert_eq!(asked("declined"), "* bob declines to talk with you");
     assert_eq!(asked("expired"), "* bob has not answered: your request has expired");
-    let nothing = Output::Requests { requests: Vec::new(), files: Vec::new() };
+    let nothing = Output::Requests { requests: Vec::new(), files: Vec::new(), rooms: Vec::new() };
     assert_eq!(shown(&nothing), "* nothing waits for an answer");
 }
 

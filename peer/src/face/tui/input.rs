@@ -145,6 +145,8 @@ impl Tui {
                 self.acts.push_back(Act::Typed(Typed::Interrupt));
             }
             Action::Interrupt => {
+                // Whoever clears a line has not just said that he leaves.
+                self.acts.push_back(Act::Typed(Typed::Cancelled));
                 self.input.editor.set("");
                 self.input.typed.reset();
             }

@@ -68,6 +68,7 @@ impl Tui {
             ("left", Some(user)) => {
                 self.windows.of(room).log.push_move(at, user, "no longer in the room".to_owned());
             }
+            ("declined", _) => self.show_at(None, output),
             _ => self.notice(Some(room), false, rooms::change(output)),
         }
     }
