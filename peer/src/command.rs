@@ -399,6 +399,8 @@ pub enum Command {
     Why {
         /// As typed.
         user: String,
+        /// Without names, addresses and files: for somebody who helps.
+        report: bool,
     },
     /// Have a user's program answer, and see how long that takes.
     Ping {
@@ -726,7 +728,7 @@ fn arguments_of(
         Verb::Get => files::get(words, context)?,
         Verb::VerifyFile => Command::VerifyFile { id: number(words.only()?)? },
         Verb::Limit => return files::limit(words),
-        Verb::Why => Command::Why { user: user(words.only()?) },
+        Verb::Why => arguments::why(words)?,
         Verb::Ping => Command::Ping { user: user(words.only()?) },
         Verb::Server => words.none(Command::Server)?,
         Verb::Add => return arguments::add(words),

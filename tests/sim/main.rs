@@ -25,3 +25,4 @@ mod support;
 mod swarm;
 mod transfer;
 mod watching;
+mod why;

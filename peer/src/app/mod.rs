@@ -21,10 +21,13 @@ mod export;
 mod identities;
 mod idle;
 mod jobs;
+mod limiter;
 mod links;
 mod mail;
+pub(crate) mod nat;
 mod outbox;
 mod password;
+mod paths;
 mod ping;
 mod pins;
 mod presence;
@@ -198,6 +201,8 @@ pub struct App {
     /// Spoken codes that were made or typed.
     codes: Codes,
     roster: Roster,
+    /// Where the server sees this client.
+    observed: Option<SocketAddr>,
     /// What others are told about this user's being there.
     status: Status,
     links: Links,
@@ -255,6 +260,7 @@ impl App {
             is_deleted_there: false,
             codes: Codes::default(),
             roster: Roster::default(),
+            observed: None,
             status: Status::default(),
             links: Links::default(),
             chat: Chat::default(),

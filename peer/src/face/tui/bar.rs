@@ -69,7 +69,7 @@ impl Tui {
         let (number, window, _) = self.windows.iter().find(|(.., is_current)| *is_current)?;
         let user = window.user.as_ref()?;
         let link = self.bars.links.get(user)?;
-        let mut text = format!("[{number}:{} {}", text::excerpt(user, 16), link.state);
+        let mut text = format!("[{number}:{} {}", text::excerpt(user, 16), link.word);
         if let Some(rtt) = link.rtt_ms {
             text.push_str(&format!(" {rtt}ms"));
         }

@@ -103,10 +103,8 @@ impl Tui {
             }
             Some(user) => {
                 let state = match (self.bars.links.get(user), self.status_of(user)) {
-                    (Some(Link { state, rtt_ms: Some(rtt), .. }), _) => {
-                        format!("{state}, {rtt} ms")
-                    }
-                    (Some(Link { state, rtt_ms: None, .. }), _) => (*state).to_owned(),
+                    (Some(Link { word, rtt_ms: Some(rtt), .. }), _) => format!("{word}, {rtt} ms"),
+                    (Some(Link { word, rtt_ms: None, .. }), _) => (*word).to_owned(),
                     (None, _) if !self.bars.is_connected => "no server".to_owned(),
                     (None, Some(_)) => "online".to_owned(),
                     (None, None) => "offline: gets what you write later".to_owned(),

@@ -50,7 +50,7 @@ use super::pins::spoken;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
-use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over};
+use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over, path_word};
 use crate::work::Direction;
 
 /// Lines of history that a window begins with, and gets when its top is reached.
@@ -101,6 +101,8 @@ pub struct Notice {
 #[derive(Debug)]
 struct Link {
     state: &'static str,
+    /// The same for people.
+    word: &'static str,
     rtt_ms: Option<u64>,
     /// How long messages wait on the way.
     lag_ms: Option<u64>,
@@ -308,7 +310,7 @@ impl Tui {
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.clone());
             }
-            Output::Link { user, state, rtt_ms, farewell, .. } => {
+            Output::Link { user, state, lan, rtt_ms, farewell, .. } => {
                 if farewell.is_some() {
                     self.show_at(Some(user), output);
                 }
@@ -316,7 +318,8 @@ impl Tui {
                     self.attention.ends(user);
                     self.bars.links.remove(user);
                 } else {
-                    let link = Link { state, rtt_ms: *rtt_ms, lag_ms: None };
+                    let word = path_word(state, *lan);
+                    let link = Link { state, word, rtt_ms: *rtt_ms, lag_ms: None };
                     self.bars.links.insert(user.clone(), link);
                 }
             }
