@@ -9,6 +9,7 @@ mod commands;
 mod comments;
 mod crashes;
 mod descriptions;
+mod doctor;
 mod folders;
 mod live;
 mod oneshot;

@@ -6,6 +6,7 @@ mod account;
 mod cli;
 mod config;
 mod desk;
+mod doctor;
 mod folders;
 mod front;
 mod fullscreen;

@@ -24,7 +24,7 @@ use super::paths::Paths;
 use super::session::{Parts, Session};
 use super::spool::Spool;
 use super::typed_lines::TypedLines;
-use super::{account, complain, folders, terminal, typing};
+use super::{account, complain, doctor, folders, terminal, typing};
 use crate::app::{FilesOf, Settings};
 use crate::command::{Command, Need, Purpose};
 use crate::face::exit::Exit;
@@ -46,6 +46,7 @@ pub(super) fn run(plan: Plan) -> Exit {
         Some(Asked::Account(task @ (AccountFile::Export { .. } | AccountFile::Import { .. }))) => {
             account::run(&options, task)
         }
+        Some(Asked::Doctor { report }) => doctor::run(&options, &preferences, report),
         command => prepare(Plan { options, command, preferences }).map(|mut session| session.run()),
     };
     let exit = outcome.unwrap_or_else(|(exit, text)| complain(exit, &text));
@@ -186,7 +187,7 @@ fn has_colour() -> bool {
 
 /// Whether the terminal is said to show more than ASCII: the first of these that is set counts
 /// (POSIX, section 8.2).
-fn is_unicode() -> bool {
+pub(super) fn is_unicode() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
     let locale = locale.to_lowercase();
@@ -194,7 +195,7 @@ fn is_unicode() -> bool {
 }
 
 /// A terminal that cannot move its cursor.
-fn is_dumb() -> bool {
+pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
@@ -233,7 +234,7 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             let password = password(options, &name)?;
             (Task::DeleteAccount { name, password }, Some(60))
         }
-        Asked::Account(_) => unreachable!("it begins no session"),
+        Asked::Account(_) | Asked::Doctor { .. } => unreachable!("it begins no session"),
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod changes;
 mod import;
+mod look;
 mod marks;
 mod messages;
 mod place;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub use self::look::{Found, look};
 use self::schema::LastEnd;
 use self::unkept::Unkept;
 use crate::private;
