@@ -12,6 +12,7 @@ mod classroom;
 #[cfg(feature = "shell")]
 pub(crate) mod complete;
 pub(crate) mod entries;
+mod errors;
 mod files;
 mod films;
 pub(crate) mod help;
@@ -371,6 +372,8 @@ pub enum Command {
     Why {
         /// As typed.
         user: String,
+        /// Without names, addresses and files: for somebody who helps.
+        report: bool,
     },
     /// Have a user's program answer, and see how long that takes.
     Ping {
@@ -713,7 +716,7 @@ fn arguments_of(
         Verb::Get => files::get(words, context)?,
         Verb::VerifyFile => Command::VerifyFile { id: number(words.only()?)? },
         Verb::Limit => return files::limit(words),
-        Verb::Why => Command::Why { user: user(words.only()?) },
+        Verb::Why => arguments::why(words)?,
         Verb::Ping => Command::Ping { user: user(words.only()?) },
         Verb::Server => words.none(Command::Server)?,
         Verb::Add => return arguments::add(words),

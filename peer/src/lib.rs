@@ -3,6 +3,7 @@
 pub mod app;
 pub mod backup;
 pub mod command;
+pub mod doctor;
 pub mod face;
 #[cfg(feature = "files")]
 pub mod files;

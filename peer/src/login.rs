@@ -56,7 +56,7 @@ const MIN_PASSWORD: usize = 8;
 /// Why it cannot be one, for the person.
 pub(crate) fn new_password(typed: &Secret<String>) -> Result<Secret<Vec<u8>>, String> {
     if typed.expose().chars().take(MIN_PASSWORD).count() < MIN_PASSWORD {
-        return Err(format!("a password has at least {MIN_PASSWORD} characters"));
+        return Err(format!("it is too short: at least {MIN_PASSWORD} characters"));
     }
     password(typed).map_err(|error| error.to_string())
 }

@@ -4,12 +4,15 @@
 //! Texts from others stand here as they came; faces filter them (`wire::app::text`).
 
 mod media;
+mod paths;
 
 use serde::Serialize;
 use wire::app::server::Availability;
 
 pub use self::media::MediaLine;
 pub(crate) use self::media::wait;
+pub(crate) use self::paths::path_word;
+pub use self::paths::{ConnectionLine, HeldUp, WhyFigures};
 use crate::work::{AutoAccept, Calls, Direction};
 
 /// What stands for the line that is answered where that is not here: lines are numbered from 1.
@@ -115,6 +118,8 @@ pub enum Output {
         ignored: bool,
         /// `direct` or `relayed`, when there is a link.
         path: Option<&'static str>,
+        /// Whether that is a direct path which stays in one network.
+        lan: bool,
         /// To where its datagrams go.
         address: Option<String>,
         /// How long a round trip takes there.
@@ -300,6 +305,8 @@ pub enum Output {
         /// `connecting`, `direct`, `relayed` (through the server), `closed` (the other side left), `lost`,
         /// `unreachable`.
         state: &'static str,
+        /// Whether a direct path stays in one network.
+        lan: bool,
         /// The address that datagrams go to: the other side's when direct, the server's when relayed.
         address: Option<String>,
         /// Smoothed round trip in milliseconds, once measured.
@@ -452,10 +459,13 @@ pub enum Output {
     },
     /// Answer to `/why`.
     Why {
-        /// About whom.
-        user: String,
+        /// About whom; `None` in a report, which names nobody.
+        user: Option<String>,
         /// Sentences for people.
         lines: Vec<String>,
+        /// The same for programs, as far as it has figures.
+        #[serde(flatten)]
+        figures: Box<WhyFigures>,
     },
     /// Answer to `/fingerprint`.
     Fingerprint {
@@ -764,34 +774,4 @@ pub struct SettingLine {
     pub value: Option<String>,
     /// `typed`, `command line`, `environment`, `configuration file` or `default`.
     pub from: Option<&'static str>,
-}
-
-/// One connection, in figures of the transport.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ConnectionLine {
-    /// The user at the other end; `None` is the server.
-    pub user: Option<String>,
-    /// `direct`, or `relayed`: through the server.
-    pub path: &'static str,
-    /// The address that datagrams go to.
-    pub address: String,
-    /// Smoothed round trip in milliseconds, once measured.
-    pub rtt_ms: Option<u64>,
-    /// How much longer it is now than the shortest on this path, in milliseconds: so long messages wait behind
-    /// what else is on the way.
-    pub lag_ms: Option<u64>,
-    /// Bytes of the largest datagrams that the path is known to take.
-    pub datagram: usize,
-    /// Bytes that may be in flight (the congestion window).
-    pub window: u64,
-    /// Bytes a second that the path delivered, as last measured.
-    pub rate: u64,
-    /// Datagrams sent.
-    pub datagrams_sent: u64,
-    /// Those of them that were lost.
-    pub datagrams_lost: u64,
-    /// Bytes of messages and files sent for the first time.
-    pub bytes_sent: u64,
-    /// Bytes of them sent again.
-    pub bytes_sent_again: u64,
 }

@@ -67,6 +67,7 @@ impl Server {
             )
             | (_, Request::UseDevice(_)) => Answer::refuse(Refusal::Malformed),
             (None, Request::Resume(_)) => Answer::refuse(Refusal::UnknownDevice),
+            (_, Request::About) => self.on_about(now, handle),
             (
                 _,
                 Request::Logout

@@ -5,17 +5,19 @@
 )]
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use rand_core::RngCore;
 use wire::ConnectionHandle;
 use wire::app::name::Name;
 use wire::app::room::{RoomId, RoomRequest};
 use wire::app::server::{
-    MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
+    About, MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
 };
 use wire::time::Instant;
 
 use crate::account::unexpected;
+use crate::config::Relaying;
 use crate::cross::ToUser;
 use crate::introduce::acceptable;
 use crate::limits::whole_seconds;
@@ -95,7 +97,23 @@ impl Server {
             Request::MakeCode => self.on_make_code(now, handle, &own),
             Request::UseCode(number) => self.on_use_code(now, handle, own, number),
             Request::Active(seconds) => self.on_active(now, handle, seconds),
+            Request::About => self.on_about(now, handle),
         }
+    }
+
+    /// Whoever is connected may know how he is seen, account or not [W-165].
+    pub(crate) fn on_about(&self, now: Instant, handle: ConnectionHandle) -> Answer {
+        let Some(session) = self.sessions.get(&handle) else {
+            return Answer::refuse(Refusal::Malformed);
+        };
+        let observed = session.address;
+        let observed = SocketAddr::new(observed.ip().to_canonical(), observed.port());
+        let relay = match self.policy.relaying {
+            Relaying::Off => None,
+            Relaying::UpTo { bytes_per_second } => Some(bytes_per_second),
+        };
+        let unix = self.clock.unix(now);
+        Answer::Now(Response::About(About { observed, unix, relay }))
     }
 
     /// Each change is told to everybody in the room, so there are not many in a short time.

@@ -91,8 +91,9 @@ impl Introductions {
     }
 }
 
-/// Where `about` may be reached by `to`: what the server sees first. Addresses of the machine
-/// itself are of use only to somebody on the same machine.
+/// Where `about` may be reached by `to`: what the server sees first, then what he reports, even if it is the
+/// same: whether it is says whether a NAT is between. Addresses of the machine itself are of use only to
+/// somebody on the same machine.
 fn candidates(about: &Party, to: &Party) -> Vec<SocketAddr> {
     let same_machine = about.observed.ip().is_loopback() && to.observed.ip().is_loopback();
     let mut list = vec![canonical(about.observed)];
@@ -101,7 +102,7 @@ fn candidates(about: &Party, to: &Party) -> Vec<SocketAddr> {
             break;
         }
         let useful = same_machine || !candidate.ip().is_loopback();
-        if useful && !list.contains(candidate) {
+        if useful {
             list.push(*candidate);
         }
     }

@@ -118,7 +118,7 @@ impl<S: Copy + Ord> Relays<S> {
         let grants = numbers.map(|leg| {
             let mut key = [0; 32];
             rng.fill_bytes(&mut key);
-            LegGrant { leg, key: Secret::new(key) }
+            LegGrant { leg, key: Secret::new(key), rate: bytes_per_second }
         });
         for side in [0, 1] {
             let (session, other) = (sessions[side], Some(numbers[1 - side]));
@@ -420,7 +420,7 @@ mod tests {
         let mut again = [one.seal().as_slice(), &[0; 40]].concat();
         stage.relays.handle_datagram(stage.now, &mut again.clone(), address);
         stage.relays.handle_datagram(stage.now, &mut again, address);
-        let strange = LegGrant { leg: 77, key: Secret::new([1; 32]) };
+        let strange = LegGrant { leg: 77, key: Secret::new([1; 32]), rate: 1 };
         stage.send(&mut Leg::new(&strange, Holder::Client), &[0; 40]);
         stage.relays.handle_datagram(stage.now, &mut [11; 20], address);
         stage.send(&mut one, b"too short to be anything");

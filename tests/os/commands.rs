@@ -25,7 +25,8 @@ fn a_room_is_ruled_by_its_owner_and_operators() {
     each(&mut alice, &[("/create team bob", "* #team: made, and you own it")]);
     bob.reads("* alice invites you to #team");
     each(&mut bob, &[("/rooms", "* #team (1 member; alice invites you: /accept or /decline)")]);
-    each(&mut bob, &[("/join team", "* #team: you are in it")]);
+    each(&mut bob, &[("/requests", "* #team (1 member; alice invites you: /accept or /decline)")]);
+    each(&mut bob, &[("yes", "* #team: you are in it")]);
     each(&mut carol, &[("/rooms", "* no rooms: /create makes one")]);
 
     each(&mut bob, &[("/topic #team the film", "! #team: your role in it does not allow that")]);
@@ -96,7 +97,11 @@ fn what_was_said_in_a_room_is_answered_changed_and_taken_back() {
     let mut carol = stage.enter("carol", &[]);
     alice.types("/invite #team carol");
     carol.reads("* alice invites you to #team");
-    each(&mut carol, &[("/join team", "* #team: you are in it")]);
+    each(&mut carol, &[("no", "* #team: you declined the invitation")]);
+    each(&mut carol, &[("/accept #team", "! Nobody invites you to #team")]);
+    alice.types("/invite #team carol");
+    carol.reads("* alice invites you to #team");
+    each(&mut carol, &[("/accept #team", "* #team: you are in it")]);
     carol.reads("<#team alice> at five?");
     carol.types("/history #team");
     let line = carol.reads("[");
@@ -173,8 +178,15 @@ fn what_somebody_says_about_himself_is_seen_and_what_was_said_is_found() {
         format!("*   key {}, not verified: /fingerprint bob", own.rsplit(": ").next().unwrap())
     );
     // Any address of this machine may have become the path.
-    let link = alice.reads("*   direct link to ");
-    let address = link.trim_start_matches("*   direct link to ").split(',').next().unwrap();
+    let link = loop {
+        let line = alice.reads("*   ");
+        if line.contains(" link to ") {
+            break line;
+        }
+    };
+    let (path, address) = link.trim_start_matches("*   ").split_once(" link to ").unwrap();
+    assert!(matches!(path, "direct" | "LAN"), "{link}");
+    let address = address.split(',').next().unwrap();
     assert!(address.parse::<SocketAddr>().is_ok(), "{link}");
     alice.reads("*   no room with you");
     each(&mut alice, &[("/whois nobody", "! There is no user 'nobody' on this server.")]);
@@ -250,6 +262,14 @@ fn one_asks_why_and_how_far() {
     alice.reads("  | bob is online, the server says.");
     // By whichever of the machine's addresses.
     alice.reads("  | The direct path to ");
+    alice.reads("  | The last datagram of bob came ");
+    alice.reads("  | Addresses of bob to try: ");
+    alice.reads("  | Your side: no NAT");
+    alice.reads("  | The side of bob: no NAT");
+    alice.types("/why bob --report");
+    alice.reads("* report:");
+    let report = alice.reads("  | Addresses of X to try: (");
+    assert!(!report.contains("127.0.0.1"), "{report}");
     alice.types("/server");
     alice.reads("* Server ");
     alice.reads("* fingerprint of server: ");

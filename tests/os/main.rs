@@ -10,6 +10,7 @@ mod comments;
 mod control;
 mod crashes;
 mod descriptions;
+mod doctor;
 mod folders;
 mod live;
 mod oneshot;

@@ -93,6 +93,7 @@ fn whois(party: &mut Party, user: &str) -> Output {
             former,
             rooms,
             path,
+            lan,
             address,
             ..
         }) => Output::Whois {
@@ -108,6 +109,7 @@ fn whois(party: &mut Party, user: &str) -> Output {
             blocked: false,
             ignored: false,
             path,
+            lan,
             address,
             rtt_ms: None,
             rooms,

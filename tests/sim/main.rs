@@ -26,3 +26,4 @@ mod support;
 mod swarm;
 mod transfer;
 mod watching;
+mod why;

@@ -83,6 +83,15 @@ impl Party {
         })
     }
 
+    /// Each where he is put.
+    pub(crate) fn placed(
+        users: usize,
+        policy: Policy,
+        site: impl Fn(&mut World<Program>, usize) -> Site,
+    ) -> Self {
+        Self::at(0, users, policy, Strangers::Talk, site)
+    }
+
     fn among(users: usize, policy: Policy, link: &Impairment, strangers: Strangers) -> Self {
         Self::at(0, users, policy, strangers, |_, user| public(user, link))
     }

@@ -300,7 +300,7 @@ fn samples(seed: &Seed) -> Vec<Vec<u8>> {
 
 /// To the node of that number, directly or through the server.
 fn call(other: u8, side: Side, server: SocketAddr) -> Call {
-    let grant = LegGrant { leg: other.into(), key: Secret::new([other; 32]) };
+    let grant = LegGrant { leg: other.into(), key: Secret::new([other; 32]), rate: 1 };
     Call {
         tag: CallTag([7; 8]),
         side,

@@ -20,14 +20,18 @@ pub mod net;
 mod node;
 mod parameters;
 pub mod relay;
+mod tally;
 pub mod time;
 
 pub use codec::DecodeError;
 pub use config::{Accept, Config, Congestion, TransportConfig};
 pub use crypto::secret::Secret;
 pub use crypto::static_key::{PublicKey, StaticKey};
-pub use endpoint::{Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Relay, Stats};
+pub use endpoint::{
+    Call, CallTag, Connect, Counters, Endpoint, Identify, Read, Relay, SendLimit, Stats,
+};
 pub use error::{CloseReason, ConnectionError, OpenError, ProtocolError, ReadError, WriteError};
 pub use event::Event;
 pub use id::{Class, ConnectionHandle, Seed, Side, StreamId};
 pub use node::{Deadline, Ecn, Node, Source, Transmit};
+pub use tally::Tally;

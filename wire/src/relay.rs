@@ -39,6 +39,8 @@ pub struct LegGrant {
     pub leg: u32,
     /// Known to this side and the server: for the MACs of both directions.
     pub key: Secret<[u8; 32]>,
+    /// Bytes a second that the server carries for this side's session, over all its legs.
+    pub rate: u64,
 }
 
 /// Who holds a [`Leg`].
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     fn ends() -> (Leg, Leg) {
-        let grant = LegGrant { leg: 0x0102_0304, key: Secret::new([7; 32]) };
+        let grant = LegGrant { leg: 0x0102_0304, key: Secret::new([7; 32]), rate: 1 };
         (Leg::new(&grant, Holder::Client), Leg::new(&grant, Holder::Server))
     }
 

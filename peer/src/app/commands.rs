@@ -18,6 +18,7 @@ use super::links::Links;
 use super::requests::Asked;
 use super::rooms::Rooms;
 use super::server::{Claim, Goal};
+use super::why::Reader;
 use crate::command::{self, Command, Purpose, Since};
 use crate::output::{Output, UserLine};
 use crate::transfer::{self, BulkStreams, Membership, Transfers};
@@ -105,7 +106,10 @@ impl App {
                     None => app.tell_auto_accept(Some(&user)),
                 });
             }
-            Command::Why { user } => self.with_other(&user, |app, user| app.tell_why(now, &user)),
+            Command::Why { user, report } => {
+                let reader = if report { Reader::Helper } else { Reader::Person };
+                self.with_other(&user, |app, user| app.tell_why(now, &user, reader));
+            }
             Command::Ping { user } => self.with_other(&user, |app, user| app.ping(now, &user)),
             Command::Trust { user } if user == "server" => self.trust_server(now),
             Command::Trust { user } => self.with_other(&user, |app, user| app.trust(now, &user)),

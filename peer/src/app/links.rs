@@ -18,8 +18,7 @@ use std::net::SocketAddr;
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
 use wire::app::peer::{self, Control, close};
-use wire::app::server::{Introduction, MAX_CANDIDATES, Refusal, Request};
-use wire::relay::is_relayed;
+use wire::app::server::{Introduction, Refusal, Request};
 use wire::time::{Duration, Instant};
 use wire::{
     Call, CallTag, Class, ConnectionError, ConnectionHandle, Deadline, Event, PublicKey, Relay,
@@ -30,9 +29,10 @@ use super::App;
 use super::attention::Passed;
 use super::backoff::Backoff;
 use super::identities::{Verdict, Warnings};
+use super::paths::{Whereabouts, worth_probing};
 use super::requests::Asked;
 use super::streams::{Incoming, Outgoing, StreamError};
-use crate::output::{ConnectionLine, Output};
+use crate::output::Output;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -66,6 +66,8 @@ struct Link {
     backoff: Backoff,
     /// Not tried again before.
     retry_at: Option<Instant>,
+    /// Where he was at the last introduction.
+    last_known: Option<Whereabouts>,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ struct Ringing {
     generation: u64,
     /// How many addresses are tried.
     candidates: usize,
+    whereabouts: Whereabouts,
 }
 
 /// A link that is up.
@@ -94,6 +97,7 @@ pub(super) struct Up {
     pub(super) passed: Passed,
     /// What was said last of talking at all.
     pub(super) said: Option<peer::Contact>,
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl Links {
@@ -116,6 +120,19 @@ impl Links {
 
     pub(super) fn is_any_up(&self) -> bool {
         self.users.values().any(|link| link.up.is_some())
+    }
+
+    /// Those to whom there is a link.
+    pub(super) fn all_up(&self) -> impl Iterator<Item = (&Name, &Up)> {
+        self.users.iter().filter_map(|(user, link)| link.up.as_ref().map(|up| (user, up)))
+    }
+
+    /// What was told last of where a user is, with a link or without.
+    pub(super) fn whereabouts(&self, user: &Name) -> Option<&Whereabouts> {
+        let link = self.users.get(user)?;
+        let up = link.up.as_ref().map(|up| &up.whereabouts);
+        let ringing = link.calls.last().map(|call| &call.whereabouts);
+        up.or(ringing).or(link.last_known.as_ref())
     }
 
     /// Whether a link is on its way.
@@ -173,6 +190,7 @@ impl Links {
             asked: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             retry_at: None,
+            last_known: None,
         })
     }
 }
@@ -347,6 +365,8 @@ impl App {
             return;
         }
         let prologue = introduction.prologue(own_identity);
+        let whereabouts = Whereabouts::of(&introduction);
+        link.last_known = Some(whereabouts.clone());
         let observed = introduction.candidates.first().copied();
         let candidates = worth_probing(introduction.candidates, self.server.addresses());
         let count = candidates.len();
@@ -373,6 +393,7 @@ impl App {
             device: introduction.certificate.device,
             generation: introduction.certificate.generation,
             candidates: count,
+            whereabouts,
         });
         let is_news = link.up.is_none() && link.calls.len() == 1;
         let given_up = (link.calls.len() > MAX_CALLS).then(|| link.calls.remove(0).handle);
@@ -406,7 +427,10 @@ impl App {
                     self.link_broke_protocol(now, &user, "stopped listening");
                 }
             },
-            Event::PathChanged(_) => self.tell_link_up(&user),
+            Event::PathChanged(_) => {
+                self.note_path(&user);
+                self.tell_link_up(&user);
+            }
             Event::Finished(_) | Event::NewToken(_) => {}
         }
     }
@@ -455,7 +479,9 @@ impl App {
             chat_in: None,
             passed: Passed::default(),
             said: None,
+            whereabouts: call.whereabouts,
         });
+        self.note_path(user);
         self.tell_link_up(user);
         self.with_transfers(now, |transfers, cx| transfers.on_link_up(cx, user));
         self.chat.outbox.rewind(user);
@@ -657,12 +683,12 @@ impl App {
         }
         let up = self.links.up(user).map(|up| up.handle);
         let line = up.and_then(|handle| self.connection_line(Some(user), handle));
-        let (address, rtt_ms) = line.map(|line| (line.address, line.rtt_ms)).unzip();
         self.tell(Output::Link {
             user: user.to_string(),
             state,
-            address,
-            rtt_ms: rtt_ms.flatten(),
+            lan: line.as_ref().is_some_and(|line| line.lan),
+            rtt_ms: line.as_ref().and_then(|line| line.rtt_ms),
+            address: line.map(|line| line.address),
             farewell: None,
         });
     }
@@ -675,7 +701,7 @@ impl App {
     }
 
     /// Where the server is, when connected to it.
-    fn server_address(&self) -> Option<SocketAddr> {
+    pub(super) fn server_address(&self) -> Option<SocketAddr> {
         self.endpoint.as_ref()?.remote_address(self.server.handle()?)
     }
 
@@ -688,6 +714,7 @@ impl App {
         self.tell(Output::Link {
             user: user.to_string(),
             state: "closed",
+            lan: false,
             address: None,
             rtt_ms: None,
             farewell: is_heard.then(|| farewell.to_owned()),
@@ -698,79 +725,6 @@ impl App {
     pub(super) fn is_near(&self, user: &Name) -> bool {
         !self.is_blocked(user) && !self.is_held(user) && !self.is_stranger(user)
     }
-
-    /// The link to a user in figures, where there is one.
-    pub(super) fn link_line(&self, user: &Name) -> Option<ConnectionLine> {
-        self.connection_line(Some(user), self.links.up(user)?.handle)
-    }
-
-    /// `/net`.
-    pub(super) fn show_connections(&mut self) {
-        let connections = self.connections();
-        self.tell(Output::Net { connections });
-    }
-
-    /// The connections in figures: the server first, then users by name.
-    #[must_use]
-    pub fn connections(&self) -> Vec<ConnectionLine> {
-        let server = self.server.handle().map(|handle| (None, handle));
-        let users = self
-            .links
-            .users
-            .iter()
-            .filter_map(|(user, link)| link.up.as_ref().map(|up| (Some(user), up.handle)));
-        server
-            .into_iter()
-            .chain(users)
-            .filter_map(|(user, handle)| self.connection_line(user, handle))
-            .collect()
-    }
-
-    fn connection_line(
-        &self,
-        user: Option<&Name>,
-        handle: ConnectionHandle,
-    ) -> Option<ConnectionLine> {
-        let endpoint = self.endpoint.as_ref()?;
-        let stats = endpoint.stats(handle)?;
-        let address = endpoint.remote_address(handle)?;
-        let (path, address) = if is_relayed(address) {
-            ("relayed", self.server_address().map(|server| server.to_string()))
-        } else {
-            ("direct", Some(address.to_string()))
-        };
-        Some(ConnectionLine {
-            user: user.map(Name::to_string),
-            path,
-            address: address.unwrap_or_else(|| self.settings.server.clone()),
-            rtt_ms: stats.smoothed_rtt.and_then(|rtt| u64::try_from(rtt.as_millis()).ok()),
-            lag_ms: stats
-                .smoothed_rtt
-                .zip(stats.min_rtt)
-                .and_then(|(rtt, min)| u64::try_from(rtt.saturating_sub(min).as_millis()).ok()),
-            datagram: stats.datagram,
-            window: stats.congestion_window,
-            rate: stats.delivery_rate,
-            datagrams_sent: stats.datagrams_sent,
-            datagrams_lost: stats.datagrams_lost,
-            bytes_sent: stats.stream_bytes_sent,
-            bytes_sent_again: stats.retransmitted_bytes,
-        })
-    }
-}
-
-/// The addresses of an introduction that may be a peer's (security acceptance F01): never the
-/// server itself, and on this machine only when the server is on it too.
-fn worth_probing(mut named: Vec<SocketAddr>, server: &[SocketAddr]) -> Vec<SocketAddr> {
-    let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
-    let is_local = |address: SocketAddr| address.ip().to_canonical().is_loopback();
-    let server_is_local = server.iter().copied().any(is_local);
-    named.retain(|named| {
-        let is_server = server.iter().any(|one| canonical(*one) == canonical(*named));
-        !is_server && (server_is_local || !is_local(*named))
-    });
-    named.truncate(MAX_CANDIDATES);
-    named
 }
 
 /// What the other side says with an ordinary end.

@@ -22,10 +22,13 @@ mod export;
 mod identities;
 mod idle;
 mod jobs;
+mod limiter;
 mod links;
 mod mail;
+pub(crate) mod nat;
 mod outbox;
 mod password;
+mod paths;
 mod ping;
 mod pins;
 mod presence;
@@ -199,6 +202,8 @@ pub struct App {
     /// Spoken codes that were made or typed.
     codes: Codes,
     roster: Roster,
+    /// Where the server sees this client.
+    observed: Option<SocketAddr>,
     /// What others are told about this user's being there.
     status: Status,
     links: Links,
@@ -256,6 +261,7 @@ impl App {
             is_deleted_there: false,
             codes: Codes::default(),
             roster: Roster::default(),
+            observed: None,
             status: Status::default(),
             links: Links::default(),
             chat: Chat::default(),
@@ -317,6 +323,12 @@ impl App {
     #[must_use]
     pub fn is_storing(&self) -> bool {
         self.jobs.is_storing()
+    }
+
+    /// The server's address, as it was typed.
+    #[must_use]
+    pub fn server_as_typed(&self) -> &str {
+        &self.settings.server
     }
 
     /// What somebody is told who begins to listen now: `None` until the database is loaded.

@@ -329,6 +329,7 @@ impl App {
         self.server.claim = Claim::GoOn;
         self.begin_idle();
         self.is_deleted_there = false;
+        self.observed = Some(welcome.observed);
         self.roster.begin();
         self.links.server_is_back();
         self.chat.checked.clear();

@@ -82,6 +82,7 @@ impl App {
             blocked,
             ignored: contact.is_some_and(|contact| contact.ignored),
             path: link.as_ref().map(|link| link.path),
+            lan: link.as_ref().is_some_and(|link| link.lan),
             address: link.as_ref().map(|link| link.address.clone()),
             rtt_ms: link.and_then(|link| link.rtt_ms),
             rooms,

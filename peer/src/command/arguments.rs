@@ -12,6 +12,9 @@ use crate::work::ExportFormat;
 
 const NO_CHAT: &str = "'.' stands for the user you are chatting with: open a chat first.";
 
+/// Asks for what can be handed on.
+const REPORT: &str = "--report";
+
 /// A user's name, with or without the `@`.
 pub(super) fn user(word: String) -> String {
     match word.strip_prefix('@') {
@@ -23,6 +26,19 @@ pub(super) fn user(word: String) -> String {
 /// A transfer's number: `3` or `#3`.
 pub(super) fn number(word: String) -> Result<u64, Usage> {
     word.strip_prefix('#').unwrap_or(&word).parse().map_err(|_| Usage)
+}
+
+/// `/why NAME [--report]`, in either order.
+pub(super) fn why(mut words: Words<'_>) -> Result<Command, Usage> {
+    let first = words.next()?.ok_or(Usage)?;
+    let second = words.at_most_one()?;
+    match (first.as_str(), second.as_deref()) {
+        (REPORT, Some(REPORT) | None) => Err(Usage),
+        (REPORT, Some(name)) => Ok(Command::Why { user: user(name.to_owned()), report: true }),
+        (_, Some(REPORT)) => Ok(Command::Why { user: user(first), report: true }),
+        (_, Some(_)) => Err(Usage),
+        (_, None) => Ok(Command::Why { user: user(first), report: false }),
+    }
 }
 
 /// A password on the line would stand in the terminal's scroll-back and in scripts.

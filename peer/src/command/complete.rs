@@ -240,6 +240,7 @@ fn place(verb: Verb, number: usize) -> Place {
         }
         (Verb::Alias, 1) => Place::One(&["load"]),
         (Verb::Alias, 2) => Place::One(&["classroom"]),
+        (Verb::Why, 2) => Place::One(&["--report"]),
         (Verb::Help, 1) => Place::Topic,
         (Verb::Set | Verb::Unset, 1) => Place::Setting,
         (Verb::Create, 2..) | (Verb::Invite | Verb::Kick | Verb::Mute | Verb::Unmute, 2) => {

@@ -1,6 +1,7 @@
 //! What `/help` says, made of the table of commands.
 
 use super::entries::{GROUPS, Group, entries};
+use super::errors::errors;
 use super::topics::{self, TOPICS, Topic};
 
 /// One command.
@@ -121,6 +122,11 @@ impl Entry {
         format!("/{}{blank}{}", self.name, self.arguments)
     }
 
+    /// What may go wrong, and what to do then.
+    pub(crate) fn errors(&self) -> &'static str {
+        errors(self.verb)
+    }
+
     /// `/m, /message`: its other names.
     pub(crate) fn also(&self) -> Option<String> {
         let names: Vec<String> = self.aliases.iter().map(|alias| format!("/{alias}")).collect();
@@ -194,7 +200,11 @@ pub fn help(topic: &str) -> Option<String> {
     if let Some(also) = entry.also() {
         text.push_str(&format!("Also: {also}\n"));
     }
-    text.push_str(&format!("Example: {}\n{}", entry.example, entry.details));
+    text.push_str(&format!("Example: {}\n", entry.example));
+    if !entry.details.is_empty() {
+        text.push_str(&format!("{}\n", entry.details));
+    }
+    text.push_str(&format!("May go wrong: {}", entry.errors()));
     Some(text)
 }
 

@@ -426,7 +426,13 @@ fn users_are_ignored_pinged_and_asked_about() {
     assert_eq!(bare("/ignore"), command(Command::Ignored));
     assert_eq!(bare("/unignore bob"), command(Command::Unignore { user: "bob".into() }));
     assert_eq!(bare("/ping bob"), command(Command::Ping { user: "bob".into() }));
-    assert_eq!(bare("/why @bob"), command(Command::Why { user: "bob".into() }));
+    let why = |report| command(Command::Why { user: "bob".into(), report });
+    assert_eq!(bare("/why @bob"), why(false));
+    assert_eq!(bare("/why bob --report"), why(true));
+    assert_eq!(bare("/why --report @bob"), why(true));
+    for line in ["/why", "/why --report", "/why --report --report", "/why bob carol --report"] {
+        assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}: {:?}", bare(line));
+    }
     assert_eq!(bare("/server"), command(Command::Server));
     assert_eq!(bare("/unread"), ParsedLine::Window(Window::Unread));
     assert_eq!(bare("/verify-file #3"), command(Command::VerifyFile { id: 3 }));
@@ -458,6 +464,8 @@ fn help_knows_every_command_and_each_example_parses() {
     let mut words: Vec<&str> = Vec::new();
     for entry in entries() {
         assert!(overview.contains(&format!(" /{}", entry.name)));
+        let said = help(entry.name).unwrap();
+        assert!(said.contains("May go wrong: ") && said.contains(entry.example), "{said}");
         assert!(all.contains(&entry.syntax()) && all.contains(entry.summary));
         assert!(help(entry.name).unwrap().contains(entry.example));
         assert!(

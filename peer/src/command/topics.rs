@@ -35,7 +35,9 @@ Where the terminal has no such signs, the five behind messages are ~ . + ++ x.",
         title: "Who is away",
         text: "\
 A message for somebody who is away is sealed with his keys and left at the server, for as long as the server's \
-rules allow; it waits here as well until he has it, and is shown once. '/outbox' lists what waits.
+rules allow; it waits here as well until he has it, and is shown once. Each such letter is sealed with a key that he uses \
+once, and deletes: whoever takes his machine later cannot open what he has read. When those have run out one of \
+the week is used, and the message's state says so. '/outbox' lists what waits.
 A file waits here: it starts when both are online, and goes on after any break where it was. What was said in a \
 room while you were away comes from any member who has it.",
     },

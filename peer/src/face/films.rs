@@ -90,7 +90,12 @@ fn outlook(eta: Option<u64>, wait: Option<u64>) -> Option<String> {
         Some(0) => ", and can be watched at once".to_owned(),
         Some(wait) => format!(", and can be watched without a stop after {}", units::seconds(wait)),
     };
-    Some(format!("takes about {}{watched}", units::seconds(eta)))
+    let whole = if eta == 0 {
+        "less than a second".to_owned()
+    } else {
+        format!("about {}", units::seconds(eta))
+    };
+    Some(format!("takes {whole}{watched}"))
 }
 
 #[cfg(test)]

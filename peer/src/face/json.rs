@@ -49,78 +49,254 @@ fn is_harmless(c: char) -> bool {
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 enum Request {
-    Register { name: String, password: Secret<String> },
-    Login { name: String, password: Secret<String> },
-    ChangePassword { old: Secret<String>, new: Secret<String> },
-    AccountDelete { name: String, password: Secret<String> },
-    AccountExport { path: PathBuf, passphrase: Secret<String> },
-    AccountImport { path: PathBuf, passphrase: Secret<String> },
+    Register {
+        name: String,
+        password: Secret<String>,
+    },
+    Login {
+        name: String,
+        password: Secret<String>,
+    },
+    ChangePassword {
+        old: Secret<String>,
+        new: Secret<String>,
+    },
+    AccountDelete {
+        name: String,
+        password: Secret<String>,
+    },
+    AccountExport {
+        path: PathBuf,
+        passphrase: Secret<String>,
+    },
+    AccountImport {
+        path: PathBuf,
+        passphrase: Secret<String>,
+    },
     Logout {},
-    Message { to: String, text: String },
-    Reply { to: String, line: Option<u64>, text: String },
-    Edit { to: String, id: Option<u64>, text: String },
-    Unsend { to: String, id: Option<u64> },
-    At { to: String, id: Option<u64>, position_ms: u64, text: String },
-    Mark { to: String, id: Option<u64>, text: String },
-    Watch { id: u64, users: Option<Vec<String>> },
+    Message {
+        to: String,
+        text: String,
+    },
+    Reply {
+        to: String,
+        line: Option<u64>,
+        text: String,
+    },
+    Edit {
+        to: String,
+        id: Option<u64>,
+        text: String,
+    },
+    Unsend {
+        to: String,
+        id: Option<u64>,
+    },
+    At {
+        to: String,
+        id: Option<u64>,
+        position_ms: u64,
+        text: String,
+    },
+    Mark {
+        to: String,
+        id: Option<u64>,
+        text: String,
+    },
+    Watch {
+        id: u64,
+        users: Option<Vec<String>>,
+    },
     WatchOff {},
     Contacts {},
-    Who { filter: Option<String> },
-    Seen { user: String },
-    Code { code: Option<Secret<String>> },
-    Whois { user: String },
-    SeenSince { seconds: u32 },
-    Block { user: String },
-    Unblock { user: String },
+    Who {
+        filter: Option<String>,
+    },
+    Seen {
+        user: String,
+    },
+    Code {
+        code: Option<Secret<String>>,
+    },
+    Whois {
+        user: String,
+    },
+    SeenSince {
+        seconds: u32,
+    },
+    Block {
+        user: String,
+    },
+    Unblock {
+        user: String,
+    },
     Blocked {},
-    Ignore { user: String },
-    Unignore { user: String },
+    Ignore {
+        user: String,
+    },
+    Unignore {
+        user: String,
+    },
     Ignored {},
-    Nickname { user: String, nickname: Option<String> },
-    AutoAccept { user: Option<String>, accept: Option<AutoAccept> },
-    Get { id: u64, path: PathBuf },
-    VerifyFile { id: u64 },
-    Send { to: String, paths: Vec<PathBuf> },
-    Live { to: String, path: PathBuf, name: Option<String> },
-    LiveEnd { id: u64 },
-    Chat { user: String },
+    Nickname {
+        user: String,
+        nickname: Option<String>,
+    },
+    AutoAccept {
+        user: Option<String>,
+        accept: Option<AutoAccept>,
+    },
+    Get {
+        id: u64,
+        path: PathBuf,
+    },
+    VerifyFile {
+        id: u64,
+    },
+    Send {
+        to: String,
+        paths: Vec<PathBuf>,
+    },
+    Live {
+        to: String,
+        path: PathBuf,
+        name: Option<String>,
+    },
+    LiveEnd {
+        id: u64,
+    },
+    Chat {
+        user: String,
+    },
     Requests {},
-    Accept { id: Option<u64>, user: Option<String>, room: Option<String> },
-    Decline { id: Option<u64>, user: Option<String>, room: Option<String> },
-    Files { id: Option<u64> },
-    Pause { id: u64 },
-    Resume { id: u64 },
-    Cancel { id: u64 },
-    Play { id: Option<u64>, line: Option<u64>, with: Option<String>, position_ms: Option<u64> },
-    Open { id: u64 },
-    History { with: Option<String>, limit: Option<u32>, before: Option<u64>, since: Option<u64> },
-    Search { text: String, with: Option<String> },
-    Notify { chat: Option<String>, calls: Option<Calls> },
-    Typing { to: String },
-    Read { from: String, line: Option<u64> },
-    Status { availability: Availability, text: Option<String> },
+    Accept {
+        id: Option<u64>,
+        user: Option<String>,
+        room: Option<String>,
+    },
+    Decline {
+        id: Option<u64>,
+        user: Option<String>,
+        room: Option<String>,
+    },
+    Files {
+        id: Option<u64>,
+    },
+    Pause {
+        id: u64,
+    },
+    Resume {
+        id: u64,
+    },
+    Cancel {
+        id: u64,
+    },
+    Play {
+        id: Option<u64>,
+        line: Option<u64>,
+        with: Option<String>,
+        position_ms: Option<u64>,
+    },
+    Open {
+        id: u64,
+    },
+    History {
+        with: Option<String>,
+        limit: Option<u32>,
+        before: Option<u64>,
+        since: Option<u64>,
+    },
+    Search {
+        text: String,
+        with: Option<String>,
+    },
+    Notify {
+        chat: Option<String>,
+        calls: Option<Calls>,
+    },
+    Typing {
+        to: String,
+    },
+    Read {
+        from: String,
+        line: Option<u64>,
+    },
+    Status {
+        availability: Availability,
+        text: Option<String>,
+    },
     Rooms {},
-    Create { room: String, access: Access, backlog: Option<Backlog>, invite: Option<Vec<String>> },
-    Join { room: String },
-    Leave { room: String },
-    Members { room: String },
-    Invite { room: String, user: String },
-    Kick { room: String, user: String },
-    Mute { room: String, user: String, muted: bool },
-    Role { room: String, user: String, role: Role },
-    Topic { room: String, topic: String },
-    Rename { room: String, name: String },
-    Export { with: Option<String>, path: PathBuf, format: Option<ExportFormat>, id: Option<u64> },
+    Create {
+        room: String,
+        access: Access,
+        backlog: Option<Backlog>,
+        invite: Option<Vec<String>>,
+    },
+    Join {
+        room: String,
+    },
+    Leave {
+        room: String,
+    },
+    Members {
+        room: String,
+    },
+    Invite {
+        room: String,
+        user: String,
+    },
+    Kick {
+        room: String,
+        user: String,
+    },
+    Mute {
+        room: String,
+        user: String,
+        muted: bool,
+    },
+    Role {
+        room: String,
+        user: String,
+        role: Role,
+    },
+    Topic {
+        room: String,
+        topic: String,
+    },
+    Rename {
+        room: String,
+        name: String,
+    },
+    Export {
+        with: Option<String>,
+        path: PathBuf,
+        format: Option<ExportFormat>,
+        id: Option<u64>,
+    },
     Outbox {},
     Net {},
     Server {},
-    Why { user: String },
-    Ping { user: String },
-    Fingerprint { user: Option<String> },
-    Trust { user: String },
+    Why {
+        user: String,
+        #[serde(default)]
+        report: bool,
+    },
+    Ping {
+        user: String,
+    },
+    Fingerprint {
+        user: Option<String>,
+    },
+    Trust {
+        user: String,
+    },
     Reconnect {},
-    Help { topic: Option<String> },
-    Quit { farewell: Option<String> },
+    Help {
+        topic: Option<String>,
+    },
+    Quit {
+        farewell: Option<String>,
+    },
 }
 
 /// Most lines of `history`: all of them are held in memory at once.
@@ -242,7 +418,7 @@ fn command(request: Request) -> Result<Command, String> {
         Request::Get { id, path } => Command::Get { id, path },
         Request::VerifyFile { id } => Command::VerifyFile { id },
         Request::Server {} => Command::Server,
-        Request::Why { user } => Command::Why { user },
+        Request::Why { user, report } => Command::Why { user, report },
         Request::Ping { user } => Command::Ping { user },
     })
 }

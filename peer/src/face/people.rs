@@ -4,7 +4,7 @@ use wire::app::text;
 
 use super::plain::{GUTTER, short};
 use super::units;
-use crate::output::{AutoAcceptLine, NotifyLine, Output};
+use crate::output::{AutoAcceptLine, NotifyLine, Output, path_word};
 use crate::work::AutoAccept;
 
 /// What calls the person, in one conversation or in those where something was chosen.
@@ -40,7 +40,8 @@ pub(super) fn nickname(user: &str, nickname: Option<&str>) -> String {
 
 /// What is known of the key of a user, and of the path to him.
 pub(super) fn known(output: &Output) -> Vec<String> {
-    let Output::Whois { user, key, fingerprint, former, path, address, rtt_ms, .. } = output else {
+    let Output::Whois { user, key, fingerprint, former, path, lan, address, rtt_ms, .. } = output
+    else {
         return Vec::new();
     };
     let print = fingerprint.as_deref().map(short).unwrap_or_default();
@@ -60,7 +61,10 @@ pub(super) fn known(output: &Output) -> Vec<String> {
             let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
             match *path {
                 Some("relayed") => format!("link through the server at {}{rtt}", short(address)),
-                Some(_) | None => format!("direct link to {}{rtt}", short(address)),
+                Some(state) => {
+                    format!("{} link to {}{rtt}", path_word(state, *lan), short(address))
+                }
+                None => format!("link to {}{rtt}", short(address)),
             }
         },
     );
@@ -107,8 +111,8 @@ pub(super) fn ping(user: &str, rtt_ms: Option<u64>, reason: Option<&str>) -> Str
 }
 
 /// What is known of reaching a user.
-pub(super) fn why(user: &str, lines: &[String]) -> Vec<String> {
-    let mut rows = vec![format!("* {}:", short(user))];
+pub(super) fn why(user: Option<&str>, lines: &[String]) -> Vec<String> {
+    let mut rows = vec![format!("* {}:", user.map_or_else(|| "report".to_owned(), short))];
     rows.extend(lines.iter().map(|line| format!("{GUTTER}{}", short(line))));
     rows
 }

@@ -17,7 +17,7 @@ use super::wrap::rows;
 use super::{Line, action, films, folders, people, qr, requests, rooms, units, viewing, watching};
 use crate::output::{
     ConnectionLine, FileLine, HistoryLine, NOT_HERE, OutboxLine, Output, ServerState, SettingLine,
-    UserLine,
+    UserLine, path_word,
 };
 use crate::work::Direction;
 
@@ -176,7 +176,7 @@ impl Plain {
             Output::Ping { user, rtt_ms, reason } => {
                 vec![people::ping(user, *rtt_ms, reason.as_deref())]
             }
-            Output::Why { user, lines } => people::why(user, lines),
+            Output::Why { user, lines, .. } => people::why(user.as_deref(), lines),
             Output::Ignored { users } => vec![people::ignored(users)],
             Output::Nickname { user, nickname } => {
                 vec![people::nickname(user, nickname.as_deref())]
@@ -400,15 +400,16 @@ impl Plain {
     }
 
     fn link(&self, output: &Output) -> Vec<String> {
-        let Output::Link { user, state, address, rtt_ms, farewell } = output else {
+        let Output::Link { user, state, lan, address, rtt_ms, farewell } = output else {
             return Vec::new();
         };
+        let word = path_word(state, *lan);
         if self.style.reader == Reader::Person && *state == "connecting" {
             return Vec::new();
         }
         let address = address.as_deref().map(|a| format!(" {}", short(a))).unwrap_or_default();
         let rtt = rtt_ms.map(|ms| format!(", {ms} ms")).unwrap_or_default();
-        let mut lines = vec![format!("* link to {}: {state}{address}{rtt}", short(user))];
+        let mut lines = vec![format!("* link to {}: {word}{address}{rtt}", short(user))];
         lines.extend(
             farewell.as_deref().map(|text| format!("* {} leaves: {}", short(user), short(text))),
         );
@@ -623,7 +624,11 @@ fn net(connections: &[ConnectionLine]) -> Vec<String> {
     let line = |it: &ConnectionLine| {
         let user = it.user.as_deref().map_or_else(|| "server".to_owned(), short);
         let rtt = it.rtt_ms.map_or_else(String::new, |ms| format!(" {ms} ms,"));
-        let way = if it.path == "relayed" { "through the server at" } else { "at" };
+        let way = match path_word(it.path, it.lan) {
+            "relay" => "through the server at",
+            "LAN" => "in the LAN at",
+            _ => "at",
+        };
         format!(
             "* {user} {way} {}:{rtt} {}/s, {} sent, {} again, {} of {} datagrams lost, of {} bytes at most, \
              window {}",

@@ -2,7 +2,7 @@
 
 use super::plain::{file_line, quoted, short};
 use super::rooms::room_line;
-use crate::output::{Output, RequestLine};
+use crate::output::{Output, RequestLine, RoomLine};
 
 /// The lines about requests.
 pub(super) fn lines(output: &Output, local_time: fn(u64) -> String) -> Vec<String> {
@@ -13,13 +13,17 @@ pub(super) fn lines(output: &Output, local_time: fn(u64) -> String) -> Vec<Strin
     } else if let Output::Requests { requests, files, rooms } = output {
         let asked = requests.iter().map(|request| listed(request, local_time));
         let lines: Vec<String> =
-            asked.chain(files.iter().map(file_line)).chain(rooms.iter().map(room_line)).collect();
+            asked.chain(files.iter().map(file_line)).chain(rooms.iter().map(invitation)).collect();
         if lines.is_empty() { vec!["* nothing waits for an answer".to_owned()] } else { lines }
     } else if let Output::Asked { user, state } = output {
         vec![asked(&short(user), state)]
     } else {
         Vec::new()
     }
+}
+
+fn invitation(room: &RoomLine) -> String {
+    format!("* {}", room_line(room))
 }
 
 /// `alice asks to talk with you: "hello" (and offers a file, "clip.mp4")`.

@@ -3,8 +3,9 @@
 use wire::app::server::Availability;
 
 use crate::output::{
-    AutoAcceptLine, ConnectionLine, FileLine, HistoryLine, MediaLine, MemberLine, NotifyLine,
-    OutboxLine, Output, PinLine, RequestLine, RoomLine, ServerState, SettingLine, UserLine,
+    AutoAcceptLine, ConnectionLine, FileLine, HeldUp, HistoryLine, MediaLine, MemberLine,
+    NotifyLine, OutboxLine, Output, PinLine, RequestLine, RoomLine, ServerState, SettingLine,
+    UserLine, WhyFigures,
 };
 use crate::work::{AutoAccept, Calls, Direction};
 
@@ -135,6 +136,7 @@ pub(crate) fn outputs(foreign: &str) -> Vec<Output> {
         Output::Link {
             user: bob(),
             state: "direct",
+            lan: false,
             address: Some("192.0.2.7:6000".to_owned()),
             rtt_ms: Some(23),
             farewell: Some(text()),
@@ -200,6 +202,7 @@ fn answers(foreign: &str) -> Vec<Output> {
         Output::Net {
             connections: vec![ConnectionLine {
                 path: "direct",
+                lan: false,
                 user: Some(bob()),
                 address: "192.0.2.7:6000".to_owned(),
                 rtt_ms: Some(23),
@@ -291,6 +294,7 @@ fn more(foreign: &str) -> Vec<Output> {
             blocked: false,
             ignored: false,
             path: Some("direct"),
+            lan: false,
             address: Some("192.0.2.7:6000".to_owned()),
             rtt_ms: Some(23),
             rooms: vec!["#side".to_owned(), "#team".to_owned()],
@@ -316,7 +320,20 @@ fn more(foreign: &str) -> Vec<Output> {
             usual: None,
         },
         Output::Ping { user: bob(), rtt_ms: Some(23), reason: None },
-        Output::Why { user: bob(), lines: vec![text()] },
+        Output::Why {
+            user: Some(bob()),
+            lines: vec![text()],
+            figures: Box::new(WhyFigures {
+                path: Some("direct"),
+                lan: false,
+                nat_here: "none",
+                nat_there: "endpoint-independent",
+                received_ms: Some(300),
+                sent_ms: Some(100),
+                heard_ms: Some(200),
+                held_up: vec![HeldUp { id: 3, by: "path" }],
+            }),
+        },
         Output::Play {
             url: "http://127.0.0.1:40123/00112233445566778899aabbccddeeff/clip.mp4".to_owned(),
             position_ms: Some(754_000),

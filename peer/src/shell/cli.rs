@@ -307,6 +307,13 @@ pub(super) enum OneShot {
     /// Speak with a peer that runs and has a --socket: JSON lines of standard input go there, and what it
     /// tells is printed.
     Attach,
+    /// Look whether this machine and the server are as the program needs them: without an account, and
+    /// without changing anything. Ends with 1 when something is wrong.
+    Doctor {
+        /// Name no addresses, folders, hosts and keys: to hand on to somebody who helps.
+        #[arg(long)]
+        report: bool,
+    },
     /// Carry the account of this data folder to another one in a file, or delete it.
     #[command(subcommand, arg_required_else_help = false)]
     Account(AccountFile),

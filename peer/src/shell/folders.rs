@@ -15,14 +15,19 @@ const LAST_SERVER: &str = "last-server";
 /// # Errors
 /// A text for the person.
 pub(super) fn data(given: Option<PathBuf>) -> Result<PathBuf, String> {
-    let folder = match given {
-        Some(folder) => folder,
-        None => ProjectDirs::from("", "", "tincan")
-            .map(|dirs| dirs.data_dir().to_owned())
-            .ok_or("no home folder is known: name a data folder with --data")?,
-    };
+    let folder = data_place(given)?;
     make_private(&folder).map_err(|error| format!("data folder {}: {error}", folder.display()))?;
     Ok(folder)
+}
+
+/// Where the data folder is, or would be.
+///
+/// # Errors
+/// A text for the person.
+pub(super) fn data_place(given: Option<PathBuf>) -> Result<PathBuf, String> {
+    let usual = || ProjectDirs::from("", "", "tincan").map(|dirs| dirs.data_dir().to_owned());
+    let none = || "no home folder is known: name a data folder with --data".to_owned();
+    given.or_else(usual).ok_or_else(none)
 }
 
 /// The folder for files that arrive: the one given, else that for downloads, else the current.

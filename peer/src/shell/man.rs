@@ -51,6 +51,7 @@ fn command(entry: &Entry) -> Part {
     let mut said = vec![format!("{}.{details}{}", entry.summary, entry.details)];
     said.extend(entry.also().map(|names| format!("Also: {names}")));
     said.push(format!("Example: {}", entry.example));
+    said.push(format!("May go wrong: {}", entry.errors()));
     item(&entry.syntax(), said)
 }
 

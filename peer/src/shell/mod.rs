@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod control;
 mod desk;
+mod doctor;
 mod folders;
 mod front;
 mod fullscreen;

@@ -42,7 +42,11 @@ impl Resolver {
     }
 }
 
-fn resolve(server: &str, local: SocketAddr) -> Result<Vec<SocketAddr>, String> {
+/// The addresses of `server` that a socket bound to `local` can reach.
+///
+/// # Errors
+/// Why there are none.
+pub(super) fn resolve(server: &str, local: SocketAddr) -> Result<Vec<SocketAddr>, String> {
     let found = server.to_socket_addrs().map_err(|error| format!("{server}: {error}"))?;
     let mut usable: Vec<SocketAddr> = found.filter(|address| is_usable(*address, local)).collect();
     usable.dedup();

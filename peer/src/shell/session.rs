@@ -1,6 +1,7 @@
 //! The network thread: one loop that gives the core what has happened, and does what it wants.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use clap::CommandFactory;
@@ -24,14 +25,14 @@ use super::screen::Stream;
 use super::spool::{Kept, Spool};
 use super::typing;
 use super::workers::{LaneGone, Mailbox, Workers};
-use super::{Wake, complain, save, terminal};
+use super::{Wake, complain, folders, save, terminal};
 use crate::app::{App, Settings};
 use crate::command::{Command, Purpose};
 use crate::face::Line;
 use crate::face::exit::Exit;
 use crate::face::json;
 use crate::files::FileWorker;
-use crate::output::Output;
+use crate::output::{Output, ServerState};
 use crate::store::Database;
 use crate::transfer::{View, ViewNews};
 
@@ -54,6 +55,8 @@ pub(super) struct Parts {
     pub(super) desk: Desk,
     /// Into which standard input goes, where it is handed over.
     pub(super) spool: Option<Spool>,
+    /// The data folder.
+    pub(super) data: PathBuf,
     /// Where other programs speak with this one, if they may.
     pub(super) control: Option<Control>,
     /// With what the full screen begins, where there is one.
@@ -79,6 +82,7 @@ pub(super) struct Session {
     player: Player,
     spooled: Option<Kept>,
     control: Option<Control>,
+    data: PathBuf,
     /// Whether users came or went since the names were last told to the front.
     has_new_names: bool,
     look_around: Instant,
@@ -100,6 +104,7 @@ impl Session {
             spool,
             full,
             mut control,
+            data,
         } = parts;
         let poll = Poll::new()?;
         if let Some(control) = &mut control {
@@ -145,6 +150,7 @@ impl Session {
             player,
             spooled,
             control,
+            data,
             has_new_names: false,
         })
     }
@@ -354,6 +360,10 @@ impl Session {
             && self.front.wants_users()
         {
             self.front.set_keys(self.app.key_marks());
+        }
+        if matches!(output, Output::Server { state: ServerState::Connected }) {
+            // Not before: a slip of the fingers is not to be the server of the next start.
+            folders::keep_server(&self.data, self.app.server_as_typed());
         }
         if let Output::LoggedIn { .. } | Output::Nickname { .. } = output
             && self.front.wants_users()

@@ -25,7 +25,7 @@ use super::paths::Paths;
 use super::session::{Parts, Session};
 use super::spool::Spool;
 use super::typed_lines::TypedLines;
-use super::{account, complain, folders, terminal, typing};
+use super::{account, complain, doctor, folders, terminal, typing};
 use crate::app::{FilesOf, Settings};
 use crate::command::{Command, Need, Purpose};
 use crate::face::exit::Exit;
@@ -48,6 +48,7 @@ pub(super) fn run(plan: Plan) -> Exit {
             account::run(&options, task)
         }
         Some(Asked::Attach) => attach(options.socket.as_deref()),
+        Some(Asked::Doctor { report }) => doctor::run(&options, &preferences, report),
         command => prepare(Plan { options, command, preferences }).map(|mut session| session.run()),
     };
     let exit = outcome.unwrap_or_else(|(exit, text)| complain(exit, &text));
@@ -74,7 +75,6 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
     let downloads = folders::downloads(options.download_dir.clone());
     let files = FileWorker::new(&data, &downloads)
         .map_err(|error| failure(format!("download folder {}: {error}", downloads.display())))?;
-    folders::keep_server(&data, &server);
 
     let mut settings = Settings::new(&server, Vec::new());
     settings.local_candidates = super::names::candidates(socket.local_address());
@@ -101,7 +101,8 @@ fn prepare(plan: Plan) -> Result<Session, Failure> {
         file: options.password_file.clone(),
     });
     let desk = Desk::new(face, giver, credentials, folders::home(), preferences);
-    let parts = Parts { clock, socket, database, files, settings, desk, spool, full, control };
+    let parts =
+        Parts { clock, socket, database, files, settings, desk, spool, full, control, data };
     Session::new(parts, &seed()?).map_err(failure)
 }
 
@@ -191,7 +192,7 @@ pub(super) fn has_colour() -> bool {
 
 /// Whether the terminal is said to show more than ASCII: the first of these that is set counts
 /// (POSIX, section 8.2).
-fn is_unicode() -> bool {
+pub(super) fn is_unicode() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
     let locale = locale.to_lowercase();
@@ -199,7 +200,7 @@ fn is_unicode() -> bool {
 }
 
 /// A terminal that cannot move its cursor.
-fn is_dumb() -> bool {
+pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
@@ -238,7 +239,9 @@ fn task(options: &Options, command: Asked, clock: &Clock) -> Result<OneShot, Fai
             let password = password(options, &name)?;
             (Task::DeleteAccount { name, password }, Some(60))
         }
-        Asked::Account(_) | Asked::Attach => unreachable!("it begins no session"),
+        Asked::Account(_) | Asked::Attach | Asked::Doctor { .. } => {
+            unreachable!("it begins no session")
+        }
     };
     Ok(OneShot::new(clock.now(), task, limit.map(Duration::from_secs)))
 }

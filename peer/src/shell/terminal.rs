@@ -58,7 +58,15 @@ pub(super) fn enter_full_screen() -> io::Result<()> {
     IS_FULL.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let mut out = io::stdout().lock();
-    queue!(out, EnterAlternateScreen, event::EnableBracketedPaste, event::EnableFocusChange)?;
+    // What a program left there that was killed goes.
+    let clear = terminal::Clear(terminal::ClearType::All);
+    queue!(
+        out,
+        EnterAlternateScreen,
+        clear,
+        event::EnableBracketedPaste,
+        event::EnableFocusChange
+    )?;
     if TAKES_MOUSE.load(Ordering::SeqCst) {
         out.write_all(MOUSE_TAKEN.as_bytes())?;
     }

@@ -26,7 +26,7 @@ pub(super) const OWN: &str = "
 pub(super) const LAST_OWN: &str = "
     SELECT id, sequence, nonce, state, kind, about_sequence, taken_back FROM messages
     WHERE profile = ?1 AND peer = ?2 AND author IS NULL AND state <> 3
-        AND state <> 2 AND kind < 2 AND taken_back = 0 AND hidden = 0
+        AND state <> 2 AND kind < 2 AND hidden = 0
     ORDER BY sequence DESC LIMIT 1";
 const ANSWERABLE: &str = "
     SELECT id, kind, coalesce(device, ?3), sequence, nonce, about_device, about_sequence, about_nonce
@@ -107,6 +107,10 @@ pub(super) fn own(
     let Some(id) = id else {
         let last = own_row(connection, LAST_OWN, profile, to, None).map_err(failed)?;
         return match last {
+            // Not an older one in its place: nobody has named that.
+            Some(row) if row.taken_back => Err(StoreError(format!(
+                "your last message to {to} is taken back: name an earlier one by its number."
+            ))),
             Some(row) => Ok(row.target(draft.device)),
             None => Err(StoreError(format!("you have sent nothing to {to} that can be changed."))),
         };

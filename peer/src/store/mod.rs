@@ -3,6 +3,7 @@
 mod calls;
 mod changes;
 mod import;
+mod look;
 mod marks;
 mod messages;
 mod place;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use wire::app::peer::TextKind;
 use wire::app::post::PostKind;
 
+pub use self::look::{Found, look};
 use self::schema::LastEnd;
 use self::unkept::Unkept;
 use crate::private;

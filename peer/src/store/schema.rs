@@ -1,6 +1,6 @@
 //! The tables, and how an older file gets them.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 /// `TINC`: tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x5449_4e43;
@@ -419,8 +419,8 @@ fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 }
 
 /// The schema's version: 0 for an empty file; an error for one that is not ours to touch.
-fn owned_version(transaction: &Transaction<'_>) -> rusqlite::Result<Result<usize, String>> {
-    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+pub(super) fn owned_version(connection: &Connection) -> rusqlite::Result<Result<usize, String>> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;

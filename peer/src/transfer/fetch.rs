@@ -9,6 +9,7 @@ use wire::app::peer::{GROUP, MAX_RANGE};
 use wire::time::{Duration, Instant};
 use wire::{Read, StreamId};
 
+use super::hold::{self, Hold, Holds};
 use super::limit::Limit;
 use super::links::BulkStreams;
 use super::ranges::Ranges;
@@ -22,7 +23,7 @@ const AHEAD_MILLIS: u64 = 1500;
 /// ...but at least this much...
 const MIN_WINDOW: u64 = 256 << 10;
 /// ...and at most this.
-pub(super) const MAX_WINDOW: u64 = 8 << 20;
+pub(crate) const MAX_WINDOW: u64 = 8 << 20;
 /// Shortest and longest range of one request, when there is more to ask for.
 const MIN_STEP: u64 = 64 << 10;
 /// Those that fetch at once share this; what one has asked for before others came it keeps.
@@ -103,6 +104,8 @@ struct Asking {
     /// When the last bytes arrived, or from when on they could.
     heard_at: Instant,
     rate: Rate,
+    /// What it has waited for.
+    holds: Option<Holds>,
 }
 
 /// A whole answer.
@@ -241,6 +244,7 @@ impl Fetch {
             is_readable: false,
             heard_at: now,
             rate: Rate::default(),
+            holds: None,
         });
     }
 
@@ -258,6 +262,28 @@ impl Fetch {
 
     fn asking(&self) -> impl Iterator<Item = &Asking> {
         self.sources.values().filter_map(|source| source.asking.as_ref())
+    }
+
+    /// Notes what comes from this user waits for; `is_open`: more may be asked for within `/limit`.
+    pub(super) fn note_hold(&mut self, now: Instant, user: &Name, is_open: bool) {
+        let has_more = self.has_more_to_ask();
+        let asking = self.sources.get_mut(user).and_then(|source| source.asking.as_mut());
+        let Some(asking) = asking else { return };
+        let has_asked_enough = asking.asked_bytes >= asking.window(now, self.sharers) / 2;
+        let hold = if asking.is_readable {
+            // What has come is not read, as too much waits for the disk.
+            Hold::Disk
+        } else if has_more && !is_open && !has_asked_enough {
+            Hold::Limit
+        } else {
+            Hold::OtherSide
+        };
+        hold::note(&mut asking.holds, now, hold);
+    }
+
+    /// What each stream has waited for.
+    pub(super) fn holds(&self) -> impl Iterator<Item = Holds> {
+        self.asking().filter_map(|asking| asking.holds)
     }
 
     /// Most bytes asked for over one stream, and the bytes that have arrived of answers that are not

@@ -22,6 +22,7 @@ mod desk;
 mod fetch;
 mod films;
 mod folders;
+mod hold;
 mod limit;
 mod links;
 mod live;
@@ -51,7 +52,9 @@ use wire::{Deadline, Seed, StreamId};
 
 use self::common::Ending;
 use self::desk::{Desk, Purpose, StreamKey};
+pub(crate) use self::fetch::MAX_WINDOW;
 pub use self::films::{Question, Subject};
+pub use self::hold::Hold;
 use self::limit::Limit;
 pub use self::links::{BulkStreams, Membership};
 use self::live::Live;

@@ -339,7 +339,7 @@ impl Transfers {
         self.open_streams(cx, number);
         for user in self.asked_users(number) {
             match self.exchange(cx, number, &user) {
-                Ok(()) => {}
+                Ok(()) => self.note_fetched(cx, number, &user),
                 Err(Broken::Lost) => self.lose_stream(cx, number, &user),
                 Err(Broken::Lie) => self.distrust(cx, number, &user),
             }

@@ -239,8 +239,13 @@ impl Transfers {
             .collect()
     }
 
-    /// Answers as far as stream, disk and bounds allow.
+    /// Answers as far as stream, disk and bounds allow, and notes what it waits for then.
     pub(super) fn serve_on(&mut self, cx: &mut Context<'_>, key: &StreamKey) {
+        self.answer_on(cx, key);
+        self.note_served(cx.now, key);
+    }
+
+    fn answer_on(&mut self, cx: &mut Context<'_>, key: &StreamKey) {
         loop {
             let (user, stream) = key;
             let Some(serving) = self.serving.get_mut(key) else { return };

@@ -12,6 +12,7 @@ use wire::{Read, StreamId, WriteError};
 
 use super::Job;
 use super::fetch::longest_answer;
+use super::hold::Holds;
 use super::limit::Limit;
 use super::links::BulkStreams;
 
@@ -88,6 +89,8 @@ pub(super) struct Serving {
     answering: Option<Get>,
     /// Since when the stream has taken nothing of it.
     pub(super) stuck_since: Option<Instant>,
+    /// What it has waited for.
+    pub(super) holds: Option<Holds>,
 }
 
 /// What to do next for a stream.

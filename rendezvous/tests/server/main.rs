@@ -5,6 +5,7 @@
     reason = "a test that panics has failed, as it should, whatever else came"
 )]
 
+mod about;
 mod accounts;
 mod codes;
 mod deletion;

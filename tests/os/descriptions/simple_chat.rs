@@ -82,14 +82,16 @@ fn connect_directly(stage: &Stage) {
     han.reads("* leia accepts: you can talk");
     han.types("a plain line goes to her now");
     // By whichever of the machine's addresses.
-    han.reads("* link to leia: direct ");
+    let link = han.reads("* link to leia: ");
+    assert!(link.contains(": direct ") || link.contains(": LAN "), "{link}");
     leia.reads("<han> a plain line goes to her now");
     leia.types("private han and this to him");
     han.reads("<leia> and this to him");
     // Between the two, and not by way of the server.
     han.types("/net");
     han.reads("* server at 127.0.0.1:");
-    han.reads("* leia at ");
+    let net = han.reads("* leia ");
+    assert!(net.contains(" at ") && !net.contains("server"), "{net}");
     han.types("stopprivate");
     han.types("to nobody");
     han.reads("! Not sent: to whom?");

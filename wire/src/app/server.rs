@@ -225,6 +225,9 @@ pub enum Request {
     /// Where the server has said [`Notice::LogsOutIdle`]: so many whole seconds ago the user did
     /// something last [W-163]. Answered by [`Response::Done`].
     Active(u32),
+    /// How does the server see this connection, and what does it offer [W-165]. Needs no login. Answered by
+    /// [`Response::About`].
+    About,
 }
 
 /// What the server says.
@@ -325,6 +328,19 @@ pub enum Response {
     },
     /// Who made a code.
     CodeOf(Name),
+    /// To [`Request::About`].
+    About(About),
+}
+
+/// What a server says to whoever asks, account or not [W-165].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The client's address as the server sees it (what STUN does).
+    pub observed: SocketAddr,
+    /// The server's clock: seconds since 1970.
+    pub unix: u64,
+    /// Bytes a second that it carries for each session where no direct way is; `None` for none at all.
+    pub relay: Option<u64>,
 }
 
 /// The start of a session.
@@ -547,7 +563,7 @@ pub struct Introduction {
     /// Whether the receiver of this notice begins the handshake.
     pub initiator: bool,
     /// Where the other side may be reached: first what the server sees, which gets a handshake
-    /// at once, then what the other side says.
+    /// at once, then what the other side says, even when that is the same.
     pub candidates: Vec<SocketAddr>,
     /// The receiver's leg of the way through the server, if there is one.
     pub relay: Option<LegGrant>,
@@ -593,6 +609,21 @@ mod tests {
         assert_eq!(notice[4..], [1, 1, 0x08, 0xd8, 0x04]);
         let request = encode(&ClientMessage::Request { id: 5, request: Request::Active(30) });
         assert_eq!(request[4..], [1, 0, 5, 0x1f, 30]);
+    }
+
+    /// [W-165] byte by byte, behind length, version and kind.
+    #[test]
+    fn what_the_server_sees_is_asked_and_answered_in_few_bytes() {
+        let request = encode(&ClientMessage::Request { id: 5, request: Request::About });
+        assert_eq!(request[4..], [1, 0, 5, 0x20]);
+        let observed = "192.0.2.1:5000".parse().unwrap();
+        let about = About { observed, unix: 300, relay: Some(2) };
+        let response = ServerMessage::Response { id: 5, response: Response::About(about) };
+        assert_eq!(
+            encode(&response)[4..],
+            [1, 0, 5, 0x0f, 0, 192, 0, 2, 1, 0x88, 0x27, 0xac, 0x02, 1, 2]
+        );
+        fits(response);
     }
 
     #[test]

@@ -57,7 +57,7 @@ use ways::{Known, Ways};
 
 use crate::config::TransportConfig;
 use crate::crypto::packet_keys::PacketKeys;
-use crate::endpoint::{Read, Stats};
+use crate::endpoint::{Read, SendLimit, Stats};
 use crate::error::{CloseReason, ConnectionError, OpenError, ProtocolError, ReadError, WriteError};
 use crate::event::Event;
 use crate::frame::RekeyStep;
@@ -65,6 +65,7 @@ use crate::id::{Class, Seed, Side, StreamId};
 use crate::node::Deadline;
 use crate::parameters::{MIN_DATAGRAM, TransportParameters};
 use crate::relay::is_relayed;
+use crate::tally::Tally;
 use crate::time::{Duration, Instant};
 
 /// What the handshake leaves to the connection.
@@ -146,6 +147,8 @@ pub(crate) struct Connection {
     control: ControlFrames,
     streams: Streams,
     last_received: Instant,
+    last_sent: Option<Instant>,
+    limits: Tally<4>,
     pacing_at: Option<Instant>,
     keep_alive_at: Option<Instant>,
     /// The last handshake message handed to the endpoint: a repetition is not.
@@ -192,6 +195,8 @@ impl Connection {
             control,
             streams: Streams::new(side, config, peer.limits()),
             last_received: now,
+            last_sent: None,
+            limits: Tally::new(now, SendLimit::Application as usize),
             pacing_at: None,
             keep_alive_at: Some(now + keep_alive),
             rekey_delivered: None,
@@ -513,6 +518,10 @@ impl Connection {
             retransmitted_bytes: self.streams.retransmitted_bytes(),
             stream_bytes_sent: self.streams.sent_bytes(),
             buffered_bytes: self.streams.buffered_bytes(),
+            received_at: Some(self.last_received),
+            sent_at: self.last_sent,
+            heard_at: self.recovery.heard_at,
+            limits: Some(self.limits),
         }
     }
 

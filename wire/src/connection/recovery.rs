@@ -99,6 +99,8 @@ pub(crate) struct Recovery {
     path_in_flight: u64,
     left: Option<Left>,
     largest_acked: Option<PacketNumber>,
+    /// When that was sent which, of what was acknowledged, was sent last.
+    pub(crate) heard_at: Option<Instant>,
     /// When the oldest packet in flight becomes lost.
     loss_at: Option<Instant>,
     /// When an ack-eliciting packet was last sent, or a probe time-out came.
@@ -191,6 +193,7 @@ impl Recovery {
             path_in_flight: 0,
             left: None,
             largest_acked: None,
+            heard_at: None,
             loss_at: None,
             probe_base: now,
             probe_count: 0,
@@ -327,6 +330,7 @@ impl Recovery {
             self.sent.trim();
             return;
         };
+        self.heard_at = self.heard_at.max(Some(newest.at));
         // What an outage held up for longer than any overtaking says nothing about round trips.
         let is_typical = |middle: &SentPacket| now - middle.at <= self.rtt.smoothed() * 2;
         let middle = newly.middle.filter(is_typical).unwrap_or(newest);

@@ -13,6 +13,7 @@ use super::sent::SentFrame;
 use super::{Connection, State};
 use crate::crypto::packet_keys::TAG_LEN;
 use crate::datagram::{CRC_LEN, DATA, DATA_HEADER_LEN, append_crc};
+use crate::endpoint::SendLimit;
 use crate::error::{CloseReason, ProtocolError};
 use crate::frame::Frame;
 use crate::id::{Class, PacketNumber};
@@ -87,9 +88,14 @@ impl Connection {
             return self.poll_transmit(now, buffer, max_datagrams);
         }
         self.recovery.set_datagram(self.mtu.current());
-        self.transmit_path_frame(now, buffer)
+        let transmit = self
+            .transmit_path_frame(now, buffer)
             .or_else(|| self.transmit_mtu_probe(now, buffer))
-            .or_else(|| self.transmit_burst(now, buffer, max_datagrams))
+            .or_else(|| self.transmit_burst(now, buffer, max_datagrams));
+        if transmit.is_some() {
+            self.last_sent = Some(now);
+        }
+        transmit
     }
 
     fn transmit_close(&mut self, buffer: &mut Vec<u8>, reason: &CloseReason) -> Transmit {
@@ -179,7 +185,9 @@ impl Connection {
                 Written::Nothing | Written::Short => break,
             }
         }
-        match (self.permission(&room), self.urgency()) {
+        let (permission, urgency) = (self.permission(&room), self.urgency());
+        self.note_limit(now, permission, urgency);
+        match (permission, urgency) {
             (Permission::Granted, None) => self.recovery.on_app_limited(),
             (Permission::Paced, Some(_)) => self.pacing_at = Some(self.recovery.paced_until()),
             _ => {}
@@ -191,6 +199,19 @@ impl Connection {
         self.check_keys(now);
         let segment_size = room.datagram.min(buffer.len());
         Some(Transmit { destination: self.paths.active(), segment_size, ecn })
+    }
+
+    /// Counts what keeps this side from sending more.
+    fn note_limit(&mut self, now: Instant, permission: Permission, urgency: Option<Class>) {
+        let limit = match (permission, urgency) {
+            (_, None) if self.streams.awaits_credit() => SendLimit::Flow,
+            (_, None) => SendLimit::Application,
+            (Permission::WindowFull, Some(_)) => SendLimit::Congestion,
+            (Permission::Paced, Some(_)) => SendLimit::Pacing,
+            // The burst was full: the next follows at once.
+            (Permission::Granted | Permission::Probe, Some(_)) => return,
+        };
+        self.limits.note(now, limit as usize);
     }
 
     /// The highest class of what waits for window and pacing.

@@ -39,6 +39,7 @@ use crate::event::Event;
 use crate::id::{Class, ConnectionHandle, Seed, Side, StreamId};
 use crate::node::{Deadline, Ecn, Node, Source, Transmit};
 use crate::relay::{self, LegGrant};
+use crate::tally::Tally;
 use crate::time::{Duration, Instant};
 
 /// Names one introduction in clear text, so that its datagrams find it. Random, told by the
@@ -133,6 +134,33 @@ pub struct Stats {
     pub stream_bytes_sent: u64,
     /// Bytes held for this connection: reassembly, unread, unsent and unacknowledged.
     pub buffered_bytes: u64,
+    /// When the last datagram of the other side was accepted; the handshake counts.
+    pub received_at: Option<Instant>,
+    /// When the last datagram was sent.
+    pub sent_at: Option<Instant>,
+    /// When that was sent which, of all that the other side has acknowledged, was sent last: so it heard this
+    /// side after that.
+    pub heard_at: Option<Instant>,
+    /// What has kept this side from sending, of late: by the numbers of [`SendLimit`].
+    pub limits: Option<Tally<4>>,
+}
+
+/// What keeps a connection from sending more at one moment (compare `tcp_info` of Linux).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendLimit {
+    /// Nothing: the application has nothing more to send.
+    Application,
+    /// The congestion window is full: acknowledgements are waited for.
+    Congestion,
+    /// The pacing rate, which follows what the path delivers.
+    Pacing,
+    /// Flow control: the other side's program has not read what it has.
+    Flow,
+}
+
+impl SendLimit {
+    /// All, by their numbers.
+    pub const ALL: [Self; 4] = [Self::Application, Self::Congestion, Self::Pacing, Self::Flow];
 }
 
 /// Datagrams dropped by an endpoint, by cause, and work done for strangers.

@@ -34,4 +34,4 @@ mod socket;
 mod tests;
 
 pub use clock::Clock;
-pub use socket::{Progress, SendCounters, Socket};
+pub use socket::{Capabilities, Progress, SendCounters, Socket};

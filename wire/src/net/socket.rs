@@ -55,6 +55,21 @@ pub struct SendCounters {
     pub refused: u64,
 }
 
+/// What the operating system gives a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Bytes that the kernel keeps of what has come.
+    pub receive_buffer: usize,
+    /// Bytes that it keeps of what is to go.
+    pub send_buffer: usize,
+    /// Bytes wanted of each.
+    pub buffer_wanted: usize,
+    /// Datagrams that one call sends (GSO); 1 without.
+    pub send_segments: usize,
+    /// Datagrams that one buffer receives (GRO); 1 without.
+    pub receive_segments: usize,
+}
+
 /// A UDP socket registered with `mio`, edge-triggered.
 pub struct Socket {
     io: mio::net::UdpSocket,
@@ -119,6 +134,19 @@ impl Socket {
     #[must_use]
     pub const fn local_address(&self) -> SocketAddr {
         self.local
+    }
+
+    /// What the operating system gives it.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let socket = socket2::SockRef::from(&self.io);
+        Capabilities {
+            receive_buffer: socket.recv_buffer_size().unwrap_or(0),
+            send_buffer: socket.send_buffer_size().unwrap_or(0),
+            buffer_wanted: KERNEL_BUFFER,
+            send_segments: self.state.max_gso_segments(),
+            receive_segments: self.state.gro_segments(),
+        }
     }
 
     /// What became of sends so far.
@@ -388,6 +416,15 @@ mod tests {
         assert!(got.iter().all(|(from, _)| *from == a.local_address()));
         assert_eq!(got.iter().map(|(_, d)| d.len()).max(), Some(1200));
         assert_eq!(got.into_iter().flat_map(|(_, d)| d).collect::<Vec<_>>(), bytes);
+    }
+
+    #[test]
+    fn what_the_system_gives_is_told() {
+        let socket = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let told = socket.capabilities();
+        assert!(told.receive_buffer > 0 && told.send_buffer > 0, "{told:?}");
+        assert!(told.send_segments >= 1 && told.receive_segments >= 1, "{told:?}");
+        assert!(told.buffer_wanted >= RECEIVE_BUFFER);
     }
 
     #[test]

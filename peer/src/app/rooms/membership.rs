@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::app::name::Name;
 use wire::app::room::{
     Access, Backlog, Change, MAX_INVITED_AT_ONCE, MAX_MEMBERS, MAX_ROOMS_OF_ONE, MAX_TOPIC,
-    Relation, Role, Room, RoomId, RoomName, RoomRequest, RoomSummary, Standing,
+    Relation, Role, Room, RoomId, RoomName, RoomRefusal, RoomRequest, RoomSummary, Standing,
 };
 use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
@@ -445,7 +445,9 @@ impl App {
             RoomAsked::Create(name)
             | RoomAsked::Join(name)
             | RoomAsked::Leave(_, name)
-            | RoomAsked::Change(name) => self.error(&format!("#{name}: {refusal}.")),
+            | RoomAsked::Change(name) => {
+                self.error(&format!("#{name}: {refusal}{}.", advice(refusal, name)));
+            }
         }
     }
 
@@ -479,6 +481,33 @@ impl App {
         let (user, by) = (user.map(Name::to_string), by.map(Name::to_string));
         self.tell(Output::RoomChanged { room: title, change, user, by, text });
     }
+}
+
+/// What can be done about it.
+fn advice(refusal: &Refusal, name: &RoomName) -> String {
+    let Refusal::Room(refusal) = refusal else { return String::new() };
+    let advice = match refusal {
+        RoomRefusal::UnknownRoom => "'/rooms' lists those that you may know of".to_owned(),
+        RoomRefusal::NameTaken => "choose another".to_owned(),
+        RoomRefusal::NotInvited => "whoever is in it can '/invite' you".to_owned(),
+        RoomRefusal::AlreadyIn => format!("'/buffer #{name}' goes there"),
+        RoomRefusal::NotYetJoined => format!("'/accept #{name}' comes in"),
+        RoomRefusal::NotIn => format!("'/join {name}' first"),
+        RoomRefusal::NotAllowed => format!("'/members #{name}' shows whose does"),
+        RoomRefusal::Full => "somebody has to leave first".to_owned(),
+        RoomRefusal::TooManyRooms => "'/leave' one first".to_owned(),
+        RoomRefusal::NotThere(_)
+        | RoomRefusal::AlreadyInvited(_)
+        | RoomRefusal::AlreadyThere(_) => {
+            format!("'/members #{name}' lists who is")
+        }
+        RoomRefusal::Lobby
+        | RoomRefusal::UnknownUser(_)
+        | RoomRefusal::NobodyElse
+        | RoomRefusal::NoChange
+        | RoomRefusal::LastOwner => return String::new(),
+    };
+    format!("; {advice}")
 }
 
 /// A server is not believed to keep to the limits.

@@ -64,6 +64,27 @@ fn changes(outputs: &[Output]) -> Vec<(&str, u64, Option<&str>)> {
     changes.collect()
 }
 
+/// Whoever does not see what he changes would change what he did not mean.
+#[test]
+fn an_edit_without_a_number_never_goes_further_back_than_the_last_message() {
+    let mut world = World::logged_in(2);
+    world.line(0, "@bob buy my horse");
+    world.line(0, "@bob at five");
+    world.run_ms(1000);
+    world.command(0, unsend(None));
+    world.run_ms(1000);
+    world.seen(0);
+    world.command(0, edit(None, "at six"));
+    world.run_ms(1000);
+    let seen = world.seen(0);
+    let refused = |o: &Output| matches!(o, Output::NotSent { reason, .. } if reason.contains("name an earlier one"));
+    assert!(seen.iter().any(refused), "{seen:?}");
+    assert_eq!(shown(&mut world, 1), ["buy my horse", "(taken back)"]);
+    world.command(0, edit(Some(1), "buy my dog"));
+    world.run_ms(1000);
+    assert_eq!(shown(&mut world, 1), ["buy my dog (edited)", "(taken back)"]);
+}
+
 #[test]
 fn an_answer_names_what_it_answers_on_both_sides() {
     let mut world = World::logged_in(2);

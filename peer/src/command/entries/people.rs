@@ -57,11 +57,13 @@ pub(super) const PEOPLE: &[Entry] = &[
         verb: Verb::Why,
         name: "why",
         aliases: &[],
-        arguments: "NAME",
+        arguments: "NAME [--report]",
         summary: "What is known of reaching a user, in plain words",
         example: "/why bob",
-        details: "Whether he is online, which path leads to him, what it loses, what holds a transfer up, and what \
-                  would help.",
+        details: "Whether he is online, which path leads to him, what it loses, when something came and went last, \
+                  what stands between the two of you (NATs), what holds each transfer up, and what would help.\n\
+                  With --report no name, address, text or file is in it: to hand on to somebody who helps. \
+                  'peer doctor' looks at this machine and the server without an account.",
     },
     Entry {
         verb: Verb::Ping,

@@ -202,9 +202,17 @@ fn a_film_is_named_in_one_way() {
 }
 
 #[test]
-fn an_answer_is_for_a_file_or_for_a_user() {
-    let both = r#"{"command":"accept","id":3,"user":"bob"}"#;
-    assert!(parse(both).unwrap_err().contains("either"));
+fn an_answer_is_for_a_file_a_user_or_a_room() {
+    for both in [
+        r##""id":3,"user":"bob""##,
+        r##""id":3,"room":"#team""##,
+        r##""user":"bob","room":"#team""##,
+    ] {
+        let line = format!("{{\"command\":\"accept\",{both}}}");
+        assert!(parse(&line).unwrap_err().contains("one of id, user and room"), "{line}");
+    }
+    let room = parse(r##"{"command":"decline","room":"#team"}"##);
+    assert_eq!(room, Ok(Command::Decline { which: Which::Room("#team".to_owned()) }));
 }
 
 #[test]

@@ -106,7 +106,8 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         "* bob is accepted: you can talk".to_owned(),
         "* bob asks to talk with you: \"hi\" (and offers a file, \"hi\"); messages held: 2, since \
-         T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left"
+         T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left\n\
+         * #team (3 members; bob invites you: /accept or /decline): hi"
             .to_owned(),
         "* bob has not accepted you yet: what you write waits there".to_owned(),
         "* you ignore mallory".to_owned(),

@@ -26,15 +26,15 @@ impl Tui {
     pub(super) fn draw_bar(&self, buffer: &mut Buffer, area: Rect) {
         buffer.set_style(area, self.look.bar());
         let width = usize::from(area.width);
-        let mut text = self.bar(true);
-        if cells(&text) > width {
-            // The title says the same of the link.
-            text = self.bar(false);
-        }
-        buffer.set_stringn(area.x, area.y, cut(&text, width), width, self.look.bar());
+        // The title says the same of the link; and what happens elsewhere is said nowhere else.
+        let all =
+            [Order::All, Order::WithoutLink, Order::ActivityFirst].map(|order| self.bar(order));
+        let fitting = all.iter().find(|text| cells(text) <= width);
+        let text = fitting.unwrap_or(&all[2]);
+        buffer.set_stringn(area.x, area.y, cut(text, width), width, self.look.bar());
     }
 
-    fn bar(&self, has_link: bool) -> String {
+    fn bar(&self, order: Order) -> String {
         let time = (self.local_time)(self.moment.unix_ms);
         let clock = time.split_once(' ').map_or("", |(_, clock)| clock);
         let mut parts = vec![format!("[{clock}]")];
@@ -55,12 +55,14 @@ impl Tui {
             // First, because it must not be cut off.
             parts.insert(0, format!("-MORE({below})-"));
         }
-        parts.extend(self.link_in_view().filter(|_| has_link));
-        parts.extend(self.moving_files());
+        parts.extend(self.link_in_view().filter(|_| order == Order::All));
         let active: Vec<String> = self.windows.iter().filter_map(activity).collect();
-        if !active.is_empty() {
-            parts.push(format!("[act {}]", active.join(",")));
+        let active = (!active.is_empty()).then(|| format!("[act {}]", active.join(",")));
+        let mut rest = [self.moving_files(), active];
+        if order == Order::ActivityFirst {
+            rest.reverse();
         }
+        parts.extend(rest.into_iter().flatten());
         parts.join(" ")
     }
 
@@ -69,7 +71,7 @@ impl Tui {
         let (number, window, _) = self.windows.iter().find(|(.., is_current)| *is_current)?;
         let user = window.user.as_ref()?;
         let link = self.bars.links.get(user)?;
-        let mut text = format!("[{number}:{} {}", text::excerpt(user, 16), link.state);
+        let mut text = format!("[{number}:{} {}", text::excerpt(user, 16), link.word);
         if let Some(rtt) = link.rtt_ms {
             text.push_str(&format!(" {rtt}ms"));
         }
@@ -105,6 +107,14 @@ impl Tui {
             count => Some(format!("[{} +{}]", parts[0], count - 1)),
         }
     }
+}
+
+/// What the bar leaves out, or says earlier, where it is narrow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    All,
+    WithoutLink,
+    ActivityFirst,
 }
 
 fn activity((number, window, is_current): (usize, &Window, bool)) -> Option<String> {

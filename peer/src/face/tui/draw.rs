@@ -18,7 +18,7 @@ use super::{Link, Tui};
 use crate::command::addressee;
 use crate::face::wrap::{cells, cut, rows};
 use crate::face::{people, plain};
-use crate::output::{FileLine, KeyMark};
+use crate::output::{FileLine, KeyMark, is_over};
 
 /// From this width on the list of windows is shown, with so many cells.
 const WIDTH_WITH_LIST: u16 = 72;
@@ -103,10 +103,8 @@ impl Tui {
             }
             Some(user) => {
                 let state = match (self.bars.links.get(user), self.status_of(user)) {
-                    (Some(Link { state, rtt_ms: Some(rtt), .. }), _) => {
-                        format!("{state}, {rtt} ms")
-                    }
-                    (Some(Link { state, rtt_ms: None, .. }), _) => (*state).to_owned(),
+                    (Some(Link { word, rtt_ms: Some(rtt), .. }), _) => format!("{word}, {rtt} ms"),
+                    (Some(Link { word, rtt_ms: None, .. }), _) => (*word).to_owned(),
                     (None, _) if !self.bars.is_connected => "no server".to_owned(),
                     (None, Some(_)) => "online".to_owned(),
                     (None, None) => "offline: gets what you write later".to_owned(),
@@ -200,11 +198,17 @@ impl Tui {
         let mut lines = Vec::new();
         if self.shows_files {
             lines.push(self.painter(width).rule("transfers (F2 closes)"));
-            let newest: Vec<&FileLine> = self.files.values().rev().take(MAX_FILES).collect();
-            if newest.is_empty() {
+            if self.files.is_empty() {
                 lines.push(Line::raw("none: /send NAME FILE offers one"));
             }
-            for file in newest.into_iter().rev() {
+            let (over, open): (Vec<&FileLine>, Vec<&FileLine>) =
+                self.files.values().partition(|file| is_over(file.state));
+            // What is not over stands last, and is the last to be left out.
+            let left_out = self.files.len().saturating_sub(MAX_FILES);
+            if left_out > 0 {
+                lines.push(Line::raw(format!("{left_out} more: /files lists all")));
+            }
+            for file in over.into_iter().chain(open).skip(left_out) {
                 let text = cut(&self.painter(width).file(file), width);
                 lines.push(Line::styled(text, self.look.file()));
             }

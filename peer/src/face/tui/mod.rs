@@ -51,7 +51,7 @@ use super::in_short;
 use super::plain::{self, Colour, Plain, Reader, Style};
 pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
-use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over};
+use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over, path_word};
 use crate::work::Direction;
 
 /// Lines of history that a window begins with, and gets when its top is reached.
@@ -102,6 +102,8 @@ pub struct Notice {
 #[derive(Debug)]
 struct Link {
     state: &'static str,
+    /// The same for people.
+    word: &'static str,
     rtt_ms: Option<u64>,
     /// How long messages wait on the way.
     lag_ms: Option<u64>,
@@ -309,7 +311,7 @@ impl Tui {
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.clone());
             }
-            Output::Link { user, state, rtt_ms, farewell, .. } => {
+            Output::Link { user, state, lan, rtt_ms, farewell, .. } => {
                 if farewell.is_some() {
                     self.show_at(Some(user), output);
                 }
@@ -317,7 +319,8 @@ impl Tui {
                     self.attention.ends(user);
                     self.bars.links.remove(user);
                 } else {
-                    let link = Link { state, rtt_ms: *rtt_ms, lag_ms: None };
+                    let word = path_word(state, *lan);
+                    let link = Link { state, word, rtt_ms: *rtt_ms, lag_ms: None };
                     self.bars.links.insert(user.clone(), link);
                 }
             }
@@ -511,6 +514,11 @@ impl Tui {
             let window = self.windows.find_mut(to);
             return window.into_iter().for_each(|window| window.log.read_up_to(id));
         }
+        if let ("stored", Some(reason)) = (state, &reason)
+            && self.windows.find_mut(to).is_some()
+        {
+            self.notice(Some(to), false, format!("message {id} is in the mailbox, {reason}"));
+        }
         let mark = match (state, reason) {
             ("delivered", _) => Mark::Delivered,
             ("stored", _) => Mark::Stored,
@@ -602,6 +610,9 @@ impl Tui {
         if is_own && whom.is_some_and(|user| self.windows.find_mut(user).is_none()) {
             // Closed meanwhile.
             return;
+        }
+        if lines.is_empty() && whom.is_some_and(|user| self.windows.find_mut(user).is_none()) {
+            return self.show(output);
         }
         let mut by_window: BTreeMap<&str, Vec<(Said, Option<Mark>)>> = BTreeMap::new();
         for line in lines {

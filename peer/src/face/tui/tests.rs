@@ -281,6 +281,7 @@ fn a_conversation_with_its_marks() {
     scene.tell(Output::Link {
         user: "bob".to_owned(),
         state: "direct",
+        lan: false,
         address: None,
         rtt_ms: Some(23),
         farewell: None,

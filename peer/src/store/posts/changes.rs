@@ -62,7 +62,7 @@ const LAST_OWN: &str = "
     SELECT id, sequence, kind, about_sequence, hidden, taken_back, about_line, state
     FROM messages
     WHERE profile = ?1 AND peer = ?2 AND identity = ?3 AND device = ?4 AND author IS NOT NULL
-        AND kind < 2 AND hidden = 0 AND taken_back = 0 AND state <> 2
+        AND kind < 2 AND hidden = 0 AND state <> 2
     ORDER BY sequence DESC LIMIT 1";
 const ANSWERABLE: &str = "
     SELECT id FROM shown
@@ -470,6 +470,12 @@ impl Asked {
                     select.query_row(params![profile, key, author.0, device.0], post_row).optional()
                 })
                 .map_err(failed)?;
+            // Not an older one in its place: nobody has named that.
+            if last.as_ref().is_some_and(|row| row.taken_back) {
+                return Err(StoreError(format!(
+                    "your last message in {title} is taken back: name an earlier one by its number."
+                )));
+            }
             return last.ok_or_else(|| {
                 StoreError(format!("you have said nothing in {title} that can be changed."))
             });

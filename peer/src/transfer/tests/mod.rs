@@ -1,5 +1,6 @@
 mod faults;
 mod folders;
+mod holds;
 mod hostile;
 mod live;
 mod members;

@@ -54,6 +54,8 @@ pub(super) struct Person {
     pub(super) store_fails: bool,
     /// Whether writes are begun and do not end.
     pub(super) disk_hangs: bool,
+    /// The same of what is read to be sent.
+    pub(super) reads_hang: bool,
     hanging: VecDeque<(Job, Work)>,
     disk: FileWorker,
     store: Database,
@@ -189,7 +191,9 @@ impl World {
     fn do_work(&mut self, side: usize, job: Job, work: Work) {
         let mut outcomes = Vec::new();
         let person = &mut self.sides[side];
-        if person.disk_hangs && matches!(work, Work::File(FileRequest::Write { .. })) {
+        let hangs = person.disk_hangs && matches!(work, Work::File(FileRequest::Write { .. }))
+            || person.reads_hang && matches!(work, Work::File(FileRequest::Encode { .. }));
+        if hangs {
             person.hanging.push_back((job, work));
             return;
         }
@@ -221,6 +225,7 @@ impl World {
     /// The disk of a side ends what it has begun.
     pub(super) fn end_hanging(&mut self, side: usize) {
         self.sides[side].disk_hangs = false;
+        self.sides[side].reads_hang = false;
         while let Some((job, work)) = self.sides[side].hanging.pop_front() {
             self.do_work(side, job, work);
         }
@@ -374,6 +379,7 @@ impl Person {
             dir,
             store_fails: false,
             disk_hangs: false,
+            reads_hang: false,
             hanging: VecDeque::new(),
             store,
             runs: 0,

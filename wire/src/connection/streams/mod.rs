@@ -94,6 +94,8 @@ pub(crate) struct Streams {
     messages_read: u64,
     /// Separate ranges that wait in all streams.
     ranges: usize,
+    /// Streams with unsent bytes that their own limits do not allow.
+    barred: usize,
     lanes: [Lane; Class::ALL.len()],
     copies: Copies,
     tail: Tail,
@@ -133,6 +135,8 @@ struct Stream {
 struct Claims {
     lost: bool,
     fresh: bool,
+    /// Unsent bytes that the stream's own limit does not allow.
+    barred: bool,
     control: bool,
 }
 
@@ -164,6 +168,7 @@ impl Streams {
             pool: Pool::new(free_pages as usize),
             messages_read: 0,
             ranges: 0,
+            barred: 0,
             lanes: Default::default(),
             copies: Copies::default(),
             tail: Tail::default(),
@@ -510,6 +515,8 @@ impl Streams {
         stream.ranges = stream.recv.ranges();
         let claims = stream.claims();
         if claims != stream.claimed {
+            self.barred =
+                self.barred + usize::from(claims.barred) - usize::from(stream.claimed.barred);
             stream.claimed = claims;
             let lane = &mut self.lanes[id.class() as usize];
             lane.lost.set(id, claims.lost);
@@ -543,6 +550,7 @@ impl Stream {
         Claims {
             lost: self.send.has_lost(),
             fresh: self.send.has_fresh(),
+            barred: self.send.is_barred(),
             control: self.owes_control(),
         }
     }

@@ -38,6 +38,12 @@ impl Streams {
         Class::ALL.into_iter().find(waits).or(tail)
     }
 
+    /// Whether bytes wait to be sent that the other side does not allow yet. Only to be asked when
+    /// nothing is pending.
+    pub(crate) fn awaits_credit(&self) -> bool {
+        self.barred > 0 || self.lanes.iter().any(|lane| !lane.fresh.is_empty())
+    }
+
     /// Bytes that streams of a class may send before the other side allows more.
     fn credit_of(&self, class: Class) -> u64 {
         let spared = match class {

@@ -186,6 +186,14 @@ impl SendHalf {
         !self.lost.is_empty() || self.owes_bare_end()
     }
 
+    /// Whether there are bytes never sent, and the stream's own limit allows none of them.
+    pub(super) fn is_barred(&self) -> bool {
+        match self.state {
+            State::Open | State::Finishing(_) => self.next < self.end && self.next >= self.limit,
+            State::Reset(..) | State::Finished | State::ResetDone => false,
+        }
+    }
+
     /// Whether there are bytes never sent that the stream's own limit allows.
     pub(super) fn has_fresh(&self) -> bool {
         match self.state {

@@ -1,6 +1,7 @@
 //! Data over links of every kind: order, recovery, throughput.
 
 use super::*;
+use crate::endpoint::SendLimit;
 
 const MIB: u64 = 1 << 20;
 
@@ -400,4 +401,35 @@ fn the_window_is_kept() {
     assert!(window > 0);
     pair.link = hundred_megabit();
     pair.settle();
+}
+
+/// The share of the last seconds for which this, or one of these, kept A from sending.
+fn kept_by(pair: &Pair, limits: &[SendLimit]) -> f64 {
+    let spent = pair.sides[A].stats().limits.unwrap().spent(pair.now);
+    let of: Duration = limits.iter().map(|limit| spent[*limit as usize]).sum();
+    of.as_secs_f64() / spent.iter().sum::<Duration>().as_secs_f64()
+}
+
+#[test]
+fn what_keeps_a_side_from_sending_is_counted() {
+    let mut pair = Pair::new(Link::clean(ms(25)));
+    pair.transfer(MIB, secs(5));
+    pair.run_for(secs(9));
+    assert!(kept_by(&pair, &[SendLimit::Application]) > 0.95);
+    // A narrow link: the window or the pacing rate.
+    let mut pair = Pair::new(Link { bottleneck: Some((100_000, 20_000)), ..Link::clean(ms(25)) });
+    pair.send_file(A, Class::Bulk, 5 * MIB);
+    pair.run_for(secs(9));
+    let share = kept_by(&pair, &[SendLimit::Congestion, SendLimit::Pacing]);
+    assert!(share > 0.9, "{share} {:?}", pair.sides[A].stats());
+    // A long way, of which the reader allows little at a time.
+    for (stream_window, connection_window) in [(64 << 10, 8 << 20), (8 << 20, 64 << 10)] {
+        let narrow =
+            TransportConfig { stream_window, connection_window, ..TransportConfig::default() };
+        let mut pair = Pair::with(Link::clean(ms(500)), &narrow);
+        pair.send_file(A, Class::Bulk, 5 * MIB);
+        pair.run_for(secs(20));
+        let share = kept_by(&pair, &[SendLimit::Flow]);
+        assert!(share > 0.6, "{share} {:?}", pair.sides[A].stats());
+    }
 }

@@ -43,7 +43,7 @@ fn legs() -> Vec<Leg> {
 }
 
 fn grant(host: usize) -> LegGrant {
-    LegGrant { leg: 40 + host as u32, key: Secret::new([host as u8; 32]) }
+    LegGrant { leg: 40 + host as u32, key: Secret::new([host as u8; 32]), rate: 1 }
 }
 
 fn relayed_call(host: usize) -> Call {

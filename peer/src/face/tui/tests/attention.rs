@@ -19,7 +19,14 @@ impl Scene {
 
     fn link(&mut self, state: &'static str) {
         let (address, rtt_ms) = (None, Some(23));
-        self.tell(Output::Link { user: "bob".to_owned(), state, address, rtt_ms, farewell: None });
+        self.tell(Output::Link {
+            user: "bob".to_owned(),
+            state,
+            lan: false,
+            address,
+            rtt_ms,
+            farewell: None,
+        });
     }
 
     fn typing(&mut self, user: &str) {

@@ -26,19 +26,29 @@ fn a_code_is_shown_to_be_said() {
 
 #[test]
 fn why_somebody_is_not_reached_is_read_line_by_line() {
-    let mut scene = Scene::logged_in(80, 14);
+    let mut scene = Scene::logged_in(80, 20);
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
-    scene.tell(Output::Why {
-        user: "bob".to_owned(),
-        lines: vec![
-            "bob is online, the server says.".to_owned(),
+    let why = |user: Option<&str>, lines: &[&str]| Output::Why {
+        user: user.map(str::to_owned),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        figures: Box::default(),
+    };
+    scene.tell(why(
+        Some("bob"),
+        &[
+            "bob is online, the server says.",
             "The direct path to 192.0.2.7:6000: a round trip takes 23 ms, none of 91 datagrams was \
-             lost."
-                .to_owned(),
-            "File 3 from bob goes at 8.10 MB/s.".to_owned(),
+             lost.",
+            "The last datagram of bob came 0.3 s ago, the last one to bob left 0.1 s ago; bob has \
+             confirmed one that left 0.2 s ago.",
+            "Your side: no NAT: the server sees an address of that machine itself.",
+            "File 3 from bob goes at 8.10 MB/s. Writing to the disk here holds it up: a faster drive, or \
+             fewer programs that use it, helps.",
         ],
-    });
+    ));
     scene.check("why");
+    scene.tell(why(None, &["X is online, the server says."]));
+    assert!(scene.text().contains("* report:"), "{}", scene.text());
 }
 
 /// The sign of a notice is enough.
@@ -61,6 +71,7 @@ fn a_farewell_stands_in_the_chat_with_whom_it_is_of() {
     scene.tell(Output::Link {
         user: "bob".to_owned(),
         state: "closed",
+        lan: false,
         address: None,
         rtt_ms: None,
         farewell: Some("until tomorrow".to_owned()),

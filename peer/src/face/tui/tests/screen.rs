@@ -67,6 +67,7 @@ fn the_bar_tells_how_somebody_is_reached_and_how_long_messages_wait() {
     let link = |state, rtt_ms| Output::Link {
         user: "bob".to_owned(),
         state,
+        lan: false,
         address: None,
         rtt_ms,
         farewell: None,
@@ -87,6 +88,18 @@ fn the_bar_tells_how_somebody_is_reached_and_how_long_messages_wait() {
     assert_eq!(scene.bar(), "[alice] [act 3:carol(1)]");
     assert!(scene.rows()[0].starts_with(" bob (direct, 23 ms"));
     scene.resize(80);
+    scene.tell(link("relayed", Some(80)));
+    assert!(scene.bar().contains("[2:bob relay 80ms]"), "{}", scene.bar());
+    scene.tell(Output::Link {
+        user: "bob".to_owned(),
+        state: "direct",
+        lan: true,
+        address: None,
+        rtt_ms: Some(1),
+        farewell: None,
+    });
+    assert!(scene.bar().contains("[2:bob LAN 1ms]"), "{}", scene.bar());
+    assert!(scene.rows()[0].starts_with(" bob (LAN, 1 ms"));
     scene.tell(link("closed", None));
     assert!(!scene.bar().contains("2:bob"));
 }
