@@ -51,6 +51,10 @@ fn state(folder: &Path) -> Vec<(String, u64, Option<SystemTime>)> {
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).into_iter().flatten() {
             let entry = entry.expect("it is ours");
+            // The server that runs writes into its own.
+            if entry.file_name() == "server" {
+                continue;
+            }
             let metadata = entry.metadata().expect("it is there");
             if metadata.is_dir() {
                 folders.push(entry.path());
