@@ -21,6 +21,7 @@ mod relayed;
 mod requests;
 mod room_changes;
 mod room_files;
+mod room_mail;
 mod rooms;
 mod support;
 mod swarm;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use peer::command::Command;
 use peer::output::{HistoryLine, NOT_HERE, Output};
-use rendezvous::Policy;
+use rendezvous::{Mailbox, Policy};
 use sim::Impairment;
 
 use crate::party::{ALICE, BOB, CAROL, DAVE, Party, name};
@@ -66,7 +66,17 @@ impl Party {
 }
 
 fn team(users: usize, link: &Impairment) -> Party {
-    let mut party = Party::with(users, Policy::default(), link);
+    among(Party::with(users, Policy::default(), link), users)
+}
+
+/// The same at a server that keeps no letters: what is said to who is away waits at its author.
+fn team_without_mail(users: usize) -> Party {
+    let mailbox = Mailbox { kept_for: 0, ..Mailbox::default() };
+    let policy = Policy { mailbox, ..Policy::default() };
+    among(Party::with(users, policy, &Impairment::default()), users)
+}
+
+fn among(mut party: Party, users: usize) -> Party {
     let all: Vec<usize> = (0..users).collect();
     let invited: Vec<String> = all[1..].iter().map(|user| name(*user)).collect();
     party.room(&format!("/create team {}", invited.join(" ")), "team", &all);
@@ -180,7 +190,7 @@ fn who_was_away_is_shown_what_it_says_now_and_never_what_was_taken_back() {
 /// What nobody has got yet is changed here, and its first text never leaves.
 #[test]
 fn what_still_waits_is_changed_before_it_leaves() {
-    let mut party = team(3, &Impairment::default());
+    let mut party = team_without_mail(3);
     let (bob, carol) = (party.kill(BOB), party.kill(CAROL));
     party.run(seconds(60));
     party.line(ALICE, "#team secret");
@@ -221,7 +231,7 @@ fn what_still_waits_is_changed_before_it_leaves() {
 /// After a restart nobody knows what has left: it is taken back where it may have arrived.
 #[test]
 fn what_may_have_left_is_taken_back_everywhere() {
-    let mut party = team(2, &Impairment::default());
+    let mut party = team_without_mail(2);
     let bob = party.kill(BOB);
     party.run(seconds(60));
     party.line(ALICE, "#team secret");

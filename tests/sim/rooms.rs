@@ -271,7 +271,7 @@ fn a_blocked_member_is_not_shown_and_not_told() {
     let is_quiet = |output: &Output| !matches!(output, Output::Error { .. });
     assert!(told.iter().all(is_quiet), "{told:?}");
     // As when carol were not there.
-    assert_eq!(last_state(&told), Some(("queued", Some("1 of 2 have it".to_owned()))));
+    assert_eq!(last_state(&told), Some(("stored", Some("1 of 2 have it".to_owned()))));
     party.line(CAROL, "/history #team");
     party.run(seconds(1));
     let told = party.take(CAROL);

@@ -125,6 +125,27 @@ impl ServerProgram {
         self.server.handle_meanwhile(now, &Meanwhile { resets, ..Meanwhile::default() });
     }
 
+    /// How many letters lie in a user's mailbox.
+    ///
+    /// # Panics
+    /// When the database answers something else.
+    pub fn letters(&mut self, owner: &Name) -> usize {
+        let (mut count, mut last) = (0, 0);
+        loop {
+            let collect =
+                rendezvous::StoreRequest::Collect { owner: owner.clone(), after: last, oldest: 0 };
+            let outcome = self.disk.store.execute(&[collect]);
+            let [StoreOutcome::Letters { letters, more, .. }] = &outcome[..] else {
+                panic!("{outcome:?}");
+            };
+            count += letters.len();
+            last = letters.last().map_or(last, |letter| letter.id);
+            if !more {
+                return count;
+            }
+        }
+    }
+
     /// Whether it has ended, when asked to.
     #[must_use]
     pub fn is_quiet(&self) -> bool {

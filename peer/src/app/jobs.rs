@@ -11,7 +11,7 @@ use wire::app::room::RoomId;
 use wire::{ConnectionHandle, PublicKey};
 
 use super::mail::ReceivingLetter;
-use super::rooms::{OwnPost, ReceivingPost};
+use super::rooms::{LeavingPosts, OwnPost, ReceivingPost};
 use crate::transfer;
 use crate::work::{
     About, AccountId, FileReply, Incoming, Outcome, Standing, StoreRequest, Work, WorkId,
@@ -38,6 +38,8 @@ pub(super) enum Job {
     PostTarget(RoomId),
     /// A post that arrived is kept.
     ReceivePost(Box<ReceivingPost>),
+    /// Posts are read for a letter to a member.
+    LeavePosts(Box<LeavingPosts>),
     /// A message from a letter is kept.
     Letter(Box<ReceivingLetter>),
     /// Keys for letters are kept.
@@ -159,6 +161,7 @@ impl Jobs {
                 | Job::Post(_)
                 | Job::PostTarget(_)
                 | Job::ReceivePost(_)
+                | Job::LeavePosts(_)
                 | Job::Letter(_)
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
@@ -202,6 +205,7 @@ impl Jobs {
             | Job::Post(_)
             | Job::PostTarget(_)
             | Job::ReceivePost(_)
+            | Job::LeavePosts(_)
             | Job::Letter(_)
             | Job::Prekeys(_)
             | Job::Posts { .. }

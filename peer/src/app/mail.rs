@@ -6,14 +6,17 @@
 //!   after a login, and on news:  Collect ──► opened ──► kept, shown once ──► Discard
 //! ```
 //!
+//! What is said in rooms goes the same way to members who are not there (`rooms/letters.rs`).
+//!
 //! A message in a mailbox stays in the outbox until its receiver himself has acknowledged it over a
 //! link: what the server says of it is only shown.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use wire::app::identity::{Identity, IdentityKey};
+use wire::app::identity::{DeviceCertificate, Identity, IdentityKey};
 use wire::app::letter::{
-    self, Ends, Letter, MAX_BODY, MAX_PREKEYS_AT_ONCE, Opened, Prekey, Serves, WEEKLY, WEEKLY_KEPT,
+    self, Enclosed, Ends, Letter, MAX_BODY, MAX_PREKEYS_AT_ONCE, Opened, Prekey, Serves, WEEKLY,
+    WEEKLY_KEPT,
 };
 use wire::app::name::Name;
 use wire::app::peer::Text;
@@ -25,6 +28,7 @@ use super::App;
 use super::chat::text_of;
 use super::jobs::{Job, Receiving};
 use super::requests::Asked;
+use super::rooms::{OpenedPosts, RoomMail, TakenPosts};
 use crate::work::{Incoming, MessageId, PrekeySecret, StoreError, StoreReply, StoreRequest};
 
 /// So many keys that serve once are to lie at the server.
@@ -32,18 +36,28 @@ const WANTED_PREKEYS: usize = 48;
 /// A mailbox that took nothing is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(3600);
 
+/// So many keys that were used up are remembered: a letter to one of them is one that was kept.
+const MAX_USED: usize = 256;
+
 /// What is going on with letters.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     prekeys: BTreeMap<u64, PrekeySecret>,
+    used: VecDeque<u64>,
     /// Users about whose mailboxes the server was asked and has not answered.
-    asked: BTreeSet<Name>,
+    pub(super) asked: BTreeSet<Name>,
     /// Mailboxes that took nothing, and when each is tried again.
     shut: BTreeMap<Name, Instant>,
+    /// The server gives no more keys for letters before then.
+    paused_until: Option<Instant>,
+    /// What is said in rooms.
+    pub(super) rooms: RoomMail,
     /// The server was asked for letters, or some of those that it gave are not kept yet.
     collecting: Option<Collecting>,
     /// More came meanwhile.
     has_news: bool,
+    /// All that is there is to be given again.
+    from_start: bool,
     /// Since the login not all letters are kept: what comes over links waits, as it may be newer.
     is_catching_up: bool,
     /// They are now, or it is in vain.
@@ -54,11 +68,31 @@ pub(super) struct Mail {
 struct Collecting {
     /// Letters on their way into the database.
     pending: usize,
+    /// Of those that hold posts, what is to become of them.
+    posts: BTreeMap<u64, KeepingPosts>,
     /// Those that the server need not keep.
     over: Vec<u64>,
     /// The number of the last one of all that were given.
     last: u64,
     more: bool,
+}
+
+/// A letter the posts of which are on their way into the database.
+#[derive(Debug)]
+struct KeepingPosts {
+    rest: usize,
+    all_kept: bool,
+    /// The key that is deleted with it.
+    prekey: Option<u64>,
+}
+
+/// What came of a post from a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LetterPost {
+    /// It is kept, or is never to be.
+    Done,
+    /// The database has failed.
+    Failed,
 }
 
 /// A message from a letter on its way into the database.
@@ -80,6 +114,8 @@ impl Mail {
         self.asked.clear();
         self.collecting = None;
         self.has_news = false;
+        self.from_start = false;
+        self.rooms.session_ended();
         self.caught_up();
     }
 
@@ -96,8 +132,19 @@ impl Mail {
         core::mem::take(&mut self.has_caught_up)
     }
 
+    /// Whether something is on its way into a mailbox.
+    pub(super) fn is_leaving(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// This user's mailbox takes nothing: later.
+    pub(super) fn shut(&mut self, user: &Name, now: Instant) {
+        self.shut.insert(user.clone(), now + TRY_AGAIN);
+    }
+
     pub(super) fn deadline(&self) -> Option<Deadline> {
-        let at = self.shut.values().min().copied()?;
+        let shut = self.shut.values().min().copied();
+        let at = [shut, self.paused_until, self.rooms.wake_at()].into_iter().flatten().min()?;
         Some(Deadline { at, timer: "mailbox" })
     }
 }
@@ -109,24 +156,44 @@ impl App {
         for user in users {
             self.store_next(now, &user);
         }
+        self.store_posts(now);
     }
 
-    /// Leaves the next message in this user's mailbox, if he is not there.
-    pub(super) fn store_next(&mut self, now: Instant, user: &Name) {
-        let is_possible = self.server.is_logged_in()
-            && self.roster.is_settled()
+    /// Whether letters can be left at all.
+    pub(super) fn may_leave_letters(&self) -> bool {
+        self.server.is_logged_in() && self.roster.is_settled() && self.mail.paused_until.is_none()
+    }
+
+    /// Whether a letter can be left to this user, who is not there.
+    pub(super) fn may_leave_letter(&self, user: &Name) -> bool {
+        self.may_leave_letters()
             && !self.roster.is_online(user)
             && self.links.up(user).is_none()
             && !self.is_blocked(user)
             && !self.is_held(user)
             && !self.mail.asked.contains(user)
-            && !self.mail.shut.contains_key(user);
-        if !is_possible || self.chat.outbox.next_to_store(user, MAX_BODY).is_none() {
-            return;
-        }
+            && !self.mail.shut.contains_key(user)
+    }
+
+    /// Whether a message waits that is to go into this user's mailbox.
+    pub(super) fn has_letter_for(&self, user: &Name) -> bool {
+        self.chat.outbox.next_to_store(user, MAX_BODY).is_some()
+    }
+
+    /// Asks for a key for a letter to this user. Says whether it could be asked.
+    pub(super) fn ask_prekey(&mut self, now: Instant, user: &Name) -> bool {
         let asked = Asked::Prekey(user.clone());
-        if self.ask(now, asked, Request::Prekey(user.clone())).is_ok() {
+        let is_asked = self.ask(now, asked, Request::Prekey(user.clone())).is_ok();
+        if is_asked {
             self.mail.asked.insert(user.clone());
+        }
+        is_asked
+    }
+
+    /// Leaves the next message in this user's mailbox, if he is not there.
+    pub(super) fn store_next(&mut self, now: Instant, user: &Name) {
+        if self.may_leave_letter(user) && self.has_letter_for(user) {
+            self.ask_prekey(now, user);
         }
     }
 
@@ -139,22 +206,28 @@ impl App {
         prekey: Prekey,
     ) {
         self.mail.asked.remove(user);
+        let room = self.mail.rooms.stop_making(user);
         let is_old = prekey.serves == Serves::Weekly
             && prekey.made.saturating_add(WEEKLY_KEPT) < self.unix_ms / 1000;
         if !prekey.is_signed_by(identity) || is_old {
             tracing::warn!(%user, is_old, "a key for letters that is not genuine");
-            self.mail.shut.insert(user.clone(), now + TRY_AGAIN);
+            self.mail.shut(user, now);
             return;
         }
         if !self.is_known_as(user, identity) {
             return;
         }
         self.met_by_letter(user, identity, 0);
-        let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else { return };
+        let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else {
+            if let Some(room) = room {
+                self.read_posts_to_leave(room, user, identity, prekey);
+            }
+            return;
+        };
         let sequence = message.id.sequence;
-        let text = text_of(message);
+        let text = Enclosed::Text(text_of(message));
         let Some(sealed) = self.seal_letter(identity, &prekey, text) else {
-            self.mail.shut.insert(user.clone(), now + TRY_AGAIN);
+            self.mail.shut(user, now);
             return;
         };
         self.chat.outbox.mark_left(user, sequence);
@@ -166,14 +239,19 @@ impl App {
         }
     }
 
-    fn seal_letter(&mut self, to: IdentityKey, prekey: &Prekey, text: Text) -> Option<Vec<u8>> {
+    pub(super) fn seal_letter(
+        &mut self,
+        to: IdentityKey,
+        prekey: &Prekey,
+        enclosed: Enclosed,
+    ) -> Option<Vec<u8>> {
         let seed = Seed::new(self.random());
         let account = self.account()?;
         let identity = Identity::from_secret(account.identity_secret.expose());
         let ends = Ends { from: identity.public(), to, prekey: prekey.id };
         let device = &self.profile.as_ref()?.device;
         let author = (&identity, device, account.certificate);
-        letter::seal(ends, author, prekey.key, text, seed).ok()
+        letter::seal(ends, author, prekey.key, enclosed, seed).ok()
     }
 
     /// The letter lies in the mailbox.
@@ -189,6 +267,10 @@ impl App {
             self.tell_state(user, sequence, "stored", reason);
         }
         self.store_next(now, user);
+        if !self.has_letter_for(user) {
+            // What is said in rooms comes behind.
+            self.links.want_check();
+        }
     }
 
     /// It does not.
@@ -200,11 +282,14 @@ impl App {
         refusal: &Refusal,
     ) {
         self.mail.asked.remove(user);
-        let mut again = TRY_AGAIN;
+        self.mail.rooms.stop_making(user);
         if let Refusal::TooManyRequests { seconds } = refusal {
-            again = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
+            // That is about this user, whomever he writes to.
+            let again = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
+            self.mail.paused_until = Some(now + again);
+        } else {
+            self.mail.shut(user, now);
         }
-        self.mail.shut.insert(user.clone(), now + again);
         if let (Refusal::MailboxFull, Some(sequence)) = (refusal, sequence) {
             let reason = format!("the mailbox of {user} is full: it waits here");
             self.tell_state(user, sequence, "queued", Some(reason));
@@ -214,7 +299,9 @@ impl App {
     pub(super) fn mail_timeout(&mut self, now: Instant) {
         let before = self.mail.shut.len();
         self.mail.shut.retain(|_, at| *at > now);
-        if self.mail.shut.len() != before {
+        let is_over = self.mail.shut.len() != before;
+        let goes_on = self.mail.paused_until.take_if(|at| *at <= now).is_some();
+        if self.mail.rooms.take_wake(now) || is_over || goes_on {
             self.links.want_check();
         }
     }
@@ -237,6 +324,15 @@ impl App {
         }
     }
 
+    /// The same from the first on, again.
+    pub(super) fn collect_all_letters(&mut self, now: Instant) {
+        if self.mail.collecting.is_some() {
+            self.mail.from_start = true;
+        } else {
+            self.collect_letters(now, 0);
+        }
+    }
+
     /// The server gives letters.
     pub(super) fn on_letters(
         &mut self,
@@ -250,7 +346,7 @@ impl App {
         collecting.more = more;
         for letter in letters {
             let id = letter.id;
-            let is_over = self.open_letter(letter);
+            let is_over = self.open_letter(now, letter);
             let Some(collecting) = &mut self.mail.collecting else { return };
             collecting.last = collecting.last.max(id);
             if is_over {
@@ -262,9 +358,9 @@ impl App {
 
     /// Opens a letter. Says whether the server need not keep it, for another reason than that it is
     /// kept here.
-    fn open_letter(&mut self, letter: Letter) -> bool {
+    fn open_letter(&mut self, now: Instant, letter: Letter) -> bool {
         let Some((_, own)) = self.own_identity() else { return false };
-        let from = letter.from;
+        let from = letter.from.clone();
         if self.is_blocked(&from) {
             return true;
         }
@@ -272,12 +368,9 @@ impl App {
             // It can be read when the new identity is trusted.
             return false;
         }
-        if self.is_declined(&from) {
-            return true;
-        }
         let is_stranger = self.is_stranger(&from);
         let Some(prekey) = self.mail.prekeys.get(&letter.prekey) else {
-            if is_stranger {
+            if is_stranger || self.mail.used.contains(&letter.prekey) {
                 return true;
             }
             self.error(&format!(
@@ -291,7 +384,7 @@ impl App {
         match letter::open(ends, &from, &prekey.key, &letter.sealed) {
             Ok(opened) => {
                 let used = (prekey.serves == Serves::Once).then_some(letter.prekey);
-                self.keep_letter(letter.id, used, &from, letter.identity, opened)
+                self.on_opened(now, &letter, used, opened)
             }
             Err(error) if is_stranger => {
                 tracing::warn!(%from, %error, "a letter of a stranger cannot be opened");
@@ -304,15 +397,81 @@ impl App {
         }
     }
 
+    /// A letter was opened, and the key is used up with it. Says as [`Self::open_letter`].
+    fn on_opened(
+        &mut self,
+        now: Instant,
+        letter: &Letter,
+        prekey: Option<u64>,
+        opened: Opened,
+    ) -> bool {
+        let Opened { certificate, enclosed } = opened;
+        let (letter, from, identity) = (letter.id, letter.from.clone(), letter.identity);
+        let posts = match enclosed {
+            Enclosed::Text(text) => {
+                return self.is_declined(&from)
+                    || self.keep_letter(letter, prekey, &from, identity, certificate, text);
+            }
+            Enclosed::Posts(posts) => posts,
+        };
+        let device = certificate.device;
+        match self.take_posts(now, OpenedPosts { letter, from, identity, device, posts }) {
+            TakenPosts::Over => {
+                self.use_up(prekey);
+                true
+            }
+            TakenPosts::PutOff => false,
+            TakenPosts::Keeping(rest) => {
+                if let Some(collecting) = &mut self.mail.collecting {
+                    let keeping = KeepingPosts { rest, all_kept: true, prekey };
+                    collecting.posts.insert(letter, keeping);
+                    collecting.pending += 1;
+                }
+                false
+            }
+        }
+    }
+
+    /// What came of a post of this letter.
+    pub(super) fn on_letter_post(&mut self, now: Instant, letter: u64, post: LetterPost) {
+        let Some(collecting) = &mut self.mail.collecting else { return };
+        let Some(keeping) = collecting.posts.get_mut(&letter) else { return };
+        keeping.rest = keeping.rest.saturating_sub(1);
+        keeping.all_kept &= post == LetterPost::Done;
+        if keeping.rest > 0 {
+            return;
+        }
+        let Some(KeepingPosts { all_kept, prekey, .. }) = collecting.posts.remove(&letter) else {
+            return;
+        };
+        collecting.pending -= 1;
+        if all_kept {
+            collecting.over.push(letter);
+            self.use_up(prekey);
+        }
+        self.end_collecting(now);
+    }
+
+    /// Nobody can open a letter to this key from now on.
+    fn use_up(&mut self, prekey: Option<u64>) {
+        let Some(prekey) = prekey else { return };
+        self.mail.prekeys.remove(&prekey);
+        if self.mail.used.len() >= MAX_USED {
+            self.mail.used.pop_front();
+        }
+        self.mail.used.push_back(prekey);
+        self.jobs.save(StoreRequest::ForgetPrekey(prekey));
+    }
+
     fn keep_letter(
         &mut self,
         id: u64,
         prekey: Option<u64>,
         from: &Name,
         identity: IdentityKey,
-        opened: Opened,
+        certificate: DeviceCertificate,
+        text: Text,
     ) -> bool {
-        let Opened { certificate, text } = opened;
         let contact = self.contact(from).filter(|contact| contact.identity == Some(identity));
         let is_old = contact.is_some_and(|contact| certificate.generation < contact.generation);
         if is_old || !text.is_possible() {
@@ -364,9 +523,8 @@ impl App {
                 false
             }
         };
-        if is_kept && let Some(prekey) = letter.prekey {
-            self.mail.prekeys.remove(&prekey);
-            self.jobs.save(StoreRequest::ForgetPrekey(prekey));
+        if is_kept {
+            self.use_up(letter.prekey);
         }
         if let Some(collecting) = &mut self.mail.collecting {
             collecting.pending -= 1;
@@ -387,6 +545,8 @@ impl App {
         }
         if collecting.more || core::mem::take(&mut self.mail.has_news) {
             self.collect_letters(now, collecting.last);
+        } else if core::mem::take(&mut self.mail.from_start) {
+            self.collect_letters(now, 0);
         }
         if self.mail.collecting.is_none() {
             self.mail.caught_up();

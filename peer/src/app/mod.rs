@@ -489,6 +489,9 @@ impl App {
             (Job::ReceivePost(post), Outcome::Store(result)) => {
                 self.on_post_received(now, *post, result);
             }
+            (Job::LeavePosts(leaving), Outcome::Store(result)) => {
+                self.on_posts_to_leave(now, *leaving, result);
+            }
             (Job::Letter(letter), Outcome::Store(result)) => {
                 self.on_letter_kept(now, *letter, result);
             }
@@ -597,6 +600,7 @@ impl App {
         let storing = self.jobs.is_storing() || self.export.is_some();
         let sending = self.chat.outbox.is_in_flight()
             || self.rooms.is_in_flight()
+            || self.mail.is_leaving()
             || self.transfers.has_last_words()
             || (storing && self.links.is_any_up());
         match close_at {

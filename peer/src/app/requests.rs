@@ -10,7 +10,7 @@ use wire::app::server::{
 use wire::time::{Duration, Instant};
 
 use super::App;
-use super::rooms::RoomAsked;
+use super::rooms::{LeftPosts, RoomAsked};
 use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
 use crate::work::{Account, Contact};
@@ -72,6 +72,8 @@ pub(super) enum Asked {
         sequence: u64,
         is_weak: bool,
     },
+    /// A letter with posts.
+    DepositPosts(LeftPosts),
     /// What is in the mailbox.
     Letters,
     /// Letters that are kept here.
@@ -114,6 +116,7 @@ impl core::fmt::Debug for Asked {
             Self::Room(_) => "Room",
             Self::Prekey(_) => "Prekey",
             Self::Deposit { .. } => "Deposit",
+            Self::DepositPosts(_) => "DepositPosts",
             Self::Letters => "Letters",
             Self::Discard => "Discard",
             Self::PublishPrekeys => "PublishPrekeys",
@@ -202,6 +205,7 @@ impl App {
                 | Asked::Addressee(_)
                 | Asked::Prekey(_)
                 | Asked::Deposit { .. }
+                | Asked::DepositPosts(_)
                 | Asked::Letters
                 | Asked::Discard
                 | Asked::PublishPrekeys
@@ -307,6 +311,7 @@ impl App {
             (Asked::Deposit { user, sequence, is_weak }, Response::Done) => {
                 self.on_stored(now, &user, sequence, is_weak);
             }
+            (Asked::DepositPosts(posts), Response::Done) => self.on_posts_left(now, &posts),
             (Asked::Letters, Response::Letters { letters, more, prekeys }) => {
                 self.on_letters(now, letters, more, prekeys);
             }
@@ -376,7 +381,7 @@ impl App {
                 self.error(&format!("{user} was not unblocked: {refusal}."));
             }
             Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
-            Asked::Room(asked) => self.on_room_refused(&asked, &refusal),
+            Asked::Room(asked) => self.on_room_refused(now, &asked, &refusal),
             Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
             Asked::Whois(user) => self.on_whois_refused(&user, &refusal),
             // He has never used his account.
@@ -398,6 +403,7 @@ impl App {
             Asked::Deposit { user, sequence, .. } => {
                 self.on_not_stored(now, &user, Some(sequence), &refusal);
             }
+            Asked::DepositPosts(posts) => self.on_posts_not_left(now, &posts, &refusal),
             Asked::Letters => {
                 tracing::debug!(%refusal, "refused");
                 self.mail.session_ended();

@@ -23,6 +23,7 @@ mod password;
 mod pins;
 mod reaching;
 mod resets;
+mod room_letters;
 mod sessions;
 mod strangers;
 mod transfers;

@@ -207,11 +207,11 @@ pub(super) fn save_reached(
     reached: &[(Name, Reached)],
     everybody: Option<u64>,
 ) -> Answer {
-    for (name, Reached { joined, upto }) in reached {
+    for (name, Reached { joined, upto, left }) in reached {
         connection
             .prepare_cached(
-                "REPLACE INTO reached (profile, room, member, joined, upto)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "REPLACE INTO reached (profile, room, member, joined, upto, letters)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )
             .and_then(|mut replace| {
                 replace.execute(params![
@@ -219,7 +219,8 @@ pub(super) fn save_reached(
                     room.0,
                     name.as_str(),
                     joined.cast_signed(),
-                    upto.cast_signed()
+                    upto.cast_signed(),
+                    left.cast_signed()
                 ])
             })
             .map_err(failed)?;
@@ -273,11 +274,12 @@ fn record(
         .collect::<rusqlite::Result<_>>()?;
     let reached = connection
         .prepare_cached(
-            "SELECT member, joined, upto FROM reached WHERE profile = ?1 AND room = ?2",
+            "SELECT member, joined, upto, letters FROM reached WHERE profile = ?1 AND room = ?2",
         )?
         .query_map(params![profile, room.id.0], |row| {
             let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-            Ok((name(row, 0)?, Reached { joined: number(1)?, upto: number(2)? }))
+            let (joined, upto, left) = (number(1)?, number(2)?, number(3)?);
+            Ok((name(row, 0)?, Reached { joined, upto, left }))
         })?
         .collect::<rusqlite::Result<_>>()?;
     let copied: Option<i64> =

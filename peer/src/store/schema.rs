@@ -7,7 +7,7 @@ const APPLICATION_ID: i32 = 0x5449_4e43;
 
 /// One step for each version of the schema; a file of version `n` has had the first `n`. Steps
 /// that were released never change.
-pub(super) const STEPS: [&str; 18] = [
+pub(super) const STEPS: [&str; 19] = [
     "
     CREATE TABLE profiles (
         id INTEGER PRIMARY KEY,
@@ -361,6 +361,10 @@ pub(super) const STEPS: [&str; 18] = [
         WHERE author IS NOT NULL AND kind >= 2 AND nonce <> x'';
     CREATE INDEX post_answers ON messages (profile, peer, about_sequence, about_nonce)
         WHERE author IS NOT NULL AND kind = 1 AND about_line = 0;
+",
+    "
+    -- Up to where the own posts were left in each member's mailbox.
+    ALTER TABLE reached ADD COLUMN letters INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

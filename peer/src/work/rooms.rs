@@ -31,6 +31,8 @@ pub struct Reached {
     pub joined: u64,
     /// He needs nothing up to this number.
     pub upto: u64,
+    /// What he needs up to this number lies in his mailbox, or has been taken from there.
+    pub left: u64,
 }
 
 /// What a line that was typed for a room is about.

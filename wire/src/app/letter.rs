@@ -5,10 +5,11 @@
 //! first letter that was opened with it, and nobody can open that letter afterwards. When none of
 //! these is left, a weekly one stands in, whose private half is deleted after four weeks.
 //!
-//! A letter holds one message of the ordinary kind, with its number: it does not matter whether it
-//! comes in a letter or directly first. It is signed by its author's identity, since the pattern that
-//! it is sealed with proves its sender only to those whose prekey nobody has stolen; the price is that
-//! its author cannot deny it to whoever he sent it to.
+//! A letter holds one message of the ordinary kind, with its number, or some of what its author has said
+//! in one room [W-180]: it does not matter whether that comes in a letter or directly first. It is
+//! signed by its author's identity, since the pattern that it is sealed with proves its sender only to
+//! those whose prekey nobody has stolen; the price is that its author cannot deny it to whoever he sent
+//! it to.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -16,12 +17,15 @@ use serde::{Deserialize, Serialize};
 use super::identity::{DeviceCertificate, Identity, IdentityKey};
 use super::name::Name;
 use super::peer::Text;
+use super::post::Post;
 use crate::crypto::sealed;
 use crate::crypto::static_key::{PublicKey, StaticKey};
 use crate::id::Seed;
 
 /// Longest text in a letter, in bytes: longer messages wait until both are there.
 pub const MAX_BODY: usize = 3072;
+/// Longest encoding of what a letter holds.
+pub const MAX_ENCLOSED: usize = MAX_BODY + 256;
 /// Longest letter.
 pub const MAX_LETTER: usize = 3712;
 /// Most prekeys in one request.
@@ -94,13 +98,30 @@ pub struct Letter {
     pub sealed: Vec<u8>,
 }
 
+/// What a letter holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Enclosed {
+    /// A message.
+    Text(Text),
+    /// Posts of the letter's author, of one feed and room, by ascending number [W-181].
+    Posts(Vec<Post>),
+}
+
+impl Enclosed {
+    /// Whether it is short enough for a letter.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        postcard::to_allocvec(self).is_ok_and(|bytes| bytes.len() <= MAX_ENCLOSED)
+    }
+}
+
 /// A letter that was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The author's device, certified by the identity that the letter names.
     pub certificate: DeviceCertificate,
-    /// The message.
-    pub text: Text,
+    /// What it holds.
+    pub enclosed: Enclosed,
 }
 
 /// The two ends of a letter, both bound into it.
@@ -117,7 +138,7 @@ pub struct Ends {
 /// Why a letter is not sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Longer than [`MAX_BODY`].
+    /// Longer than [`MAX_ENCLOSED`].
     #[error("it is too long for a letter")]
     TooLong,
     /// The prekey is no key.
@@ -142,12 +163,12 @@ pub enum OpenError {
 #[derive(Serialize, Deserialize)]
 struct Content {
     certificate: DeviceCertificate,
-    text: Text,
+    enclosed: Enclosed,
     signature_r: [u8; 32],
     signature_s: [u8; 32],
 }
 
-/// Seals a message. The ephemeral key comes from `seed`, which must never be used twice.
+/// Seals what a letter is to hold. The ephemeral key comes from `seed`, which must never be used twice.
 ///
 /// # Errors
 /// When it is too long, or the prekey no key.
@@ -155,16 +176,16 @@ pub fn seal(
     ends: Ends,
     author: (&Identity, &StaticKey, DeviceCertificate),
     prekey: PublicKey,
-    text: Text,
+    enclosed: Enclosed,
     seed: Seed,
 ) -> Result<Vec<u8>, SealError> {
-    if text.body.len() > MAX_BODY {
+    if !enclosed.fits() {
         return Err(SealError::TooLong);
     }
     let (identity, device, certificate) = author;
-    let signature = identity.sign(&signed_letter(ends, prekey, device.public(), &text));
+    let signature = identity.sign(&signed_letter(ends, prekey, device.public(), &enclosed));
     let (signature_r, signature_s) = (*signature.r_bytes(), *signature.s_bytes());
-    let content = Content { certificate, text, signature_r, signature_s };
+    let content = Content { certificate, enclosed, signature_r, signature_s };
     let mut payload =
         postcard::to_allocvec(&content).expect("a letter holds nothing that cannot be encoded");
     payload.resize(payload.len().next_multiple_of(PADDING), 0);
@@ -174,7 +195,7 @@ pub fn seal(
     Ok(sealed)
 }
 
-/// Opens a letter of a user with this name.
+/// Opens a letter of a user with this name [W-180].
 ///
 /// # Errors
 /// When it is not what it is said to be.
@@ -188,18 +209,18 @@ pub fn open(
         sealed::open(prekey, &prologue(ends), letter).map_err(|_| OpenError::Sealed)?;
     let (content, padding): (Content, _) =
         postcard::take_from_bytes(&payload).map_err(|_| OpenError::Malformed)?;
-    if padding.iter().any(|byte| *byte != 0) || content.text.body.len() > MAX_BODY {
+    if padding.iter().any(|byte| *byte != 0) || !content.enclosed.fits() {
         return Err(OpenError::Malformed);
     }
-    let Content { certificate, text, signature_r, signature_s } = content;
-    let signed = signed_letter(ends, prekey.public(), device, &text);
+    let Content { certificate, enclosed, signature_r, signature_s } = content;
+    let signed = signed_letter(ends, prekey.public(), device, &enclosed);
     let is_genuine = certificate.device == device
         && certificate.is_signed_by(ends.from, from.as_str())
         && verify(ends.from, &signed, signature_r, signature_s);
     if !is_genuine {
         return Err(OpenError::NotSigned);
     }
-    Ok(Opened { certificate, text })
+    Ok(Opened { certificate, enclosed })
 }
 
 fn prologue(ends: Ends) -> Vec<u8> {
@@ -210,12 +231,12 @@ fn prologue(ends: Ends) -> Vec<u8> {
     bytes
 }
 
-/// Label and ends, prekey, device, and the message in postcard's encoding.
-fn signed_letter(ends: Ends, prekey: PublicKey, device: PublicKey, text: &Text) -> Vec<u8> {
+/// Label and ends, prekey, device, and what the letter holds in postcard's encoding.
+fn signed_letter(ends: Ends, prekey: PublicKey, device: PublicKey, enclosed: &Enclosed) -> Vec<u8> {
     let mut bytes = prologue(ends);
     bytes.extend_from_slice(&prekey.0);
     bytes.extend_from_slice(&device.0);
-    postcard::to_extend(text, bytes).expect("a message holds nothing that cannot be encoded")
+    postcard::to_extend(enclosed, bytes).expect("a letter holds nothing that cannot be encoded")
 }
 
 fn signed_prekey(id: u64, key: PublicKey, serves: Serves, made: u64) -> Vec<u8> {
@@ -277,7 +298,8 @@ mod tests {
         fn seal_text(&self, author: &Identity, text: Text) -> Result<Vec<u8>, SealError> {
             let certificate = author.certify("alice", self.alice_device.public(), u64::MAX);
             let author = (author, &self.alice_device, certificate);
-            seal(self.ends(), author, self.prekey.public(), text, Seed::new([6; 32]))
+            let (key, seed) = (self.prekey.public(), Seed::new([6; 32]));
+            seal(self.ends(), author, key, Enclosed::Text(text), seed)
         }
     }
 
@@ -286,7 +308,7 @@ mod tests {
         let users = users();
         let letter = users.seal(&users.alice, "hello").unwrap();
         let opened = open(users.ends(), &alice(), &users.prekey, &letter).unwrap();
-        assert_eq!(opened.text, text("hello"));
+        assert_eq!(opened.enclosed, Enclosed::Text(text("hello")));
         assert_eq!(opened.certificate.device, users.alice_device.public());
         let other = StaticKey::from_private([8; 32]);
         assert_eq!(open(users.ends(), &alice(), &other, &letter), Err(OpenError::Sealed));
@@ -298,7 +320,7 @@ mod tests {
         assert_eq!(open(users.ends(), &carol, &users.prekey, &letter), Err(OpenError::NotSigned));
     }
 
-    /// Security acceptance C08: whoever has stolen a prekey, and a device's key, writes in nobody's
+    /// [W-180]. Security acceptance C08: whoever has stolen a prekey, and a device's key, writes in nobody's
     /// name.
     #[test]
     fn a_letter_needs_its_authors_identity() {
@@ -323,8 +345,8 @@ mod tests {
         let letter = users.seal_text(&users.alice, longest.clone()).unwrap();
         assert!(letter.len() <= MAX_LETTER);
         let opened = open(users.ends(), &alice(), &users.prekey, &letter).unwrap();
-        assert_eq!(opened.text, longest);
-        assert_eq!(users.seal(&users.alice, &"x".repeat(MAX_BODY + 1)), Err(SealError::TooLong));
+        assert_eq!(opened.enclosed, Enclosed::Text(longest));
+        assert_eq!(users.seal(&users.alice, &"x".repeat(MAX_ENCLOSED)), Err(SealError::TooLong));
     }
 
     #[test]

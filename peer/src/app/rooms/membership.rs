@@ -254,6 +254,7 @@ impl App {
             }
         }
         self.links.want_check();
+        self.collect_put_off(now);
     }
 
     /// Rooms that the user was in when this client was last there, and is not in now.
@@ -306,6 +307,7 @@ impl App {
             self.tell_entered(id, asked);
         }
         self.greet_members(now, id);
+        self.collect_put_off(now);
     }
 
     fn tell_entered(&mut self, id: RoomId, asked: &RoomAsked) {
@@ -438,9 +440,17 @@ impl App {
     }
 
     /// It was not.
-    pub(in crate::app) fn on_room_refused(&mut self, asked: &RoomAsked, refusal: &Refusal) {
+    pub(in crate::app) fn on_room_refused(
+        &mut self,
+        now: Instant,
+        asked: &RoomAsked,
+        refusal: &Refusal,
+    ) {
         match asked {
-            RoomAsked::Sync | RoomAsked::Get(_) => tracing::debug!(?asked, %refusal, "refused"),
+            RoomAsked::Sync | RoomAsked::Get(_) => {
+                tracing::debug!(?asked, %refusal, "refused");
+                self.collect_put_off(now);
+            }
             RoomAsked::List => self.error(&format!("The rooms are not known: {refusal}.")),
             RoomAsked::Create(name)
             | RoomAsked::Join(name)

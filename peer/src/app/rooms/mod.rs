@@ -3,6 +3,7 @@
 //! `sync`).
 
 mod changes;
+mod letters;
 mod membership;
 mod partner;
 mod posts;
@@ -21,6 +22,9 @@ use self::partner::Partner;
 use self::runs::Runs;
 use crate::work::{About, Reached, RoomRecord};
 
+pub(super) use self::letters::{
+    LeavingPosts, LeftPosts, OpenedPosts, RoomMail, Taken as TakenPosts,
+};
 pub(super) use self::membership::RoomAsked;
 pub(super) use self::posts::{OwnPost, ReceivingPost};
 
@@ -90,8 +94,27 @@ struct Draft {
 struct Pending {
     /// The room's version in it.
     version: u64,
-    /// How many had it when that was told.
-    told: usize,
+    /// How many had it when that was told, and whether it lay in the mailboxes of all others.
+    told: (usize, bool),
+}
+
+/// How far a post is: how many have it, in how many mailboxes of others it lies, of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Coverage {
+    have: usize,
+    left: usize,
+    of: usize,
+}
+
+impl Coverage {
+    const fn is_everywhere(self) -> bool {
+        self.have >= self.of
+    }
+
+    /// Whether nobody needs its author any more.
+    const fn is_left(self) -> bool {
+        self.left > 0 && self.have + self.left >= self.of
+    }
 }
 
 impl Rooms {
@@ -182,7 +205,9 @@ impl Known {
             // What a program before this one has sent nobody knows.
             left_up_to: number,
             hash: last.map_or([0; 32], |content| content.hash()),
-            pending: pending.map(|(n, version)| (n, Pending { version, told: 0 })).collect(),
+            pending: pending
+                .map(|(n, version)| (n, Pending { version, told: (0, false) }))
+                .collect(),
             ..Own::default()
         };
         let reached = record.reached.into_iter().collect();
@@ -214,23 +239,26 @@ impl Known {
         for member in self.room.present().filter(|member| member.name != *own) {
             let known = self.reached.get(&member.name);
             if known.is_none_or(|reached| reached.joined != member.joined) {
-                let reached = Reached { joined: member.joined, upto: begin };
+                // What was said before he came is not left to him.
+                let left = self.own.number;
+                let reached = Reached { joined: member.joined, upto: begin, left };
                 self.reached.insert(member.name.clone(), reached);
                 self.unsaved.insert(member.name.clone());
             }
         }
     }
 
-    /// Members, the user apart, who are to have an own post of this version: how many have it, of
-    /// how many.
-    fn coverage(&self, own: &Name, number: u64, version: u64) -> (usize, usize) {
+    /// How far an own post of this version is with the members, the user apart, who are to have it.
+    fn coverage(&self, own: &Name, number: u64, version: u64) -> Coverage {
         let shared = self.room.backlog == Backlog::Shared;
-        let mut counts = (0, 0);
+        let mut counts = Coverage::default();
         for member in self.room.present().filter(|member| member.name != *own) {
             let Some(reached) = self.reached.get(&member.name) else { continue };
             if shared || member.joined <= version {
-                counts.1 += 1;
-                counts.0 += usize::from(reached.upto >= number);
+                counts.of += 1;
+                counts.have += usize::from(reached.upto >= number);
+                let is_left = member.joined <= version && reached.left >= number;
+                counts.left += usize::from(reached.upto < number && is_left);
             }
         }
         counts

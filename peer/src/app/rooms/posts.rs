@@ -8,10 +8,11 @@ use wire::app::post::{Body, Content, Feed, Post, PostKind, Said, Taken};
 use wire::app::room::{Backlog, RoomId, RoomName, Standing};
 use wire::time::Instant;
 
-use super::{Draft, Known, MAX_PENDING, Pending};
+use super::{Coverage, Draft, Known, MAX_PENDING, Pending};
 use crate::app::App;
 use crate::app::chat::{LOG_IN_FIRST, room_for};
 use crate::app::jobs::Job;
+use crate::app::mail::LetterPost;
 use crate::output::{NOT_HERE, Output};
 use crate::work::{About, PostReceipt, PostTarget, StoreError, StoreReply, StoreRequest};
 
@@ -32,16 +33,23 @@ pub(in crate::app) struct OwnPost {
 /// A post on its way into the database.
 #[derive(Debug)]
 pub(in crate::app) struct ReceivingPost {
-    /// From whose link.
-    pub(super) from: Name,
-    pub(super) post: Post,
-    pub(super) at: u64,
-    /// Something before it is missing.
-    pub(super) gap: bool,
+    way: Way,
+    /// Who handed it over.
+    from: Name,
+    post: Post,
+    at: u64,
+}
+
+/// How a post came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Link,
+    /// In the letter of this number, from its author.
+    Letter(u64),
 }
 
 /// What becomes of a post that arrived.
-enum Verdict {
+pub(super) enum Verdict {
     Keep,
     /// It is here already.
     Known,
@@ -191,7 +199,7 @@ impl App {
                 known.feeds.entry(content.feed).or_default().insert(content.number);
                 // Of what takes back what nobody has seen there is nothing to tell.
                 if !never_left {
-                    let pending = Pending { version: content.version, told: 0 };
+                    let pending = Pending { version: content.version, told: (0, false) };
                     known.own.pending.insert(content.number, pending);
                 }
                 if known.own.pending.len() > MAX_PENDING {
@@ -218,19 +226,23 @@ impl App {
         let Some(version) = known.own.pending.get(&number).map(|pending| pending.version) else {
             return;
         };
-        let (have, of) = known.coverage(&own, number, version);
+        let coverage = known.coverage(&own, number, version);
         let to = known.title();
-        let (state, reason) = match (have, of) {
-            (_, 0) => ("queued", Some("nobody else is in the room".to_owned())),
-            (have, of) if have >= of => ("delivered", None),
-            (0, 1) => ("queued", Some("the other has not got it yet".to_owned())),
-            (0, _) => ("queued", Some("nobody has it yet".to_owned())),
-            (have, of) => ("queued", Some(format!("{have} of {of} have it"))),
+        let some = |Coverage { have, of, .. }: Coverage| format!("{have} of {of} have it");
+        let (state, reason) = match coverage {
+            Coverage { of: 0, .. } => ("queued", Some("nobody else is in the room".to_owned())),
+            all if all.is_everywhere() => ("delivered", None),
+            all if all.is_left() => ("stored", (all.have > 0).then(|| some(all))),
+            Coverage { have: 0, of: 1, .. } => {
+                ("queued", Some("the other has not got it yet".to_owned()))
+            }
+            Coverage { have: 0, .. } => ("queued", Some("nobody has it yet".to_owned())),
+            all => ("queued", Some(some(all))),
         };
         if state == "delivered" {
             known.own.pending.remove(&number);
         } else if let Some(pending) = known.own.pending.get_mut(&number) {
-            pending.told = have;
+            pending.told = (coverage.have, coverage.is_left());
         }
         self.tell(Output::MessageState { to, id: number, state, reason });
     }
@@ -246,44 +258,56 @@ impl App {
         if let Some(partner) = self.rooms.partners.get_mut(from) {
             partner.answered(content.room, content.feed);
         }
-        let mut verdict = self.judge_post(from, &post);
-        if matches!(verdict, Verdict::Keep)
-            && !self.is_known_as(&content.author, content.feed.author)
-        {
-            // The person has verified another key than the server says in the room's list.
-            verdict = Verdict::Refuse(None);
-        }
-        match verdict {
+        match self.judge_post(Some(from), &post) {
             Verdict::Known => self.send_taken(from, taken(true)),
             Verdict::Refuse(why) => {
-                tracing::debug!(%from, author = %content.author, ?why, "post not taken");
                 self.send_taken(from, taken(false));
-                let once = (content.room, content.author.clone());
-                if let Some(why) = why
-                    && self.rooms.told.insert(once)
-                {
-                    self.error(&why);
-                }
+                self.tell_refused(from, content, why);
             }
             Verdict::Early => {
                 self.send_taken(from, taken(false));
                 self.ask_room_again(now, content.room);
             }
             Verdict::Keep => {
-                let known = self.rooms.known.get(&content.room);
-                let runs = known.and_then(|known| known.feeds.get(&content.feed));
-                let gap = runs.is_some_and(|r| !r.is_empty() && !r.contains(content.number - 1));
                 self.chat.begin_receiving(from, post.text().len());
-                let own = self.own_feed().is_some_and(|(_, feed)| feed == content.feed);
-                let at = self.unix_ms;
-                let request = StoreRequest::ReceivePost { post: Box::new(post.clone()), own, at };
-                let receiving = ReceivingPost { from: from.clone(), post, at, gap };
-                self.jobs.store(Job::ReceivePost(Box::new(receiving)), request);
+                self.keep_post(Way::Link, from.clone(), post);
             }
         }
     }
 
-    fn judge_post(&self, from: &Name, post: &Post) -> Verdict {
+    /// A post that was judged goes into the database.
+    pub(super) fn keep_post(&mut self, way: Way, from: Name, post: Post) {
+        let own = self.own_feed().is_some_and(|(_, feed)| feed == post.content().feed);
+        let at = self.unix_ms;
+        let request = StoreRequest::ReceivePost { post: Box::new(post.clone()), own, at };
+        let receiving = ReceivingPost { way, from, post, at };
+        self.jobs.store(Job::ReceivePost(Box::new(receiving)), request);
+    }
+
+    /// A post is not taken: tells why, where a person is to know, once of each author.
+    pub(super) fn tell_refused(&mut self, from: &Name, content: &Content, why: Option<String>) {
+        tracing::debug!(%from, author = %content.author, ?why, "post not taken");
+        let once = (content.room, content.author.clone());
+        if let Some(why) = why
+            && self.rooms.told.insert(once)
+        {
+            self.error(&why);
+        }
+    }
+
+    /// What becomes of a post that this member hands over, or that its author has left in a letter.
+    pub(super) fn judge_post(&mut self, from: Option<&Name>, post: &Post) -> Verdict {
+        let content = post.content();
+        match self.judge_place(from, post) {
+            // The person has verified another key than the server says in the room's list.
+            Verdict::Keep if !self.is_known_as(&content.author, content.feed.author) => {
+                Verdict::Refuse(None)
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn judge_place(&self, from: Option<&Name>, post: &Post) -> Verdict {
         let content = post.content();
         let own = self.account().map(|account| &account.name);
         let (Some(known), Some(own)) = (self.rooms.known.get(&content.room), own) else {
@@ -305,7 +329,7 @@ impl App {
         if !known.feeds.contains_key(&content.feed) && feeds.count() >= MAX_DEVICES {
             return Verdict::Refuse(None);
         }
-        if room.role(from).is_none() {
+        if from.is_some_and(|from| room.role(from).is_none()) {
             return if content.version > room.version {
                 Verdict::Early
             } else {
@@ -340,9 +364,11 @@ impl App {
         received: ReceivingPost,
         result: Result<StoreReply, StoreError>,
     ) {
-        let ReceivingPost { from, post, at, gap } = received;
+        let ReceivingPost { way, from, post, at } = received;
         let content = post.content();
-        self.chat.end_receiving(&from, post.text().len());
+        if way == Way::Link {
+            self.chat.end_receiving(&from, post.text().len());
+        }
         let kept = match result {
             Ok(StoreReply::PostReceived(PostReceipt::Duplicate)) => true,
             Ok(StoreReply::PostReceived(PostReceipt::Conflict)) => {
@@ -357,7 +383,8 @@ impl App {
                 false
             }
             Ok(StoreReply::PostReceived(receipt)) => {
-                self.on_fresh_post(now, &from, content);
+                let gap = self.is_behind_gap(content);
+                self.on_fresh_post(now, &from, way, content);
                 self.show_post(content, at, gap, receipt);
                 true
             }
@@ -367,19 +394,33 @@ impl App {
                     "A message of {} could not be kept, so it was not taken: {error}",
                     content.author
                 ));
-                return self.suspend_link(now, &from);
+                return match way {
+                    Way::Link => self.suspend_link(now, &from),
+                    Way::Letter(letter) => self.on_letter_post(now, letter, LetterPost::Failed),
+                };
             }
         };
         let (room, feed, number) = (content.room, content.feed, content.number);
-        self.send_taken(&from, Taken { room, feed, number, kept });
+        match way {
+            Way::Link => self.send_taken(&from, Taken { room, feed, number, kept }),
+            Way::Letter(letter) => self.on_letter_post(now, letter, LetterPost::Done),
+        }
         self.read_stalled(now);
     }
 
-    fn on_fresh_post(&mut self, now: Instant, from: &Name, content: &Content) {
+    /// Whether something before a post that comes now is missing.
+    fn is_behind_gap(&self, content: &Content) -> bool {
+        let known = self.rooms.known.get(&content.room);
+        let runs = known.and_then(|known| known.feeds.get(&content.feed));
+        runs.is_some_and(|runs| !runs.is_empty() && !runs.contains(content.number - 1))
+    }
+
+    fn on_fresh_post(&mut self, now: Instant, from: &Name, way: Way, content: &Content) {
         let own = self.own_feed();
         let Some(known) = self.rooms.known.get_mut(&content.room) else { return };
         known.feeds.entry(content.feed).or_default().insert(content.number);
-        if *from != content.author {
+        // An author tells those who are there himself, and leaves letters to others.
+        if way != Way::Link || *from != content.author {
             known.news.insert(content.feed, from.clone());
         }
         // This folder is older than what this device has said: it goes on from there.
@@ -414,8 +455,9 @@ impl Known {
         let pending = self.own.pending.iter();
         pending
             .filter(|(number, pending)| {
-                let (have, of) = self.coverage(own, **number, pending.version);
-                of > 0 && (have != pending.told || have >= of)
+                let all = self.coverage(own, **number, pending.version);
+                let is_told = pending.told == (all.have, all.is_left());
+                all.of > 0 && (!is_told || all.is_everywhere())
             })
             .map(|(number, _)| *number)
             .collect()

@@ -246,9 +246,8 @@ impl App {
             known.unsaved.insert(user.clone());
         }
         let Some(pending) = known.own.pending.get(&taken.number) else { return };
-        let (have, of) = known.coverage(&own, taken.number, pending.version);
-        let is_first = pending.told == 0;
-        if is_first || have >= of {
+        let is_first = pending.told.0 == 0;
+        if is_first || known.coverage(&own, taken.number, pending.version).is_everywhere() {
             self.tell_coverage(taken.room, taken.number);
         }
         self.rooms.want_tick(now);

@@ -11,11 +11,11 @@ use wire::{Class, PublicKey, StreamId};
 use super::hostile::Attack;
 use crate::output::Output;
 
-const ROOM: RoomId = RoomId([7; 16]);
-const MALLORY: u8 = 66;
-const CAROL: u8 = 3;
+pub(super) const ROOM: RoomId = RoomId([7; 16]);
+pub(super) const MALLORY: u8 = 66;
+pub(super) const CAROL: u8 = 3;
 
-fn identity(of: u8) -> Identity {
+pub(super) fn identity(of: u8) -> Identity {
     Identity::from_secret(&[of; 32])
 }
 
@@ -24,7 +24,7 @@ fn member(name: &str, identity: IdentityKey, standing: Standing) -> Member {
 }
 
 /// Alice is in the room with Mallory, and with Carol, who is not there.
-fn in_a_room() -> (Attack, StreamId) {
+pub(super) fn in_a_room() -> (Attack, StreamId) {
     let mut attack = Attack::new();
     let alice = attack.world.server.accounts[&Name::new("alice").unwrap()].identity.unwrap();
     let here = |muted| Standing::In { role: Role::Member, muted };
@@ -53,12 +53,12 @@ fn in_a_room() -> (Attack, StreamId) {
 }
 
 /// A post before it is signed.
-struct Draft {
-    content: Content,
-    said: Said,
+pub(super) struct Draft {
+    pub(super) content: Content,
+    pub(super) said: Said,
 }
 
-fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Draft {
+pub(super) fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Draft {
     let content = Content {
         room: ROOM,
         author: Name::new(author).unwrap(),
@@ -74,13 +74,13 @@ fn content(author: &str, of: u8, number: u64, version: u64, body: &str) -> Draft
 }
 
 /// The same, which changes another one.
-fn change(author: &str, of: u8, number: u64, kind: PostKind, body: &str) -> Draft {
+pub(super) fn change(author: &str, of: u8, number: u64, kind: PostKind, body: &str) -> Draft {
     let mut draft = content(author, of, number, 5, body);
     draft.content.kind = kind;
     draft
 }
 
-fn signed(signer: u8, Draft { content, said }: Draft) -> Post {
+pub(super) fn signed(signer: u8, Draft { content, said }: Draft) -> Post {
     Post::sign(&identity(signer), content, said)
 }
 
@@ -88,11 +88,11 @@ fn post(signer: u8, draft: Draft) -> Vec<u8> {
     handed(signed(signer, draft))
 }
 
-fn handed(post: Post) -> Vec<u8> {
+pub(super) fn handed(post: Post) -> Vec<u8> {
     encode(&Chat::Post(Box::new(post)))
 }
 
-fn shown(outputs: &[Output]) -> Vec<(&str, &str)> {
+pub(super) fn shown(outputs: &[Output]) -> Vec<(&str, &str)> {
     let shown = outputs.iter().filter_map(|output| match output {
         Output::Message { from, text, .. } => Some((from.as_str(), text.as_str())),
         _ => None,

@@ -11,6 +11,7 @@ use opaque_ke::{
 };
 use wire::app::framing::{Deframer, encode};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
+use wire::app::letter::{Letter, Prekey};
 use wire::app::login::{Stretch, Suite, context, identifiers};
 use wire::app::name::Name;
 use wire::app::room::{Room, RoomRefusal, RoomRequest};
@@ -55,6 +56,10 @@ pub(super) struct Rendezvous {
     pub(super) tells_makers: bool,
     /// What is told of rooms.
     pub(super) rooms: Vec<Room>,
+    /// What lies in every mailbox.
+    pub(super) letters: Vec<Letter>,
+    /// Keys for letters that were left last.
+    pub(super) prekeys: Vec<Prekey>,
     /// Names of requests, as they came.
     pub(super) log: Vec<String>,
     /// After how many seconds it says that it logs out who does nothing. It does not by itself.
@@ -112,6 +117,8 @@ impl Rendezvous {
             next_code: 7,
             tells_makers: true,
             rooms: Vec::new(),
+            letters: Vec::new(),
+            prekeys: Vec::new(),
             log: Vec::new(),
             logs_out_idle: None,
             active: Vec::new(),
@@ -465,12 +472,21 @@ impl Rendezvous {
                 Some(_) | None => Response::Refused(Refusal::UnknownCode),
             },
             Request::Seen(name) => Response::Users(vec![Presence::gone(name, 5)]),
-            // Nor mailboxes.
-            Request::Collect(_) => {
-                Response::Letters { letters: Vec::new(), more: false, prekeys: 48 }
+            // Nor mailboxes, but what a test has put into one.
+            Request::Collect(after) => {
+                let letters = self.letters.iter().filter(|letter| letter.id > after);
+                let letters = letters.cloned().collect();
+                Response::Letters { letters, more: false, prekeys: 48 }
+            }
+            Request::Discard(ids) => {
+                self.letters.retain(|letter| !ids.contains(&letter.id));
+                Response::Done
             }
             Request::Prekey(_) => Response::Refused(Refusal::NoMailbox),
-            Request::PublishPrekeys(_) => Response::Done,
+            Request::PublishPrekeys(prekeys) => {
+                self.prekeys = prekeys;
+                Response::Done
+            }
             Request::Room(request) => self.serve_room(request),
             request => panic!("{request:?}"),
         }

@@ -134,7 +134,7 @@ fn a_room_is_there_again_with_what_is_held_and_who_has_what() {
     for post in [&posts[0], &posts[1], &posts[3]] {
         receive(&mut database, post);
     }
-    let carol = (name("carol"), Reached { joined: 1, upto: 2 });
+    let carol = (name("carol"), Reached { joined: 1, upto: 2, left: 3 });
     let reached = vec![carol.clone()];
     one(&mut database, StoreRequest::SaveReached { room: ROOM, reached, everybody: Some(2) })
         .unwrap();
