@@ -30,7 +30,7 @@ fn the_first_start_leads_to_an_account_and_shows_no_password() {
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
     let mut bob = scene.peer(&[], "bob", address, &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     alice.type_line("/msg bob");
     alice.await_prompt("bob> ");
@@ -53,7 +53,7 @@ fn the_terminal_is_given_back_whatever_happens() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
 
     alice.type_text("half a line");
@@ -75,7 +75,7 @@ fn a_lost_terminal_ends_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     let pid = alice.pid();
     drop(alice);
@@ -88,7 +88,7 @@ fn a_lost_terminal_ends_it_where_hang_ups_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start_deaf(folder.path(), address) else { return };
+    let mut alice = Terminal::start_deaf(folder.path(), address);
     register(&mut alice);
     let pid = alice.pid();
     drop(alice);
@@ -101,7 +101,7 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     let has_mouse = |screen: &vt100::Screen| {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease
@@ -141,7 +141,7 @@ fn ways_of_ones_own_are_used_changed_and_kept() {
     let file = folder.path().join("peer.toml");
     fs::write(&file, "linger = 7 # mine\n[keys]\nF5 = \"/set linger\"\n").unwrap();
     let more = format!("--config {}", file.display());
-    let Some(mut alice) = Terminal::start(folder.path(), address, &more) else { return };
+    let mut alice = Terminal::start(folder.path(), address, &more);
     register(&mut alice);
     alice.type_text("half a line\u{1b}[15~");
     alice.await_text("linger = 7 (configuration file)");
@@ -183,7 +183,7 @@ fn a_person_who_looks_elsewhere_is_called_as_he_has_chosen() {
         ("PATH", format!("{}:{path}", folder.path().display())),
         ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus".to_owned()),
     ];
-    let Some(mut alice) = Terminal::start_with(folder.path(), address, &variables) else { return };
+    let mut alice = Terminal::start_with(folder.path(), address, &variables);
     register(&mut alice);
     let mut says = |text: &str| {
         bob.type_line(&format!("/msg alice {text}"));
@@ -225,7 +225,7 @@ fn attention_is_told_where_both_wish_it() {
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
     let mut bob = scene.peer(&[], "bob", address, &["--typing", "on", "--read-marks", "on"]);
     let more = "--typing on --read-marks on";
-    let Some(mut alice) = Terminal::start(folder.path(), address, more) else { return };
+    let mut alice = Terminal::start(folder.path(), address, more);
     register(&mut alice);
     bob.type_line("/msg alice hello");
     let kept = bob.await_event("message-state", |event| event["state"] == "delivered");

@@ -15,6 +15,9 @@ use crate::programs::{PATIENCE, program};
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
+const NO_SCRIPT: &str =
+    "no terminal can be made: install `script` of util-linux (Debian's package bsdutils)";
+
 /// A program on a terminal, and what stands on it.
 pub struct Terminal {
     child: Child,
@@ -25,35 +28,43 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `peer` with `more` arguments; `None` where there is no `script`.
+    /// Starts `peer` with `more` arguments.
+    ///
+    /// # Panics
+    /// Where there is no `script`: what needs a terminal is not passed over.
     #[must_use]
-    pub fn start(folder: &Path, server: SocketAddr, more: &str) -> Option<Self> {
+    pub fn start(folder: &Path, server: SocketAddr, more: &str) -> Self {
         Self::start_asking(folder, &format!("--server {server} {more}"))
     }
 
     /// The same with these variables.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_with(
-        folder: &Path,
-        server: SocketAddr,
-        variables: &[(&str, String)],
-    ) -> Option<Self> {
+    pub fn start_with(folder: &Path, server: SocketAddr, variables: &[(&str, String)]) -> Self {
         Self::run(folder, "", &format!("--server {server}"), variables)
     }
 
     /// The same under a shell that ignores hang-ups, as under `nohup`.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_deaf(folder: &Path, server: SocketAddr) -> Option<Self> {
+    pub fn start_deaf(folder: &Path, server: SocketAddr) -> Self {
         Self::run(folder, "trap '' HUP; ", &format!("--server {server}"), &[])
     }
 
     /// The same without a server: it asks for one.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_asking(folder: &Path, more: &str) -> Option<Self> {
+    pub fn start_asking(folder: &Path, more: &str) -> Self {
         Self::run(folder, "", more, &[])
     }
 
-    fn run(folder: &Path, before: &str, more: &str, variables: &[(&str, String)]) -> Option<Self> {
+    fn run(folder: &Path, before: &str, more: &str, variables: &[(&str, String)]) -> Self {
         let pid_file = folder.join("pid");
         // The program leaves its number, and is a job of a shell that waits for it.
         let command = format!(
@@ -64,7 +75,7 @@ impl Terminal {
             folder.join("data").display(),
             folder.display()
         );
-        let mut child = Command::new("/usr/bin/script")
+        let mut child = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
@@ -78,7 +89,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
+            .unwrap_or_else(|error| panic!("{NO_SCRIPT}: {error}"));
         let mut output = child.stdout.take().expect("piped");
         let (sender, shown) = mpsc::channel();
         thread::spawn(move || {
@@ -90,7 +101,7 @@ impl Terminal {
             }
         });
         let emulator = vt100::Parser::new(ROWS, COLUMNS, 0);
-        Some(Self { child, shown, emulator, bytes: Vec::new(), pid_file })
+        Self { child, shown, emulator, bytes: Vec::new(), pid_file }
     }
 
     /// All bytes that the terminal got so far.

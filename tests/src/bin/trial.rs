@@ -376,8 +376,7 @@ impl Place {
             log.display(),
             password.display()
         );
-        let alice = Terminal::start(&self.folder, address, &more);
-        let mut alice = alice.expect("`script` of util-linux makes the terminal");
+        let mut alice = Terminal::start(&self.folder, address, &more);
         alice.await_text("logged in as alice");
         let mut bob = self.bob(address);
         alice.type_line("/msg bob");
