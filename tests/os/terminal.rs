@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 use sim::programs::{PATIENCE, Scene};
-use sim::terminal::Terminal;
+use sim::terminal::{Terminal, rows_of};
 use wire::net::Clock;
 use wire::time::Instant;
 
@@ -47,7 +47,14 @@ fn the_first_start_leads_to_an_account_and_shows_no_password() {
     assert!(kept.contains("hello from a terminal") && !kept.contains("hunter2"), "{kept}");
 }
 
-/// Issue 4: suspended, called back, resized, hung up, told to end: the terminal is sane.
+/// Which of the rows are of the conversation: not the one with the time, which may change meanwhile.
+fn without_bar(mut rows: Vec<String>) -> Vec<String> {
+    rows.remove(rows.len() - 2);
+    rows
+}
+
+/// Issue 4: suspended, called back, resized, told to end, hung up: the terminal is sane. (What a panic
+/// leaves is tried beside the code, `peer/src/shell/fullscreen.rs`.)
 #[test]
 fn the_terminal_is_given_back_whatever_happens() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,7 +72,34 @@ fn the_terminal_is_given_back_whatever_happens() {
     alice.await_prompt("> half a line");
     assert!(alice.screen().alternate_screen());
 
+    alice.type_text("\u{15}");
+    for number in 0..20 {
+        alice.type_line(&format!("/help no{number}"));
+    }
+    alice.await_text("no19");
+    alice.type_text("half a line");
+    alice.await_prompt("> half a line");
+    let before = without_bar(alice.rows());
+    alice.resize(40, 10);
+    alice.await_screen("title, seven rows of the newest, bar and line", |screen| {
+        let rows = rows_of(screen);
+        rows[0].starts_with(" Tincan")
+            && rows[1..8].iter().all(|row| !row.is_empty())
+            && screen.contents().contains("no19")
+            && rows[8].starts_with('[')
+            && rows[8].contains("[alice]")
+            && rows[9] == "> half a line"
+            && screen.cursor_position() == (9, 13)
+    });
+    alice.resize(80, 24);
+    alice.await_screen("what stood there before", |screen| without_bar(rows_of(screen)) == before);
+
     alice.signal(Signal::TERM);
+    alice.await_end(143);
+
+    let mut alice = Terminal::start(folder.path(), address, "");
+    alice.await_text("logged in as alice");
+    alice.signal(Signal::HUP);
     alice.await_end(143);
 }
 

@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Winsize, tcsetwinsize};
 use wire::net::Clock;
 
 use crate::programs::{PATIENCE, program};
@@ -116,6 +118,26 @@ impl Terminal {
         self.emulator.screen()
     }
 
+    /// The rows that stand on it, without the blanks at their ends.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
+        rows_of(self.screen())
+    }
+
+    /// Gives it another size, of which the program is told by SIGWINCH, as a terminal's window does.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let terminal = format!("/proc/{}/fd/0", self.pid().as_raw_nonzero());
+        // Opened by a process without a terminal, it must not become that of this one.
+        let how = OFlags::RDWR | OFlags::NOCTTY;
+        let terminal = open(terminal, how, Mode::empty()).expect("the program's own terminal");
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        self.emulator.screen_mut().set_size(rows, columns);
+        tcsetwinsize(terminal, size).expect("it is a terminal");
+    }
+
     /// The number of the program.
     ///
     /// # Panics
@@ -188,7 +210,7 @@ impl Terminal {
     pub fn await_prompt(&mut self, prompt: &str) {
         self.await_screen(prompt, |screen| {
             let row = usize::from(screen.cursor_position().0);
-            screen.rows(0, COLUMNS).nth(row).is_some_and(|line| line.starts_with(prompt))
+            screen.rows(0, screen.size().1).nth(row).is_some_and(|line| line.starts_with(prompt))
         });
     }
 
@@ -227,6 +249,12 @@ impl Terminal {
         }
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
     }
+}
+
+/// The rows of a screen, without the blanks at their ends.
+#[must_use]
+pub fn rows_of(screen: &vt100::Screen) -> Vec<String> {
+    screen.rows(0, screen.size().1).map(|row| row.trim_end().to_owned()).collect()
 }
 
 impl Drop for Terminal {
