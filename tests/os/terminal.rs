@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use rustix::process::Signal;
-use sim::programs::{PATIENCE, Scene};
+use sim::programs::{PATIENCE, Scene, pause, work_of};
 use sim::terminal::{Terminal, rows_of};
 use wire::net::Clock;
 use wire::time::Instant;
@@ -101,6 +102,33 @@ fn the_terminal_is_given_back_whatever_happens() {
     alice.await_text("logged in as alice");
     alice.signal(Signal::HUP);
     alice.await_end(143);
+}
+
+/// Nothing is looked at again and again: who is logged in, with a link to somebody, and does nothing, sleeps.
+/// Ten seconds bring a keep-alive on each of two connections, with its answer, and a look at the addresses;
+/// whatever is looked at ten times a second is above the bound alone.
+#[test]
+fn who_does_nothing_sleeps() {
+    const MOST_SLEEPS: u64 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    let mut alice = Terminal::start(folder.path(), address, "");
+    register(&mut alice);
+    alice.type_line("/msg bob");
+    alice.await_prompt("bob> ");
+    alice.type_line("hello");
+    bob.await_event("message", |_| true);
+    alice.await_text("✓alice: hello");
+    // The size of datagrams is still looked for.
+    pause(Duration::from_secs(5));
+    let (_, before) = work_of(alice.pid()).unwrap();
+    pause(Duration::from_secs(10));
+    let (_, after) = work_of(alice.pid()).unwrap();
+    assert!((1..=MOST_SLEEPS).contains(&(after - before)), "{} in ten seconds", after - before);
+    alice.type_line("/quit");
+    alice.await_end(0);
 }
 
 /// The terminal is gone (SIGHUP): the program ends by itself.
