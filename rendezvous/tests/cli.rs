@@ -48,7 +48,8 @@ impl Folder {
 
     fn serve(&self, arguments: &[&str]) -> Serving {
         let mut child = self
-            .command(&["--bind", "127.0.0.1:0", "--log", "warn"])
+            .command(&["--bind", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--log") { [].as_slice() } else { &["--log", "warn"] })
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
@@ -273,11 +274,17 @@ fn the_log_goes_to_a_file_that_is_opened_anew() {
     let folder = Folder::new();
     let log = folder.0.path().join("log");
     let moved = folder.0.path().join("log.1");
-    let serving = folder.serve(&["--log-file", log.to_str().unwrap()]);
+    let serving = folder.serve(&["--log", "info", "--log-file", log.to_str().unwrap()]);
+    let has = |file: &Path, line: &str| {
+        std::fs::read_to_string(file).is_ok_and(|text| text.contains(line))
+    };
+    wait_for(|| has(&log, "serving"));
     std::fs::rename(&log, &moved).unwrap();
     serving.signal(Signal::HUP);
-    wait_for(|| log.exists());
+    wait_for(|| has(&log, "log opened anew"));
     assert_eq!(serving.stop(), Some(0));
+    assert!(has(&log, "stopping") && has(&log, "ended") && !has(&log, "serving"));
+    assert!(has(&moved, "serving") && !has(&moved, "stopping"), "nothing follows it there");
 }
 
 /// Looks again and again, yielding, until something is so; fails after half a minute.

@@ -113,7 +113,7 @@ fn the_player_tells_where_it_is_and_is_sent_to_a_moment() {
         password.display(),
         player.program().display()
     );
-    let Some(mut bob) = stage.terminal("bob", &options) else { return };
+    let mut bob = stage.terminal("bob", &options);
     reads(&mut bob, "logged in as bob");
     let path = stage.folder().join("film.mp4");
     write_noise(&path, 100_000).unwrap();

@@ -25,6 +25,7 @@ mod secrets;
 mod stage;
 mod stories;
 mod terminal;
+mod tmux;
 mod watching;
 
 use std::ffi::OsStr;

@@ -143,7 +143,7 @@ fn a_person_has_the_player_started() {
         "--plain --user bob --register --password-file {} --opener {program}",
         password.display()
     );
-    let Some(mut bob) = stage.terminal("bob", &options) else { return };
+    let mut bob = stage.terminal("bob", &options);
     reads(&mut bob, "logged in as bob");
     let path = stage.folder().join("film.mp4");
     write_noise(&path, 100_000).unwrap();

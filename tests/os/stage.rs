@@ -50,8 +50,8 @@ impl Stage {
         person
     }
 
-    /// A terminal in a folder of its own; `None` where none can be made.
-    pub(crate) fn terminal(&self, user: &str, options: &str) -> Option<Terminal> {
+    /// A terminal in a folder of its own.
+    pub(crate) fn terminal(&self, user: &str, options: &str) -> Terminal {
         let folder = self.folder().join(user);
         std::fs::create_dir_all(&folder).unwrap();
         Terminal::start(&folder, self.address, options)

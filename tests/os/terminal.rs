@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use rustix::process::Signal;
-use sim::programs::{PATIENCE, Scene};
-use sim::terminal::Terminal;
+use sim::programs::{PATIENCE, Scene, pause, work_of};
+use sim::terminal::{Terminal, rows_of};
 use wire::net::Clock;
 use wire::time::Instant;
 
@@ -30,7 +31,7 @@ fn the_first_start_leads_to_an_account_and_shows_no_password() {
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
     let mut bob = scene.peer(&[], "bob", address, &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     alice.type_line("/msg bob");
     alice.await_prompt("bob> ");
@@ -47,13 +48,20 @@ fn the_first_start_leads_to_an_account_and_shows_no_password() {
     assert!(kept.contains("hello from a terminal") && !kept.contains("hunter2"), "{kept}");
 }
 
-/// Issue 4: suspended, called back, resized, hung up, told to end: the terminal is sane.
+/// Which of the rows are of the conversation: not the one with the time, which may change meanwhile.
+fn without_bar(mut rows: Vec<String>) -> Vec<String> {
+    rows.remove(rows.len() - 2);
+    rows
+}
+
+/// Issue 4: suspended, called back, resized, told to end, hung up: the terminal is sane. (What a panic
+/// leaves is tried beside the code, `peer/src/shell/fullscreen.rs`.)
 #[test]
 fn the_terminal_is_given_back_whatever_happens() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
 
     alice.type_text("half a line");
@@ -65,8 +73,62 @@ fn the_terminal_is_given_back_whatever_happens() {
     alice.await_prompt("> half a line");
     assert!(alice.screen().alternate_screen());
 
+    alice.type_text("\u{15}");
+    for number in 0..20 {
+        alice.type_line(&format!("/help no{number}"));
+    }
+    alice.await_text("no19");
+    alice.type_text("half a line");
+    alice.await_prompt("> half a line");
+    let before = without_bar(alice.rows());
+    alice.resize(40, 10);
+    alice.await_screen("title, seven rows of the newest, bar and line", |screen| {
+        let rows = rows_of(screen);
+        rows[0].starts_with(" Tincan")
+            && rows[1..8].iter().all(|row| !row.is_empty())
+            && screen.contents().contains("no19")
+            && rows[8].starts_with('[')
+            && rows[8].contains("[alice]")
+            && rows[9] == "> half a line"
+            && screen.cursor_position() == (9, 13)
+    });
+    alice.resize(80, 24);
+    alice.await_screen("what stood there before", |screen| without_bar(rows_of(screen)) == before);
+
     alice.signal(Signal::TERM);
     alice.await_end(143);
+
+    let mut alice = Terminal::start(folder.path(), address, "");
+    alice.await_text("logged in as alice");
+    alice.signal(Signal::HUP);
+    alice.await_end(143);
+}
+
+/// Nothing is looked at again and again: who is logged in, with a link to somebody, and does nothing, sleeps.
+/// Ten seconds bring a keep-alive on each of two connections, with its answer, and a look at the addresses;
+/// whatever is looked at ten times a second is above the bound alone.
+#[test]
+fn who_does_nothing_sleeps() {
+    const MOST_SLEEPS: u64 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+    let mut bob = scene.peer(&[], "bob", address, &[]);
+    let mut alice = Terminal::start(folder.path(), address, "");
+    register(&mut alice);
+    alice.type_line("/msg bob");
+    alice.await_prompt("bob> ");
+    alice.type_line("hello");
+    bob.await_event("message", |_| true);
+    alice.await_text("✓alice: hello");
+    // The size of datagrams is still looked for.
+    pause(Duration::from_secs(5));
+    let (_, before) = work_of(alice.pid()).unwrap();
+    pause(Duration::from_secs(10));
+    let (_, after) = work_of(alice.pid()).unwrap();
+    assert!((1..=MOST_SLEEPS).contains(&(after - before)), "{} in ten seconds", after - before);
+    alice.type_line("/quit");
+    alice.await_end(0);
 }
 
 /// The terminal is gone (SIGHUP): the program ends by itself.
@@ -75,7 +137,7 @@ fn a_lost_terminal_ends_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     let pid = alice.pid();
     drop(alice);
@@ -88,7 +150,7 @@ fn a_lost_terminal_ends_it_where_hang_ups_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start_deaf(folder.path(), address) else { return };
+    let mut alice = Terminal::start_deaf(folder.path(), address);
     register(&mut alice);
     let pid = alice.pid();
     drop(alice);
@@ -101,7 +163,7 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(folder.path());
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
-    let Some(mut alice) = Terminal::start(folder.path(), address, "") else { return };
+    let mut alice = Terminal::start(folder.path(), address, "");
     register(&mut alice);
     let has_mouse = |screen: &vt100::Screen| {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::PressRelease
@@ -141,7 +203,7 @@ fn ways_of_ones_own_are_used_changed_and_kept() {
     let file = folder.path().join("peer.toml");
     fs::write(&file, "linger = 7 # mine\n[keys]\nF5 = \"/set linger\"\n").unwrap();
     let more = format!("--config {}", file.display());
-    let Some(mut alice) = Terminal::start(folder.path(), address, &more) else { return };
+    let mut alice = Terminal::start(folder.path(), address, &more);
     register(&mut alice);
     alice.type_text("half a line\u{1b}[15~");
     alice.await_text("linger = 7 (configuration file)");
@@ -183,7 +245,7 @@ fn a_person_who_looks_elsewhere_is_called_as_he_has_chosen() {
         ("PATH", format!("{}:{path}", folder.path().display())),
         ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus".to_owned()),
     ];
-    let Some(mut alice) = Terminal::start_with(folder.path(), address, &variables) else { return };
+    let mut alice = Terminal::start_with(folder.path(), address, &variables);
     register(&mut alice);
     let mut says = |text: &str| {
         bob.type_line(&format!("/msg alice {text}"));
@@ -225,7 +287,7 @@ fn attention_is_told_where_both_wish_it() {
     let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
     let mut bob = scene.peer(&[], "bob", address, &["--typing", "on", "--read-marks", "on"]);
     let more = "--typing on --read-marks on";
-    let Some(mut alice) = Terminal::start(folder.path(), address, more) else { return };
+    let mut alice = Terminal::start(folder.path(), address, more);
     register(&mut alice);
     bob.type_line("/msg alice hello");
     let kept = bob.await_event("message-state", |event| event["state"] == "delivered");

@@ -497,7 +497,26 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Lets time pass between two attempts at something that has no event to wait for.
+/// Seconds of work that a program has done so far, and how often a thread of it went to sleep
+/// (proc_pid_status(5)).
+///
+/// # Errors
+/// When there is no such program.
+pub fn work_of(program: Pid) -> io::Result<(f64, u64)> {
+    let process = PathBuf::from(format!("/proc/{}", program.as_raw_nonzero()));
+    let stat = std::fs::read_to_string(process.join("stat"))?;
+    let figures: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks: u64 = figures[11..13].iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let mut sleeps = 0;
+    for task in std::fs::read_dir(process.join("task"))? {
+        let status = std::fs::read_to_string(task?.path().join("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sleeps += line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok((ticks as f64 / rustix::param::clock_ticks_per_second() as f64, sleeps))
+}
+
+/// Lets time pass between two attempts at something that has no event to wait for, or while something is counted.
 #[expect(clippy::disallowed_methods, reason = "the far side counts seconds")]
 pub fn pause(duration: Duration) {
     thread::sleep(duration);

@@ -7,13 +7,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Winsize, tcsetwinsize};
 use wire::net::Clock;
 
 use crate::programs::{PATIENCE, program};
 
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
+
+const NO_SCRIPT: &str =
+    "no terminal can be made: install `script` of util-linux (Debian's package bsdutils)";
 
 /// A program on a terminal, and what stands on it.
 pub struct Terminal {
@@ -25,35 +30,43 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `peer` with `more` arguments; `None` where there is no `script`.
+    /// Starts `peer` with `more` arguments.
+    ///
+    /// # Panics
+    /// Where there is no `script`: what needs a terminal is not passed over.
     #[must_use]
-    pub fn start(folder: &Path, server: SocketAddr, more: &str) -> Option<Self> {
+    pub fn start(folder: &Path, server: SocketAddr, more: &str) -> Self {
         Self::start_asking(folder, &format!("--server {server} {more}"))
     }
 
     /// The same with these variables.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_with(
-        folder: &Path,
-        server: SocketAddr,
-        variables: &[(&str, String)],
-    ) -> Option<Self> {
+    pub fn start_with(folder: &Path, server: SocketAddr, variables: &[(&str, String)]) -> Self {
         Self::run(folder, "", &format!("--server {server}"), variables)
     }
 
     /// The same under a shell that ignores hang-ups, as under `nohup`.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_deaf(folder: &Path, server: SocketAddr) -> Option<Self> {
+    pub fn start_deaf(folder: &Path, server: SocketAddr) -> Self {
         Self::run(folder, "trap '' HUP; ", &format!("--server {server}"), &[])
     }
 
     /// The same without a server: it asks for one.
+    ///
+    /// # Panics
+    /// Where there is no `script`.
     #[must_use]
-    pub fn start_asking(folder: &Path, more: &str) -> Option<Self> {
+    pub fn start_asking(folder: &Path, more: &str) -> Self {
         Self::run(folder, "", more, &[])
     }
 
-    fn run(folder: &Path, before: &str, more: &str, variables: &[(&str, String)]) -> Option<Self> {
+    fn run(folder: &Path, before: &str, more: &str, variables: &[(&str, String)]) -> Self {
         let pid_file = folder.join("pid");
         // The program leaves its number, and is a job of a shell that waits for it.
         let command = format!(
@@ -64,7 +77,7 @@ impl Terminal {
             folder.join("data").display(),
             folder.display()
         );
-        let mut child = Command::new("/usr/bin/script")
+        let mut child = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
@@ -78,7 +91,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
+            .unwrap_or_else(|error| panic!("{NO_SCRIPT}: {error}"));
         let mut output = child.stdout.take().expect("piped");
         let (sender, shown) = mpsc::channel();
         thread::spawn(move || {
@@ -90,7 +103,7 @@ impl Terminal {
             }
         });
         let emulator = vt100::Parser::new(ROWS, COLUMNS, 0);
-        Some(Self { child, shown, emulator, bytes: Vec::new(), pid_file })
+        Self { child, shown, emulator, bytes: Vec::new(), pid_file }
     }
 
     /// All bytes that the terminal got so far.
@@ -103,6 +116,26 @@ impl Terminal {
     #[must_use]
     pub fn screen(&self) -> &vt100::Screen {
         self.emulator.screen()
+    }
+
+    /// The rows that stand on it, without the blanks at their ends.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
+        rows_of(self.screen())
+    }
+
+    /// Gives it another size, of which the program is told by SIGWINCH, as a terminal's window does.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let terminal = format!("/proc/{}/fd/0", self.pid().as_raw_nonzero());
+        // Opened by a process without a terminal, it must not become that of this one.
+        let how = OFlags::RDWR | OFlags::NOCTTY;
+        let terminal = open(terminal, how, Mode::empty()).expect("the program's own terminal");
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        self.emulator.screen_mut().set_size(rows, columns);
+        tcsetwinsize(terminal, size).expect("it is a terminal");
     }
 
     /// The number of the program.
@@ -177,7 +210,7 @@ impl Terminal {
     pub fn await_prompt(&mut self, prompt: &str) {
         self.await_screen(prompt, |screen| {
             let row = usize::from(screen.cursor_position().0);
-            screen.rows(0, COLUMNS).nth(row).is_some_and(|line| line.starts_with(prompt))
+            screen.rows(0, screen.size().1).nth(row).is_some_and(|line| line.starts_with(prompt))
         });
     }
 
@@ -216,6 +249,12 @@ impl Terminal {
         }
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
     }
+}
+
+/// The rows of a screen, without the blanks at their ends.
+#[must_use]
+pub fn rows_of(screen: &vt100::Screen) -> Vec<String> {
+    screen.rows(0, screen.size().1).map(|row| row.trim_end().to_owned()).collect()
 }
 
 impl Drop for Terminal {

@@ -12,6 +12,7 @@ mod calls;
 mod changes;
 mod codes;
 mod deletion;
+mod documents;
 mod exports;
 mod hostile;
 mod hostile_members;

@@ -483,10 +483,54 @@ fn help_knows_every_command_and_each_example_parses() {
     assert_eq!(help("nosuch"), None);
 }
 
+/// What a line says to somebody: to whom, and what.
+fn said(parsed: ParsedLine) -> Option<(String, String)> {
+    let ParsedLine::Command(Command::Message { to, text }) = parsed else { return None };
+    Some((to, text))
+}
+
+/// Lines of any kind, and such as are typed by mistake: blanks, marks and a word before anything.
+fn lines() -> impl Strategy<Value = String> {
+    let slip = ("[ \t\u{a0}]{0,2}", "[/@#]{0,3}", "[a-zA-Z]{0,6}", "[ :]?", any::<String>());
+    let slip = slip.prop_map(|(blanks, marks, word, between, rest)| {
+        format!("{blanks}{marks}{word}{between}{rest}")
+    });
+    prop_oneof![any::<String>(), slip]
+        .prop_map(|line| line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 proptest! {
+    /// What begins with one slash says something only by a command that there is; behind blanks it never does.
     #[test]
-    fn any_line_has_a_meaning(line: String) {
-        let _ = bare(&line);
-        let _ = chatting(&format!("/{line}"));
+    fn no_command_becomes_a_message(line in lines(), blanks in "[ \t\u{a0}]{1,3}") {
+        let command = line.trim_start().trim_start_matches('/');
+        let line = format!("/{command}");
+        let is_known = |words: &str| {
+            let (word, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+            find(word).is_ok() || two_words(word, rest).is_some()
+        };
+        for parsed in [bare(&line), chatting(&line)] {
+            let is_said = said(parsed.clone()).is_some();
+            prop_assert!(is_known(command) || matches!(parsed, ParsedLine::Error(_)), "{parsed:?}");
+            prop_assert!(!is_said || is_known(command), "{parsed:?}");
+        }
+        let behind = chatting(&format!("{blanks}{line}"));
+        prop_assert!(matches!(behind, ParsedLine::Error(_)), "{behind:?}");
+    }
+
+    /// Whatever line says something says what was typed, to its last character, and nothing else.
+    #[test]
+    fn any_line_has_a_meaning(line in lines()) {
+        for parsed in [bare(&line), chatting(&line)] {
+            let Some((_, text)) = said(parsed) else { continue };
+            let typed = text.strip_prefix("/me ").unwrap_or(&text);
+            prop_assert!(line.ends_with(typed) && !text.trim().is_empty(), "{text:?}");
+        }
+        let begins = line.trim_start().chars().next();
+        if begins.is_some_and(|first| !"/@#".contains(first)) {
+            prop_assert_eq!(chatting(&line), msg("carol", &line));
+            prop_assert!(matches!(bare(&line), ParsedLine::Error(_)), "to nobody");
+        }
+        prop_assert_eq!(chatting(&format!("//{line}")), msg("carol", &format!("/{line}")));
     }
 }

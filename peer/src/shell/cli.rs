@@ -488,6 +488,28 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_one_shot_command() {
+        let document = include_str!("../../../docs/scripting.md");
+        let rows: Vec<&str> =
+            document.lines().filter(|line| line.starts_with("| `peer ")).collect();
+        let is_paper = |name: &str| ["man", "completions"].contains(&name);
+        let cli = Cli::command();
+        let commands: Vec<&str> =
+            cli.get_subcommands().map(Command::get_name).filter(|name| !is_paper(name)).collect();
+        assert!(commands.contains(&"msg") && commands.contains(&"attach"), "{commands:?}");
+        for name in &commands {
+            let begin = format!("| `peer {name}");
+            let is_row =
+                |row: &&&str| row.strip_prefix(&begin).is_some_and(|it| it.starts_with([' ', '`']));
+            assert!(rows.iter().find(is_row).is_some(), "docs/scripting.md lacks `peer {name}`");
+        }
+        for row in rows {
+            let name = row["| `peer ".len()..].split([' ', '`']).next().unwrap_or_default();
+            assert!(commands.contains(&name), "there is no command `peer {name}`");
+        }
+    }
+
+    #[test]
     fn servers_as_typed() {
         for (typed, server) in [
             ("chat.example", "chat.example:5000"),

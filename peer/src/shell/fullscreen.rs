@@ -21,7 +21,7 @@ use wire::time::{Duration, Instant};
 use super::notices::Caller;
 use super::paths::Paths;
 use super::typed_lines::TypedLines;
-use super::workers::Mailbox;
+use super::workers::{self, Mailbox};
 use super::{Wake, terminal};
 use crate::app::Switch;
 use crate::command::Window;
@@ -120,7 +120,8 @@ impl FullScreen {
         };
         thread::Builder::new().name("hang-up".to_owned()).spawn(move || await_hang_up(&mailbox))?;
         let (going, gone) = mpsc::channel();
-        thread::Builder::new().name("screen".to_owned()).spawn(move || {
+        // Without it there would be a program that nobody sees and nobody can type to.
+        workers::spawn("screen", keeper.mailbox.clone(), move || {
             let _going: Sender<()> = going;
             keeper.run(&received);
         })?;
@@ -450,4 +451,91 @@ impl Keeper {
 
 const fn to_next_minute(unix_ms: u64) -> Duration {
     Duration::from_millis(60_000 - unix_ms % 60_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::{Command, Stdio};
+
+    use super::super::workers::Mailbox;
+    use super::*;
+    use crate::face::tui::Theme;
+
+    /// Says to this test that it is the program on the terminal.
+    const ON_TERMINAL: &str = "TINCAN_TEST_ON_TERMINAL";
+
+    /// The full screen's own thread panics while it draws. It is the code of the program that takes the
+    /// terminal, and gives it back; only what ends the program stands here.
+    fn panics_on_the_full_screen() {
+        terminal::keep();
+        let events = mio::Poll::new().unwrap();
+        let waker = mio::Waker::new(events.registry(), mio::Token(0)).unwrap();
+        let (mailbox, mail) = Mailbox::new(waker);
+        let setting = Setting {
+            clock: Clock::start(),
+            look: Look { colour: true, unicode: true, theme: Theme::default() },
+            local_time: |_| panic!("as by a fault in the program"),
+            typed: TypedLines::open(PathBuf::from("typed-lines")),
+            paths: Paths::new(None, PathBuf::new()),
+        };
+        let mut screen = FullScreen::start(setting, mailbox).unwrap();
+        // It draws when there is something to draw.
+        screen.set_users(Vec::new());
+        let told = std::iter::from_fn(|| mail.recv_timeout(Duration::from_secs(20)).ok());
+        assert!(
+            told.into_iter().any(|wake| matches!(wake, Wake::LaneGone)),
+            "it would stay for ever"
+        );
+        screen.end(Duration::from_secs(20));
+    }
+
+    /// Issue 4. The test starts itself once more, on a terminal.
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_ends_the_program() {
+        if std::env::var_os(ON_TERMINAL).is_some() {
+            return panics_on_the_full_screen();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let command = format!(
+            "stty rows 24 cols 80; stty -a > before; '{}' --exact --nocapture \
+             {module}::a_panic_gives_the_terminal_back_and_ends_the_program; \
+             echo \"left with $?\"; stty -a > after",
+            program.display()
+        );
+        let mut child = Command::new("script")
+            .args(["-q", "-e", "-c", &command, "/dev/null"])
+            .current_dir(folder.path())
+            .env(ON_TERMINAL, "1")
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("install `script` of util-linux (Debian's package bsdutils)");
+        // Open until it is over: its end would be one of the terminal.
+        let keys = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(keys);
+        let shown = String::from_utf8_lossy(&output.stdout);
+        let mut rest = &*shown;
+        // In this order: the message is to stand on the screen that stays.
+        for wanted in [
+            "\u{1b}[?1049h",
+            "\u{1b}[?2004l",
+            "\u{1b}[?1049l",
+            "\u{1b}[?25h",
+            "as by a fault in the program",
+            "left with 0",
+        ] {
+            let Some((_, behind)) = rest.split_once(wanted) else {
+                panic!("no {wanted:?} in its place in {shown:?}")
+            };
+            rest = behind;
+        }
+        let state = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(state("before").contains(" echo ") && state("before").contains("24"), "a terminal");
+        assert_eq!(state("after"), state("before"));
+    }
 }

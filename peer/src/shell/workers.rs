@@ -118,7 +118,7 @@ impl Workers {
 pub(super) struct LaneGone;
 
 /// Starts a thread whose panic is told: nothing would ever come of what it had to do.
-fn spawn(
+pub(super) fn spawn(
     name: &str,
     mailbox: Mailbox,
     run: impl FnOnce() + Send + 'static,

@@ -79,7 +79,7 @@ fn enter(stage: &Stage, user: &str) -> Person {
 fn prompts(stage: &Stage) {
     let folder = stage.folder().join("terminal");
     std::fs::create_dir(&folder).unwrap();
-    let Some(mut terminal) = Terminal::start_asking(&folder, "") else { return };
+    let mut terminal = Terminal::start_asking(&folder, "");
     terminal.await_prompt("Rendezvous server (host or host:port): ");
     terminal.type_line("127.0.0.1:no port");
     terminal.await_prompt("Rendezvous server (host or host:port): ");

@@ -14,7 +14,7 @@ fn users_log_in_send_messages_and_connect_to_each_other() {
 
 /// "Login: Users need to go through a two-step verification process."
 fn log_in_in_two_steps(stage: &Stage) {
-    let Some(mut terminal) = stage.terminal("terminal", "") else { return };
+    let mut terminal = stage.terminal("terminal", "");
     // "New users trigger a code block that adds them to the server": here only when they say so. A
     // name that is not known is answered as a wrong password is.
     log_in_at(&mut terminal, "yoda", "correct horse yoda");

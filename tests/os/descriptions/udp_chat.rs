@@ -21,7 +21,7 @@ fn users_register_log_in_send_and_view_messages_over_udp() {
 
 /// The client's steps 3 to 16.
 fn menu(stage: &Stage, bob: &mut Person) {
-    let Some(mut alice) = stage.terminal("alice", "") else { return };
+    let mut alice = stage.terminal("alice", "");
     // "The client displays a login/register screen"; server 8, "the server adds the user".
     register_at(&mut alice, "alice", "correct horse alice");
     alice.await_text("logged in as alice");

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 use sim::Dice;
 use sim::barrage::Barrage;
-use sim::programs::{Process, Scene, hash_file, prefix, write_noise};
+use sim::programs::{Process, Scene, hash_file, prefix, work_of, write_noise};
 use sim::terminal::Terminal;
 use wire::Seed;
 use wire::net::Clock;
@@ -101,6 +101,12 @@ fn main() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// What `soak` bears: the longest time that one frame takes; and in a minute of silence, with a link to
+/// the server and one to Bob, how often a thread of the program wakes up, and how long it works.
+const LONGEST_FRAME_MS: u64 = 30;
+const MOST_WAKES: f64 = 120.0;
+const MOST_WORK_MS: f64 = 100.0;
 
 /// Where a trial happens: Alice on the near side of the link, Bob and the server on the far side.
 struct Place {
@@ -376,15 +382,14 @@ impl Place {
             log.display(),
             password.display()
         );
-        let alice = Terminal::start(&self.folder, address, &more);
-        let mut alice = alice.expect("`script` of util-linux makes the terminal");
+        let mut alice = Terminal::start(&self.folder, address, &more);
         alice.await_text("logged in as alice");
         let mut bob = self.bob(address);
         alice.type_line("/msg bob");
         alice.await_prompt("bob> ");
         alice.type_text("half a line");
         let clock = Clock::start();
-        let work_before = work_of(&alice)?;
+        let work_before = work_of(alice.pid())?;
         for number in 1..=count {
             bob.type_line(&format!("/msg alice message {number} of {count}"));
             // Not more of them on their way than may wait.
@@ -395,27 +400,33 @@ impl Place {
         alice.await_text(&format!("message {count} of {count}"));
         alice.await_prompt("bob> half a line");
         let took = seconds(&clock);
-        let (cpu, _) = work_of(&alice)?;
+        let (cpu, _) = work_of(alice.pid())?;
         println!(
             "{count} messages in {took:.1} s, {:.0} a second; {:.1} ms of work for a thousand",
             count as f64 / took,
             (cpu - work_before.0) * 1e6 / count as f64
         );
-        let before = work_of(&alice)?;
+        let before = work_of(alice.pid())?;
         sim::programs::pause(std::time::Duration::from_secs(silence));
-        let after = work_of(&alice)?;
+        let after = work_of(alice.pid())?;
         let minutes = silence as f64 / 60.0;
+        let [wakes, work_ms] =
+            [(after.1 - before.1) as f64, (after.0 - before.0) * 1000.0].map(|it| it / minutes);
         println!(
-            "in silence, a minute: {:.0} wake-ups of all threads, {:.1} ms of work",
-            (after.1 - before.1) as f64 / minutes,
-            (after.0 - before.0) * 1000.0 / minutes
+            "in silence, a minute: {wakes:.0} wake-ups of all threads, {work_ms:.1} ms of work"
         );
         alice.type_text("\u{15}");
         alice.type_line("/quit");
         alice.await_end(0);
         let log = std::fs::read_to_string(log)?;
         let last = log.lines().find(|line| line.contains("the screen is given back"));
-        println!("{}", last.expect("the log tells of the frames"));
+        let last = last.expect("the log tells of the frames");
+        println!("{last}");
+        let longest = last.split_once("longest_ms=").expect("and of the longest").1;
+        let longest = longest.split_whitespace().next().and_then(|it| it.parse::<u64>().ok());
+        assert!(longest.expect("a number") <= LONGEST_FRAME_MS, "a frame took too long");
+        assert!(wakes <= MOST_WAKES, "it does not sleep in silence");
+        assert!(work_ms <= MOST_WORK_MS, "it works in silence");
         Ok(())
     }
 
@@ -521,21 +532,6 @@ fn device_bytes(side: &str) -> io::Result<u64> {
         })
         .collect();
     Ok(devices.values().sum())
-}
-
-/// Seconds of work so far, and how often a thread went to sleep (proc_pid_status(5)).
-fn work_of(program: &Terminal) -> io::Result<(f64, u64)> {
-    let process = PathBuf::from(format!("/proc/{}", program.pid().as_raw_nonzero()));
-    let stat = std::fs::read_to_string(process.join("stat"))?;
-    let figures: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks: u64 = figures[11..13].iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    let mut sleeps = 0;
-    for task in std::fs::read_dir(process.join("task"))? {
-        let status = std::fs::read_to_string(task?.path().join("status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        sleeps += line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
-    }
-    Ok((ticks as f64 / rustix::param::clock_ticks_per_second() as f64, sleeps))
 }
 
 fn seconds(clock: &Clock) -> f64 {

@@ -16,3 +16,6 @@ pub mod safety;
 pub mod server;
 pub mod text;
 pub mod watch;
+
+#[cfg(test)]
+mod tests;
