@@ -24,6 +24,8 @@ pub(crate) enum ToUser {
     Room(RoomId, Box<Notice>),
     /// A letter came.
     Mail,
+    /// There is no place in the lobby.
+    LobbyFull,
     /// Somebody has asked whose a code is.
     CodeUsed {
         /// Of the code.
@@ -47,6 +49,7 @@ impl Server {
                 session.notify(Notice::Introduction(*introduction));
             }
             ToUser::Mail => session.notify_of_mail(),
+            ToUser::LobbyFull => session.notify(Notice::LobbyFull),
             ToUser::CodeUsed { number, by } => session.notify(Notice::CodeUsed { number, by }),
             ToUser::Room(room, notice) => session.notify_of_room(room, *notice),
         }

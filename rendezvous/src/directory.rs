@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use rand_core::RngCore;
 use wire::ConnectionHandle;
 use wire::app::name::Name;
-use wire::app::room::{RoomId, RoomRequest};
+use wire::app::room::RoomRequest;
 use wire::app::server::{
     MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
 };
@@ -20,7 +19,6 @@ use crate::cross::ToUser;
 use crate::introduce::acceptable;
 use crate::limits::whole_seconds;
 use crate::presence::{Change, Leave};
-use crate::rooms::Lobby;
 use crate::server::{Answer, Continuation, Server};
 use crate::session::State;
 use crate::store::{LastSeen, StoreOutcome, StoreRequest};
@@ -134,16 +132,6 @@ impl Server {
         match outcome {
             StoreOutcome::Room(outcome) => outcome.response,
             other => unexpected(&other),
-        }
-    }
-
-    /// Whoever logs in for the first time is in the lobby, if there is one.
-    pub(crate) fn enter_lobby(&mut self, name: &Name) {
-        if self.policy.lobby == Lobby::Open {
-            let mut id = [0; 16];
-            self.rng.fill_bytes(&mut id);
-            let (name, id) = (name.clone(), RoomId(id));
-            self.store.background(StoreRequest::EnterLobby { name, id });
         }
     }
 

@@ -21,6 +21,7 @@ mod directory;
 mod idle;
 mod introduce;
 mod limits;
+mod lobby;
 mod lockout;
 mod login;
 mod mail;

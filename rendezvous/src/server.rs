@@ -123,9 +123,10 @@ pub(crate) enum Continuation {
     DeleteAccount { name: Name, identity: IdentityKey },
 }
 
-struct Job {
-    handle: ConnectionHandle,
-    request: u64,
+/// A request of a client that waits for the store.
+pub(crate) struct Job {
+    pub(crate) handle: ConnectionHandle,
+    pub(crate) request: u64,
     continuation: Continuation,
 }
 
@@ -139,7 +140,7 @@ pub(crate) struct StoreQueue {
 }
 
 impl StoreQueue {
-    fn submit(&mut self, request: StoreRequest, job: Option<Job>) {
+    pub(crate) fn submit(&mut self, request: StoreRequest, job: Option<Job>) {
         let ticket = StoreTicket(self.next);
         self.next += 1;
         self.queue.push_back((ticket, request));
@@ -285,7 +286,10 @@ impl Server {
         } else if let StoreOutcome::Removed { rooms } = &outcome {
             self.tell_rooms(rooms);
         }
-        if let Some(Some(job)) = self.store.jobs.remove(&ticket) {
+        let job = self.store.jobs.remove(&ticket).flatten();
+        if let StoreOutcome::LobbyFull { user, members } = outcome {
+            self.on_lobby_full(user, members, job);
+        } else if let Some(job) = job {
             self.finish_job(now, job, outcome);
         }
         self.pump(now);
@@ -536,10 +540,13 @@ impl Server {
             Continuation::Room => Self::on_room_done(outcome),
             Continuation::ChangePassword => Self::on_password_changed(&outcome),
         };
-        if let Some(session) = self.sessions.get_mut(&handle).filter(|_| is_here) {
-            session.waiting = None;
-        }
-        if is_here {
+        self.answer(handle, request, response);
+    }
+
+    /// The answer to a request that waited for the store, if somebody still waits for it.
+    pub(crate) fn answer(&mut self, handle: ConnectionHandle, request: u64, response: Response) {
+        let Some(session) = self.sessions.get_mut(&handle) else { return };
+        if session.waiting.take_if(|waiting| *waiting == request).is_some() {
             self.respond(handle, request, response);
         }
     }

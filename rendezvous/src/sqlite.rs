@@ -16,6 +16,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
 
+use self::rooms::Places;
 pub use admin::{AccountRow, Totals};
 pub use schema::OpenError;
 
@@ -145,7 +146,12 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
         StoreRequest::Collect { owner, after, oldest } => mail::collect(db, owner, *after, *oldest),
         StoreRequest::Discard { owner, letters } => mail::discard(db, owner, letters),
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
-        StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
+        StoreRequest::EnterLobby { name, id, places, absent } => {
+            rooms::enter_lobby(db, name, *id, Places { number: *places, absent })
+        }
+        StoreRequest::JoinLobby { by, places, absent } => {
+            rooms::join_lobby(db, by, Places { number: *places, absent })
+        }
         StoreRequest::ChangePassword(new) => accounts::change_password(db, new),
         StoreRequest::DeleteAccount { name, identity, resets } => {
             accounts::delete(db, name, *identity, *resets)

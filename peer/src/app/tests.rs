@@ -18,6 +18,7 @@ mod hostile_members;
 mod identities;
 mod idle;
 mod ignoring;
+mod lobby;
 mod messages;
 mod password;
 mod pins;

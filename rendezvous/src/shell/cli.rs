@@ -101,7 +101,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "yes|no", default_value = "yes")]
     open_registration: Choice,
 
-    /// Have a room "lobby", in which everybody is from the first login on; without this it is shut
+    /// Have a room "lobby", in which everybody is from the first login on (1024 of those online);
+    /// without this it is shut
     #[arg(long)]
     lobby: bool,
 
@@ -195,7 +196,7 @@ impl Serve {
             },
             lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
             motd: self.motd.clone(),
-            lobby: if self.lobby { Lobby::Open } else { Lobby::Shut },
+            lobby: if self.lobby { Lobby::open() } else { Lobby::Shut },
             mailbox: Mailbox {
                 kept_for: self.mailbox_days * 86_400,
                 letters: self.mailbox_quota,
@@ -384,7 +385,7 @@ mod tests {
     fn a_lobby_is_there_when_asked_for() {
         let policy = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap().serve.policy();
         assert_eq!(policy(&["rendezvous"]).lobby, Lobby::Shut);
-        assert_eq!(policy(&["rendezvous", "--lobby"]).lobby, Lobby::Open);
+        assert_eq!(policy(&["rendezvous", "--lobby"]).lobby, Lobby::open());
     }
 
     #[test]

@@ -29,7 +29,8 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
         | Notice::Mail
-        | Notice::LogsOutIdle(_) => true,
+        | Notice::LogsOutIdle(_)
+        | Notice::LobbyFull => true,
     });
     changes
 }
@@ -62,7 +63,8 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
         | Notice::Mail
-        | Notice::LogsOutIdle(_) => true,
+        | Notice::LogsOutIdle(_)
+        | Notice::LobbyFull => true,
     });
     list
 }

@@ -11,7 +11,7 @@ use super::letter::{Letter, Prekey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
 use super::room::{
-    Change, MAX_FORMER, MAX_INVITED, MAX_MEMBERS, Room, RoomId, RoomRefusal, RoomRequest,
+    Change, MAX_FORMER, MAX_IN_LOBBY, MAX_INVITED, Room, RoomId, RoomRefusal, RoomRequest,
     RoomSummary,
 };
 use crate::crypto::secret::Secret;
@@ -243,10 +243,10 @@ pub enum ServerMessage {
 
 impl Message for ServerMessage {
     const KINDS: u32 = 2;
-    /// A full room of the longest names, each after its length, is the longest: of each user in it
+    /// A full lobby of the longest names, each after its length, is the longest: of each user in it
     /// also his identity, the version since when, and where he stands.
     const MAX_LEN: usize =
-        (MAX_MEMBERS + MAX_FORMER) * (MAX_NAME + 55) + MAX_INVITED * 2 * MAX_NAME + 1024;
+        (MAX_IN_LOBBY + MAX_FORMER) * (MAX_NAME + 55) + MAX_INVITED * 2 * MAX_NAME + 1024;
 }
 
 /// Most bytes of a name after its length.
@@ -474,6 +474,8 @@ pub enum Notice {
     Mail,
     /// After the welcome, where it is so: who does nothing for so many seconds is logged out [W-162].
     LogsOutIdle(u32),
+    /// After the welcome: as many are in the lobby as can be, all of them online, so the user is not [W-165].
+    LobbyFull,
 }
 
 /// A user and when he was last seen.
@@ -595,6 +597,12 @@ mod tests {
         assert_eq!(request[4..], [1, 0, 5, 0x1f, 30]);
     }
 
+    /// [W-165]
+    #[test]
+    fn that_the_lobby_is_full_is_one_byte() {
+        assert_eq!(encode(&ServerMessage::Notice(Notice::LobbyFull))[4..], [1, 1, 9]);
+    }
+
     #[test]
     fn the_longest_lists_fit() {
         let name = long_name();
@@ -627,7 +635,7 @@ mod tests {
             access: Access::Open,
             backlog: Backlog::Shared,
             version: u64::MAX,
-            members: vec![member.clone(); MAX_MEMBERS + MAX_FORMER],
+            members: vec![member.clone(); MAX_IN_LOBBY + MAX_FORMER],
             invited: vec![invitation.clone(); MAX_INVITED],
         };
         let summary = RoomSummary {
