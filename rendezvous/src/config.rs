@@ -51,6 +51,9 @@ pub struct Policy {
     pub requests: Rate,
     /// How often one session may change what it says about being there.
     pub statuses: Rate,
+    /// How often others are told that one user came, went, or says something else. What is too much waits,
+    /// and only the last of it is told.
+    pub announcements: Rate,
     /// How many introductions one user may ask for.
     pub introductions: Rate,
     /// Whether there is a room for everybody.
@@ -86,6 +89,7 @@ impl Default for Policy {
             registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },
             statuses: Rate { burst: 5, interval: Duration::from_secs(5) },
+            announcements: Rate { burst: 8, interval: Duration::from_secs(5) },
             introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
             lobby: Lobby::Shut,
             creations: Rate { burst: 10, interval: Duration::from_secs(360) },

@@ -154,7 +154,7 @@ impl Server {
             return Answer::refuse(Refusal::TooManyRequests { seconds: whole_seconds(wait) });
         }
         if self.presence.set_status(own, status) == Change::Announce {
-            self.announce_online(own);
+            self.announce(now, own, self.clock.unix(now));
         }
         Answer::Now(Response::Done)
     }

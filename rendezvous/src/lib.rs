@@ -25,6 +25,7 @@ mod lobby;
 mod lockout;
 mod login;
 mod mail;
+mod pace;
 mod password;
 mod presence;
 mod relay;

@@ -5,8 +5,10 @@ use rand_core::RngCore;
 use wire::app::name::Name;
 use wire::app::room::{RoomId, RoomRefusal};
 use wire::app::server::{Refusal, Response};
+use wire::time::Instant;
 
 use crate::cross::ToUser;
+use crate::limits::whole_seconds;
 use crate::rooms::Lobby;
 use crate::server::{Job, Server};
 use crate::store::StoreRequest;
@@ -25,22 +27,34 @@ impl Server {
         self.store.background(request);
     }
 
-    /// The lobby has no room for a user: somebody who is not online makes way. When there is nobody, the
-    /// user is told; `job` is his own request, if this follows from one.
-    pub(crate) fn on_lobby_full(&mut self, user: Name, members: Vec<Name>, job: Option<Job>) {
+    /// The lobby has no room for a user: somebody who is not online makes way. When there is nobody, or this
+    /// user has had it so too often, he is told; `job` is his own request, if this follows from one.
+    pub(crate) fn on_lobby_full(
+        &mut self,
+        now: Instant,
+        user: Name,
+        members: Vec<Name>,
+        job: Option<Job>,
+    ) {
         let absent: Vec<Name> =
             members.into_iter().filter(|member| self.presence.of(member).is_none()).collect();
-        match job {
-            None if absent.is_empty() => self.tell(&user, ToUser::LobbyFull),
-            None => self.ask_for_place(user, absent),
-            Some(job) if absent.is_empty() => {
-                let refusal = Refusal::Room(RoomRefusal::Full);
-                self.answer(job.handle, job.request, Response::Refused(refusal));
-            }
-            Some(job) => {
+        let refusal = if absent.is_empty() {
+            Err(Refusal::Room(RoomRefusal::Full))
+        } else {
+            // All who are in it hear of each.
+            let allowed = self.lobby_places.take(now, &user);
+            allowed.map_err(|wait| Refusal::TooManyRequests { seconds: whole_seconds(wait) })
+        };
+        match (refusal, job) {
+            (Ok(()), None) => self.ask_for_place(user, absent),
+            (Ok(()), Some(job)) => {
                 let places = self.policy.lobby.places();
                 let request = StoreRequest::JoinLobby { by: user, places, absent };
                 self.store.submit(request, Some(job));
+            }
+            (Err(_), None) => self.tell(&user, ToUser::LobbyFull),
+            (Err(refusal), Some(job)) => {
+                self.answer(job.handle, job.request, Response::Refused(refusal));
             }
         }
     }
