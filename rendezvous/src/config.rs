@@ -114,6 +114,19 @@ pub struct Mailbox {
     pub letters_of_one: u64,
 }
 
+impl Mailbox {
+    /// Most letters of all strangers together, to whom the owner has never written and whom he has not
+    /// asked for: else a few of them could keep out whom he knows.
+    pub(crate) const fn letters_of_strangers(&self) -> u64 {
+        self.letters.div_ceil(4)
+    }
+
+    /// Most of one stranger.
+    pub(crate) fn letters_of_a_stranger(&self) -> u64 {
+        self.letters_of_strangers().div_ceil(2).min(self.letters_of_one)
+    }
+}
+
 impl Default for Mailbox {
     fn default() -> Self {
         Self { kept_for: 21 * 86_400, letters: 128, letters_of_one: 32 }

@@ -184,7 +184,10 @@ impl Server {
         }
         if self.online.contains_key(&name) && !self.blocks.hidden(&own, &name) {
             return match self.introduce(now, &own, &name) {
-                Ok(()) => Answer::Now(Response::Done),
+                Ok(()) => {
+                    self.store.background(StoreRequest::Introduced { by: own, to: name });
+                    Answer::Now(Response::Done)
+                }
                 Err(refusal) => Answer::refuse(refusal),
             };
         }

@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod attempts;
 mod blocks;
+mod dealings;
 mod mail;
 mod rooms;
 mod schema;
@@ -143,6 +144,7 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
             let letter = mail::NewLetter { from, to, prekey: *prekey, sealed };
             mail::deposit(db, &letter, *mailbox, *now)
         }
+        StoreRequest::Introduced { by, to } => dealings::introduced(db, by, to),
         StoreRequest::Collect { owner, after, oldest } => mail::collect(db, owner, *after, *oldest),
         StoreRequest::Discard { owner, letters } => mail::discard(db, owner, letters),
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),

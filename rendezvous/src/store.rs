@@ -201,6 +201,13 @@ pub enum StoreRequest {
         /// The time.
         now: u64,
     },
+    /// A user has asked to be introduced to another, and was. Answered by `Done`.
+    Introduced {
+        /// Who asked.
+        by: Name,
+        /// For whom.
+        to: Name,
+    },
     /// The oldest letters to a user. Answered by `Letters`.
     Collect {
         /// Whose.

@@ -111,7 +111,8 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u64).range(..=365))]
     mailbox_days: u64,
 
-    /// Most letters kept for one user; a quarter of them of one sender
+    /// Most letters kept for one user; a quarter of them of one sender, and of all together to whom
+    /// the user has never written and whom he has not asked for
     #[arg(long, value_name = "LETTERS", default_value_t = 128,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     mailbox_quota: u64,
