@@ -9,7 +9,7 @@ use manual::settings::{self, Rules};
 use wire::time::Duration;
 
 use crate::config::{Mailbox, Policy, Registration, Relaying};
-use crate::lockout::LockoutPolicy;
+use crate::lockout::{LONGEST_LOCK, LockoutPolicy};
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
@@ -85,8 +85,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5))]
     max_failed: u32,
 
-    /// Length of the first lock; each further failure doubles it, up to five minutes
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    /// Length of the first lock; each further failure doubles it, up to five minutes (300)
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_LOCK)))]
     lock_seconds: u32,
 
     /// Before serving, make an account for each line "user password" of this file
@@ -299,6 +299,7 @@ mod tests {
             ["rendezvous", "--max-failed", "0"],
             ["rendezvous", "--max-failed", "6"],
             ["rendezvous", "--lock-seconds", "0"],
+            ["rendezvous", "--lock-seconds", "301"],
             ["rendezvous", "--open-registration", "perhaps"],
             ["rendezvous", "--relay-rate", "0"],
         ] {
