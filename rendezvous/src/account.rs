@@ -8,7 +8,7 @@
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::login::Stretch;
 use wire::app::name::Name;
-use wire::app::server::{MAX_SEALED, Presence, Refusal, Request, Response, Welcome, close};
+use wire::app::server::{MAX_SEALED, Refusal, Request, Response, Welcome, close};
 use wire::time::{Duration, Instant};
 use wire::{CloseReason, ConnectionHandle, PublicKey};
 
@@ -450,7 +450,7 @@ impl Server {
         self.blocks.load(&name, blocks);
         let unix = self.clock.unix(now);
         if self.presence.came(&name, unix) == Change::Announce {
-            self.announce_online(&name);
+            self.announce(now, &name, unix);
         }
         self.enter_lobby(&name);
         self.counters.sessions_begun += 1;
@@ -532,8 +532,7 @@ impl Server {
         self.codes.forget(name);
         self.store.background(StoreRequest::Left { name: name.clone(), at });
         if self.presence.went(now, name, leave, at) == Change::Announce {
-            self.announce(&Presence::gone(name.clone(), at));
-            self.blocks.forget(name);
+            self.announce(now, name, at);
         }
     }
 

@@ -51,6 +51,9 @@ pub struct Policy {
     pub requests: Rate,
     /// How often one session may change what it says about being there.
     pub statuses: Rate,
+    /// How often others are told that one user came, went, or says something else. What is too much waits,
+    /// and only the last of it is told.
+    pub announcements: Rate,
     /// How many introductions one user may ask for.
     pub introductions: Rate,
     /// Whether there is a room for everybody.
@@ -86,6 +89,7 @@ impl Default for Policy {
             registrations: Rate { burst: 32, interval: Duration::from_secs(10) },
             requests: Rate { burst: 128, interval: Duration::from_millis(50) },
             statuses: Rate { burst: 5, interval: Duration::from_secs(5) },
+            announcements: Rate { burst: 8, interval: Duration::from_secs(5) },
             introductions: Rate { burst: 32, interval: Duration::from_millis(500) },
             lobby: Lobby::Shut,
             creations: Rate { burst: 10, interval: Duration::from_secs(360) },
@@ -108,6 +112,19 @@ pub struct Mailbox {
     pub letters: u64,
     /// Most of them from one sender.
     pub letters_of_one: u64,
+}
+
+impl Mailbox {
+    /// Most letters of all strangers together, to whom the owner has never written and whom he has not
+    /// asked for: else a few of them could keep out whom he knows.
+    pub(crate) const fn letters_of_strangers(&self) -> u64 {
+        self.letters.div_ceil(4)
+    }
+
+    /// Most of one stranger.
+    pub(crate) fn letters_of_a_stranger(&self) -> u64 {
+        self.letters_of_strangers().div_ceil(2).min(self.letters_of_one)
+    }
 }
 
 impl Default for Mailbox {

@@ -24,6 +24,8 @@ pub(crate) enum ToUser {
     Room(RoomId, Box<Notice>),
     /// A letter came.
     Mail,
+    /// There is no place in the lobby.
+    LobbyFull,
     /// Somebody has asked whose a code is.
     CodeUsed {
         /// Of the code.
@@ -47,26 +49,38 @@ impl Server {
                 session.notify(Notice::Introduction(*introduction));
             }
             ToUser::Mail => session.notify_of_mail(),
+            ToUser::LobbyFull => session.notify(Notice::LobbyFull),
             ToUser::CodeUsed { number, by } => session.notify(Notice::CodeUsed { number, by }),
             ToUser::Room(room, notice) => session.notify_of_room(room, *notice),
         }
         self.touched.insert(handle);
     }
 
-    /// Tells everybody who may know that a user came or left.
-    pub(crate) fn announce(&mut self, presence: &Presence) {
+    /// Something is new of whether a user is here, who was last seen now, or at `seen`: it is told, unless
+    /// that was done too often of late.
+    pub(crate) fn announce(&mut self, now: Instant, name: &Name, seen: u64) {
+        if self.pace.allow(now, name, seen) {
+            self.announce_now(name, seen);
+        }
+    }
+
+    /// Tells everybody who may know whether a user is here.
+    pub(crate) fn announce_now(&mut self, name: &Name, seen: u64) {
+        let here = self.presence.of(name);
+        let is_gone = here.is_none();
+        self.tell_others(&here.unwrap_or_else(|| Presence::gone(name.clone(), seen)));
+        if is_gone {
+            // Not before: whom he blocks is not to hear that he was here.
+            self.blocks.forget(name);
+        }
+    }
+
+    fn tell_others(&mut self, presence: &Presence) {
         let others: Vec<Name> = self.online.keys().cloned().collect();
         for other in others {
             if other != presence.name && !self.blocks.hidden(&other, &presence.name) {
                 self.tell(&other, ToUser::Presence(presence.clone()));
             }
-        }
-    }
-
-    /// Tells everybody who may know that a user is here, and what he says.
-    pub(crate) fn announce_online(&mut self, name: &Name) {
-        if let Some(presence) = self.presence.of(name) {
-            self.announce(&presence);
         }
     }
 

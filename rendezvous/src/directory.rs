@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use rand_core::RngCore;
 use wire::ConnectionHandle;
 use wire::app::name::Name;
-use wire::app::room::{RoomId, RoomRequest};
+use wire::app::room::RoomRequest;
 use wire::app::server::{
     About, MAX_BLOCKED, MAX_PRESENCE, MAX_STATUS, Presence, Refusal, Request, Response, Status,
 };
@@ -22,7 +21,6 @@ use crate::cross::ToUser;
 use crate::introduce::acceptable;
 use crate::limits::whole_seconds;
 use crate::presence::{Change, Leave};
-use crate::rooms::Lobby;
 use crate::server::{Answer, Continuation, Server};
 use crate::session::State;
 use crate::store::{LastSeen, StoreOutcome, StoreRequest};
@@ -101,7 +99,7 @@ impl Server {
         }
     }
 
-    /// Whoever is connected may know how he is seen, account or not [W-165].
+    /// Whoever is connected may know how he is seen, account or not [W-178].
     pub(crate) fn on_about(&self, now: Instant, handle: ConnectionHandle) -> Answer {
         let Some(session) = self.sessions.get(&handle) else {
             return Answer::refuse(Refusal::Malformed);
@@ -155,16 +153,6 @@ impl Server {
         }
     }
 
-    /// Whoever logs in for the first time is in the lobby, if there is one.
-    pub(crate) fn enter_lobby(&mut self, name: &Name) {
-        if self.policy.lobby == Lobby::Open {
-            let mut id = [0; 16];
-            self.rng.fill_bytes(&mut id);
-            let (name, id) = (name.clone(), RoomId(id));
-            self.store.background(StoreRequest::EnterLobby { name, id });
-        }
-    }
-
     /// Each change is told to everybody, so there are not many in a short time.
     fn on_status(
         &mut self,
@@ -184,7 +172,7 @@ impl Server {
             return Answer::refuse(Refusal::TooManyRequests { seconds: whole_seconds(wait) });
         }
         if self.presence.set_status(own, status) == Change::Announce {
-            self.announce_online(own);
+            self.announce(now, own, self.clock.unix(now));
         }
         Answer::Now(Response::Done)
     }
@@ -214,7 +202,10 @@ impl Server {
         }
         if self.online.contains_key(&name) && !self.blocks.hidden(&own, &name) {
             return match self.introduce(now, &own, &name) {
-                Ok(()) => Answer::Now(Response::Done),
+                Ok(()) => {
+                    self.store.background(StoreRequest::Introduced { by: own, to: name });
+                    Answer::Now(Response::Done)
+                }
                 Err(refusal) => Answer::refuse(refusal),
             };
         }

@@ -17,9 +17,8 @@
 //! [`StoreRequest::BeginLogin`](crate::StoreRequest::BeginLogin): of two attempts at once, only
 //! one gets the last free place.
 
-/// Locks double up to this many seconds (or stay at `lock_seconds`, when that is more): nobody
-/// can lock anybody out for long.
-const LONGEST_BACK_OFF: u64 = 300;
+/// No lock is longer than this many seconds: nobody can lock anybody out for long.
+pub(crate) const LONGEST_LOCK: u32 = 300;
 /// Failures older than this many seconds do not count any more.
 pub const FORGET_AFTER: u64 = 3600;
 /// A source may fail this many times as often as one account: behind one address may be many.
@@ -49,9 +48,8 @@ impl LockoutPolicy {
 
     fn lock_after(self, failures: u32) -> Option<u64> {
         let beyond = failures.checked_sub(self.max_failed)?;
-        let first = u64::from(self.lock_seconds);
-        let doubled = first.saturating_mul(1 << beyond.min(16));
-        Some(doubled.min(LONGEST_BACK_OFF.max(first)))
+        let doubled = u64::from(self.lock_seconds).saturating_mul(1 << beyond.min(16));
+        Some(doubled.min(u64::from(LONGEST_LOCK)))
     }
 }
 
@@ -82,11 +80,10 @@ impl Attempts {
     /// Judges an attempt at `now` and counts it as failed for the time being.
     #[must_use]
     pub fn attempt(self, now: u64, policy: LockoutPolicy) -> Verdict {
-        let longest = LONGEST_BACK_OFF.max(u64::from(policy.lock_seconds));
         let left = self.locked_until.saturating_sub(now);
         // No lock is longer than that: the wall clock was set back, and would not reach the end of
         // this one for as long as it was set back by. The failures still count.
-        let clock_was_set_back = left > longest;
+        let clock_was_set_back = left > u64::from(LONGEST_LOCK);
         if left > 0 && !clock_was_set_back {
             return Verdict::Locked { seconds: u32::try_from(left).unwrap_or(u32::MAX) };
         }
@@ -141,10 +138,10 @@ mod tests {
         for _ in 0..100 {
             attempts = counted(attempts.attempt(now, POLICY));
             now = now.max(attempts.locked_until);
-            assert!(attempts.locked_until.saturating_sub(attempts.last) <= LONGEST_BACK_OFF);
+            assert!(attempts.locked_until.saturating_sub(attempts.last) <= u64::from(LONGEST_LOCK));
         }
         let slow = LockoutPolicy { max_failed: 1, lock_seconds: 1000 };
-        assert_eq!(counted(Attempts::default().attempt(0, slow)).locked_until, 1000);
+        assert_eq!(counted(Attempts::default().attempt(0, slow)).locked_until, 300);
     }
 
     #[test]

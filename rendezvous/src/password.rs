@@ -106,6 +106,7 @@ impl Server {
             | StoreOutcome::Room(_)
             | StoreOutcome::Removed { .. }
             | StoreOutcome::Deleted
+            | StoreOutcome::LobbyFull { .. }
             | StoreOutcome::Failed => unexpected(outcome),
         }
     }

@@ -5,8 +5,8 @@
 use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
 use wire::app::room::{
-    Access, Change, DoesNotFollow, Invitation, MAX_INVITED, MAX_MEMBERS, MAX_ROOMS_OF_ONE,
-    MAX_TOPIC, Member, Role, Room, RoomName, RoomRefusal, Standing,
+    Access, Change, DoesNotFollow, Invitation, MAX_IN_LOBBY, MAX_INVITED, MAX_MEMBERS,
+    MAX_ROOMS_OF_ONE, MAX_TOPIC, Member, Role, Room, RoomName, RoomRefusal, Standing,
 };
 use wire::app::server::Refusal;
 
@@ -21,7 +21,26 @@ pub enum Lobby {
     /// None: one that was there is shut, and who is in it is kept.
     Shut,
     /// Whoever logs in for the first time is in it.
-    Open,
+    Open {
+        /// So many have room in it, at most [`MAX_IN_LOBBY`].
+        places: usize,
+    },
+}
+
+impl Lobby {
+    /// One for as many as there can be.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self::Open { places: MAX_IN_LOBBY }
+    }
+
+    /// How many have room in it.
+    pub(crate) const fn places(self) -> usize {
+        match self {
+            Self::Shut => 0,
+            Self::Open { places } => places,
+        }
+    }
 }
 
 /// A user, as his account says.
@@ -91,7 +110,7 @@ impl View<'_> {
     }
 
     fn is_lobby(&self) -> bool {
-        self.room.name == RoomName::lobby()
+        self.room.is_lobby()
     }
 
     /// May he have all of it?
@@ -113,7 +132,8 @@ impl View<'_> {
         if rooms >= MAX_ROOMS_OF_ONE {
             return Err(RoomRefusal::TooManyRooms.into());
         }
-        if self.room.present().count() >= MAX_MEMBERS {
+        // In the lobby, whoever is not there makes way: the store sees to that.
+        if !self.is_lobby() && self.room.present().count() >= MAX_MEMBERS {
             return Err(RoomRefusal::Full.into());
         }
         Ok(self.by.joins(self.room, Role::Member))

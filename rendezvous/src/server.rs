@@ -7,7 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use wire::app::identity::IdentityKey;
 use wire::app::login::Suite;
 use wire::app::name::Name;
-use wire::app::server::{ClientMessage, Notice, Presence, Refusal, Request, Response, close};
+use wire::app::server::{ClientMessage, Notice, Refusal, Request, Response, close};
 use wire::time::{Duration, Instant};
 use wire::{
     CloseReason, ConnectionError, ConnectionHandle, Counters, Deadline, Endpoint, Event, Node,
@@ -21,6 +21,7 @@ use crate::idle::Idle;
 use crate::introduce::Introductions;
 use crate::limits::{Limiter, whole_seconds};
 use crate::login::{Opaque, PendingLogin, PendingLogins};
+use crate::pace::Pace;
 use crate::presence::{Leave, Presence as Registry};
 use crate::relay::{Relayed, Relays};
 use crate::session::{Session, State};
@@ -123,9 +124,10 @@ pub(crate) enum Continuation {
     DeleteAccount { name: Name, identity: IdentityKey },
 }
 
-struct Job {
-    handle: ConnectionHandle,
-    request: u64,
+/// A request of a client that waits for the store.
+pub(crate) struct Job {
+    pub(crate) handle: ConnectionHandle,
+    pub(crate) request: u64,
     continuation: Continuation,
 }
 
@@ -139,7 +141,7 @@ pub(crate) struct StoreQueue {
 }
 
 impl StoreQueue {
-    fn submit(&mut self, request: StoreRequest, job: Option<Job>) {
+    pub(crate) fn submit(&mut self, request: StoreRequest, job: Option<Job>) {
         let ticket = StoreTicket(self.next);
         self.next += 1;
         self.queue.push_back((ticket, request));
@@ -196,6 +198,10 @@ pub struct Server {
     pub(crate) sessions: BTreeMap<ConnectionHandle, Session>,
     pub(crate) online: BTreeMap<Name, ConnectionHandle>,
     pub(crate) presence: Registry,
+    /// How often others are told of it.
+    pub(crate) pace: Pace,
+    /// Of members who make way in the lobby, by those who come.
+    pub(crate) lobby_places: Limiter<Name>,
     pub(crate) blocks: Blocks,
     pub(crate) introductions: Introductions,
     pub(crate) relays: Relays<ConnectionHandle>,
@@ -229,6 +235,8 @@ impl Server {
             sessions: BTreeMap::new(),
             online: BTreeMap::new(),
             presence: Registry::new(policy.hold_down),
+            pace: Pace::new(policy.announcements),
+            lobby_places: Limiter::new(policy.announcements, MAX_WRITERS),
             blocks: Blocks::default(),
             introductions: Introductions::new(policy.introductions),
             relays: Relays::new(policy.relaying),
@@ -285,7 +293,10 @@ impl Server {
         } else if let StoreOutcome::Removed { rooms } = &outcome {
             self.tell_rooms(rooms);
         }
-        if let Some(Some(job)) = self.store.jobs.remove(&ticket) {
+        let job = self.store.jobs.remove(&ticket).flatten();
+        if let StoreOutcome::LobbyFull { user, members } = outcome {
+            self.on_lobby_full(now, user, members, job);
+        } else if let Some(job) = job {
             self.finish_job(now, job, outcome);
         }
         self.pump(now);
@@ -536,10 +547,13 @@ impl Server {
             Continuation::Room => Self::on_room_done(outcome),
             Continuation::ChangePassword => Self::on_password_changed(&outcome),
         };
-        if let Some(session) = self.sessions.get_mut(&handle).filter(|_| is_here) {
-            session.waiting = None;
-        }
-        if is_here {
+        self.answer(handle, request, response);
+    }
+
+    /// The answer to a request that waited for the store, if somebody still waits for it.
+    pub(crate) fn answer(&mut self, handle: ConnectionHandle, request: u64, response: Response) {
+        let Some(session) = self.sessions.get_mut(&handle) else { return };
+        if session.waiting.take_if(|waiting| *waiting == request).is_some() {
             self.respond(handle, request, response);
         }
     }
@@ -549,8 +563,10 @@ impl Server {
             self.forget_login(handle);
         }
         while let Some((name, at)) = self.presence.poll_gone(now) {
-            self.announce(&Presence::gone(name.clone(), at));
-            self.blocks.forget(&name);
+            self.announce(now, &name, at);
+        }
+        while let Some((name, at)) = self.pace.poll(now) {
+            self.announce_now(&name, at);
         }
         while let Some((_, handle)) =
             self.login_deadlines.first().copied().filter(|(at, _)| *at <= now)
@@ -617,6 +633,7 @@ impl Node for Server {
         let own = [
             (self.logins.poll_timeout(), "pending login"),
             (self.presence.poll_timeout(), "hold-down"),
+            (self.pace.poll_timeout(), "held-back notice"),
             (self.login_deadlines.first().map(|(at, _)| *at), "login"),
             (self.idle.poll_timeout(), "idle user"),
             (stopping, "shutdown"),

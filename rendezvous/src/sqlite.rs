@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod attempts;
 mod blocks;
+mod dealings;
 mod mail;
 mod rooms;
 mod schema;
@@ -16,6 +17,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
 
+use self::rooms::Places;
 pub use admin::{AccountRow, Totals};
 pub use schema::OpenError;
 
@@ -142,10 +144,16 @@ fn run(db: &Savepoint<'_>, unpruned: &mut u32, request: &StoreRequest) -> Result
             let letter = mail::NewLetter { from, to, prekey: *prekey, sealed };
             mail::deposit(db, &letter, *mailbox, *now)
         }
+        StoreRequest::Introduced { by, to } => dealings::introduced(db, by, to),
         StoreRequest::Collect { owner, after, oldest } => mail::collect(db, owner, *after, *oldest),
         StoreRequest::Discard { owner, letters } => mail::discard(db, owner, letters),
         StoreRequest::Room { by, request, lobby } => rooms::ask(db, by, request, *lobby),
-        StoreRequest::EnterLobby { name, id } => rooms::enter_lobby(db, name, *id),
+        StoreRequest::EnterLobby { name, id, places, absent } => {
+            rooms::enter_lobby(db, name, *id, Places { number: *places, absent })
+        }
+        StoreRequest::JoinLobby { by, places, absent } => {
+            rooms::join_lobby(db, by, Places { number: *places, absent })
+        }
         StoreRequest::ChangePassword(new) => accounts::change_password(db, new),
         StoreRequest::DeleteAccount { name, identity, resets } => {
             accounts::delete(db, name, *identity, *resets)

@@ -201,6 +201,13 @@ pub enum StoreRequest {
         /// The time.
         now: u64,
     },
+    /// A user has asked to be introduced to another, and was. Answered by `Done`.
+    Introduced {
+        /// Who asked.
+        by: Name,
+        /// For whom.
+        to: Name,
+    },
     /// The oldest letters to a user. Answered by `Letters`.
     Collect {
         /// Whose.
@@ -217,13 +224,26 @@ pub enum StoreRequest {
         /// Their numbers.
         letters: Vec<u64>,
     },
-    /// Take a user into the lobby, unless it is full or he was ever in it; make it when there is
-    /// none. Answered by `Room`.
+    /// Take a user into the lobby, unless he was ever in it, or has left it himself; make it when there
+    /// is none. Answered by `Room` or `LobbyFull`.
     EnterLobby {
         /// Who.
         name: Name,
         /// Random: what will identify the lobby if it is made now.
         id: RoomId,
+        /// How many have room in it.
+        places: usize,
+        /// Members who are not online: when it is full, the one who was not seen for longest makes way.
+        absent: Vec<Name>,
+    },
+    /// A user joins the lobby, as was refused by `LobbyFull` before. Answered by `Room` or `LobbyFull`.
+    JoinLobby {
+        /// Who.
+        by: Name,
+        /// How many have room in it.
+        places: usize,
+        /// As above.
+        absent: Vec<Name>,
     },
     /// Let another password hold for an account instead of its own. Answered by `Done`, by
     /// `NotFound` when the name is no longer this user's, or by `NewPassword`.
@@ -419,6 +439,13 @@ pub enum StoreOutcome {
     },
     /// What follows for the asker and for others.
     Room(Box<RoomOutcome>),
+    /// The lobby is full, and nobody was named who might make way.
+    LobbyFull {
+        /// Who wanted to be in it.
+        user: Name,
+        /// Who is.
+        members: Vec<Name>,
+    },
     /// The account is no longer there.
     Removed {
         /// What that means to rooms.

@@ -235,7 +235,7 @@ fn a_room_of_whom_all_are_away_is_served_as_fast_as_the_server_lets() {
 /// [W-182].
 #[test]
 fn nothing_said_in_the_lobby_is_left_to_anybody() {
-    let policy = Policy { lobby: Lobby::Open, ..Policy::default() };
+    let policy = Policy { lobby: Lobby::open(), ..Policy::default() };
     let mut party = Party::with(3, policy, &Impairment::default());
     party.run(seconds(2));
     let bob = party.kill(BOB);

@@ -38,6 +38,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Most users with whom there is a link, or one being set up.
 pub(super) const MAX_LINKS: usize = 1024;
+/// Most of them, when one is set up for a room: others hand on what was said there, and whoever talks to
+/// one user has no other way.
+pub(super) const MAX_FOR_ROOMS: usize = MAX_LINKS - 128;
 /// Most calls to one user at once: the older is given up.
 const MAX_CALLS: usize = 2;
 /// While this much of what we say waits, no more is heard from a user who does not listen...
@@ -234,13 +237,17 @@ impl App {
         }
         let mut wanted: Vec<Name> = self.chat.outbox.users().cloned().collect();
         wanted.extend(self.transfers.wants_link());
-        wanted.extend(self.wanted_members());
         wanted.extend(self.codes.wants_link());
         wanted.extend(self.pings.wants_link());
         wanted.extend(self.requests.asked().cloned());
         for user in wanted {
             self.want_link(now, &user);
             self.check_addressee(now, &user);
+        }
+        for member in self.wanted_members() {
+            if self.links.users.len() < MAX_FOR_ROOMS || self.links.users.contains_key(&member) {
+                self.want_link(now, &member);
+            }
         }
         self.store_messages(now);
     }

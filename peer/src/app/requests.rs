@@ -454,6 +454,7 @@ impl App {
             Notice::Mail => self.collect_letters(now, 0),
             Notice::CodeUsed { number, by } => self.on_code_used(now, number, by),
             Notice::Invited { room } => self.on_room_invitation(room),
+            Notice::LobbyFull => self.on_lobby_full(),
             Notice::LogsOutIdle(seconds) => self.on_logs_out_idle(now, seconds),
             Notice::ShuttingDown => self.info("The server is about to stop. Open chats go on."),
         }

@@ -19,6 +19,7 @@ mod hostile_members;
 mod identities;
 mod idle;
 mod ignoring;
+mod lobby;
 mod messages;
 mod password;
 mod pins;

@@ -366,7 +366,7 @@ fn visited(manner: Manner) -> Heard {
     visit.heard().remove(0).1
 }
 
-/// [W-165]
+/// [W-178]
 #[test]
 fn a_server_is_asked_and_may_answer_as_it_likes() {
     let heard = visited(Manner::Tells);

@@ -1,4 +1,4 @@
-//! Asks a server, at each of its addresses and without an account, what it says to whoever asks [W-165].
+//! Asks a server, at each of its addresses and without an account, what it says to whoever asks [W-178].
 
 use std::net::SocketAddr;
 

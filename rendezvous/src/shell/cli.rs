@@ -10,7 +10,7 @@ use manual::settings::{self, Rules};
 use wire::time::Duration;
 
 use crate::config::{Mailbox, Policy, Registration, Relaying};
-use crate::lockout::LockoutPolicy;
+use crate::lockout::{LONGEST_LOCK, LockoutPolicy};
 use crate::rooms::Lobby;
 use crate::source::AddressLog;
 
@@ -86,8 +86,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "1-5", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5), env = "TINCAN_RENDEZVOUS_MAX_FAILED")]
     max_failed: u32,
 
-    /// Length of the first lock; each further failure doubles it, up to five minutes
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400), env = "TINCAN_RENDEZVOUS_LOCK_SECONDS")]
+    /// Length of the first lock; each further failure doubles it, up to five minutes (300)
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_LOCK)), env = "TINCAN_RENDEZVOUS_LOCK_SECONDS")]
     lock_seconds: u32,
 
     /// Before serving, make an account for each line "user password" of this file
@@ -107,7 +107,8 @@ pub(super) struct Serve {
     )]
     open_registration: Choice,
 
-    /// Have a room "lobby", in which everybody is from the first login on; without this it is shut
+    /// Have a room "lobby", in which everybody is from the first login on (1024 of those online);
+    /// without this it is shut
     #[arg(long, env = "TINCAN_RENDEZVOUS_LOBBY", value_parser = BoolishValueParser::new())]
     lobby: bool,
 
@@ -116,7 +117,8 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u64).range(..=365), env = "TINCAN_RENDEZVOUS_MAILBOX_DAYS")]
     mailbox_days: u64,
 
-    /// Most letters kept for one user; a quarter of them of one sender
+    /// Most letters kept for one user; a quarter of them of one sender, and of all together to whom
+    /// the user has never written and whom he has not asked for
     #[arg(long, value_name = "LETTERS", default_value_t = 128,
         value_parser = clap::value_parser!(u64).range(1..=10_000), env = "TINCAN_RENDEZVOUS_MAILBOX_QUOTA")]
     mailbox_quota: u64,
@@ -201,7 +203,7 @@ impl Serve {
             },
             lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
             motd: self.motd.clone(),
-            lobby: if self.lobby { Lobby::Open } else { Lobby::Shut },
+            lobby: if self.lobby { Lobby::open() } else { Lobby::Shut },
             mailbox: Mailbox {
                 kept_for: self.mailbox_days * 86_400,
                 letters: self.mailbox_quota,
@@ -303,6 +305,7 @@ mod tests {
             ["rendezvous", "--max-failed", "0"],
             ["rendezvous", "--max-failed", "6"],
             ["rendezvous", "--lock-seconds", "0"],
+            ["rendezvous", "--lock-seconds", "301"],
             ["rendezvous", "--open-registration", "perhaps"],
             ["rendezvous", "--relay-rate", "0"],
         ] {
@@ -390,7 +393,7 @@ mod tests {
     fn a_lobby_is_there_when_asked_for() {
         let policy = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap().serve.policy();
         assert_eq!(policy(&["rendezvous"]).lobby, Lobby::Shut);
-        assert_eq!(policy(&["rendezvous", "--lobby"]).lobby, Lobby::Open);
+        assert_eq!(policy(&["rendezvous", "--lobby"]).lobby, Lobby::open());
     }
 
     #[test]

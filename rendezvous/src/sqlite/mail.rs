@@ -6,7 +6,7 @@ use wire::app::letter::{Letter, MAX_PREKEYS, Prekey, Serves};
 use wire::app::name::Name;
 use wire::app::server::MAX_LETTERS;
 
-use super::{Result, accounts, damaged, from_sql, to_sql};
+use super::{Result, accounts, damaged, dealings, from_sql, to_sql};
 use crate::config::Mailbox;
 use crate::store::StoreOutcome;
 
@@ -84,6 +84,7 @@ pub(super) fn deposit(
     else {
         return Ok(StoreOutcome::NotFound);
     };
+    dealings::note(db, sender, owner)?;
     if blocks(db, owner, sender)? {
         return Ok(StoreOutcome::Done);
     }
@@ -96,6 +97,13 @@ pub(super) fn deposit(
         )?
         .query_row([owner, sender], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if from_sql(all) >= mailbox.letters || from_sql(his) >= mailbox.letters_of_one {
+        return Ok(StoreOutcome::Full);
+    }
+    let (of_strangers, is_stranger) = dealings::strangers(db, owner, sender)?;
+    if is_stranger
+        && (of_strangers >= mailbox.letters_of_strangers()
+            || from_sql(his) >= mailbox.letters_of_a_stranger())
+    {
         return Ok(StoreOutcome::Full);
     }
     db.prepare_cached(

@@ -7,8 +7,8 @@ use wire::app::identity::IdentityKey;
 use wire::app::name::Name;
 use wire::app::room::{
     Access, Backlog, Change, DoesNotFollow, Invitation, MAX_INVITED_AT_ONCE, MAX_LISTED,
-    MAX_MEMBERS, MAX_ROOMS_OF_ONE, Relation, Role, Room, RoomId, RoomName, RoomRefusal,
-    RoomRequest, RoomSummary,
+    MAX_ROOMS_OF_ONE, Relation, Role, Room, RoomId, RoomName, RoomRefusal, RoomRequest,
+    RoomSummary,
 };
 use wire::app::server::{Refusal, Response};
 
@@ -21,6 +21,8 @@ use crate::store::{RoomNews, RoomOutcome, StoreOutcome};
 /// Why a request is not done.
 enum Stop {
     Refused(Refusal),
+    /// The lobby is full of these.
+    LobbyFull(Vec<Name>),
     Failed(rusqlite::Error),
 }
 
@@ -56,18 +58,37 @@ pub(super) fn ask(
     request: &RoomRequest,
     lobby: Lobby,
 ) -> Result<StoreOutcome> {
-    outcome(answer(db, by, request, lobby))
+    outcome(by, answer(db, by, request, lobby))
 }
 
-pub(super) fn enter_lobby(db: &Connection, name: &Name, id: RoomId) -> Result<StoreOutcome> {
-    outcome(try_to_enter_lobby(db, name, id))
+/// How many have room in the lobby, and which of its members may make way when it is full.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub(super) number: usize,
+    pub(super) absent: &'a [Name],
+}
+
+pub(super) fn enter_lobby(
+    db: &Connection,
+    name: &Name,
+    id: RoomId,
+    places: Places<'_>,
+) -> Result<StoreOutcome> {
+    outcome(name, try_to_enter_lobby(db, name, id, places))
+}
+
+pub(super) fn join_lobby(db: &Connection, by: &Name, places: Places<'_>) -> Result<StoreOutcome> {
+    outcome(by, try_to_join_lobby(db, by, places))
 }
 
 /// A refusal is an answer, too; it comes before anything is written.
-fn outcome(asked: Asked<RoomOutcome>) -> Result<StoreOutcome> {
+fn outcome(by: &Name, asked: Asked<RoomOutcome>) -> Result<StoreOutcome> {
     let outcome = match asked {
         Ok(outcome) => outcome,
         Err(Stop::Refused(refusal)) => RoomOutcome::answer(Response::Refused(refusal)),
+        Err(Stop::LobbyFull(members)) => {
+            return Ok(StoreOutcome::LobbyFull { user: by.clone(), members });
+        }
         Err(Stop::Failed(error)) => return Err(error),
     };
     Ok(StoreOutcome::Room(Box::new(outcome)))
@@ -92,7 +113,8 @@ fn answer(db: &Connection, by: &Name, request: &RoomRequest, lobby: Lobby) -> As
         }
         RoomRequest::Join(name) => {
             let kept = rows::by_name(db, name)?.filter(|kept| is_there(kept, lobby));
-            join(db, &by, kept.ok_or(RoomRefusal::UnknownRoom)?)
+            let places = Places { number: lobby.places(), absent: &[] };
+            join(db, &by, kept.ok_or(RoomRefusal::UnknownRoom)?, places)
         }
         RoomRequest::List => Ok(RoomOutcome::answer(Response::Rooms(list(db, &by, lobby)?))),
         RoomRequest::Get(id) => {
@@ -192,15 +214,22 @@ fn repeat(by: &User, kept: Kept) -> Asked<RoomOutcome> {
     }
 }
 
-fn join(db: &Connection, by: &User, kept: Kept) -> Asked<RoomOutcome> {
+fn join(db: &Connection, by: &User, kept: Kept, places: Places<'_>) -> Asked<RoomOutcome> {
     let joined = seen(db, &kept, by)?.join(rooms_of(db, &by.name)?)?;
-    if kept.room.name == RoomName::lobby() {
-        mark_entered(db, &by.name)?;
-    }
-    let mut edit = change(db, kept, vec![joined])?;
+    let mut edit = if kept.room.is_lobby() {
+        go_into_lobby(db, by, kept, places)?
+    } else {
+        change(db, kept, vec![joined])?
+    };
     edit.spare(&by.name);
     let Edit { room, news } = edit;
     Ok(RoomOutcome { news, ..RoomOutcome::answer(Response::Room(Box::new(room))) })
+}
+
+fn try_to_join_lobby(db: &Connection, by: &Name, places: Places<'_>) -> Asked<RoomOutcome> {
+    let by = user(db, by)?.ok_or(Refusal::NotLoggedIn)?;
+    let kept = rows::by_name(db, &RoomName::lobby())?.ok_or(RoomRefusal::UnknownRoom)?;
+    join(db, &by, kept, places)
 }
 
 fn invite(db: &Connection, by: &User, kept: Kept, guest: &Name) -> Asked<RoomOutcome> {
@@ -211,7 +240,12 @@ fn invite(db: &Connection, by: &User, kept: Kept, guest: &Name) -> Asked<RoomOut
     Ok(RoomOutcome { response: Response::Done, news, invited })
 }
 
-fn try_to_enter_lobby(db: &Connection, name: &Name, id: RoomId) -> Asked<RoomOutcome> {
+fn try_to_enter_lobby(
+    db: &Connection,
+    name: &Name,
+    id: RoomId,
+    places: Places<'_>,
+) -> Asked<RoomOutcome> {
     let nothing = RoomOutcome::answer(Response::Done);
     let Some(newcomer) = newcomer(db, name)? else { return Ok(nothing) };
     let kept = match rows::by_name(db, &RoomName::lobby())? {
@@ -219,16 +253,52 @@ fn try_to_enter_lobby(db: &Connection, name: &Name, id: RoomId) -> Asked<RoomOut
         None => make_lobby(db, id)?,
     };
     let rooms = rooms_of(db, name)?;
-    let joined = View { room: &kept.room, by: &newcomer, hidden: false }.join(rooms);
-    match joined {
-        Ok(joined) => {
-            mark_entered(db, name)?;
-            let news = change(db, kept, vec![joined])?.news;
-            Ok(RoomOutcome { news, ..nothing })
-        }
+    if (View { room: &kept.room, by: &newcomer, hidden: false }).join(rooms).is_err() {
         // He is in as many rooms as one can be: perhaps the next time.
-        Err(_) => Ok(nothing),
+        return Ok(nothing);
     }
+    let news = go_into_lobby(db, &newcomer, kept, places)?.news;
+    Ok(RoomOutcome { news, ..nothing })
+}
+
+/// Somebody who may comes into the lobby. When it is full, the member makes way who is not there and
+/// was not seen for longest; he will be in it again from his next login on.
+fn go_into_lobby(db: &Connection, by: &User, kept: Kept, places: Places<'_>) -> Asked<Edit> {
+    let Kept { number, founder, room } = kept;
+    let mut edit = Edit { room, news: Vec::new() };
+    if edit.room.present().count() >= places.number {
+        let Some(gone) = longest_unseen(db, number, places.absent)? else {
+            let members = edit.room.present().map(|member| member.name.clone());
+            return Err(Stop::LobbyFull(members.collect()));
+        };
+        edit = change(
+            db,
+            Kept { number, founder, room: edit.room },
+            vec![Change::Left(gone.clone())],
+        )?;
+        mark_entered(db, &gone, false)?;
+    }
+    mark_entered(db, &by.name, true)?;
+    let joined = by.joins(&edit.room, Role::Member);
+    let Edit { room, news } = change(db, Kept { number, founder, room: edit.room }, vec![joined])?;
+    edit.news.extend(news);
+    Ok(Edit { room, ..edit })
+}
+
+/// Of these members of a room, who was not seen for longest.
+fn longest_unseen(db: &Connection, room: i64, of: &[Name]) -> Result<Option<Name>> {
+    let mut statement = db.prepare_cached(
+        "SELECT m.name FROM members m JOIN accounts a ON a.name = m.name
+         WHERE room = ?1 AND role IS NOT NULL ORDER BY last_seen, m.name",
+    )?;
+    let mut rows = statement.query([room])?;
+    while let Some(row) = rows.next()? {
+        let name = read_name(&row.get::<_, String>(0)?)?;
+        if of.contains(&name) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 fn make_lobby(db: &Connection, id: RoomId) -> Result<Kept> {
@@ -245,23 +315,19 @@ fn make_lobby(db: &Connection, id: RoomId) -> Result<Kept> {
     Ok(Kept { number: rows::insert(db, &room, None)?, founder: None, room })
 }
 
-/// A user who was never in the lobby, when there is a place in it: a full one is not even read for
-/// each login.
+/// A user who is to be in the lobby and is not.
 fn newcomer(db: &Connection, name: &Name) -> Result<Option<User>> {
-    let may_enter: Option<bool> = db
-        .prepare_cached(
-            "SELECT entered = 0 AND NOT EXISTS
-                 (SELECT 1 FROM rooms WHERE name = 'lobby' AND present >= ?2)
-             FROM accounts WHERE name = ?1",
-        )?
-        .query_row(params![name.as_str(), to_sql(MAX_MEMBERS as u64)], |row| row.get(0))
+    let entered: Option<bool> = db
+        .prepare_cached("SELECT entered FROM accounts WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))
         .optional()?;
-    if may_enter == Some(true) { user(db, name) } else { Ok(None) }
+    if entered == Some(false) { user(db, name) } else { Ok(None) }
 }
 
-fn mark_entered(db: &Connection, name: &Name) -> Result<()> {
-    db.prepare_cached("UPDATE accounts SET entered = 1 WHERE name = ?1")?
-        .execute([name.as_str()])?;
+/// Whether somebody is in the lobby, or has left it himself: then no login brings him into it.
+fn mark_entered(db: &Connection, name: &Name, entered: bool) -> Result<()> {
+    db.prepare_cached("UPDATE accounts SET entered = ?2 WHERE name = ?1")?
+        .execute(params![name.as_str(), entered])?;
     Ok(())
 }
 
@@ -276,7 +342,9 @@ pub(super) fn leave_all(db: &Connection, name: &Name) -> Result<()> {
         let edit = match left.and_then(|changes| change(db, kept, changes)) {
             Ok(edit) => edit,
             Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::Refused(_)) => return Err(damaged("a room of somebody who is not in it")),
+            Err(Stop::Refused(_) | Stop::LobbyFull(_)) => {
+                return Err(damaged("a room of somebody who is not in it"));
+            }
         };
         for RoomNews { room, version, change, .. } in edit.news {
             let change = postcard::to_stdvec(&change).expect("a change has a plain encoding");
@@ -313,7 +381,7 @@ fn change(db: &Connection, kept: Kept, changes: Vec<Change>) -> Asked<Edit> {
     for change in changes {
         edit.make(change)?;
     }
-    if edit.room.present().next().is_none() && before.name != RoomName::lobby() {
+    if edit.room.present().next().is_none() && !before.is_lobby() {
         rows::delete(db, number)?;
     } else {
         rows::save(db, number, &before, &edit.room)?;
@@ -328,7 +396,7 @@ fn room(db: &Connection, id: RoomId, lobby: Lobby) -> Asked<Kept> {
 
 /// Without the operator's wish there is no lobby, though what it was is kept.
 fn is_there(kept: &Kept, lobby: Lobby) -> bool {
-    lobby == Lobby::Open || kept.room.name != RoomName::lobby()
+    lobby != Lobby::Shut || !kept.room.is_lobby()
 }
 
 fn seen<'a>(db: &Connection, kept: &'a Kept, by: &'a User) -> Result<View<'a>> {
@@ -452,7 +520,7 @@ fn list(db: &Connection, by: &User, lobby: Lobby) -> Result<Vec<RoomSummary>> {
         // A query takes no value that it does not name.
         let all: [(&str, &dyn rusqlite::ToSql); 4] = [
             (":name", &by.name.as_str()),
-            (":lobby", &(lobby == Lobby::Open)),
+            (":lobby", &(lobby != Lobby::Shut)),
             (":limit", &limit),
             (":identity", &by.identity.0),
         ];

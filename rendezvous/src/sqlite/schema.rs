@@ -88,7 +88,9 @@ CREATE INDEX attempts_by_last ON attempts (last);
 /// 6: passwords that the operator gave. `accounts.resets` counts them; a device whose count is another
 /// may not log in, and stays for its generation. `untold_resets` lists those of which the running
 /// server has not heard.
-const STEPS: [&str; 4] = [
+///
+/// 7: `dealings` says whom a user has asked for or written to: the newest of each.
+const STEPS: [&str; 5] = [
     "
 ALTER TABLE accounts ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE rooms (
@@ -163,6 +165,15 @@ ALTER TABLE devices ADD COLUMN resets INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE untold_resets (
     account INTEGER PRIMARY KEY REFERENCES accounts ON DELETE CASCADE
 ) STRICT;
+",
+    "
+CREATE TABLE dealings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    other INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    UNIQUE (owner, other)
+) STRICT;
+CREATE INDEX dealings_by_other ON dealings (other);
 ",
 ];
 

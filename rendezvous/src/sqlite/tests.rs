@@ -54,6 +54,11 @@ fn create(text: &str) -> StoreRequest {
     StoreRequest::CreateAccount(Box::new(account(text)))
 }
 
+fn enter_lobby(text: &str) -> StoreRequest {
+    let (name, id) = (name(text), RoomId([1; 16]));
+    StoreRequest::EnterLobby { name, id, places: 3, absent: Vec::new() }
+}
+
 fn begin_login(text: &str, source: SourcePrefix, now: u64) -> StoreRequest {
     StoreRequest::BeginLogin { name: name(text), source, policy: POLICY, now }
 }
@@ -153,7 +158,7 @@ fn the_server_hears_which_rooms_a_removed_account_has_left() {
     let mut server = SqliteStore::open(&path).unwrap();
     for user in ["alice", "bob"] {
         ask(&mut server, create(user));
-        ask(&mut server, StoreRequest::EnterLobby { name: name(user), id: RoomId([1; 16]) });
+        ask(&mut server, enter_lobby(user));
     }
     assert_eq!(server.take_meanwhile().unwrap(), Meanwhile::default());
     let mut operator = SqliteStore::open(&path).unwrap();
@@ -544,7 +549,7 @@ fn a_database_of_the_version_before_gets_what_was_added() {
         let version = store.connection.pragma_query_value(None, "user_version", |row| row.get(0));
         assert_eq!(version, Ok(schema::VERSION));
         assert_eq!(store.accounts().unwrap()[0].name, name("alice"));
-        let enter = StoreRequest::EnterLobby { name: name("alice"), id: RoomId([1; 16]) };
+        let enter = enter_lobby("alice");
         let StoreOutcome::Room(outcome) = ask(&mut store, enter) else { panic!() };
         assert_eq!(outcome.news.len(), usize::from(enters), "once");
         assert_eq!(store.totals(0).unwrap().rooms, 1);

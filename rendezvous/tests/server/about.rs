@@ -6,7 +6,7 @@ use wire::app::server::{About, Request, Response};
 
 use crate::world::World;
 
-/// [W-165]
+/// [W-178]
 #[test]
 fn whoever_is_connected_learns_how_he_is_seen() {
     for (relaying, relay) in

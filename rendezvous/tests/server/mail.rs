@@ -1,8 +1,9 @@
 //! Mailboxes: keys for letters, and the letters.
 
-use rendezvous::{Mailbox, Policy, Rate};
+use rendezvous::{Lobby, Mailbox, Policy, Rate};
 use wire::app::identity::Identity;
 use wire::app::letter::{Letter, MAX_LETTER, MAX_PREKEYS, MAX_PREKEYS_AT_ONCE, Prekey, Serves};
+use wire::app::room::RoomRequest;
 use wire::app::server::{MAX_DISCARDED, MAX_LETTERS, Notice, Refusal, Request, Response};
 use wire::time::Duration;
 use wire::{Identify, PublicKey};
@@ -126,12 +127,57 @@ fn only_ones_own_keys_are_published_and_not_without_end() {
     assert_eq!(letters(&mut world, bob, 0).2 as usize, MAX_PREKEYS - 1);
 }
 
+/// Whoever knows nobody cannot keep those out whom the owner knows.
+#[test]
+fn strangers_share_a_part_of_a_mailbox() {
+    let mailbox = Mailbox { letters: 16, letters_of_one: 8, ..Mailbox::default() };
+    let policy = Policy { mailbox, lobby: Lobby::Open { places: 9 }, ..Policy::default() };
+    let (mut world, alice, bob) = two(policy);
+    world.pass(Duration::from_millis(100));
+    let in_no_room = |world: &mut World, client| {
+        let rooms = crate::rooms::summaries(world, client);
+        let lobby = rooms.first().expect("the lobby").id;
+        crate::rooms::done(world, client, RoomRequest::Leave(lobby));
+    };
+    let strangers: Vec<usize> =
+        (3..7).map(|n| world.registered(n, &format!("stranger{n}"))).collect();
+    // Bob knows Alice by having asked for her, and carol by his letter; those in a room are introduced
+    // by themselves.
+    in_no_room(&mut world, alice);
+    let carol = world.registered(20, "carol");
+    for introduced in ["alice", "stranger3"] {
+        assert_eq!(world.ask(bob, Request::Introduce(name(introduced))), Response::Done);
+    }
+    assert_eq!(world.ask(bob, deposit("carol", b"hello")), Response::Done);
+    // That somebody asks for Bob, or writes to him, makes nobody known to him.
+    assert_eq!(world.ask(strangers[1], Request::Introduce(name("bob"))), Response::Done);
+
+    let taken = |world: &mut World, client| {
+        (0..9).take_while(|n| world.ask(client, deposit("bob", &[*n])) == Response::Done).count()
+    };
+    let of_strangers: Vec<usize> =
+        strangers.iter().map(|stranger| taken(&mut world, *stranger)).collect();
+    assert_eq!(of_strangers, [2, 2, 0, 0], "a quarter for all, half of that for each");
+    assert_eq!(world.refused(strangers[0], deposit("bob", b"x")), Refusal::MailboxFull);
+    assert_eq!(taken(&mut world, alice), 8);
+    assert_eq!(taken(&mut world, carol), 4, "what is left");
+    // What Bob has taken makes room, and who is answered is a stranger no longer.
+    let (all, ..) = letters(&mut world, bob, 0);
+    let ids = all.iter().map(|letter| letter.id).collect();
+    assert_eq!(world.ask(bob, Request::Discard(ids)), Response::Done);
+    assert_eq!(world.ask(bob, deposit("stranger3", b"who are you?")), Response::Done);
+    assert_eq!(taken(&mut world, strangers[0]), 8);
+}
+
 /// Security acceptance G06: nobody's letters push out another's, and each sender is told.
 #[test]
 fn a_mailbox_is_bounded_for_all_and_for_each_sender() {
     let mailbox = Mailbox { letters: 5, letters_of_one: 3, ..Mailbox::default() };
     let (mut world, alice, bob) = two(Policy { mailbox, ..Policy::default() });
     let carol = world.registered(CAROL, "carol");
+    for friend in ["alice", "carol"] {
+        assert_eq!(world.ask(bob, deposit(friend, b"hello")), Response::Done);
+    }
     for n in 0..3 {
         assert_eq!(world.ask(alice, deposit("bob", &[n])), Response::Done);
     }
@@ -156,6 +202,7 @@ fn letters_are_given_in_portions_and_forgotten_in_time() {
     let requests = Rate { burst: 1000, interval: Duration::from_micros(1) };
     let (mut world, alice, bob) = two(Policy { mailbox, requests, ..Policy::default() });
     let count = 2 * MAX_LETTERS + 3;
+    assert_eq!(world.ask(bob, deposit("alice", b"hello")), Response::Done);
     for n in 0..count {
         assert_eq!(world.ask(alice, deposit("bob", &[u8::try_from(n).unwrap()])), Response::Done);
     }

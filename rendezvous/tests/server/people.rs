@@ -29,7 +29,8 @@ fn changes(world: &mut World, client: usize) -> Vec<(String, bool)> {
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
         | Notice::Mail
-        | Notice::LogsOutIdle(_) => true,
+        | Notice::LogsOutIdle(_)
+        | Notice::LobbyFull => true,
     });
     changes
 }
@@ -62,7 +63,8 @@ fn introductions(world: &mut World, client: usize) -> Vec<Introduction> {
         | Notice::Invited { .. }
         | Notice::CodeUsed { .. }
         | Notice::Mail
-        | Notice::LogsOutIdle(_) => true,
+        | Notice::LogsOutIdle(_)
+        | Notice::LobbyFull => true,
     });
     list
 }
@@ -104,6 +106,41 @@ fn people_see_each_other_come_and_go() {
     let seen = seen(&mut world, alice, "bob");
     assert!(!seen.online && seen.since >= EPOCH);
     assert_eq!(world.refused(alice, Request::Seen(name("nobody"))), Refusal::UnknownUser);
+}
+
+/// However fast somebody comes and goes: the others are told so often and no more, and then how it is.
+#[test]
+fn who_comes_and_goes_without_end_is_told_now_and_then() {
+    let rate = Rate { burst: 4, interval: Duration::from_secs(10) };
+    let mut world = World::new(Policy { announcements: rate, ..Policy::default() });
+    let alice = world.registered(1, "alice");
+    let bob = world.registered(2, "bob");
+    let carol = world.registered(3, "carol");
+    assert_eq!(world.ask(bob, Request::Block(name("carol"))), Response::Done);
+    for client in [alice, carol] {
+        changes(&mut world, client);
+    }
+    let start = world.now;
+    for _ in 0..20 {
+        assert_eq!(world.ask(bob, Request::Logout), Response::Done);
+        world.resume(bob, "bob");
+        assert_eq!(world.ask(bob, says("back")), Response::Done);
+    }
+    assert_eq!(world.ask(bob, Request::Logout), Response::Done);
+    let told = changes(&mut world, alice);
+    let most = 4 + (world.now - start).as_secs() / 10;
+    assert!(told.len() as u64 <= most, "{most}: {told:?}");
+    assert_eq!(told.last(), Some(&joined("bob")), "and he is not");
+    // Who asks is told at once, and everybody when there is time.
+    assert!(!seen(&mut world, alice, "bob").online);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(changes(&mut world, alice), [gone("bob")]);
+    assert_eq!(changes(&mut world, carol), [], "whom he blocks hears nothing, also not late");
+
+    // After a while it is as ever.
+    world.pass(Duration::from_secs(60));
+    world.resume(bob, "bob");
+    assert_eq!(changes(&mut world, alice), [joined("bob")]);
 }
 
 /// Who was told what somebody says about being there, since it was last asked.

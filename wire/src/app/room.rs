@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::identity::IdentityKey;
 use super::name::{Name, NameError};
 
-/// Most members of one room.
+/// Most members of one room, the lobby apart.
 pub const MAX_MEMBERS: usize = 256;
+/// Most members of the lobby [W-165].
+pub const MAX_IN_LOBBY: usize = 1024;
 /// Most former members that a room remembers; the longest gone are forgotten first, and those who
 /// may come back only when invited last.
 pub const MAX_FORMER: usize = 256;
@@ -316,6 +318,18 @@ impl Room {
         self.members.iter().filter(|member| member.role().is_some())
     }
 
+    /// Whether this is the room that everybody is in.
+    #[must_use]
+    pub fn is_lobby(&self) -> bool {
+        self.name.as_str() == LOBBY
+    }
+
+    /// How many can be in it.
+    #[must_use]
+    pub fn max_members(&self) -> usize {
+        if self.is_lobby() { MAX_IN_LOBBY } else { MAX_MEMBERS }
+    }
+
     /// The invitation of this user.
     #[must_use]
     pub fn invitation(&self, name: &Name) -> Option<&Invitation> {
@@ -356,7 +370,7 @@ impl Room {
 
     fn come(&mut self, member: Member) -> Result<(), DoesNotFollow> {
         let is_news = member.role().is_some() && self.role(&member.name).is_none();
-        if !is_news || self.present().count() >= MAX_MEMBERS {
+        if !is_news || self.present().count() >= self.max_members() {
             return Err(DoesNotFollow);
         }
         self.uninvite(&member.name);

@@ -11,7 +11,7 @@ use super::letter::{Letter, Prekey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
 use super::room::{
-    Change, MAX_FORMER, MAX_INVITED, MAX_MEMBERS, Room, RoomId, RoomRefusal, RoomRequest,
+    Change, MAX_FORMER, MAX_IN_LOBBY, MAX_INVITED, Room, RoomId, RoomRefusal, RoomRequest,
     RoomSummary,
 };
 use crate::crypto::secret::Secret;
@@ -225,7 +225,7 @@ pub enum Request {
     /// Where the server has said [`Notice::LogsOutIdle`]: so many whole seconds ago the user did
     /// something last [W-163]. Answered by [`Response::Done`].
     Active(u32),
-    /// How does the server see this connection, and what does it offer [W-165]. Needs no login. Answered by
+    /// How does the server see this connection, and what does it offer [W-178]. Needs no login. Answered by
     /// [`Response::About`].
     About,
 }
@@ -246,10 +246,10 @@ pub enum ServerMessage {
 
 impl Message for ServerMessage {
     const KINDS: u32 = 2;
-    /// A full room of the longest names, each after its length, is the longest: of each user in it
+    /// A full lobby of the longest names, each after its length, is the longest: of each user in it
     /// also his identity, the version since when, and where he stands.
     const MAX_LEN: usize =
-        (MAX_MEMBERS + MAX_FORMER) * (MAX_NAME + 55) + MAX_INVITED * 2 * MAX_NAME + 1024;
+        (MAX_IN_LOBBY + MAX_FORMER) * (MAX_NAME + 55) + MAX_INVITED * 2 * MAX_NAME + 1024;
 }
 
 /// Most bytes of a name after its length.
@@ -332,7 +332,7 @@ pub enum Response {
     About(About),
 }
 
-/// What a server says to whoever asks, account or not [W-165].
+/// What a server says to whoever asks, account or not [W-178].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The client's address as the server sees it (what STUN does).
@@ -490,6 +490,8 @@ pub enum Notice {
     Mail,
     /// After the welcome, where it is so: who does nothing for so many seconds is logged out [W-162].
     LogsOutIdle(u32),
+    /// After the welcome: as many are in the lobby as can be, all of them online, so the user is not [W-165].
+    LobbyFull,
 }
 
 /// A user and when he was last seen.
@@ -611,7 +613,7 @@ mod tests {
         assert_eq!(request[4..], [1, 0, 5, 0x1f, 30]);
     }
 
-    /// [W-165] byte by byte, behind length, version and kind.
+    /// [W-178] byte by byte, behind length, version and kind.
     #[test]
     fn what_the_server_sees_is_asked_and_answered_in_few_bytes() {
         let request = encode(&ClientMessage::Request { id: 5, request: Request::About });
@@ -624,6 +626,12 @@ mod tests {
             [1, 0, 5, 0x0f, 0, 192, 0, 2, 1, 0x88, 0x27, 0xac, 0x02, 1, 2]
         );
         fits(response);
+    }
+
+    /// [W-165]
+    #[test]
+    fn that_the_lobby_is_full_is_one_byte() {
+        assert_eq!(encode(&ServerMessage::Notice(Notice::LobbyFull))[4..], [1, 1, 9]);
     }
 
     #[test]
@@ -658,7 +666,7 @@ mod tests {
             access: Access::Open,
             backlog: Backlog::Shared,
             version: u64::MAX,
-            members: vec![member.clone(); MAX_MEMBERS + MAX_FORMER],
+            members: vec![member.clone(); MAX_IN_LOBBY + MAX_FORMER],
             invited: vec![invitation.clone(); MAX_INVITED],
         };
         let summary = RoomSummary {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::app::name::Name;
 use wire::app::room::{
-    Access, Backlog, Change, MAX_INVITED_AT_ONCE, MAX_MEMBERS, MAX_ROOMS_OF_ONE, MAX_TOPIC,
-    Relation, Role, Room, RoomId, RoomName, RoomRefusal, RoomRequest, RoomSummary, Standing,
+    Access, Backlog, Change, MAX_FORMER, MAX_INVITED, MAX_INVITED_AT_ONCE, MAX_ROOMS_OF_ONE,
+    MAX_TOPIC, Relation, Role, Room, RoomId, RoomName, RoomRefusal, RoomRequest, RoomSummary,
+    Standing,
 };
 use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
@@ -424,6 +425,14 @@ impl App {
         self.invitations().into_iter().map(|line| line.room).find(|room| *room == title)
     }
 
+    /// The user is not in the lobby, because as many as can be are there [W-165].
+    pub(in crate::app) fn on_lobby_full(&mut self) {
+        let lobby = RoomName::lobby();
+        self.info(&format!(
+            "You are not in #{lobby}: it is full of users who are online. '/join {lobby}' tries again."
+        ));
+    }
+
     /// A request about rooms was done.
     pub(in crate::app) fn on_room_done(&mut self, asked: &RoomAsked) {
         if let RoomAsked::Leave(id, name) = asked
@@ -523,10 +532,10 @@ fn advice(refusal: &Refusal, name: &RoomName) -> String {
 /// A server is not believed to keep to the limits.
 fn is_plausible(room: &Room) -> bool {
     room.topic.len() <= MAX_TOPIC
-        && room.present().count() <= MAX_MEMBERS
-        && room.members.len() <= 2 * MAX_MEMBERS
+        && room.present().count() <= room.max_members()
+        && room.members.len() <= room.max_members() + MAX_FORMER
         && room.members.is_sorted_by(|one, other| one.name < other.name)
-        && room.invited.len() <= 2 * MAX_MEMBERS
+        && room.invited.len() <= MAX_INVITED
 }
 
 fn room_line(room: RoomSummary) -> RoomLine {
