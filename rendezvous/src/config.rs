@@ -117,12 +117,12 @@ pub struct Mailbox {
 impl Mailbox {
     /// Most letters of all strangers together, to whom the owner has never written and whom he has not
     /// asked for: else a few of them could keep out whom he knows.
-    pub(crate) const fn letters_of_strangers(&self) -> u64 {
+    pub const fn letters_of_strangers(&self) -> u64 {
         self.letters.div_ceil(4)
     }
 
     /// Most of one stranger.
-    pub(crate) fn letters_of_a_stranger(&self) -> u64 {
+    pub fn letters_of_a_stranger(&self) -> u64 {
         self.letters_of_strangers().div_ceil(2).min(self.letters_of_one)
     }
 }

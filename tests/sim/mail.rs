@@ -97,7 +97,7 @@ fn what_is_too_long_for_a_letter_waits_and_all_behind_it() {
 
 #[test]
 fn a_full_mailbox_is_told_and_nothing_is_lost() {
-    let mailbox = Mailbox { letters: 4, letters_of_one: 2, ..Mailbox::default() };
+    let mailbox = Mailbox { letters: 16, letters_of_one: 2, ..Mailbox::default() };
     let policy = Policy { mailbox, ..Policy::default() };
     let mut party = Party::with(2, policy, &Impairment::default());
     let bob = party.kill(BOB);

@@ -343,11 +343,10 @@ impl App {
 
     /// Whether the server was asked how this room is, or which rooms there are, and has not answered.
     fn is_room_coming(&self, room: RoomId) -> bool {
-        let is_it = |asked: &Asked| match asked {
-            Asked::Room(RoomAsked::Get(id)) => *id == room,
-            asked => matches!(asked, Asked::Room(RoomAsked::Sync)),
-        };
-        self.server.pending.values().any(|pending| is_it(&pending.asked))
+        self.server.pending.values().any(|pending| {
+            matches!(&pending.asked, Asked::Room(RoomAsked::Sync))
+                || matches!(&pending.asked, Asked::Room(RoomAsked::Get(id)) if *id == room)
+        })
     }
 
     /// The server has told of rooms: letters about them that were put off are given again.

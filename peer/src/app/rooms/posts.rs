@@ -298,13 +298,14 @@ impl App {
     /// What becomes of a post that this member hands over, or that its author has left in a letter.
     pub(super) fn judge_post(&mut self, from: Option<&Name>, post: &Post) -> Verdict {
         let content = post.content();
-        match self.judge_place(from, post) {
-            // The person has verified another key than the server says in the room's list.
-            Verdict::Keep if !self.is_known_as(&content.author, content.feed.author) => {
-                Verdict::Refuse(None)
-            }
-            verdict => verdict,
+        let verdict = self.judge_place(from, post);
+        // The person has verified another key than the server says in the room's list.
+        if matches!(verdict, Verdict::Keep)
+            && !self.is_known_as(&content.author, content.feed.author)
+        {
+            return Verdict::Refuse(None);
         }
+        verdict
     }
 
     fn judge_place(&self, from: Option<&Name>, post: &Post) -> Verdict {
