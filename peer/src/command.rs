@@ -512,7 +512,7 @@ pub fn parse(line: &str, context: &Context) -> ParsedLine {
         return ParsedLine::Nothing;
     }
     if let Some(rest) = line.strip_prefix('/') {
-        return if rest.starts_with('/') { plain(rest, context) } else { slash(rest, context) };
+        return if rest.starts_with('/') { literal(rest, context) } else { slash(rest, context) };
     }
     if trimmed.starts_with('/') {
         return error(
@@ -554,6 +554,15 @@ pub(crate) fn is_command(word: &str) -> bool {
 
 fn error(text: impl Into<String>) -> ParsedLine {
     ParsedLine::Error(text.into())
+}
+
+/// What stands behind the first of two slashes, as it is: a blank in front keeps it from being shown as what
+/// somebody does (XEP-0245 has nothing for this).
+fn literal(text: &str, context: &Context) -> ParsedLine {
+    if crate::face::action(text).is_some() {
+        return plain(&format!(" {text}"), context);
+    }
+    plain(text, context)
 }
 
 /// A line to the user with whom one is chatting.

@@ -3,17 +3,20 @@
 //!
 //! Texts from others stand here as they came; faces filter them (`wire::app::text`).
 
+mod files;
 mod media;
 mod paths;
 
 use serde::Serialize;
 use wire::app::server::Availability;
 
+pub use self::files::FileLine;
+pub(crate) use self::files::is_over;
 pub use self::media::MediaLine;
 pub(crate) use self::media::wait;
 pub(crate) use self::paths::path_word;
 pub use self::paths::{ConnectionLine, HeldUp, WhyFigures};
-use crate::work::{AutoAccept, Calls, Direction};
+use crate::work::{AutoAccept, Calls};
 
 /// What stands for the line that is answered where that is not here: lines are numbered from 1.
 pub const NOT_HERE: u64 = 0;
@@ -620,70 +623,6 @@ pub struct MemberLine {
     pub online: bool,
     /// By whom, of somebody who is invited.
     pub invited_by: Option<String>,
-}
-
-/// One transfer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FileLine {
-    /// The short number for commands.
-    pub id: u64,
-    /// Which way.
-    pub direction: Direction,
-    /// The other user.
-    pub with: String,
-    /// The room whose members are all offered it, `#` first.
-    pub room: Option<String>,
-    /// Foreign text when receiving; of a file of a folder its path there.
-    pub name: String,
-    /// The number of the folder of which it is a file.
-    pub folder: Option<u64>,
-    /// How many files are in it, when it is a folder...
-    pub files: Option<u64>,
-    /// ...and how many of them are complete.
-    pub files_done: Option<u64>,
-    /// Bytes; `None` while it grows.
-    pub size: Option<u64>,
-    /// Bytes verified here (receiving) or asked for by the receiver (sending); of one that grows, those
-    /// that have come or gone.
-    pub done: u64,
-    /// Bytes per second over the last seconds; of one that is offered to us, as files came from this
-    /// user before.
-    pub rate: u64,
-    /// Seconds to the end at this rate.
-    pub eta: Option<u64>,
-    /// Seconds until it can be watched without a stop, at this rate.
-    pub wait: Option<u64>,
-    /// What its headers say, when it is a film.
-    pub media: Option<MediaLine>,
-    /// `hashing`, `offered`, `waiting` (other side not reachable), `checking`, `running`,
-    /// `paused`, `complete`, `declined`, `cancelled`, `failed`.
-    pub state: &'static str,
-    /// `you`, `them` or `both`, when paused.
-    pub paused_by: Option<&'static str>,
-    /// Where the file is, when complete or ours.
-    pub path: Option<String>,
-    /// Why, when cancelled, failed or waiting; what is in the way, when offered; that it is not what was
-    /// said, when complete.
-    pub reason: Option<String>,
-}
-
-/// Whether nothing more comes of a transfer in this state.
-pub(crate) fn is_over(state: &str) -> bool {
-    matches!(state, "complete" | "declined" | "cancelled" | "failed")
-}
-
-impl FileLine {
-    /// How much of it is done in per cent, when its size is known.
-    #[must_use]
-    pub fn percent(&self) -> Option<u64> {
-        Some(crate::face::units::percent(self.done, self.size?))
-    }
-
-    /// Whether it waits for an answer of the user here.
-    #[must_use]
-    pub fn awaits_answer(&self) -> bool {
-        self.state == "offered" && self.direction == Direction::Receiving
-    }
 }
 
 /// One line of history.

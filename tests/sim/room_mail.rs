@@ -96,6 +96,17 @@ fn whichever_way_a_line_comes_it_is_shown_once() {
     party.restart(ALICE, alice);
     party.run(seconds(20));
     assert_eq!(shown(&party.take(ALICE)), [("bob", "from bob", false)]);
+    // What became of her own line is known after a restart, too.
+    party.line(ALICE, "/history #team");
+    party.run(seconds(1));
+    let told = party.take(ALICE);
+    let lines = told.iter().find_map(|output| match output {
+        Output::History { lines, .. } => Some(lines),
+        _ => None,
+    });
+    let own = lines.and_then(|lines| lines.iter().find(|line| line.from == "alice"));
+    let own = own.expect("her line");
+    assert_eq!(Some((own.state, own.reason.clone())), stored);
     let mut said = party.said(CAROL, "#team");
     said.sort();
     let of = |who: &str| (who.to_owned(), format!("from {who}"));
@@ -178,7 +189,7 @@ fn many_lines_go_in_few_letters() {
 /// [W-184].
 #[test]
 fn a_full_mailbox_is_told_once_and_the_rest_comes_from_members() {
-    let mailbox = Mailbox { letters: 4, letters_of_one: 2, ..Mailbox::default() };
+    let mailbox = Mailbox { letters: 16, letters_of_one: 2, ..Mailbox::default() };
     let mut party = Party::with(2, Policy { mailbox, ..Policy::default() }, &Impairment::default());
     party.room("/create team bob", "team", &[ALICE, BOB]);
     let bob = party.kill(BOB);

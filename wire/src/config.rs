@@ -48,7 +48,7 @@ pub enum Congestion {
 pub struct TransportConfig {
     /// A connection over which nothing was heard for this long has ended.
     pub idle_timeout: Duration,
-    /// A PING is sent after this long without sending, so that NAT bindings live.
+    /// A PING is sent after this long without sending, or up to a fifth sooner, so that NAT bindings live.
     pub keep_alive: Duration,
     /// Most bytes of one stream that may wait here for the application to read them.
     pub stream_window: u64,

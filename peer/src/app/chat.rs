@@ -473,9 +473,22 @@ impl App {
                 let with = self.title_of(&line.with);
                 let (pin, text) = self.pinned(core::mem::take(&mut line.body));
                 line.body = text;
-                HistoryLine { pin, ..history_line(line, with, own) }
+                let far = self.how_far_in_room(&line);
+                let line = HistoryLine { pin, ..history_line(line, with, own) };
+                match far {
+                    Some((state, reason)) => HistoryLine { state, reason, ..line },
+                    None => line,
+                }
             })
             .collect()
+    }
+
+    /// The database knows of a line in a room only whether all have it.
+    fn how_far_in_room(&self, line: &Line) -> Option<(&'static str, Option<String>)> {
+        match (&line.with, line.own, &line.state) {
+            (Talk::Room(room), Some(number), MessageState::Queued) => self.how_far(*room, number),
+            _ => None,
+        }
     }
 
     /// What a conversation is called.

@@ -229,7 +229,8 @@ impl App {
             None => Some(self.transfers.list(now)),
             Some(folder) => self.transfers.list_folder(now, folder),
         };
-        if let Some(files) = files {
+        if let Some(mut files) = files {
+            files.iter_mut().for_each(|file| self.note_link(file));
             self.tell(Output::Files { of: folder, files });
         }
     }
@@ -455,7 +456,10 @@ impl App {
         }
         while let Some(output) = self.transfers.poll_output() {
             self.note_transfer(now, &output);
-            let output = self.with_call(output);
+            let mut output = self.with_call(output);
+            if let Output::File { file } = &mut output {
+                self.note_link(file);
+            }
             self.tell(output);
             moved = true;
         }

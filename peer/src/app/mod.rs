@@ -33,6 +33,7 @@ mod ping;
 mod pins;
 mod presence;
 mod profile;
+mod refusals;
 mod requests;
 mod rooms;
 mod server;

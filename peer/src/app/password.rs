@@ -18,9 +18,9 @@ use wire::app::server::{Refusal, Request};
 use wire::time::Instant;
 use wire::{ConnectionHandle, Secret, Seed};
 
-use super::App;
 use super::jobs::Job;
 use super::requests::Asked;
+use super::{App, refusals};
 use crate::login::{
     ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
 };
@@ -238,7 +238,7 @@ impl App {
                 ));
             }
             (Step::Proving | Step::Changing | Step::Unsure, _) => {
-                self.end_change(&refusal.to_string());
+                self.end_change(&refusals::told(refusal));
             }
         }
     }

@@ -9,7 +9,7 @@ use wire::relay::is_relayed;
 
 use super::App;
 use super::nat::{Nat, is_local};
-use crate::output::{ConnectionLine, Output};
+use crate::output::{ConnectionLine, FileLine, Output, path_word};
 
 /// What an introduction has told of where a user is.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,15 @@ impl App {
     /// The link to a user in figures, where there is one.
     pub(super) fn link_line(&self, user: &Name) -> Option<ConnectionLine> {
         self.connection_line(Some(user), self.links.up(user)?.handle)
+    }
+
+    /// How a transfer goes, when it is one that goes from one user to another now: what a room is offered comes
+    /// from many.
+    pub(super) fn note_link(&self, file: &mut FileLine) {
+        let is_between_two = file.room.is_none() && file.is_under_way();
+        let user = Name::new(&file.with).ok().filter(|_| is_between_two);
+        let line = user.and_then(|user| self.link_line(&user));
+        file.link = line.map(|line| path_word(line.path, line.lan));
     }
 
     /// `/net`.

@@ -9,8 +9,8 @@ use wire::app::server::{
 };
 use wire::time::{Duration, Instant};
 
-use super::App;
 use super::rooms::{LeftPosts, RoomAsked};
+use super::{App, refusals};
 use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
 use crate::work::{Account, Contact};
@@ -371,18 +371,21 @@ impl App {
                 | Refusal::AccountDeleted
                 | Refusal::NewPassword
                 | Refusal::NewerDevice { .. }) => self.error(&format!(
-                    "{user} is blocked on this machine, but the server refused: {other}."
+                    "{user} is blocked on this machine, but the server refused: {}.",
+                    refusals::told(&other)
                 )),
             },
             Asked::Unblock(user) => {
                 if refusal == Refusal::NotBlocked && !self.is_block_pending(&user) {
                     self.set_blocked(&user, Blocking::No);
                 }
-                self.error(&format!("{user} was not unblocked: {refusal}."));
+                self.error(&format!("{user} was not unblocked: {}.", refusals::told(&refusal)));
             }
-            Asked::Users(query) => self.error(&format!("{query}: {refusal}.")),
+            Asked::Users(query) => self.error(&format!("{query}: {}.", refusals::told(&refusal))),
             Asked::Room(asked) => self.on_room_refused(now, &asked, &refusal),
-            Asked::Fingerprint(user) => self.error(&format!("Fingerprint of {user}: {refusal}.")),
+            Asked::Fingerprint(user) => {
+                self.error(&format!("Fingerprint of {user}: {}.", refusals::told(&refusal)));
+            }
             Asked::Whois(user) => self.on_whois_refused(&user, &refusal),
             // He has never used his account.
             Asked::WhoisKey { user, seen } if refusal == Refusal::UnknownUser => {
@@ -391,7 +394,7 @@ impl App {
             Asked::WhoisKey { user, .. } => self.on_whois_refused(&user, &refusal),
             Asked::UseCode => self.on_code_refused(&refusal),
             Asked::Blocked | Asked::Status | Asked::MakeCode => {
-                self.error(&format!("The server refused: {refusal}."));
+                self.error(&format!("The server refused: {}.", refusals::told(&refusal)));
             }
             Asked::ProveStart(_)
             | Asked::ProveFinish

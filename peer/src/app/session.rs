@@ -13,7 +13,7 @@ use super::code::Codes;
 use super::jobs::Job;
 use super::requests::Asked;
 use super::server::{Attempt, Claim, Credentials, Goal};
-use super::{App, WeakStretch};
+use super::{App, WeakStretch, refusals};
 use crate::command::Purpose;
 use crate::login::{
     ExportKey, LoginJob, LoginOutcome, new_password, start_login, start_registration,
@@ -374,7 +374,7 @@ impl App {
                 credentials.attempt = Attempt::Register;
                 return self.begin_session(now);
             }
-            return self.end_login(now, &refusal.to_string());
+            return self.end_login(now, &refusals::told(refusal));
         }
         if let Refusal::NewerDevice { generation } = refusal {
             return self.on_newer_device(now, *generation);

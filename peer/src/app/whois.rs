@@ -8,8 +8,8 @@ use wire::app::name::Name;
 use wire::app::server::{Presence, Refusal, Request};
 use wire::time::Instant;
 
-use super::App;
 use super::requests::Asked;
+use super::{App, refusals};
 use crate::output::Output;
 use crate::work::Contact;
 
@@ -38,7 +38,7 @@ impl App {
         if *refusal == Refusal::UnknownUser {
             self.error(&format!("There is no user '{user}' on this server."));
         } else {
-            self.error(&format!("Whois {user}: {refusal}."));
+            self.error(&format!("Whois {user}: {}.", refusals::told(refusal)));
         }
     }
 

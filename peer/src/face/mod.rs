@@ -33,7 +33,7 @@ pub enum Line {
 }
 
 /// What somebody does instead of saying it: behind `/me`, where a text begins with that (XEP-0245).
-fn action(text: &str) -> Option<&str> {
+pub(crate) fn action(text: &str) -> Option<&str> {
     text.strip_prefix("/me ").map(str::trim_start).filter(|done| !done.is_empty())
 }
 

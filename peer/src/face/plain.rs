@@ -695,15 +695,10 @@ pub(super) fn file_line(file: &FileLine) -> String {
     if let Some(count) = folders::count(file) {
         line.push_str(&format!(", {count} files"));
     }
-    if file.state == "running" && file.rate > 0 {
-        line.push_str(&format!(", {}/s", units::bytes(file.rate)));
-        if let Some(eta) = file.eta {
-            line.push_str(&format!(", {} left", units::seconds(eta)));
-        }
-    }
     if let Some(by) = file.paused_by {
         line.push_str(&format!(" by {by}"));
     }
+    line.push_str(&units::pace(file));
     if let Some(reason) = &file.reason {
         line.push_str(&format!(": {}", short(reason)));
     }

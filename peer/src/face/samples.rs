@@ -33,6 +33,7 @@ pub(crate) fn file_line() -> FileLine {
         media: None,
         state: "running",
         paused_by: None,
+        link: Some("LAN"),
         path: None,
         reason: None,
     }

@@ -46,6 +46,18 @@ pub fn progress(file: &FileLine) -> String {
     }
 }
 
+/// How fast a transfer goes and on which path: `, 8.10 MB/s, 12 s left, LAN`.
+#[must_use]
+pub fn pace(file: &FileLine) -> String {
+    let mut parts = Vec::new();
+    if file.state == "running" && file.rate > 0 {
+        parts.push(format!("{}/s", bytes(file.rate)));
+        parts.extend(file.eta.map(|eta| format!("{} left", seconds(eta))));
+    }
+    parts.extend(file.link.filter(|_| file.is_under_way()).map(str::to_owned));
+    parts.into_iter().map(|part| format!(", {part}")).collect()
+}
+
 /// What there is of a transfer: its bytes, and of a folder how many files these are.
 #[must_use]
 pub fn content(files: Option<u64>, count: Option<u64>) -> String {

@@ -79,6 +79,7 @@ mod tests {
             media: None,
             state,
             paused_by: (state == "paused").then_some("you"),
+            link: None,
             path: None,
             reason: (state == "waiting").then(|| "goes on when bob can be reached".to_owned()),
         }

@@ -547,7 +547,13 @@ impl Desk {
                 todo.extend(self.complain(now, text));
             }
             Window::Switch(user) => self.open_chat(now, user, todo),
-            Window::Close => self.chat = None,
+            Window::Close => {
+                let text = match self.chat.take() {
+                    Some(user) => format!("what you type does not go to {user} any more"),
+                    None => "No chat is open: '/chat NAME' opens one.".to_owned(),
+                };
+                todo.extend(self.show(now, &Output::Info { text }));
+            }
             Window::Unread => {
                 let text = "Nothing is unread: without the full screen all is shown as it comes."
                     .to_owned();
@@ -557,8 +563,11 @@ impl Desk {
                 let text = command::usage("edit");
                 todo.extend(self.complain(now, &text));
             }
-            // Lines that were written stay written.
-            Window::Clear => {}
+            Window::Clear => {
+                let text =
+                    "Lines that were written stay: '/clear' is for the full screen.".to_owned();
+                todo.extend(self.show(now, &Output::Info { text }));
+            }
         }
     }
 

@@ -224,9 +224,8 @@ fn await_hang_up(mailbox: &Mailbox) {
 
 fn write_frames(frames: &Receiver<Vec<u8>>, written: &Sender<Item>) {
     while let Ok(frame) = frames.recv() {
-        let mut out = io::stdout().lock();
         // A terminal that is gone is told by `await_hang_up`.
-        let _ = out.write_all(&frame).and_then(|()| out.flush());
+        let _ = terminal::put_frame(&mut io::stdout().lock(), &frame);
         if written.send(Item::Written).is_err() {
             return;
         }

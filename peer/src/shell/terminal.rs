@@ -73,6 +73,19 @@ pub(super) fn enter_full_screen() -> io::Result<()> {
     out.flush()
 }
 
+/// Writes a frame to the terminal, whose lock `out` is. One that comes when the screen was given back meanwhile
+/// belongs to nothing any more: it would take the mouse again, and stand between the lines of the shell.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn put_frame(out: &mut impl Write, frame: &[u8]) -> io::Result<()> {
+    if !IS_FULL.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    out.write_all(frame)?;
+    out.flush()
+}
+
 /// Gives it back. It waits for a frame that is being written.
 pub(super) fn leave_full_screen() {
     if IS_FULL.swap(false, Ordering::SeqCst) {
@@ -122,4 +135,17 @@ impl Drop for NoEcho {
 pub(super) fn width() -> Option<usize> {
     let size = tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing in this process has taken the terminal.
+    #[test]
+    fn a_frame_that_is_late_is_not_written() {
+        let mut out = Vec::new();
+        put_frame(&mut out, MOUSE_TAKEN.as_bytes()).unwrap();
+        assert!(out.is_empty());
+    }
 }

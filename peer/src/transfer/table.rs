@@ -194,6 +194,7 @@ impl Transfer {
                 (false, Paused::Yes) => Some("them"),
                 (false, Paused::No) => None,
             },
+            link: None,
             path: self.record.path.as_ref().filter(|_| has_file).map(|p| p.display().to_string()),
             reason,
         }

@@ -39,6 +39,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore as _;
 
 use ack::AckScheduler;
 use close::{Closing, Draining};
@@ -134,6 +135,9 @@ pub(crate) struct Connection {
     state: State,
     remote_index: u32,
     idle_timeout: Duration,
+    /// The longest silence...
+    keep_alives: Duration,
+    /// ...and the one after which a PING is sent next.
     keep_alive: Duration,
     rng: ChaCha20Rng,
     epochs: Epochs,
@@ -182,6 +186,7 @@ impl Connection {
             state: State::Established,
             remote_index,
             idle_timeout,
+            keep_alives: keep_alive,
             keep_alive,
             epochs: Epochs::new(now, side, keys, config.rekey_packets, config.rekey_after),
             numbers: PacketNumbers::new(&mut rng),
@@ -299,6 +304,7 @@ impl Connection {
             Timer::KeepAlive => {
                 // [W-77]; should the window be full, probes keep the path alive.
                 self.control.send_ping();
+                self.keep_alive = self.keep_alives * (800 + self.rng.next_u32() % 201) / 1000;
                 self.keep_alive_at = Some(now + self.keep_alive);
             }
             Timer::PathValidation => {

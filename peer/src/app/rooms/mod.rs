@@ -115,6 +115,21 @@ impl Coverage {
     const fn is_left(self) -> bool {
         self.left > 0 && self.have + self.left >= self.of
     }
+
+    /// What a person is told of it: a state, and why.
+    fn told(self) -> (&'static str, Option<String>) {
+        let some = || format!("{} of {} have it", self.have, self.of);
+        match self {
+            Self { of: 0, .. } => ("queued", Some("nobody else is in the room".to_owned())),
+            all if all.is_everywhere() => ("delivered", None),
+            all if all.is_left() => ("stored", (all.have > 0).then(some)),
+            Self { have: 0, of: 1, .. } => {
+                ("queued", Some("the other has not got it yet".to_owned()))
+            }
+            Self { have: 0, .. } => ("queued", Some("nobody has it yet".to_owned())),
+            _ => ("queued", Some(some())),
+        }
+    }
 }
 
 impl Rooms {

@@ -8,7 +8,7 @@ use wire::app::post::{Body, Content, Feed, Post, PostKind, Said, Taken};
 use wire::app::room::{Backlog, RoomId, RoomName, Standing};
 use wire::time::Instant;
 
-use super::{Coverage, Draft, Known, MAX_PENDING, Pending};
+use super::{Draft, Known, MAX_PENDING, Pending};
 use crate::app::App;
 use crate::app::chat::{LOG_IN_FIRST, room_for};
 use crate::app::jobs::Job;
@@ -219,6 +219,17 @@ impl App {
         self.keep_draft(room);
     }
 
+    /// What became of a post of ours that not all have, as far as it is known.
+    pub(in crate::app) fn how_far(
+        &self,
+        room: RoomId,
+        number: u64,
+    ) -> Option<(&'static str, Option<String>)> {
+        let known = self.rooms.known.get(&room)?;
+        let version = known.own.pending.get(&number)?.version;
+        Some(known.coverage(&self.account()?.name, number, version).told())
+    }
+
     /// Tells how many have a post of ours.
     pub(super) fn tell_coverage(&mut self, room: RoomId, number: u64) {
         let Some((own, _)) = self.own_identity() else { return };
@@ -228,17 +239,7 @@ impl App {
         };
         let coverage = known.coverage(&own, number, version);
         let to = known.title();
-        let some = |Coverage { have, of, .. }: Coverage| format!("{have} of {of} have it");
-        let (state, reason) = match coverage {
-            Coverage { of: 0, .. } => ("queued", Some("nobody else is in the room".to_owned())),
-            all if all.is_everywhere() => ("delivered", None),
-            all if all.is_left() => ("stored", (all.have > 0).then(|| some(all))),
-            Coverage { have: 0, of: 1, .. } => {
-                ("queued", Some("the other has not got it yet".to_owned()))
-            }
-            Coverage { have: 0, .. } => ("queued", Some("nobody has it yet".to_owned())),
-            all => ("queued", Some(some(all))),
-        };
+        let (state, reason) = coverage.told();
         if state == "delivered" {
             known.own.pending.remove(&number);
         } else if let Some(pending) = known.own.pending.get_mut(&number) {

@@ -55,7 +55,7 @@ fn every_kind_has_its_stable_line() {
         format!(
             "# file 3 from bob: \"hi\" (100 MB, hi) blake3 {hash} offered; /accept 3 or /decline 3\n{card}"
         ),
-        "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left: hi".to_owned(),
+        "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left, LAN: hi".to_owned(),
         format!("# file 3 from bob: \"hi\" (100 MB) offered\n{card}"),
         "[T1767225600000, line 41, answers line 40, edited] <bob> [12:34 hi] hi".to_owned(),
         "* edit 7 to bob of T1767225600000: [12:34 hi] hi".to_owned(),
@@ -106,7 +106,7 @@ fn every_kind_has_its_stable_line() {
             .to_owned(),
         "* bob is accepted: you can talk".to_owned(),
         "* bob asks to talk with you: \"hi\" (and offers a file, \"hi\"); messages held: 2, since \
-         T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left\n\
+         T1767225600000\n# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left, LAN\n\
          * #team (3 members; bob invites you: /accept or /decline): hi"
             .to_owned(),
         "* bob has not accepted you yet: what you write waits there".to_owned(),
@@ -289,7 +289,7 @@ fn a_file_name_cannot_close_its_quotes() {
 fn a_folder_has_one_line() {
     let folder = samples::folder_line();
     let text = shown(&Output::File { file: folder.clone() });
-    let running = "# folder 3 from bob: \"holiday\" running 45 % of 100 MB, 5 of 12 files, 8.10 MB/s, 12 s left";
+    let running = "# folder 3 from bob: \"holiday\" running 45 % of 100 MB, 5 of 12 files, 8.10 MB/s, 12 s left, LAN";
     assert_eq!(text, running);
     let path = Some("/d/holiday".to_owned());
     let complete = FileLine { path, state: "complete", files_done: Some(12), ..folder.clone() };
@@ -327,7 +327,7 @@ fn what_grows_has_no_size_and_no_end() {
         |state, done| FileLine { size: None, eta: None, state, done, ..samples::file_line() };
     let line = |state, done| shown(&Output::File { file: grows(state, done) });
     assert_eq!(line("offered", 0), "# file 3 from bob: \"clip.mp4\" (live) offered");
-    let running = "# file 3 from bob: \"clip.mp4\" running live 34.0 MB, 8.10 MB/s";
+    let running = "# file 3 from bob: \"clip.mp4\" running live 34.0 MB, 8.10 MB/s, LAN";
     assert_eq!(line("running", 34_000_000), running);
     let offer = Output::FileOffer {
         id: 3,

@@ -54,6 +54,16 @@ impl Tui {
         self.notice(user.as_deref(), true, text::one_line(text));
     }
 
+    /// Where lines of the history are that somebody asked for, when none of them is new in the window.
+    pub(super) fn say_where(&mut self, user: &str, lines: usize, new: usize) {
+        let text = match (lines, new) {
+            (0, _) => "Nothing was said here yet.",
+            (_, 0) => "All of that is in this window: Page Up goes back to it.",
+            _ => return,
+        };
+        self.notice(Some(user), false, text.to_owned());
+    }
+
     pub(super) fn notice(&mut self, user: Option<&str>, is_warning: bool, text: String) {
         let entry = Entry::Notice { at: self.moment.unix_ms, is_warning, text };
         match user {

@@ -9,6 +9,12 @@ use crate::output::PinLine;
 /// Entries kept in memory for each window; older lines of talk come from the history again.
 pub(super) const MAX_ENTRIES: usize = 2000;
 
+/// As many while older ones are looked at: no more of the history is fetched then.
+pub(super) const MAX_PAGED: usize = 10 * MAX_ENTRIES;
+
+/// As many with what comes meanwhile.
+const MAX_SCROLLED: usize = MAX_PAGED + MAX_ENTRIES;
+
 /// Users named in one entry about who came and went.
 const MAX_MOVES: usize = 50;
 
@@ -201,8 +207,10 @@ impl Log {
 
     pub(super) fn push(&mut self, entry: Entry) {
         self.entries.push_back(entry);
-        if self.entries.len() > MAX_ENTRIES && self.view == View::Bottom {
+        if self.view == View::Bottom {
             self.trim();
+        } else {
+            self.trim_to(MAX_SCROLLED);
         }
     }
 
@@ -239,8 +247,10 @@ impl Log {
             .any(|entry| matches!(entry, Entry::File { id, .. } if *id == file))
     }
 
-    /// Takes in lines of the history, oldest first: those that are here already are left out.
-    pub(super) fn merge(&mut self, lines: Vec<(Said, Option<Mark>)>) {
+    /// Takes in lines of the history, oldest first: those that are here already are left out. Says how many
+    /// were not.
+    pub(super) fn merge(&mut self, lines: Vec<(Said, Option<Mark>)>) -> usize {
+        let mut new = 0;
         for (said, mark) in lines {
             if let (Some(id), Some(mark)) = (said.own, mark) {
                 // What was told meanwhile is newer than what the database knew.
@@ -254,7 +264,9 @@ impl Log {
             // Numbers of what is newer stay.
             self.first -= 1;
             self.shift(index);
+            new += 1;
         }
+        new
     }
 
     /// Where a line of the history belongs: behind the last line that is older.
@@ -352,7 +364,11 @@ impl Log {
 
     /// Lets go of what is too much, the oldest first.
     pub(super) fn trim(&mut self) {
-        while self.entries.len() > MAX_ENTRIES {
+        self.trim_to(MAX_ENTRIES);
+    }
+
+    fn trim_to(&mut self, most: usize) {
+        while self.entries.len() > most {
             let Some(gone) = self.entries.pop_front() else { break };
             self.first += 1;
             if let Entry::Said(said) = gone {
@@ -361,6 +377,12 @@ impl Log {
                     self.marks.remove(&id);
                 }
             }
+        }
+        if let View::At { entry, .. } = self.view
+            && entry < self.first
+        {
+            self.view = View::Bottom;
+            self.trim();
         }
     }
 
@@ -462,6 +484,25 @@ mod tests {
         assert_eq!(log.entries.len(), MAX_ENTRIES);
         assert_eq!(log.past, Past::More);
         assert_eq!(log.get(log.end() - 1), Some(&Entry::Said(said(3 * MAX_ENTRIES as u64 - 1))));
+    }
+
+    #[test]
+    fn memory_is_bounded_while_older_lines_are_looked_at() {
+        let mut log = Log::new();
+        for line in 0..100 {
+            log.push(Entry::Said(said(line)));
+        }
+        let entry = log.end() - 1;
+        log.view = View::At { entry, row: 0 };
+        let last = 100 + MAX_SCROLLED as u64;
+        for line in 100..last - 1 {
+            log.push(Entry::Said(said(line)));
+        }
+        assert_eq!(log.entries.len(), MAX_SCROLLED);
+        assert_eq!(log.get(entry), Some(&Entry::Said(said(99))), "it stays in view");
+        log.push(Entry::Said(said(last)));
+        assert_eq!(log.view, View::Bottom, "as much came as is kept");
+        assert_eq!(log.entries.len(), MAX_ENTRIES);
     }
 
     #[test]

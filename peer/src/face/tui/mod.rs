@@ -560,6 +560,7 @@ impl Tui {
             media: media.clone(),
             state: "offered",
             paused_by: None,
+            link: None,
             path: None,
             reason: None,
         });
@@ -618,10 +619,11 @@ impl Tui {
         for line in lines {
             by_window.entry(&line.with).or_default().push(said_of(line));
         }
+        let mut new = 0;
         for (user, lines) in by_window {
             let window = self.windows.of(user);
             window.has_unmarked |= lines.iter().any(|(said, _)| said.own.is_none());
-            window.log.merge(lines);
+            new += window.log.merge(lines);
         }
         for line in lines.iter().filter(|line| line.state == "read") {
             let id = line.id.unwrap_or_default();
@@ -635,6 +637,7 @@ impl Tui {
             }
             if !is_own {
                 self.open(user);
+                self.say_where(user, lines.len(), new);
             }
         }
     }
@@ -742,7 +745,7 @@ impl Tui {
     /// Older lines, when the top of those that are here is in view.
     fn load_past(&mut self) {
         let window = self.windows.current();
-        let is_full = window.log.end() - window.log.first() >= 10 * log::MAX_ENTRIES as u64;
+        let is_full = window.log.end() - window.log.first() >= log::MAX_PAGED as u64;
         if let (Some(user), Past::More, false) = (window.user.clone(), window.log.past, is_full) {
             let before = window.log.oldest_line();
             self.ask_history(Some(&user), before);

@@ -219,15 +219,10 @@ impl Painter<'_> {
         if let Some(count) = folders::count(file) {
             line.push_str(&format!(", {count} files"));
         }
-        if file.state == "running" && file.rate > 0 {
-            line.push_str(&format!(" {}/s", units::bytes(file.rate)));
-            if let Some(eta) = file.eta {
-                line.push_str(&format!(", {} left", units::seconds(eta)));
-            }
-        }
         if let Some(by) = file.paused_by {
             line.push_str(&format!(" by {by}"));
         }
+        line.push_str(&units::pace(file));
         match (file.direction, file.state, &file.path) {
             (Direction::Receiving, "offered", _) => {
                 line.push_str(&format!("; /accept {id} or /decline {id}", id = file.id));

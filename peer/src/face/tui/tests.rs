@@ -37,6 +37,24 @@ fn paths(line: &str, _: From) -> (usize, Vec<String>) {
     (start, fitting.map(|path| (*path).to_owned()).collect())
 }
 
+/// A line of the history, of bob's window.
+fn kept_line(line: u64, from: &str, text: &str) -> HistoryLine {
+    HistoryLine {
+        line,
+        with: "bob".to_owned(),
+        id: (from == "alice").then_some(line),
+        from: from.to_owned(),
+        at: START,
+        text: text.to_owned(),
+        state: if from == "alice" { "delivered" } else { "received" },
+        reason: None,
+        reply_to: None,
+        edited: false,
+        taken_back: false,
+        pin: None,
+    }
+}
+
 /// A screen, and what it wants done.
 struct Scene {
     tui: Tui,
@@ -143,20 +161,7 @@ impl Scene {
         let mut answered = 0;
         for act in self.acts() {
             let Act::Command(Command::History { with, .. }) = act else { continue };
-            let lines = lines.iter().map(|(line, from, text)| HistoryLine {
-                line: *line,
-                with: "bob".to_owned(),
-                id: (*from == "alice").then_some(*line),
-                from: (*from).to_owned(),
-                at: START,
-                text: (*text).to_owned(),
-                state: if *from == "alice" { "delivered" } else { "received" },
-                reason: None,
-                reply_to: None,
-                edited: false,
-                taken_back: false,
-                pin: None,
-            });
+            let lines = lines.iter().map(|(line, from, text)| kept_line(*line, from, text));
             let query = format!("history {}", with.as_deref().unwrap_or("all"));
             self.tell(Output::History { query, lines: lines.collect() });
             answered += 1;
@@ -372,20 +377,7 @@ fn the_top_of_a_window_brings_older_lines() {
     assert_eq!((before, limit), (Some(800), PAGE));
     let shown = scene.text();
     assert!(shown.contains("old 800") && !shown.contains("old 799"));
-    let older = lines(600..800).into_iter().map(|(line, from, text)| HistoryLine {
-        line,
-        with: "bob".to_owned(),
-        id: None,
-        from: from.to_owned(),
-        at: START,
-        text: text.to_owned(),
-        state: "received",
-        reason: None,
-        reply_to: None,
-        edited: false,
-        taken_back: false,
-        pin: None,
-    });
+    let older = lines(600..800).into_iter().map(|(line, from, text)| kept_line(line, from, text));
     let lines = older.collect();
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
     assert!(scene.text().contains("old 800"), "what is in view stays");

@@ -316,6 +316,7 @@ impl World {
             media: None,
             state: "unknown",
             paused_by: None,
+            link: None,
             path: None,
             reason: None,
         };

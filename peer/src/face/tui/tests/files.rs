@@ -10,7 +10,11 @@ fn what_grows_has_what_came_in_the_place_of_a_part() {
     scene.tell(Output::File { file: FileLine { size: None, eta: None, ..file_line() } });
     assert!(scene.text().contains("3 live 45.0 MB 8.10 MB/s]"), "{}", scene.text());
     scene.key(KeyCode::F(2));
-    assert!(scene.text().contains("clip.mp4 (live) 45.0 MB running 8.10 MB/s"), "{}", scene.text());
+    assert!(
+        scene.text().contains("clip.mp4 (live) 45.0 MB running, 8.10 MB/s"),
+        "{}",
+        scene.text()
+    );
 }
 
 /// While one has to decide about it; then the line is that of any transfer.

@@ -158,3 +158,20 @@ fn a_window_is_named_by_its_number_its_user_or_how_he_begins() {
     scene.tui.window(scene.moment(), Window::Switch("bo".to_owned()));
     assert!(scene.text().contains("Which one: bob or boris?"));
 }
+
+#[test]
+fn history_that_is_here_already_is_said_to_be() {
+    let mut scene = Scene::logged_in(60, 12);
+    scene.message("bob", "seen");
+    scene.answer_history(&[]);
+    let mut ask = |lines| {
+        let query = "history bob".to_owned();
+        scene.tell(Output::History { query, lines });
+        scene.text()
+    };
+    let shown = ask(vec![kept_line(1, "bob", "seen")]);
+    assert!(shown.contains("All of that is in this window"), "{shown}");
+    let shown = ask(vec![kept_line(2, "bob", "from elsewhere")]);
+    assert!(shown.contains("from elsewhere"), "{shown}");
+    assert_eq!(shown.matches("in this window").count(), 1, "{shown}");
+}
