@@ -619,7 +619,10 @@ fn slash(rest: &str, context: &Context) -> ParsedLine {
         Ok(entry) => entry,
         Err(text) => return error(text),
     };
-    arguments_of(entry, &word, arguments, context).unwrap_or_else(|Usage| error(entry.explained()))
+    arguments_of(entry, &word, arguments, context).unwrap_or_else(|Usage| {
+        let hint = rooms::lacks_room(entry.verb, arguments, context);
+        error(format!("{}{}", entry.explained(), hint.unwrap_or_default()))
+    })
 }
 
 /// How a command is written, with an example.

@@ -557,6 +557,8 @@ pub enum ServerState {
         /// Why the last one failed.
         reason: String,
     },
+    /// It shows another key than before, and is not tried again by itself.
+    Refused,
 }
 
 /// One user in a list.

@@ -7,7 +7,7 @@ use rendezvous::Policy;
 use sim::Impairment;
 use wire::Secret;
 
-use crate::party::{ALICE, BOB, CAROL, Party};
+use crate::party::{ALICE, BOB, CAROL, Party, last_state};
 use crate::support::{loss, seconds};
 
 impl Party {
@@ -75,6 +75,30 @@ fn a_deleted_account_is_gone_for_a_room_too_whatever_is_lost() {
     let changed = told.iter().position(|o| matches!(o, Output::IdentityChanged { .. }));
     let said = told.iter().position(|o| matches!(o, Output::Message { .. }));
     assert!(changed.is_some() && changed < said, "another key is shown first: {told:?}");
+}
+
+/// He may make his account again, so it waits; but nobody is to think that it arrives by itself.
+#[test]
+fn what_is_for_a_deleted_account_waits_and_says_why() {
+    let mut party = Party::of(2);
+    party.line(ALICE, "/msg bob goodbye");
+    party.until(BOB, |o| matches!(o, Output::Message { room: None, .. }));
+    party.delete_alice();
+    party.kill(ALICE);
+    party.run(seconds(40));
+    party.take(BOB);
+    party.line(BOB, "@alice are you there?");
+    party.run(seconds(10));
+    let told = party.take(BOB);
+    let is_said = |o: &Output| matches!(o, Output::Error { text } if text.contains("no user 'alice' on this server any more"));
+    assert_eq!(told.iter().filter(|output| is_said(output)).count(), 1, "{told:?}");
+    let why = Some(("queued", Some("the server knows no alice any more".to_owned())));
+    assert_eq!(last_state(&told), why);
+    party.line(BOB, "@alice still not?");
+    party.run(seconds(10));
+    let told = party.take(BOB);
+    assert_eq!(last_state(&told), why);
+    assert!(!told.iter().any(is_said), "once is enough: {told:?}");
 }
 
 /// What `/whois` tells, with the name of who it is about taken out.

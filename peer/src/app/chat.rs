@@ -37,6 +37,8 @@ pub(super) struct Chat {
     pub(super) outbox: Outbox,
     /// Users of whom the server was asked in this session whether they exist.
     pub(super) checked: BTreeSet<Name>,
+    /// Known users of whom it said that they do not exist any more.
+    gone: BTreeSet<Name>,
     receiving: BTreeMap<Name, usize>,
     receiving_bytes: usize,
     /// The last line of the history in which something was told that came.
@@ -154,10 +156,19 @@ impl App {
     /// Asks the server, once in a session, whether a user exists who was never met and is not
     /// online: else what is meant for a misspelt name would wait for ever.
     pub(super) fn check_addressee(&mut self, now: Instant, user: &Name) {
+        if !self.has_met(user) {
+            self.check_account(now, user);
+        }
+    }
+
+    fn has_met(&self, user: &Name) -> bool {
         let contact = self.profile.as_ref().and_then(|profile| profile.contacts.get(user));
-        let is_known = contact.is_some_and(|contact| contact.identity.is_some())
-            || self.roster.is_online(user)
-            || self.chat.checked.contains(user);
+        contact.is_some_and(|contact| contact.identity.is_some())
+    }
+
+    /// The same of anybody, once in a session.
+    pub(super) fn check_account(&mut self, now: Instant, user: &Name) {
+        let is_known = self.roster.is_online(user) || self.chat.checked.contains(user);
         if is_known || !self.server.is_logged_in() {
             return;
         }
@@ -168,10 +179,37 @@ impl App {
     }
 
     pub(super) fn addressee_refused(&mut self, now: Instant, user: &Name, refusal: &Refusal) {
+        if *refusal == Refusal::UnknownUser && self.has_met(user) {
+            return self.account_is_gone(user);
+        }
         self.chat.checked.remove(user);
         if *refusal == Refusal::UnknownUser {
             self.no_such_user(now, user);
         }
+    }
+
+    /// A known user has deleted his account, or the server has lost it. What is meant for him waits, for he may
+    /// make it again; but it is told.
+    fn account_is_gone(&mut self, user: &Name) {
+        if !self.chat.gone.insert(user.clone()) {
+            return;
+        }
+        self.error(&format!(
+            "There is no user '{user}' on this server any more: what you have for him waits until there is. \
+             '/unsend' takes a message back, '/cancel' an offer."
+        ));
+        let waiting = self.chat.outbox.messages().filter(|message| message.id.to == *user);
+        let waiting: Vec<u64> = waiting.map(|message| message.id.sequence).collect();
+        for id in waiting {
+            let reason = self.why_waiting(user);
+            self.tell_state(user, id, "queued", reason);
+        }
+    }
+
+    /// A session begins: what the server said before about who exists is to be asked again.
+    pub(super) fn forget_checked(&mut self) {
+        self.chat.checked.clear();
+        self.chat.gone.clear();
     }
 
     /// Nothing meant for this user will ever arrive.
@@ -253,6 +291,8 @@ impl App {
             self.server.why_not()
         } else if self.roster.is_online(to) || self.links.is_coming(to) {
             "connecting".to_owned()
+        } else if self.chat.gone.contains(to) {
+            format!("the server knows no {to} any more")
         } else {
             format!("{to} is not online")
         })

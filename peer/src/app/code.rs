@@ -135,7 +135,8 @@ impl App {
             return self.error(OWN_CODE);
         }
         let why = if *refusal == Refusal::UnknownCode {
-            "there is none of this number: it was used, or is over, or is another one".to_owned()
+            "there is none of this number (any more): whoever has made it can make a new one"
+                .to_owned()
         } else {
             refusal.to_string()
         };

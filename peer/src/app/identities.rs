@@ -263,6 +263,9 @@ impl App {
     pub(super) fn trust(&mut self, now: Instant, user: &Name) {
         let compared = self.profile.as_ref().and_then(|it| it.compared.get(user)).copied();
         let Some(compared) = compared else {
+            if self.contact(user).is_some_and(|it| it.verified && !it.is_held()) {
+                return self.info(&format!("{user} is verified already."));
+            }
             return self.error(&format!(
                 "Nothing is accepted unseen: '/fingerprint {user}' shows the number to compare with \
                  {user}, and '/trust {user}' then accepts exactly that key."

@@ -290,6 +290,9 @@ impl App {
         } else {
             self.mail.shut(user, now);
         }
+        if *refusal == Refusal::NoMailbox {
+            self.check_account(now, user);
+        }
         if let (Refusal::MailboxFull, Some(sequence)) = (refusal, sequence) {
             let reason = format!("the mailbox of {user} is full: it waits here");
             self.tell_state(user, sequence, "queued", Some(reason));

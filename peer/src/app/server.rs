@@ -498,6 +498,7 @@ impl App {
             self.end_login(now, "the server shows another key than before");
         }
         self.error(&text);
+        self.tell(Output::Server { state: ServerState::Refused });
     }
 
     fn on_server_closed(

@@ -332,7 +332,7 @@ impl App {
         self.observed = Some(welcome.observed);
         self.roster.begin();
         self.links.server_is_back();
-        self.chat.checked.clear();
+        self.forget_checked();
         self.tell(Output::LoggedIn {
             user: welcome.name.to_string(),
             motd: welcome.motd,

@@ -11,8 +11,8 @@ const NO_TRANSFER: &str = "No transfer has that number, or it is over: '/files' 
 const NO_SERVER: &str =
     "The server is not there: it is tried again by itself, '/reconnect' tries at once.";
 const NOT_KEPT: &str = "The disk is full or fails: nothing is sent that could not be kept here.";
-const NO_LINE: &str = "No line or message has that number, or it is taken back: Tab behind the command, or \
-                       '/history', shows the numbers.";
+const NO_LINE: &str = "No line or message has that number, or it is taken back: while the command is being \
+                       typed, the full screen shows the numbers in the place of the times; elsewhere '/history' does.";
 const NO_SETTING: &str = "There is no such setting, or the value does not fit: '/set' lists all.";
 const NOTHING: &str = "Nothing: it works without the server, too.";
 
@@ -36,8 +36,8 @@ pub(super) const fn errors(verb: Verb) -> &'static str {
              changed then."
         }
         Verb::Message | Verb::Me => {
-            "There is no such user, or he blocks or declines you: the message is marked as failed, and '/outbox' \
-             and its mark say why. While he is away it waits."
+            "There is no such user, or he blocks or declines you: the message is marked as failed, and why \
+             stands behind it. While he is away it waits."
         }
         Verb::Say | Verb::All => NO_ROOM,
         Verb::Reply | Verb::Edit | Verb::Unsend => NO_LINE,

@@ -59,6 +59,8 @@ pub enum Need {
     Import(Option<PathBuf>),
     /// `/account delete`; the name, where it was typed already.
     Delete(Option<String>),
+    /// The same of whoever is logged in: he types this name himself, to confirm it.
+    DeleteOwn(String),
 }
 
 /// From when on.

@@ -176,6 +176,25 @@ pub(super) fn about_one(verb: Verb, words: Words<'_>, context: &Context) -> Resu
     })
 }
 
+/// What is to be known beside the usage when nobody has said in which room: none is open.
+pub(super) fn lacks_room(verb: Verb, arguments: &str, context: &Context) -> Option<&'static str> {
+    let is_about_one = matches!(
+        verb,
+        Verb::Members
+            | Verb::Topic
+            | Verb::Invite
+            | Verb::Kick
+            | Verb::Mute
+            | Verb::Unmute
+            | Verb::Op
+            | Verb::Deop
+            | Verb::Owner
+    );
+    let is_said = arguments.trim_start().starts_with('#');
+    let is_open = context.chat.as_ref().is_some_and(|chat| chat.starts_with('#'));
+    (is_about_one && !is_said && !is_open).then_some("\nNo room is open here: say which one.")
+}
+
 /// The room whose name, with its `#`, is the first word; else the open one.
 fn room_of<'a>(mut words: Words<'a>, context: &Context) -> Result<(String, Words<'a>), Usage> {
     let room = match words.peek() {

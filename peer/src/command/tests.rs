@@ -366,6 +366,17 @@ fn numbers_times_and_counts() {
     assert_eq!(bare("/seen @42"), command(Command::Seen { user: "42".into() }));
 }
 
+/// A name alone says nothing where no room is open.
+#[test]
+fn who_names_no_room_is_told_so() {
+    for line in ["/kick carol", "/mute carol", "/op carol", "/topic the film", "/members"] {
+        let ParsedLine::Error(text) = chatting(line) else { panic!("{line}") };
+        assert!(text.contains("No room is open here"), "{text}");
+    }
+    let ParsedLine::Error(text) = chatting("/kick #team") else { panic!() };
+    assert!(!text.contains("No room is open"), "{text}");
+}
+
 #[test]
 fn a_room_is_called_otherwise_or_a_user() {
     let in_room =

@@ -25,10 +25,10 @@ on the telephone, and that adds each of you to the other's contacts, verified.
         name: "marks",
         title: "Marks on messages, files and windows",
         text: "\
-Behind a message of yours: … it waits here; · the server keeps it, sealed, until the other side is there; \
-✓ it arrived; ✓✓ it was read (where he lets you know); ✗ it failed, and '/outbox' says why.
+Before a message of yours: … it waits here; · the server keeps it, sealed, until the other side is there; \
+✓ it arrived; ✓✓ it was read (where he lets you know); ✗ it failed, and why stands behind it.
 In the list of windows: * something new, ! you are called, … something waits here, ⏸ a transfer pauses.
-Where the terminal has no such signs, the five behind messages are ~ . + ++ x.",
+Where the terminal has no such signs, those before messages are ~ . + ++ x.",
     },
     Topic {
         name: "offline",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use wire::Secret;
+use wire::app::name::Name;
 use zeroize::Zeroizing;
 
 use crate::command::{Command, Need, Purpose};
@@ -130,7 +131,7 @@ impl Questions {
             Need::Export(_) => &[PASSPHRASE, PASSPHRASE_AGAIN],
             Need::Import(Some(_)) => &[PASSPHRASE],
             Need::Import(None) => &[FILE, PASSPHRASE],
-            Need::Delete(None) => &[NAME, PASSWORD],
+            Need::Delete(None) | Need::DeleteOwn(_) => &[NAME, PASSWORD],
             Need::Delete(Some(_)) => &[PASSWORD],
         }
     }
@@ -170,6 +171,9 @@ impl Questions {
         let is_again = self.next().kind == Kind::Again;
         if answer.is_empty() {
             self.wrong = Some("Something must be typed.");
+        } else if self.is_not_own(&answer) {
+            // Before a password is asked for: whoever did not mean it must not type that into a chat.
+            self.wrong = Some("That is not the name of this account. Ctrl-C gives up.");
         } else if is_again && self.answers.last() != Some(&answer) {
             self.answers.pop();
             self.wrong = Some("The two were not the same: once more.");
@@ -177,6 +181,12 @@ impl Questions {
             self.answers.push(answer);
         }
         (self.answers.len() == self.all().len()).then(|| self.command())
+    }
+
+    fn is_not_own(&self, answer: &str) -> bool {
+        let Need::DeleteOwn(own) = &self.need else { return false };
+        let typed = Name::new(answer.trim());
+        self.answers.is_empty() && !typed.is_ok_and(|typed| typed.as_str() == own)
     }
 
     fn command(&mut self) -> Command {
@@ -194,8 +204,9 @@ impl Questions {
                 let path = path.clone().unwrap_or_else(|| PathBuf::from(next().trim()));
                 Command::ImportAccount { path, passphrase: secret(next()) }
             }
-            Need::Delete(name) => {
-                let name = name.clone().unwrap_or_else(|| next().trim().to_owned());
+            need @ (Need::Delete(_) | Need::DeleteOwn(_)) => {
+                let given = if let Need::Delete(name) = need { name.clone() } else { None };
+                let name = given.unwrap_or_else(|| next().trim().to_owned());
                 Command::DeleteAccount { name, password: secret(next()) }
             }
         }
@@ -240,6 +251,20 @@ mod tests {
         assert_eq!(answer(&mut questions, "correct horse"), Some(command.clone()));
         let mut questions = Questions::new(Need::Delete(Some("Alice".to_owned())));
         assert!(questions.is_hidden());
+        assert_eq!(answer(&mut questions, "correct horse"), Some(command));
+    }
+
+    #[test]
+    fn another_name_than_ones_own_is_asked_for_again() {
+        let mut questions = Questions::new(Need::DeleteOwn("alice".to_owned()));
+        for other in ["no", "bob", "no name at all"] {
+            assert_eq!(answer(&mut questions, other), None);
+            assert!(questions.wrong().is_some() && !questions.is_hidden(), "{other}");
+        }
+        answer(&mut questions, " Alice ");
+        assert!(questions.wrong().is_none() && questions.is_hidden());
+        let password = Secret::new("correct horse".to_owned());
+        let command = Command::DeleteAccount { name: "Alice".to_owned(), password };
         assert_eq!(answer(&mut questions, "correct horse"), Some(command));
     }
 

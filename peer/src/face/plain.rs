@@ -211,6 +211,11 @@ impl Plain {
                 self.is_connecting = false;
                 "* server: connected".to_owned()
             }
+            ServerState::Refused => {
+                self.unreachable = None;
+                self.is_connecting = false;
+                "! server: not tried again by itself; /reconnect tries now".to_owned()
+            }
             ServerState::Waiting { seconds, reason } => {
                 let reason = short(reason);
                 if self.unreachable.as_ref() != Some(&reason) {
@@ -237,8 +242,9 @@ impl Plain {
         let new = if *new_account { " (new account)" } else { "" };
         let mut texts = vec![format!("* logged in as {}{new}", short(user))];
         if *failed_attempts > 0 {
+            let attempts = if *failed_attempts == 1 { "attempt" } else { "attempts" };
             texts.push(format!(
-                "! {failed_attempts} failed attempts to log in as you since the last time"
+                "! {failed_attempts} failed {attempts} to log in as you since the last time"
             ));
         }
         if *took_over {

@@ -20,6 +20,12 @@ pub(super) fn rows(line: &str, room: usize) -> Vec<&str> {
     }
 }
 
+/// The first of these rows, without a look at the rest.
+#[cfg(feature = "shell")]
+pub(super) fn first_row(line: &str, room: usize) -> &str {
+    &line[..end_of_row(line, room)]
+}
+
 /// Cells that `text` takes.
 #[cfg(any(test, feature = "shell"))]
 pub(super) fn cells(text: &str) -> usize {

@@ -98,6 +98,8 @@ pub(super) struct Desk {
     credentials: Option<Credentials>,
     home: Option<PathBuf>,
     preferences: Preferences,
+    /// Who is logged in.
+    own: Option<String>,
     /// With whom plain lines are exchanged.
     chat: Option<String>,
     /// Requests and offers without an answer.
@@ -161,6 +163,7 @@ impl Desk {
             credentials,
             home,
             preferences,
+            own: None,
             chat: None,
             waiting: Waiting::default(),
             login: Login::Unknown,
@@ -221,16 +224,15 @@ impl Desk {
         match output {
             Output::Ready { user, .. } => self.on_ready(user.as_deref(), &mut todo),
             Output::LoginNeeded { reason } => self.on_login_needed(reason.is_some(), &mut todo),
-            Output::LoggedIn { .. } => {
+            Output::LoggedIn { user, .. } => {
                 self.login = Login::LoggedIn;
+                self.own = Some(user.clone());
                 self.credentials = None;
             }
             Output::LoggedOut { .. } => self.chat = None,
             Output::Error { .. } if self.login == Login::Leaving => self.login = Login::LoggedIn,
-            Output::Server { state: ServerState::Waiting { .. } } => self.server = Contact::Away,
-            Output::Server { state: ServerState::Connected } => self.server = Contact::There,
-            Output::Server { state: ServerState::Connecting }
-            | Output::ServerFingerprint { .. }
+            Output::Server { state } => self.note_server(state),
+            Output::ServerFingerprint { .. }
             | Output::AccountDeleted { .. }
             | Output::Presence { .. }
             | Output::Users { .. }
@@ -507,7 +509,19 @@ impl Desk {
         }
     }
 
+    const fn note_server(&mut self, state: &ServerState) {
+        match state {
+            ServerState::Waiting { .. } | ServerState::Refused => self.server = Contact::Away,
+            ServerState::Connected => self.server = Contact::There,
+            ServerState::Connecting => {}
+        }
+    }
+
     fn on_secrets_needed(&mut self, now: Instant, need: Need, todo: &mut Vec<Do>) {
+        let need = match (need, &self.own) {
+            (Need::Delete(None), Some(own)) => Need::DeleteOwn(own.clone()),
+            (need, _) => need,
+        };
         match (&self.giver, &self.face) {
             (Giver::Person, _) => {
                 self.reading = Reading::Asked;

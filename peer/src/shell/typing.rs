@@ -82,6 +82,10 @@ impl Reader {
                 "r" | "register" => return self.credentials(Purpose::Register, None),
                 "i" | "import" => return self.secrets(Need::Import(None)),
                 "q" | "quit" | "exit" => return Typed::End,
+                // `/reconnect`, `/help`, `/login NAME`.
+                command if answer.trim().starts_with('/') && !command.is_empty() => {
+                    return Typed::Line(answer.trim().to_owned());
+                }
                 _ => say("Please answer with one letter: l, r, i or q.\n"),
             }
         }
@@ -148,14 +152,16 @@ impl Reader {
     }
 }
 
-/// Asks for the server before anything runs; `None` when nothing was typed.
+/// Asks for the server before anything runs; `None` when there is no more input.
 pub(super) fn ask_server() -> Option<String> {
     loop {
         say("Rendezvous server (host or host:port): ");
         let Typed::Line(line) = read_line(&mut io::stdin().lock()) else { return None };
         match super::cli::parse_server(&line) {
             Ok(server) => return Some(server),
-            Err(_) if line.trim().is_empty() => return None,
+            Err(_) if line.trim().is_empty() => {
+                say("Whoever invited you knows where it is; Ctrl-C gives up.\n");
+            }
             Err(error) => say(&format!("{error}\n")),
         }
     }

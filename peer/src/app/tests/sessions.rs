@@ -318,7 +318,10 @@ fn another_server_key_is_refused_until_it_is_trusted() {
     world.server.restart([77; 32]);
     world.server.log.clear();
     world.run_ms(60_000);
-    assert!(world.errors(0).contains("another key"));
+    let seen = world.seen(0);
+    let said = |wanted: &dyn Fn(&Output) -> bool| seen.iter().any(wanted);
+    assert!(said(&|o| matches!(o, Output::Error { text } if text.contains("another key"))));
+    assert!(said(&|o| matches!(o, Output::Server { state: ServerState::Refused })), "{seen:?}");
     assert!(world.server.log.is_empty(), "nothing was said to it");
     world.line(0, "/trust server");
     world.run_ms(2000);

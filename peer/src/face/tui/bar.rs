@@ -5,9 +5,9 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use wire::app::text;
 
-use super::Tui;
 use super::draw::is_moving;
 use super::window::{Activity, Window};
+use super::{HOME, Tui};
 use crate::face::units;
 use crate::face::wrap::{cells, cut};
 use crate::output::{ConnectionLine, FileLine};
@@ -120,6 +120,6 @@ enum Order {
 fn activity((number, window, is_current): (usize, &Window, bool)) -> Option<String> {
     let activity = window.activity.filter(|_| !is_current)?;
     let mark = if activity == Activity::Mention { "!" } else { "" };
-    let name = window.user.as_deref().unwrap_or("server");
+    let name = window.user.as_deref().unwrap_or(HOME);
     Some(format!("{number}:{}({}{mark})", text::excerpt(name, 16), window.unread))
 }

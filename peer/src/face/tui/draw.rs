@@ -14,9 +14,9 @@ use wire::app::text;
 use super::paint::Painter;
 use super::theme::Look;
 use super::window::{Activity, Window};
-use super::{Link, Tui};
+use super::{HOME, Link, Tui};
 use crate::command::addressee;
-use crate::face::wrap::{cells, cut, rows};
+use crate::face::wrap::{cells, cut, first_row, rows};
 use crate::face::{people, plain};
 use crate::output::{FileLine, KeyMark, is_over};
 
@@ -27,7 +27,7 @@ const LIST: u16 = 18;
 const MIN_WIDTH: u16 = 20;
 const MIN_HEIGHT: u16 = 4;
 /// Most transfers shown in their pane.
-const MAX_FILES: usize = 8;
+pub(super) const FILES_SHOWN: usize = 8;
 /// Most names shown by the switcher.
 const MAX_NAMES: usize = 8;
 
@@ -139,7 +139,7 @@ impl Tui {
         for ((number, window, is_current), y) in
             self.windows.iter().skip(skip).zip(area.y..area.bottom())
         {
-            let name = window.user.as_deref().unwrap_or("server");
+            let name = window.user.as_deref().unwrap_or(HOME);
             let sign = match window.activity {
                 Some(Activity::Mention) => "!",
                 Some(Activity::Message) => "*",
@@ -204,7 +204,7 @@ impl Tui {
             let (over, open): (Vec<&FileLine>, Vec<&FileLine>) =
                 self.files.values().partition(|file| is_over(file.state));
             // What is not over stands last, and is the last to be left out.
-            let left_out = self.files.len().saturating_sub(MAX_FILES);
+            let left_out = self.files.len().saturating_sub(FILES_SHOWN);
             if left_out > 0 {
                 lines.push(Line::raw(format!("{left_out} more: /files lists all")));
             }
@@ -215,7 +215,7 @@ impl Tui {
         }
         if let Some(switcher) = &self.switcher {
             lines.push(self.painter(width).rule("go to (Enter opens, Esc leaves)"));
-            let names = self.names();
+            let names = self.places();
             let fitting = switcher.fitting(&names, &self.nicknames);
             if fitting.is_empty() {
                 lines.push(Line::raw("nobody fits"));
@@ -302,7 +302,7 @@ fn lay_out(prompt: &str, typed: &str, cursor: usize, width: usize, most: usize) 
         let mut rest = line;
         let mut head = Some(head);
         loop {
-            let row = rows(rest, room)[0];
+            let row = first_row(rest, room);
             let head = head.take().unwrap_or_default();
             if (at..=at + row.len()).contains(&before.len()) {
                 cursor = (cells(head) + cells(&row[..before.len() - at]), lines.len());

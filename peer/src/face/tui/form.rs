@@ -150,6 +150,8 @@ impl Form {
                 "r" | "register" => Step::Name(Purpose::Register),
                 "i" | "import" => Step::Secrets(Questions::new(Need::Import(None))),
                 "q" | "quit" | "exit" => return Next::Done(Typed::End),
+                // `/reconnect`, `/help`, `/login NAME`.
+                _ if text.starts_with('/') => return Next::Done(Typed::Line(text.to_owned())),
                 _ => {
                     self.wrong = Some("Please answer with one letter: l, r, i or q.".into());
                     Step::Choice

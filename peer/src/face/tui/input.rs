@@ -205,7 +205,7 @@ impl Tui {
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "other keys mean nothing here")]
     fn key_in_switcher(&mut self, action: Action) {
-        let names = self.names();
+        let names = self.places();
         let Some(switcher) = &mut self.switcher else { return };
         let count = switcher.fitting(&names, &self.nicknames).len();
         match action {

@@ -386,6 +386,13 @@ impl Log {
         }
     }
 
+    /// What was asked for of the history does not come: its session is over.
+    pub(super) const fn ask_again(&mut self) {
+        if matches!(self.past, Past::Asked(_)) {
+            self.past = Past::Unknown;
+        }
+    }
+
     /// Takes everything off the screen; it stays in the history.
     pub(super) fn clear(&mut self) {
         self.first = self.end();

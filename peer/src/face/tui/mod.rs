@@ -20,6 +20,7 @@ mod mouse;
 mod paint;
 mod requests;
 mod rooms;
+mod session;
 mod switcher;
 mod theme;
 mod typed;
@@ -53,6 +54,9 @@ pub use crate::command::complete::From;
 use crate::command::{Command, Window, chat_name};
 use crate::output::{FileLine, HistoryLine, KeyMark, Output, ServerState, is_over, path_word};
 use crate::work::Direction;
+
+/// What the first window is called: no user's name (`wire::app::name`).
+const HOME: &str = "server";
 
 /// Lines of history that a window begins with, and gets when its top is reached.
 const PAGE: u32 = 200;
@@ -131,6 +135,7 @@ pub struct Tui {
     paths: Paths,
     plain: Plain,
     windows: Windows,
+    left: Option<session::Left>,
     files: BTreeMap<u64, FileLine>,
     bars: Bars,
     /// The users that are known, and what those who are online say about being there.
@@ -179,6 +184,7 @@ impl Tui {
             paths,
             plain: Plain::new(style),
             windows: Windows::new(),
+            left: None,
             files: BTreeMap::new(),
             bars: Bars::default(),
             users: BTreeMap::new(),
@@ -296,6 +302,7 @@ impl Tui {
             Output::Server { state } => self.on_server(state, output),
             Output::LoggedIn { user, .. } => self.on_logged_in(user, output),
             Output::LoggedOut { .. } => self.on_logged_out(output),
+            Output::AccountDeleted { .. } => self.on_account_deleted(output),
             Output::Presence { user, online, status, text } => {
                 self.on_presence(user, plain::standing(*online, *status, text));
             }
@@ -333,7 +340,7 @@ impl Tui {
             Output::Files { files, .. } => {
                 self.files = files.iter().map(|file| (file.id, file.clone())).collect();
                 self.shows_files = !files.is_empty();
-                if files.is_empty() {
+                if files.is_empty() || files.len() > draw::FILES_SHOWN {
                     self.show(output);
                 }
             }
@@ -342,9 +349,9 @@ impl Tui {
                 self.show_at(Some(user), output);
                 self.windows.raise(user, Activity::Mention);
             }
-            Output::LoginNeeded { .. }
-            | Output::AccountDeleted { .. }
-            | Output::ServerFingerprint { .. } => self.show_at(None, output),
+            Output::LoginNeeded { .. } | Output::ServerFingerprint { .. } => {
+                self.show_at(None, output)
+            }
             Output::Request { .. } => self.on_request(output),
             Output::Watch { .. } => self.on_watch(output),
             Output::Asked { user, .. } => self.on_asked(user, output),
@@ -384,46 +391,9 @@ impl Tui {
             ServerState::Connecting => "connecting".to_owned(),
             ServerState::Connected => String::new(),
             ServerState::Waiting { seconds, .. } => format!("no server, next try in {seconds} s"),
+            ServerState::Refused => "other server key: /reconnect".to_owned(),
         };
         self.show_at(None, output);
-    }
-
-    fn on_logged_in(&mut self, user: &str, output: &Output) {
-        let before = self.bars.user.replace(user.to_owned());
-        if before.as_ref().is_some_and(|before| before != user) {
-            self.forget();
-        }
-        if before.as_deref() != Some(user) {
-            self.ask_history(None, None);
-            self.show_at(None, output);
-            let text = "Alt-K finds a user or a window, /msg NAME opens one, F1 helps.".to_owned();
-            self.notice(None, false, text);
-        } else {
-            self.show_at(None, output);
-        }
-    }
-
-    /// The next account must not see what this one said.
-    fn on_logged_out(&mut self, output: &Output) {
-        self.bars.user = None;
-        self.forget();
-        self.show_at(None, output);
-    }
-
-    fn forget(&mut self) {
-        self.windows = Windows::new();
-        self.files.clear();
-        self.users.clear();
-        self.key_marks.clear();
-        self.nicknames.clear();
-        self.bars.links.clear();
-        self.bars.topics.clear();
-        self.attention.forget();
-        for (_, is_valid) in &mut self.asked {
-            *is_valid = false;
-        }
-        self.shows_files = false;
-        self.input.editor.set("");
     }
 
     fn on_presence(&mut self, user: &str, standing: String) {
@@ -683,6 +653,9 @@ impl Tui {
 
     /// Shows the window of a user.
     fn open(&mut self, user: &str) {
+        if user == HOME {
+            return self.go(|windows| windows.go(1));
+        }
         self.leave_window();
         self.windows.go_to(user);
         self.enter_window();
@@ -703,7 +676,7 @@ impl Tui {
             return self.go(|windows| windows.go(number));
         }
         let typed = which.to_lowercase();
-        let names = self.names();
+        let names = self.places();
         let mut fitting = names.iter().filter(|name| name.starts_with(&typed));
         match (names.contains(&typed), fitting.next(), fitting.next()) {
             (true, ..) => self.open(&typed),
@@ -768,6 +741,13 @@ impl Tui {
         let others: Vec<String> = others.cloned().collect();
         names.extend(others);
         names
+    }
+
+    /// Where one can go: to them, and to the first window.
+    fn places(&self) -> Vec<String> {
+        let mut places = self.names();
+        places.push(HOME.to_owned());
+        places
     }
 
     /// What this user, if he is online, says about being there.

@@ -460,6 +460,10 @@ fn a_user_is_found_by_a_few_letters() {
     scene.key(KeyCode::Enter);
     assert!(scene.text().contains("dave>"));
     scene.alt('k');
+    scene.type_text("serv");
+    scene.key(KeyCode::Enter);
+    assert!(scene.text().starts_with(" Tincan"), "{}", scene.text());
+    scene.alt('k');
     scene.type_text("nobody");
     scene.key(KeyCode::Enter);
     assert!(scene.text().contains("No window and no user fits"));

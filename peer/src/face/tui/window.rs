@@ -71,6 +71,19 @@ impl Windows {
         Self { windows: vec![Window::new(None)], current: 0 }
     }
 
+    /// Puts back those that were there when their user left; what the server's window says meanwhile stays.
+    pub(super) fn take_back(&mut self, left: Self) {
+        let (current, mut windows) = (left.current, left.windows);
+        let home = windows.remove(0);
+        self.windows[0].draft = home.draft;
+        for window in &mut windows {
+            window.log.ask_again();
+        }
+        self.windows.truncate(1);
+        self.windows.append(&mut windows);
+        self.current = current;
+    }
+
     pub(super) fn current(&self) -> &Window {
         &self.windows[self.current]
     }

@@ -85,3 +85,33 @@ fn what_a_command_needs_is_asked_and_not_shown() {
     scene.tui.ask(Ask::Line(String::new()));
     assert!(scene.text().contains("a draft"));
 }
+
+/// A login at another machine ends the session in the middle of a line.
+#[test]
+fn whoever_comes_back_finds_his_windows_and_what_he_typed() {
+    for (next, is_back) in [("alice", true), ("mallory", false)] {
+        let mut scene = Scene::logged_in(80, 14);
+        scene.message("bob", "are you there?");
+        scene.message("carol", "and you?");
+        scene.tui.window(scene.moment(), Window::Open("carol".to_owned()));
+        scene.type_text("half of this");
+        scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+        scene.type_text("half of that");
+        scene.tell(Output::LoggedOut { reason: "logged in somewhere else".to_owned() });
+        assert!(!scene.text().contains("half of"), "{}", scene.text());
+        scene.tell(Output::LoggedIn {
+            user: next.to_owned(),
+            motd: String::new(),
+            failed_attempts: 0,
+            took_over: true,
+            new_account: false,
+        });
+        scene.tui.ask(Ask::Line(String::new()));
+        let shown = scene.text();
+        assert_eq!(shown.contains("half of that"), is_back, "{shown}");
+        assert_eq!(shown.contains("are you there?"), is_back, "{shown}");
+        scene.tui.window(scene.moment(), Window::Open("carol".to_owned()));
+        let shown = scene.text();
+        assert_eq!(shown.contains("half of this"), is_back, "{shown}");
+    }
+}

@@ -30,3 +30,17 @@ fn what_is_said_of_a_film_stands_under_its_offer() {
     scene.tell(Output::File { file: file_line() });
     assert_eq!(scene.text().matches("said to be 12:34").count(), 1, "{}", scene.text());
 }
+
+/// The pane has a few rows; who asks for all gets all.
+#[test]
+fn a_list_that_is_longer_than_the_pane_is_told_whole() {
+    let mut scene = Scene::logged_in(100, 40);
+    let all: Vec<u64> = (1..=12).collect();
+    let files = all.iter().map(|id| FileLine { id: *id, state: "offered", ..file_line() });
+    scene.tell(Output::Files { of: None, files: files.collect() });
+    let shown = scene.text();
+    assert!(shown.contains("4 more: /files lists all"), "{shown}");
+    for id in all {
+        assert!(shown.contains(&format!("* file {id} from bob")), "{id} in {shown}");
+    }
+}
