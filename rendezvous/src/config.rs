@@ -2,6 +2,7 @@
 
 use opaque_ke::ServerSetup;
 use rand_core::{CryptoRng, RngCore};
+use wire::app::letter::MAX_UNITS;
 use wire::app::login::{Stretch, Suite};
 use wire::app::name::Name;
 use wire::app::server::{LABEL, MAX_MOTD};
@@ -64,7 +65,7 @@ pub struct Policy {
     pub mailbox: Mailbox,
     /// Whether, and how fast, datagrams are carried between those who find no direct way.
     pub relaying: Relaying,
-    /// How many keys for letters one user may ask for.
+    /// How many keys for letters one user may ask for, and with them how many letters he may leave.
     pub letters: Rate,
     /// How many spoken codes one user may make and try.
     pub codes: Rate,
@@ -103,7 +104,7 @@ impl Default for Policy {
     }
 }
 
-/// How much is kept for each user who is not there.
+/// How much is kept for each user who is not there. Letters count by their length [W-185].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mailbox {
     /// For so many seconds; 0: no letters are taken.
@@ -115,6 +116,16 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// The smallest in which one user can leave the longest text for another who knows him: else it
+    /// would wait until both are there, and hold up all that comes behind it.
+    pub const SMALLEST: u64 = 4 * MAX_UNITS as u64;
+
+    /// Of this size, a quarter of it for each sender.
+    #[must_use]
+    pub const fn of(letters: u64, kept_for: u64) -> Self {
+        Self { kept_for, letters, letters_of_one: letters.div_ceil(4) }
+    }
+
     /// Most letters of all strangers together, to whom the owner has never written and whom he has not
     /// asked for: else a few of them could keep out whom he knows.
     pub const fn letters_of_strangers(&self) -> u64 {
@@ -129,7 +140,7 @@ impl Mailbox {
 
 impl Default for Mailbox {
     fn default() -> Self {
-        Self { kept_for: 21 * 86_400, letters: 128, letters_of_one: 32 }
+        Self::of(128, 21 * 86_400)
     }
 }
 
@@ -263,7 +274,7 @@ impl Config {
 }
 
 /// A session of a few small messages: a stranger may make the server hold tens of kilobytes, not
-/// megabytes.
+/// megabytes. A long letter of a user is put together in the session.
 fn transport() -> TransportConfig {
     TransportConfig {
         stream_window: 32 << 10,

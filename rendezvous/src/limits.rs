@@ -38,6 +38,19 @@ impl Bucket {
             }
         }
     }
+
+    /// Takes so many, be they there or not: what is missing is owed, and [`take`](Self::take) gives nothing
+    /// before it has come back. Says how long that is to whoever owes already, and takes nothing then.
+    fn owe(&mut self, now: Instant, rate: Rate, count: u32) -> Result<(), Duration> {
+        let full_at = self.full_at.max(now);
+        match (full_at - now).checked_sub(rate.interval * rate.burst) {
+            Some(owed) if owed > Duration::ZERO => Err(owed),
+            Some(_) | None => {
+                self.full_at = full_at + rate.interval * count;
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Buckets by key, of bounded number.
@@ -58,6 +71,22 @@ impl<K: Ord + Clone> Limiter<K> {
     /// Takes one from the bucket of `key`, or says after how long there will be one. When the
     /// table is full of buckets in use, a new key is refused: pushing others out would free them.
     pub(crate) fn take(&mut self, now: Instant, key: &K) -> Result<(), Duration> {
+        let rate = self.rate;
+        self.with(now, key, |bucket| bucket.take(now, rate))
+    }
+
+    /// Takes so many from the bucket of `key`, as [`Bucket::owe`] does.
+    pub(crate) fn owe(&mut self, now: Instant, key: &K, count: u32) -> Result<(), Duration> {
+        let rate = self.rate;
+        self.with(now, key, |bucket| bucket.owe(now, rate, count))
+    }
+
+    fn with(
+        &mut self,
+        now: Instant,
+        key: &K,
+        take: impl FnOnce(&mut Bucket) -> Result<(), Duration>,
+    ) -> Result<(), Duration> {
         let known = self.buckets.get(key).copied();
         if known.is_none() && self.buckets.len() >= self.capacity {
             if self.by_full.first().is_none_or(|(full_at, _)| *full_at > now) {
@@ -68,7 +97,7 @@ impl<K: Ord + Clone> Limiter<K> {
             }
         }
         let mut bucket = known.unwrap_or(Bucket::new(now));
-        let taken = bucket.take(now, self.rate);
+        let taken = take(&mut bucket);
         if taken.is_ok() {
             if let Some(before) = self.buckets.insert(key.clone(), bucket) {
                 self.by_full.remove(&(before.full_at, key.clone()));
@@ -106,6 +135,21 @@ mod tests {
             assert_eq!(bucket.take(now, RATE), Ok(()));
         }
         assert!(bucket.take(now, RATE).is_err(), "never more than the burst");
+    }
+
+    #[test]
+    fn what_is_owed_comes_back_first() {
+        let mut now = Instant::ZERO;
+        let mut bucket = Bucket::new(now);
+        assert_eq!((bucket.take(now, RATE), bucket.take(now, RATE)), (Ok(()), Ok(())));
+        // One is there, and four are owed.
+        assert_eq!(bucket.owe(now, RATE, 5), Ok(()));
+        assert_eq!(bucket.owe(now, RATE, 1), Err(Duration::from_secs(8)));
+        assert_eq!(bucket.take(now, RATE), Err(Duration::from_secs(10)));
+        now += Duration::from_secs(8);
+        assert_eq!(bucket.take(now, RATE), Err(Duration::from_secs(2)));
+        assert_eq!(bucket.owe(now, RATE, 1), Ok(()), "nothing is owed any more");
+        assert_eq!(bucket.take(now, RATE), Err(Duration::from_secs(4)));
     }
 
     /// Security acceptance B12.

@@ -6,7 +6,7 @@
 )]
 
 use wire::ConnectionHandle;
-use wire::app::letter::{MAX_LETTER, MAX_PREKEYS_AT_ONCE, Prekey};
+use wire::app::letter::{MAX_LETTER, MAX_PREKEYS_AT_ONCE, Prekey, units};
 use wire::app::name::Name;
 use wire::app::server::{MAX_DISCARDED, Refusal, Response};
 use wire::time::Instant;
@@ -49,8 +49,9 @@ impl Server {
         Answer::Ask(StoreRequest::Prekey { asker, owner }, Continuation::Mail)
     }
 
+    /// A long letter counts as several, of which one was taken with its key [W-185].
     pub(crate) fn on_deposit(
-        &self,
+        &mut self,
         now: Instant,
         from: Name,
         to: Name,
@@ -67,6 +68,13 @@ impl Server {
         if sealed.is_empty() || sealed.len() > MAX_LETTER {
             return Answer::refuse(Refusal::Malformed);
         }
+        let len = sealed.len();
+        let more = u32::try_from(units(len) - 1).unwrap_or(u32::MAX);
+        if more > 0
+            && let Err(wait) = self.letters.owe(now, &from, more)
+        {
+            return Answer::refuse(Refusal::TooManyRequests { seconds: whole_seconds(wait) });
+        }
         let now = self.clock.unix(now);
         let request = StoreRequest::Deposit {
             from: from.clone(),
@@ -76,7 +84,7 @@ impl Server {
             mailbox,
             now,
         };
-        Answer::Ask(request, Continuation::Deposit { from, to })
+        Answer::Ask(request, Continuation::Deposit { from, to, len })
     }
 
     pub(crate) fn on_collect(&self, now: Instant, owner: Name, after: u64) -> Answer {

@@ -38,8 +38,10 @@ const MAX_SOURCES: usize = 65_536;
 const MAX_WRITERS: usize = 65_536;
 /// Most users whose creations of rooms are counted.
 const MAX_FOUNDERS: usize = 65_536;
-/// Most requests that may wait for the store.
+/// Most requests that may wait for the store...
 const MAX_JOBS: usize = 16_384;
+/// ...and most bytes of letters among them [W-186].
+const MAX_LETTERS_WAITING: usize = 64 << 20;
 
 /// What is going on, for the operator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +117,7 @@ pub(crate) enum Continuation {
     /// What follows about letters.
     Mail,
     /// A letter that is kept.
-    Deposit { from: Name, to: Name },
+    Deposit { from: Name, to: Name, len: usize },
     /// What follows about rooms.
     Room,
     /// Another password.
@@ -131,6 +133,13 @@ pub(crate) struct Job {
     continuation: Continuation,
 }
 
+impl Job {
+    /// Bytes of the letter in the request.
+    const fn letter(&self) -> usize {
+        if let Continuation::Deposit { len, .. } = &self.continuation { *len } else { 0 }
+    }
+}
+
 /// Requests on their way to the store.
 #[derive(Default)]
 pub(crate) struct StoreQueue {
@@ -138,18 +147,32 @@ pub(crate) struct StoreQueue {
     queue: VecDeque<(StoreTicket, StoreRequest)>,
     /// `None`: nobody waits for it.
     jobs: BTreeMap<StoreTicket, Option<Job>>,
+    /// Bytes of letters among them.
+    letters: usize,
 }
 
 impl StoreQueue {
     pub(crate) fn submit(&mut self, request: StoreRequest, job: Option<Job>) {
         let ticket = StoreTicket(self.next);
         self.next += 1;
+        self.letters += job.as_ref().map_or(0, Job::letter);
         self.queue.push_back((ticket, request));
         self.jobs.insert(ticket, job);
     }
 
+    /// The store has done it; gives who waits for it.
+    fn finish(&mut self, ticket: StoreTicket) -> Option<Job> {
+        let job = self.jobs.remove(&ticket).flatten()?;
+        self.letters -= job.letter();
+        Some(job)
+    }
+
     fn is_full(&self) -> bool {
         self.jobs.len() >= MAX_JOBS
+    }
+
+    fn takes(&self, job: &Job) -> bool {
+        !self.is_full() && self.letters + job.letter() <= MAX_LETTERS_WAITING
     }
 
     /// Asks for something that nobody waits for.
@@ -293,7 +316,7 @@ impl Server {
         } else if let StoreOutcome::Removed { rooms } = &outcome {
             self.tell_rooms(rooms);
         }
-        let job = self.store.jobs.remove(&ticket).flatten();
+        let job = self.store.finish(ticket);
         if let StoreOutcome::LobbyFull { user, members } = outcome {
             self.on_lobby_full(now, user, members, job);
         } else if let Some(job) = job {
@@ -370,7 +393,7 @@ impl Server {
     pub fn most_buffered_bytes(&self) -> u64 {
         let held = self.sessions.iter().map(|(handle, session)| {
             let transport = self.endpoint.stats(*handle).map_or(0, |stats| stats.buffered_bytes);
-            transport + session.backlog() as u64
+            transport + session.held() as u64
         });
         held.max().unwrap_or(0)
     }
@@ -497,12 +520,13 @@ impl Server {
         };
         match answer {
             Answer::Now(response) => self.respond(handle, id, response),
-            Answer::Ask(..) if self.store.is_full() => {
-                let refusal = Refusal::TooManyRequests { seconds: 1 };
-                self.respond(handle, id, Response::Refused(refusal));
-            }
             Answer::Ask(request, continuation) => {
-                self.store.submit(request, Some(Job { handle, request: id, continuation }));
+                let job = Job { handle, request: id, continuation };
+                if !self.store.takes(&job) {
+                    let refusal = Refusal::TooManyRequests { seconds: 1 };
+                    return self.respond(handle, id, Response::Refused(refusal));
+                }
+                self.store.submit(request, Some(job));
                 if let Some(session) = self.sessions.get_mut(&handle) {
                     session.waiting = Some(id);
                 }
@@ -524,7 +548,7 @@ impl Server {
             // What concerns others happens even when the asker has gone meanwhile.
             Continuation::Block { by, target, at } => self.on_blocked(&by, &target, at, &outcome),
             Continuation::Unblock { by, target } => self.on_unblocked(&by, &target, &outcome),
-            Continuation::Deposit { from, to } => self.on_deposited(&from, &to, outcome),
+            Continuation::Deposit { from, to, .. } => self.on_deposited(&from, &to, outcome),
             Continuation::DeleteAccount { name, identity } => {
                 self.on_deleted(now, handle, &name, identity, &outcome)
             }

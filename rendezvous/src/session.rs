@@ -11,11 +11,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use wire::app::framing::{Deframer, FramingError, encode};
+use wire::app::framing::{Deframer, FramingError, Message, encode};
 use wire::app::identity::{DeviceCertificate, IdentityKey};
 use wire::app::name::Name;
 use wire::app::room::{MAX_ROOMS_OF_ONE, RoomId};
-use wire::app::server::{ClientMessage, Notice, Response, ServerMessage};
+use wire::app::server::{ClientMessage, MAX_SHORT_REQUEST, Notice, Response, ServerMessage};
 use wire::time::Instant;
 use wire::{ConnectionHandle, Endpoint, PublicKey, Read, StreamId};
 
@@ -211,9 +211,10 @@ impl Session {
         self.outgoing.len() > 2 * HIGH_WATER
     }
 
-    /// Bytes that wait to be handed to the transport.
-    pub(crate) fn backlog(&self) -> usize {
-        self.outgoing.len() + self.late.values().map(Vec::len).sum::<usize>()
+    /// Bytes held of what the client says, and of what waits to be said to him.
+    pub(crate) fn held(&self) -> usize {
+        let late = self.late.values().map(Vec::len).sum::<usize>();
+        self.incoming.held() + self.outgoing.len() + late
     }
 
     /// Whether nothing waits to be handed to the transport.
@@ -231,7 +232,10 @@ impl Session {
             if self.waiting.is_some() || self.is_backed_up() {
                 return Ok(None);
             }
-            if let Some(message) = self.incoming.next()? {
+            // Whoever is not logged in cannot make the server hold much [W-186].
+            let longest =
+                if self.user().is_some() { ClientMessage::MAX_LEN } else { MAX_SHORT_REQUEST };
+            if let Some(message) = self.incoming.next_within(longest)? {
                 return Ok(Some(message));
             }
             let Some(stream) = self.stream.filter(|_| self.readable) else { return Ok(None) };

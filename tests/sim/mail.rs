@@ -4,13 +4,14 @@
 
 use peer::command::Command;
 use peer::output::Output;
-use rendezvous::{Mailbox, Policy};
+use rendezvous::{Mailbox, Policy, Rate};
 use sim::Impairment;
 use sim::swarm::seed;
 use sim::tincan::{Program, ServerProgram};
-use wire::app::letter::MAX_BODY;
+use wire::app::name::Name;
+use wire::app::peer::MAX_TEXT;
 
-use crate::party::{ALICE, BOB, CAROL, Party, last_state, name};
+use crate::party::{ALICE, BOB, CAROL, DAVE, Party, last_state, name};
 use crate::support::{loss, seconds};
 
 /// Longer than the server takes to believe that somebody is gone.
@@ -22,6 +23,15 @@ fn texts(told: &[Output]) -> Vec<String> {
         _ => None,
     });
     texts.collect()
+}
+
+/// Has one ask for the other, whose letters are no stranger's from then on.
+fn know(party: &mut Party, who: usize, whom: usize) {
+    party.line(who, &format!("@{} hello", name(whom)));
+    party.until(whom, |output| matches!(output, Output::Message { .. }));
+    party.run(seconds(2));
+    party.take(who);
+    party.take(whom);
 }
 
 fn is_stored(output: &Output) -> bool {
@@ -79,20 +89,89 @@ fn strangers_leave_letters_as_friends_do() {
     assert_eq!(shown, ["from alice", "from bob"]);
 }
 
+/// [W-185]
 #[test]
-fn what_is_too_long_for_a_letter_waits_and_all_behind_it() {
+fn the_longest_text_goes_by_the_mailbox_in_its_turn() {
     let mut party = Party::of(2);
+    know(&mut party, BOB, ALICE);
     let bob = party.kill(BOB);
     party.run(seconds(GONE));
-    let long = "x".repeat(MAX_BODY + 1);
-    party.line(ALICE, "@bob first");
-    party.line(ALICE, &format!("@bob {long}"));
-    party.line(ALICE, "@bob last");
+    let long = "x".repeat(MAX_TEXT);
+    for text in ["first", &long, "last"] {
+        party.line(ALICE, &format!("@bob {text}"));
+    }
     party.run(seconds(10));
-    assert_eq!(party.take(ALICE).iter().filter(|output| is_stored(output)).count(), 1);
+    assert_eq!(party.take(ALICE).iter().filter(|output| is_stored(output)).count(), 3);
+    party.kill(ALICE);
+    party.run(seconds(GONE));
     party.restart(BOB, bob);
-    party.run(seconds(20));
-    assert_eq!(texts(&party.take(BOB)), ["first".to_owned(), long, "last".to_owned()]);
+    party.run(seconds(10));
+    assert_eq!(texts(&party.take(BOB)), ["first", &long, "last"]);
+}
+
+/// [W-185]: it says so, and goes when there is room again, with what waits behind it.
+#[test]
+fn a_long_text_without_room_waits_and_goes_later() {
+    let mailbox = Mailbox { letters: 20, letters_of_one: 20, ..Mailbox::default() };
+    let policy = Policy { mailbox, ..Policy::default() };
+    let mut party = Party::with(2, policy, &Impairment::default());
+    know(&mut party, BOB, ALICE);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    let long = "x".repeat(MAX_TEXT);
+    for text in ["1", "2", "3", "4", "5", &long, "last"] {
+        party.line(ALICE, &format!("@bob {text}"));
+    }
+    party.run(seconds(10));
+    let told = party.take(ALICE);
+    assert_eq!(told.iter().filter(|output| is_stored(output)).count(), 5);
+    let Some(("queued", Some(reason))) = last_state(&told) else { panic!("{told:?}") };
+    assert!(reason.contains("no room left for so long a text"), "{reason}");
+    let alice = party.kill(ALICE);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    assert_eq!(texts(&party.take(BOB)), ["1", "2", "3", "4", "5"]);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.restart(ALICE, alice);
+    party.run(seconds(10));
+    assert_eq!(party.take(ALICE).iter().filter(|output| is_stored(output)).count(), 2);
+    party.kill(ALICE);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    assert_eq!(texts(&party.take(BOB)), [&long, "last"]);
+}
+
+/// [W-185]: long texts to several users go one after the other, so that no key is asked for in vain while
+/// the server gives no more.
+#[test]
+fn long_texts_go_as_fast_as_the_server_lets_and_waste_no_keys() {
+    let policy = Policy { letters: Rate { burst: 20, interval: seconds(1) }, ..Policy::default() };
+    let mut party = Party::with(5, policy, &Impairment::default());
+    let away = [BOB, CAROL, DAVE, DAVE + 1];
+    let keys = |party: &mut Party| {
+        let server = party.server;
+        let users = away.map(|user| Name::new(&name(user)).expect("a name"));
+        party.world.with(server, |program, _| users.map(|user| program.server_mut().prekeys(&user)))
+    };
+    let before = keys(&mut party);
+    for user in away {
+        party.kill(user);
+    }
+    party.run(seconds(GONE));
+    party.take(ALICE);
+    for user in away {
+        party.line(ALICE, &format!("@{} {}", name(user), "x".repeat(MAX_TEXT)));
+    }
+    party.run(seconds(10));
+    let soon = party.take(ALICE).iter().filter(|output| is_stored(output)).count();
+    assert!((1..=2).contains(&soon), "{soon} went at once");
+    party.run(seconds(120));
+    let later = party.take(ALICE).iter().filter(|output| is_stored(output)).count();
+    assert_eq!(soon + later, away.len());
+    assert_eq!(keys(&mut party), before.map(|keys| keys - 1));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use peer::output::Output;
 use rendezvous::{Lobby, Mailbox, Policy, Rate};
 use sim::Impairment;
 use wire::app::name::Name;
+use wire::app::peer::MAX_TEXT;
 
 use crate::party::{ALICE, BOB, CAROL, DAVE, Party, last_state, name};
 use crate::support::{loss, seconds};
@@ -184,6 +185,62 @@ fn many_lines_go_in_few_letters() {
     let expected: Vec<String> = (0..60).map(|n: u32| n.to_string()).collect();
     let expected: Vec<_> = expected.iter().map(|text| ("alice", text.as_str(), false)).collect();
     assert_eq!(shown(&told), expected);
+}
+
+/// [W-185]: the longest text is left, and does not keep other lines back for long.
+#[test]
+fn the_longest_line_is_left_in_its_turn() {
+    let mut party = Party::of(2);
+    party.line(BOB, "@alice hello");
+    party.run(seconds(5));
+    party.room("/create team bob", "team", &[ALICE, BOB]);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.take(ALICE);
+    let long = "x".repeat(MAX_TEXT);
+    for text in ["first", &long, "last"] {
+        party.line(ALICE, &format!("#team {text}"));
+    }
+    party.line(ALICE, "@bob there is much to read");
+    party.run(seconds(5));
+    let told = party.take(ALICE);
+    let is_direct = |output: &Output| matches!(output, Output::MessageState { to, state: "stored", .. } if to == "bob");
+    assert!(told.iter().any(is_direct), "{told:?}");
+    party.run(seconds(300));
+    assert_eq!(last_state(&party.take(ALICE)), Some(("stored", None)));
+    party.kill(ALICE);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    let told = party.take(BOB);
+    let expected = ["first", &long, "last"].map(|text| ("alice", text, false));
+    assert_eq!(shown(&told), expected);
+}
+
+/// [W-185]: a line that is too long for what is left of a mailbox keeps no message to its owner alone out.
+#[test]
+fn a_line_without_room_holds_up_no_message_to_one_alone() {
+    let mailbox = Mailbox { letters: 16, letters_of_one: 16, ..Mailbox::default() };
+    let mut party = Party::with(2, Policy { mailbox, ..Policy::default() }, &Impairment::default());
+    party.line(BOB, "@alice hello");
+    party.run(seconds(5));
+    party.room("/create team bob", "team", &[ALICE, BOB]);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    party.line(ALICE, "@bob one");
+    party.run(seconds(5));
+    party.take(ALICE);
+    let long = "x".repeat(MAX_TEXT);
+    party.line(ALICE, &format!("#team {long}"));
+    party.run(seconds(5));
+    let is_told = |output: &Output| matches!(output, Output::Info { text } if text.contains("no room left for so long a text"));
+    assert!(party.take(ALICE).iter().any(is_told));
+    party.line(ALICE, "@bob two");
+    party.run(seconds(5));
+    assert_eq!(last_state(&party.take(ALICE)), Some(("stored", None)));
+    party.restart(BOB, bob);
+    party.run(seconds(20));
+    assert_eq!(shown(&party.take(BOB)), [("alice", &*long, false)], "from its author");
 }
 
 /// [W-184].

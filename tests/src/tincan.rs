@@ -125,6 +125,20 @@ impl ServerProgram {
         self.server.handle_meanwhile(now, &Meanwhile { resets, ..Meanwhile::default() });
     }
 
+    /// How many keys that serve once are left for letters to a user.
+    ///
+    /// # Panics
+    /// When the database answers something else.
+    pub fn prekeys(&mut self, owner: &Name) -> u32 {
+        let collect =
+            rendezvous::StoreRequest::Collect { owner: owner.clone(), after: 0, oldest: 0 };
+        let outcome = self.disk.store.execute(&[collect]);
+        let [StoreOutcome::Letters { prekeys, .. }] = &outcome[..] else {
+            panic!("{outcome:?}");
+        };
+        *prekeys
+    }
+
     /// How many letters lie in a user's mailbox.
     ///
     /// # Panics

@@ -15,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wire::app::identity::{DeviceCertificate, Identity, IdentityKey};
 use wire::app::letter::{
-    self, Enclosed, Ends, Letter, MAX_BODY, MAX_PREKEYS_AT_ONCE, Opened, Prekey, Serves, WEEKLY,
-    WEEKLY_KEPT,
+    self, Enclosed, Ends, Letter, MAX_PREKEYS_AT_ONCE, Opened, Prekey, Serves, WEEKLY, WEEKLY_KEPT,
 };
 use wire::app::name::Name;
 use wire::app::peer::Text;
@@ -36,6 +35,9 @@ const WANTED_PREKEYS: usize = 48;
 /// A mailbox that took nothing is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(3600);
 
+/// The letter of a longer text may count as more than one, and may take a while to the server.
+const LONG: usize = 3 << 10;
+
 /// So many keys that were used up are remembered: a letter to one of them is one that was kept.
 const MAX_USED: usize = 256;
 
@@ -46,6 +48,9 @@ pub(super) struct Mail {
     used: VecDeque<u64>,
     /// Users about whose mailboxes the server was asked and has not answered.
     pub(super) asked: BTreeSet<Name>,
+    /// The one of them to whom a long message is on its way: one at a time, since the server gives no more
+    /// keys to who owes for such letters [W-185], and what is asked behind them has to wait for them.
+    long: Option<Name>,
     /// Mailboxes that took nothing, and when each is tried again.
     shut: BTreeMap<Name, Instant>,
     /// The server gives no more keys for letters before then.
@@ -112,6 +117,7 @@ impl Mail {
     /// The session is over: what was asked in it is not answered.
     pub(super) fn session_ended(&mut self) {
         self.asked.clear();
+        self.long = None;
         self.collecting = None;
         self.has_news = false;
         self.from_start = false;
@@ -135,6 +141,11 @@ impl Mail {
     /// Whether something is on its way into a mailbox.
     pub(super) fn is_leaving(&self) -> bool {
         !self.asked.is_empty()
+    }
+
+    /// The long message to this user is on its way no more. Says whether it was.
+    fn end_long(&mut self, user: &Name) -> bool {
+        self.long.take_if(|long| long == user).is_some()
     }
 
     /// This user's mailbox takes nothing: later.
@@ -177,7 +188,7 @@ impl App {
 
     /// Whether a message waits that is to go into this user's mailbox.
     pub(super) fn has_letter_for(&self, user: &Name) -> bool {
-        self.chat.outbox.next_to_store(user, MAX_BODY).is_some()
+        self.chat.outbox.next_to_store(user).is_some()
     }
 
     /// Asks for a key for a letter to this user. Says whether it could be asked.
@@ -192,8 +203,16 @@ impl App {
 
     /// Leaves the next message in this user's mailbox, if he is not there.
     pub(super) fn store_next(&mut self, now: Instant, user: &Name) {
-        if self.may_leave_letter(user) && self.has_letter_for(user) {
-            self.ask_prekey(now, user);
+        if !self.may_leave_letter(user) {
+            return;
+        }
+        let Some(message) = self.chat.outbox.next_to_store(user) else { return };
+        let is_long = message.body.len() > LONG;
+        if is_long && self.mail.long.is_some() {
+            return;
+        }
+        if self.ask_prekey(now, user) && is_long {
+            self.mail.long = Some(user.clone());
         }
     }
 
@@ -206,6 +225,10 @@ impl App {
         prekey: Prekey,
     ) {
         self.mail.asked.remove(user);
+        if self.mail.end_long(user) {
+            // Unless it leaves now, another one may.
+            self.links.want_check();
+        }
         let room = self.mail.rooms.stop_making(user);
         let is_old = prekey.serves == Serves::Weekly
             && prekey.made.saturating_add(WEEKLY_KEPT) < self.unix_ms / 1000;
@@ -218,13 +241,13 @@ impl App {
             return;
         }
         self.met_by_letter(user, identity, 0);
-        let Some(message) = self.chat.outbox.next_to_store(user, MAX_BODY) else {
+        let Some(message) = self.chat.outbox.next_to_store(user) else {
             if let Some(room) = room {
                 self.read_posts_to_leave(room, user, identity, prekey);
             }
             return;
         };
-        let sequence = message.id.sequence;
+        let (sequence, is_long) = (message.id.sequence, message.body.len() > LONG);
         let text = Enclosed::Text(text_of(message));
         let Some(sealed) = self.seal_letter(identity, &prekey, text) else {
             self.mail.shut(user, now);
@@ -236,6 +259,9 @@ impl App {
         let asked = Asked::Deposit { user: user.clone(), sequence, is_weak };
         if self.ask(now, asked, request).is_ok() {
             self.mail.asked.insert(user.clone());
+            if is_long {
+                self.mail.long = Some(user.clone());
+            }
         }
     }
 
@@ -266,9 +292,10 @@ impl App {
             let reason = is_weak.then(|| weak.to_owned());
             self.tell_state(user, sequence, "stored", reason);
         }
+        let was_long = self.mail.end_long(user);
         self.store_next(now, user);
-        if !self.has_letter_for(user) {
-            // What is said in rooms comes behind.
+        if was_long || !self.has_letter_for(user) {
+            // Another long one comes behind, or what is said in rooms.
             self.links.want_check();
         }
     }
@@ -283,6 +310,9 @@ impl App {
     ) {
         self.mail.asked.remove(user);
         self.mail.rooms.stop_making(user);
+        if self.mail.end_long(user) {
+            self.links.want_check();
+        }
         if let Refusal::TooManyRequests { seconds } = refusal {
             // That is about this user, whomever he writes to.
             let again = Duration::from_secs(u64::from(*seconds).clamp(1, 3600));
@@ -294,7 +324,15 @@ impl App {
             self.check_account(now, user);
         }
         if let (Refusal::MailboxFull, Some(sequence)) = (refusal, sequence) {
-            let reason = format!("the mailbox of {user} is full: it waits here");
+            let message = self.chat.outbox.find(user, sequence);
+            let reason = if message.is_some_and(|message| message.body.len() > LONG) {
+                format!(
+                    "the mailbox of {user} has no room left for so long a text: it waits here, and \
+                     what you write to {user} after it waits behind it"
+                )
+            } else {
+                format!("the mailbox of {user} is full: it waits here")
+            };
             self.tell_state(user, sequence, "queued", Some(reason));
         }
     }

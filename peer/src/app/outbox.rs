@@ -149,14 +149,13 @@ impl Outbox {
         }
     }
 
-    /// The next message to this user for his mailbox. They go there in order: behind one that is too
-    /// long for it, or that was asked about and not answered, all wait.
-    pub(super) fn next_to_store(&self, user: &Name, longest: usize) -> Option<&Outgoing> {
+    /// The next message to this user for his mailbox. They go there in order: behind one that finds no
+    /// room there, or that was asked about and not answered, all wait.
+    pub(super) fn next_to_store(&self, user: &Name) -> Option<&Outgoing> {
         if self.held.contains_key(user) {
             return None;
         }
-        let message = self.users.get(user)?.messages.iter().find(|message| !message.stored)?;
-        (message.body.len() <= longest).then_some(message)
+        self.users.get(user)?.messages.iter().find(|message| !message.stored)
     }
 
     /// The message with this number, when it still waits.
@@ -318,7 +317,7 @@ mod tests {
         }
         assert_eq!(outbox.hold(&bob()), 0);
         assert_eq!(outbox.hold(&bob()), 0);
-        assert!(send_all(&mut outbox).is_empty() && outbox.next_to_store(&bob(), 9).is_none());
+        assert!(send_all(&mut outbox).is_empty() && outbox.next_to_store(&bob()).is_none());
         outbox.let_go(&bob());
         assert!(outbox.next_to_send(&bob()).is_none(), "held twice");
         outbox.let_go(&bob());

@@ -15,8 +15,10 @@ use crate::login::ExportKey;
 use crate::output::{Output, UserLine};
 use crate::work::{Account, Contact};
 
-/// A server that has not answered by then is given up.
+/// A server that has not answered by then, not counting how long the question may take there, is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The slowest way to it carries so many bytes a second.
+const SLOWEST_WAY: u64 = 2 << 10;
 /// Most requests that wait for their answers.
 const MAX_PENDING: usize = 128;
 /// A user is introduced again, when the introduction announced does not come, after this long.
@@ -148,7 +150,8 @@ impl App {
         if !self.write_server(&ClientMessage::Request { id, request }) {
             return Err(asked);
         }
-        self.server.pending.insert(id, Pending { asked, until: now + ANSWER_WITHIN });
+        let way = Duration::from_secs(self.on_its_way_to_server() / SLOWEST_WAY);
+        self.server.pending.insert(id, Pending { asked, until: now + ANSWER_WITHIN + way });
         Ok(())
     }
 

@@ -588,6 +588,14 @@ impl App {
         channel.outgoing.send(endpoint, channel.handle, message).is_ok()
     }
 
+    /// Bytes that were said to the server and are not known to have arrived.
+    pub(super) fn on_its_way_to_server(&self) -> u64 {
+        let (Some(endpoint), State::Up(channel)) = (&self.endpoint, &self.server.state) else {
+            return 0;
+        };
+        channel.outgoing.on_its_way(endpoint, channel.handle)
+    }
+
     /// Closes a connection of any kind.
     pub(super) fn close(&mut self, now: Instant, handle: ConnectionHandle, code: u32, text: &str) {
         if let Some(endpoint) = &mut self.endpoint {

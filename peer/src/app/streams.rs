@@ -29,9 +29,14 @@ impl Outgoing {
         self.unsent.len()
     }
 
+    /// Bytes that are not known to have arrived.
+    pub(super) fn on_its_way(&self, endpoint: &Endpoint, handle: ConnectionHandle) -> u64 {
+        self.unsent.len() as u64 + endpoint.unacknowledged(handle, self.stream)
+    }
+
     /// Whether all that was said is known to have arrived.
     pub(super) fn is_through(&self, endpoint: &Endpoint, handle: ConnectionHandle) -> bool {
-        self.unsent.is_empty() && endpoint.unacknowledged(handle, self.stream) == 0
+        self.on_its_way(endpoint, handle) == 0
     }
 
     pub(super) fn send<M: Message>(

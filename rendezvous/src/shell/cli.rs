@@ -117,10 +117,14 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u64).range(..=365), env = "TINCAN_RENDEZVOUS_MAILBOX_DAYS")]
     mailbox_days: u64,
 
-    /// Most letters kept for one user; a quarter of them of one sender, and of all together to whom
-    /// the user has never written and whom he has not asked for
+    /// Most letters kept for one user (at least 64), each counted once for every 4 KB of it; a quarter of them
+    /// of one sender, and of all together to whom the user has never written and whom he has not asked for
+    ///
+    /// One of these alone may leave half of what is for all of them. The longest message, 64 KiB, counts as 16
+    /// letters. With less than 121, it does not go into the mailbox of somebody who does not know its
+    /// sender, and waits at its sender's until both are there.
     #[arg(long, value_name = "LETTERS", default_value_t = 128,
-        value_parser = clap::value_parser!(u64).range(1..=10_000), env = "TINCAN_RENDEZVOUS_MAILBOX_QUOTA")]
+        value_parser = clap::value_parser!(u64).range(Mailbox::SMALLEST..=10_000), env = "TINCAN_RENDEZVOUS_MAILBOX_QUOTA")]
     mailbox_quota: u64,
 
     /// Log out whose user did nothing for so long, such as 30m, 8h or 7d; at least 1m
@@ -204,11 +208,7 @@ impl Serve {
             lockout: LockoutPolicy { max_failed: self.max_failed, lock_seconds: self.lock_seconds },
             motd: self.motd.clone(),
             lobby: if self.lobby { Lobby::open() } else { Lobby::Shut },
-            mailbox: Mailbox {
-                kept_for: self.mailbox_days * 86_400,
-                letters: self.mailbox_quota,
-                letters_of_one: self.mailbox_quota.div_ceil(4),
-            },
+            mailbox: Mailbox::of(self.mailbox_quota, self.mailbox_days * 86_400),
             relaying: match self.relay {
                 Choice::Yes => Relaying::UpTo { bytes_per_second: self.relay_rate * 1000 },
                 Choice::No => Relaying::Off,
@@ -292,6 +292,8 @@ pub(super) enum UserCommand {
 
 #[cfg(test)]
 mod tests {
+    use wire::app::letter::MAX_UNITS;
+
     use super::*;
 
     #[test]
@@ -308,6 +310,7 @@ mod tests {
             ["rendezvous", "--lock-seconds", "301"],
             ["rendezvous", "--open-registration", "perhaps"],
             ["rendezvous", "--relay-rate", "0"],
+            ["rendezvous", "--mailbox-quota", "63"],
         ] {
             let error = Cli::try_parse_from(arguments).unwrap_err();
             assert_eq!(error.exit_code(), 2);
@@ -324,6 +327,22 @@ mod tests {
         let serve =
             read(["rendezvous", "--relay", "on", "--relay-rate", "8", "--mailbox-days", "6"]);
         assert_eq!((serve.relay, serve.relay_rate, serve.mailbox_days), (Choice::Yes, 8, 6));
+    }
+
+    /// [W-185]: the longest text goes into the smallest mailbox, and of a stranger into the usual one.
+    #[test]
+    fn a_mailbox_has_room_for_the_longest_text() {
+        let mailbox = |quota: &str| {
+            let cli = Cli::try_parse_from(["rendezvous", "--mailbox-quota", quota]).unwrap();
+            cli.serve.policy().mailbox
+        };
+        let longest = MAX_UNITS as u64;
+        let smallest = mailbox("64");
+        assert_eq!((smallest.letters, smallest.letters_of_one), (64, longest));
+        assert!(smallest.letters_of_a_stranger() < longest);
+        assert!(mailbox("120").letters_of_a_stranger() < longest);
+        assert_eq!(mailbox("121").letters_of_a_stranger(), longest);
+        assert_eq!(Mailbox::default().letters_of_a_stranger(), longest);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! together: members of a room are introduced without anybody's wish.
 
 use rusqlite::{Savepoint, params};
+use wire::app::letter::UNIT;
 use wire::app::name::Name;
 
 use super::{Result, accounts, to_sql};
@@ -43,12 +44,16 @@ pub(super) fn note(db: &Savepoint<'_>, owner: i64, other: i64) -> Result<()> {
     Ok(())
 }
 
-/// How many letters in a mailbox are of strangers to its owner, and whether this sender is one.
+/// How many letters in a mailbox are of strangers to its owner, each counted by its length [W-185], and whether
+/// this sender is one.
 pub(super) fn strangers(db: &Savepoint<'_>, owner: i64, sender: i64) -> Result<(u64, bool)> {
     db.prepare_cached(
-        "SELECT (SELECT count(*) FROM letters WHERE owner = ?1
+        "SELECT (SELECT coalesce(sum((length(sealed) + ?3 - 1) / ?3), 0) FROM letters
+                 WHERE owner = ?1
                      AND sender NOT IN (SELECT other FROM dealings WHERE owner = ?1)),
              NOT EXISTS (SELECT 1 FROM dealings WHERE owner = ?1 AND other = ?2)",
     )?
-    .query_row([owner, sender], |row| Ok((super::from_sql(row.get(0)?), row.get(1)?)))
+    .query_row([owner, sender, to_sql(UNIT as u64)], |row| {
+        Ok((super::from_sql(row.get(0)?), row.get(1)?))
+    })
 }

@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, Savepoint, params};
 use wire::app::identity::IdentityKey;
-use wire::app::letter::{Letter, MAX_PREKEYS, Prekey, Serves};
+use wire::app::letter::{Letter, MAX_PREKEYS, Prekey, Serves, UNIT, units};
 use wire::app::name::Name;
-use wire::app::server::MAX_LETTERS;
+use wire::app::server::{MAX_LETTERS, MAX_LETTERS_BYTES};
 
 use super::{Result, accounts, damaged, dealings, from_sql, to_sql};
 use crate::config::Mailbox;
@@ -91,18 +91,23 @@ pub(super) fn deposit(
     let kept = now.saturating_sub(mailbox.kept_for);
     db.prepare_cached("DELETE FROM letters WHERE owner = ?1 AND at < ?2")?
         .execute(params![owner, to_sql(kept)])?;
+    // With this one; each counts by its length [W-185].
+    let new = units(letter.sealed.len()) as u64;
     let (all, his): (i64, i64) = db
         .prepare_cached(
-            "SELECT count(*), coalesce(sum(sender = ?2), 0) FROM letters WHERE owner = ?1",
+            "SELECT coalesce(sum(units), 0), coalesce(sum(units) FILTER (WHERE sender = ?2), 0)
+             FROM (SELECT sender, (length(sealed) + ?3 - 1) / ?3 AS units
+                   FROM letters WHERE owner = ?1)",
         )?
-        .query_row([owner, sender], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if from_sql(all) >= mailbox.letters || from_sql(his) >= mailbox.letters_of_one {
+        .query_row([owner, sender, to_sql(UNIT as u64)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (all, his) = (from_sql(all) + new, from_sql(his) + new);
+    if all > mailbox.letters || his > mailbox.letters_of_one {
         return Ok(StoreOutcome::Full);
     }
     let (of_strangers, is_stranger) = dealings::strangers(db, owner, sender)?;
     if is_stranger
-        && (of_strangers >= mailbox.letters_of_strangers()
-            || from_sql(his) >= mailbox.letters_of_a_stranger())
+        && (of_strangers + new > mailbox.letters_of_strangers()
+            || his > mailbox.letters_of_a_stranger())
     {
         return Ok(StoreOutcome::Full);
     }
@@ -119,7 +124,7 @@ pub(super) fn deposit(
     Ok(StoreOutcome::Done)
 }
 
-/// The oldest letters behind this one.
+/// The oldest letters behind this one, as many as go into one answer.
 pub(super) fn collect(
     db: &Savepoint<'_>,
     owner: &Name,
@@ -136,17 +141,22 @@ pub(super) fn collect(
     )?;
     let limit = to_sql(MAX_LETTERS as u64 + 1);
     let mut rows = select.query(params![account, to_sql(after), to_sql(oldest), limit])?;
+    let (mut bytes, mut more) = (0, false);
     while let Some(row) = rows.next()? {
+        let sealed: Vec<u8> = row.get(4)?;
+        bytes += sealed.len();
+        more = letters.len() >= MAX_LETTERS || bytes > MAX_LETTERS_BYTES;
+        if more {
+            break;
+        }
         letters.push(Letter {
             id: from_sql(row.get(0)?),
             from: accounts::read_name(&row.get::<_, String>(1)?)?,
             identity: IdentityKey(row.get(2)?),
             prekey: row.get::<_, i64>(3)?.cast_unsigned(),
-            sealed: row.get(4)?,
+            sealed,
         });
     }
-    let more = letters.len() > MAX_LETTERS;
-    letters.truncate(MAX_LETTERS);
     let prekeys: u32 = db
         .prepare_cached("SELECT count(*) FROM prekeys WHERE account = ?1 AND once = 1")?
         .query_row([account], |row| row.get(0))?;

@@ -1,12 +1,16 @@
 //! Mailboxes: keys for letters, and the letters.
 
-use rendezvous::{Lobby, Mailbox, Policy, Rate};
+use rendezvous::{Lobby, Mailbox, Policy, Rate, StoreRequest};
 use wire::app::identity::Identity;
-use wire::app::letter::{Letter, MAX_LETTER, MAX_PREKEYS, MAX_PREKEYS_AT_ONCE, Prekey, Serves};
+use wire::app::letter::{
+    Letter, MAX_LETTER, MAX_PREKEYS, MAX_PREKEYS_AT_ONCE, MAX_UNITS, Prekey, Serves, UNIT, units,
+};
 use wire::app::room::RoomRequest;
-use wire::app::server::{MAX_DISCARDED, MAX_LETTERS, Notice, Refusal, Request, Response};
+use wire::app::server::{
+    MAX_DISCARDED, MAX_LETTERS, MAX_LETTERS_BYTES, Notice, Refusal, Request, Response, close,
+};
 use wire::time::Duration;
-use wire::{Identify, PublicKey};
+use wire::{CloseReason, ConnectionError, Identify, PublicKey};
 
 use crate::world::{World, name};
 
@@ -221,6 +225,150 @@ fn letters_are_given_in_portions_and_forgotten_in_time() {
     world.connect(bob, Identify::Known);
     world.welcome(bob, Request::Resume(name("bob")));
     assert!(letters(&mut world, bob, 0).0.is_empty());
+}
+
+/// A letter that counts as so many, and not one byte longer.
+fn of_units(count: usize) -> Request {
+    let sealed = vec![9; count * UNIT];
+    assert_eq!((units(sealed.len()), units(sealed.len() + 1)), (count, count + 1));
+    deposit("bob", &sealed)
+}
+
+fn is_kept(world: &mut World, client: usize, count: usize) -> bool {
+    match world.ask(client, of_units(count)) {
+        Response::Done => true,
+        Response::Refused(Refusal::MailboxFull) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Nobody has to wait for the right to leave letters.
+const UNHURRIED: Rate = Rate { burst: 10_000, interval: Duration::from_micros(1) };
+
+/// [W-185]: of all, and of one sender.
+#[test]
+fn a_long_letter_counts_as_several() {
+    let mailbox = Mailbox { letters: 38, letters_of_one: 20, ..Mailbox::default() };
+    let (mut world, alice, bob) = two(Policy { mailbox, letters: UNHURRIED, ..Policy::default() });
+    let carol = world.registered(CAROL, "carol");
+    for friend in ["alice", "carol"] {
+        assert_eq!(world.ask(bob, deposit(friend, b"hello")), Response::Done);
+    }
+    assert!(is_kept(&mut world, alice, MAX_UNITS));
+    assert!(!is_kept(&mut world, alice, 5), "more than hers, were there room for it");
+    assert!(is_kept(&mut world, alice, 4));
+    assert!(!is_kept(&mut world, alice, 1));
+    assert!(is_kept(&mut world, carol, MAX_UNITS));
+    assert!(!is_kept(&mut world, carol, 3), "more than all");
+    assert!(is_kept(&mut world, carol, 2));
+    assert!(!is_kept(&mut world, carol, 1));
+    // A long one that is taken makes room for as many.
+    let (first, ..) = letters(&mut world, bob, 0);
+    assert_eq!(first[0].sealed.len(), MAX_LETTER);
+    assert_eq!(world.ask(bob, Request::Discard(vec![first[0].id])), Response::Done);
+    assert!(is_kept(&mut world, alice, MAX_UNITS));
+}
+
+/// [W-185]: the same of strangers, all and each.
+#[test]
+fn a_strangers_long_letter_counts_as_several() {
+    let (mut world, alice, bob) = two(Policy { letters: UNHURRIED, ..Policy::default() });
+    assert_eq!(world.ask(bob, deposit("alice", b"hello")), Response::Done);
+    let strangers: Vec<usize> =
+        (3..6).map(|n| world.registered(n, &format!("stranger{n}"))).collect();
+    assert!(is_kept(&mut world, strangers[0], MAX_UNITS), "the longest text of a stranger");
+    assert!(!is_kept(&mut world, strangers[0], 1));
+    assert!(is_kept(&mut world, strangers[1], MAX_UNITS - 2));
+    assert!(!is_kept(&mut world, strangers[1], 3), "more than one's");
+    assert!(!is_kept(&mut world, strangers[2], 3), "more than all of theirs");
+    assert!(is_kept(&mut world, strangers[2], 2));
+    assert!(!is_kept(&mut world, strangers[2], 1));
+    assert!(is_kept(&mut world, alice, MAX_UNITS));
+}
+
+/// [W-185]: as often as others, who leave as much in more letters.
+#[test]
+fn long_letters_come_as_slowly_as_short_ones() {
+    let letters = Rate { burst: 4, interval: Duration::from_secs(10) };
+    let (mut world, alice, bob) = two(Policy { letters, ..Policy::default() });
+    publish(&mut world, bob, 1..9, Serves::Once);
+    assert_eq!(world.ask(bob, deposit("alice", b"hello")), Response::Done);
+    prekey(&mut world, alice, "bob");
+    assert!(is_kept(&mut world, alice, MAX_UNITS));
+    let refusal = world.refused(alice, Request::Prekey(name("bob")));
+    let Refusal::TooManyRequests { seconds } = refusal else { panic!("{refusal:?}") };
+    assert!((120..=130).contains(&seconds), "{seconds} s for the 13 that are missing");
+    let refusal = world.refused(alice, of_units(2));
+    assert!(matches!(refusal, Refusal::TooManyRequests { .. }), "{refusal:?}");
+    world.pass(Duration::from_secs(u64::from(seconds)));
+    // To whom a key was given, the letter is not refused.
+    prekey(&mut world, alice, "bob");
+    assert!(is_kept(&mut world, alice, MAX_UNITS));
+}
+
+/// [W-186]: whatever lies in a mailbox, an answer is not longer than a client and its session can hold.
+#[test]
+fn an_answer_holds_few_long_letters() {
+    let mailbox = Mailbox { letters: 200, letters_of_one: 200, ..Mailbox::default() };
+    let (mut world, alice, bob) = two(Policy { mailbox, letters: UNHURRIED, ..Policy::default() });
+    assert_eq!(world.ask(bob, deposit("alice", b"hello")), Response::Done);
+    let counts = [MAX_UNITS, MAX_UNITS, 1, 7, 6, 2, 9, MAX_UNITS, 1];
+    for count in counts {
+        assert!(is_kept(&mut world, alice, count));
+    }
+    let (mut after, mut answers) = (0, Vec::new());
+    loop {
+        let (some, more, _) = letters(&mut world, bob, after);
+        assert!(world.server.most_buffered_bytes() < 384 << 10);
+        after = some.last().unwrap().id;
+        answers.push(some.iter().map(|letter| letter.sealed.len() / UNIT).collect::<Vec<_>>());
+        if !more {
+            break;
+        }
+    }
+    // As many as go in.
+    assert_eq!(MAX_LETTERS_BYTES / UNIT, 22);
+    let expected: [&[usize]; 4] = [&[16], &[16, 1], &[7, 6, 2], &[9]];
+    assert_eq!(answers[..4], expected);
+    assert_eq!(answers[4..], [[16, 1]]);
+}
+
+/// [W-186]: who is not logged in cannot say what is long, and who is makes the server hold one letter at most.
+#[test]
+fn only_a_user_says_what_is_long() {
+    let (mut world, alice, bob) = two(Policy::default());
+    assert_eq!(world.ask(bob, deposit("alice", b"hello")), Response::Done);
+    let id = world.send(alice, of_units(MAX_UNITS));
+    let mut most = 0;
+    world.until("kept", |world| {
+        most = most.max(world.server.most_buffered_bytes());
+        !letters_asked(world).is_empty()
+    });
+    assert_eq!(world.response(alice, id), Response::Done);
+    assert!((MAX_LETTER as u64..256 << 10).contains(&most), "{most} bytes");
+    world.pass(Duration::from_secs(1));
+    let held = world.server.most_buffered_bytes();
+    assert!(held <= 64 << 10, "{held} bytes are still held");
+
+    let stranger = world.client(CAROL);
+    world.connect(stranger, Identify::Anonymous);
+    world.send(stranger, of_units(MAX_UNITS));
+    world.until("closed", |world| world.at(stranger).closed.is_some());
+    let closed = world.at(stranger).closed.clone();
+    let is_refused = |reason: &CloseReason| reason.code == close::PROTOCOL;
+    assert!(
+        matches!(&closed, Some(ConnectionError::ClosedByPeer(reason)) if is_refused(reason)),
+        "{closed:?}"
+    );
+}
+
+/// Letters that the store was asked to keep for Bob.
+fn letters_asked(world: &World) -> Vec<usize> {
+    let letters = world.asked.iter().filter_map(|request| match request {
+        StoreRequest::Deposit { to, sealed, .. } if *to == name("bob") => Some(sealed.len()),
+        _ => None,
+    });
+    letters.collect()
 }
 
 /// Nobody learns of a block: who is blocked is given a key and told that his letter is kept.

@@ -16,18 +16,23 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{DeviceCertificate, Identity, IdentityKey};
 use super::name::Name;
-use super::peer::Text;
+use super::peer::{MAX_TEXT, Text};
 use super::post::Post;
 use crate::crypto::sealed;
 use crate::crypto::static_key::{PublicKey, StaticKey};
 use crate::id::Seed;
 
-/// Longest text in a letter, in bytes: longer messages wait until both are there.
-pub const MAX_BODY: usize = 3072;
-/// Longest encoding of what a letter holds.
-pub const MAX_ENCLOSED: usize = MAX_BODY + 256;
+/// Longest encoding of what a letter holds: the longest text, as a message or a post.
+pub const MAX_ENCLOSED: usize = MAX_TEXT + 512;
+/// A letter counts as one for each begun so many bytes of it [W-185]: the longest as many as one
+/// stranger may leave in a mailbox, if its size was not chosen.
+pub const UNIT: usize = (4 << 10) + 256;
+/// As how many letters the longest counts.
+pub const MAX_UNITS: usize = 16;
 /// Longest letter.
-pub const MAX_LETTER: usize = 3712;
+pub const MAX_LETTER: usize = MAX_UNITS * UNIT;
+/// Longest encoding of what is in a letter that counts as one.
+const ENCLOSED_OF_ONE: usize = 3840;
 /// Most prekeys in one request.
 pub const MAX_PREKEYS_AT_ONCE: usize = 24;
 /// Most prekeys that serve once which the server keeps of one user.
@@ -38,6 +43,16 @@ pub const WEEKLY: u64 = 7 * 86_400;
 pub const WEEKLY_KEPT: u64 = 28 * 86_400;
 /// A letter has a multiple of so many bytes inside, so that its length tells little.
 const PADDING: usize = 256;
+/// Most bytes of a certificate and a signature.
+const BESIDE: usize = 32 + 10 + 64 + 64;
+
+const _: () = {
+    const fn longest(enclosed: usize) -> usize {
+        sealed::sealed_len((enclosed + BESIDE).next_multiple_of(PADDING))
+    }
+    assert!(longest(MAX_ENCLOSED) <= MAX_LETTER);
+    assert!(longest(ENCLOSED_OF_ONE) <= UNIT);
+};
 
 const PREKEY_LABEL: &[u8] = b"tincan/1 prekey";
 const LETTER_LABEL: &[u8] = b"tincan/1 letter";
@@ -83,6 +98,12 @@ impl Prekey {
     }
 }
 
+/// As how many letters one of so many sealed bytes counts, wherever letters are counted [W-185].
+#[must_use]
+pub const fn units(sealed: usize) -> usize {
+    if sealed == 0 { 1 } else { sealed.div_ceil(UNIT) }
+}
+
 /// What lies in somebody's mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
@@ -111,7 +132,17 @@ impl Enclosed {
     /// Whether it is short enough for a letter.
     #[must_use]
     pub fn fits(&self) -> bool {
-        postcard::to_allocvec(self).is_ok_and(|bytes| bytes.len() <= MAX_ENCLOSED)
+        self.takes_at_most(MAX_ENCLOSED)
+    }
+
+    /// Whether a letter with it counts as one.
+    #[must_use]
+    pub fn fits_one(&self) -> bool {
+        self.takes_at_most(ENCLOSED_OF_ONE)
+    }
+
+    fn takes_at_most(&self, len: usize) -> bool {
+        postcard::to_allocvec(self).is_ok_and(|bytes| bytes.len() <= len)
     }
 }
 
@@ -332,21 +363,49 @@ mod tests {
     }
 
     #[test]
-    fn length_tells_little_and_the_longest_fits() {
+    fn length_tells_little() {
         let users = users();
         let len = |body: &str| users.seal(&users.alice, body).unwrap().len();
         assert_eq!(len("a"), len("hello, how are you?"));
-        assert!(len(&"x".repeat(MAX_BODY)) <= MAX_LETTER);
-        let to = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
-        let (nonce, body) = ([5; 16], "x".repeat(MAX_BODY));
-        let kind = TextKind::Edit { of: to };
-        let (sequence, after, sent) = (u64::MAX, u64::MAX - 1, u64::MAX);
-        let longest = Text { sequence, after, nonce, sent, body, kind };
+        assert_eq!(len(&"x".repeat(20_001)), len(&"x".repeat(20_002)));
+    }
+
+    /// [W-185]: longer than one Noise message can be.
+    #[test]
+    fn the_longest_text_goes_in_a_letter() {
+        let users = users();
+        let of = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
+        let longest = Text {
+            sequence: u64::MAX,
+            after: u64::MAX - 1,
+            nonce: [5; 16],
+            sent: u64::MAX,
+            body: "x".repeat(MAX_TEXT),
+            kind: TextKind::Edit { of },
+        };
         let letter = users.seal_text(&users.alice, longest.clone()).unwrap();
-        assert!(letter.len() <= MAX_LETTER);
+        assert!(letter.len() > 65_535 && letter.len() <= MAX_LETTER, "{} bytes", letter.len());
         let opened = open(users.ends(), &alice(), &users.prekey, &letter).unwrap();
         assert_eq!(opened.enclosed, Enclosed::Text(longest));
-        assert_eq!(users.seal(&users.alice, &"x".repeat(MAX_ENCLOSED)), Err(SealError::TooLong));
+        // Whoever keeps it cannot cut it off where a piece ends, unseen.
+        let first = &letter[..sealed::OVERHEAD + sealed::PIECE];
+        let cut = open(users.ends(), &alice(), &users.prekey, first);
+        assert_eq!(cut, Err(OpenError::Malformed));
+        let longer = "x".repeat(MAX_ENCLOSED);
+        assert_eq!(users.seal(&users.alice, &longer), Err(SealError::TooLong));
+    }
+
+    /// [W-185]
+    #[test]
+    fn a_letter_counts_by_its_length() {
+        assert_eq!([0, 1, UNIT, UNIT + 1, 2 * UNIT].map(units), [1, 1, 1, 2, 2]);
+        assert_eq!(units(MAX_LETTER), MAX_UNITS);
+        let users = users();
+        let counts = |len: usize| units(users.seal(&users.alice, &"x".repeat(len)).unwrap().len());
+        assert_eq!([1, 3072, 4096, 3 * 4096, MAX_TEXT].map(counts), [1, 1, 2, 3, MAX_UNITS]);
+        let one = |len: usize| Enclosed::Text(text(&"x".repeat(len)));
+        assert!(one(3072).fits_one() && !one(ENCLOSED_OF_ONE).fits_one());
+        assert!(one(MAX_TEXT).fits() && !one(MAX_ENCLOSED).fits());
     }
 
     #[test]

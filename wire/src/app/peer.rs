@@ -460,6 +460,7 @@ mod tests {
     use super::*;
     use crate::app::framing::{Deframer, encode};
     use crate::app::identity::{Identity, IdentityKey};
+    use crate::app::letter::Enclosed;
     use crate::app::name::{MAX_CHARS, Name};
     use crate::app::post::{Body, Content, Feed, Held, PostKind, PostRef, Said};
     use crate::app::room::RoomId;
@@ -483,6 +484,7 @@ mod tests {
         };
         let said = Said { salt: [9; 16], text: "x".repeat(MAX_TEXT) };
         let post = Post::sign(&identity, content, said);
+        assert!(Enclosed::Posts(vec![post.clone()]).fits(), "a letter holds it");
         let gone = Body::Gone(Box::new(post.head.clone()));
         let room = RoomId([9; 16]);
         let to = TextRef { device: PublicKey([9; 32]), sequence: u64::MAX, nonce: [9; 16] };
@@ -495,6 +497,7 @@ mod tests {
             kind: TextKind::Reply { to },
         };
         assert!(text.is_possible());
+        assert!(Enclosed::Text(text.clone()).fits(), "a letter holds it");
         for message in [
             Chat::Text(text),
             Chat::Holdings(Holdings { room, complete: true, feeds: vec![held; MAX_FEEDS] }),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::framing::Message;
 use super::identity::{DeviceCertificate, IdentityKey};
-use super::letter::{Letter, Prekey};
+use super::letter::{Letter, MAX_LETTER, Prekey};
 use super::login::Stretch;
 use super::name::{MAX_CHARS, Name};
 use super::room::{
@@ -32,8 +32,12 @@ pub const MAX_BLOCKED: usize = 1024;
 /// Longest sealed identity that the server keeps.
 pub const MAX_SEALED: usize = 512;
 
-/// Most letters in one answer.
+/// Most letters in one answer...
 pub const MAX_LETTERS: usize = 24;
+/// ...and most bytes of them, sealed [W-186].
+pub const MAX_LETTERS_BYTES: usize = 96 << 10;
+/// Longest request that is no letter, and longest at all before the login [W-186].
+pub const MAX_SHORT_REQUEST: usize = 4096;
 /// Most letters discarded by one request.
 pub const MAX_DISCARDED: usize = 128;
 
@@ -81,7 +85,13 @@ pub enum ClientMessage {
 
 impl Message for ClientMessage {
     const KINDS: u32 = 1;
-    const MAX_LEN: usize = 4096;
+    /// A letter, and for whom it is.
+    const MAX_LEN: usize = MAX_LETTER + MAX_NAME + 64;
+
+    fn max_len(&self) -> usize {
+        let Self::Request { request, .. } = self;
+        if matches!(request, Request::Deposit { .. }) { Self::MAX_LEN } else { MAX_SHORT_REQUEST }
+    }
 }
 
 /// What a client asks.
@@ -176,7 +186,7 @@ pub enum Request {
         to: Name,
         /// The key that it is sealed to.
         prekey: u64,
-        /// At most [`MAX_LETTER`](super::letter::MAX_LETTER) bytes.
+        /// At most [`MAX_LETTER`] bytes.
         sealed: Vec<u8>,
     },
     /// What is in my mailbox, the oldest first, behind the letter of this number (0: from the first).
@@ -255,6 +265,8 @@ impl Message for ServerMessage {
 /// Most bytes of a name after its length.
 const MAX_NAME: usize = 2 + 4 * MAX_CHARS;
 
+const _: () = assert!(MAX_LETTER <= MAX_LETTERS_BYTES, "the longest letter can be collected");
+
 /// Answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -309,7 +321,7 @@ pub enum Response {
     },
     /// Letters, the oldest first.
     Letters {
-        /// At most [`MAX_LETTERS`].
+        /// At most [`MAX_LETTERS`], and at most [`MAX_LETTERS_BYTES`] in them.
         letters: Vec<Letter>,
         /// Whether there are more.
         more: bool,
@@ -427,7 +439,7 @@ pub enum Refusal {
     /// server keeps none.
     #[error("no letters can be left for this user")]
     NoMailbox,
-    /// No more letters are kept for this user, or of this sender for him.
+    /// No more letters are kept for this user, or of this sender for him; perhaps shorter ones are.
     #[error("the mailbox is full")]
     MailboxFull,
     /// About rooms.
@@ -585,7 +597,7 @@ impl Introduction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::framing::{Deframer, encode};
+    use crate::app::framing::{Deframer, FramingError, encode};
     use crate::app::room::{
         Access, Backlog, Invitation, MAX_INVITED_AT_ONCE, MAX_LISTED, MAX_TOPIC, Member, Relation,
         Role, RoomName, Standing,
@@ -648,6 +660,37 @@ mod tests {
         ] {
             fits(message);
         }
+    }
+
+    /// [W-186]
+    #[test]
+    fn the_longest_letters_fit() {
+        let (to, sealed) = (long_name(), vec![255; MAX_LETTER]);
+        let request = Request::Deposit { to: to.clone(), prekey: u64::MAX, sealed };
+        fits(ClientMessage::Request { id: u64::MAX, request });
+        let letter = Letter {
+            id: u64::MAX,
+            from: to,
+            identity: IdentityKey([255; 32]),
+            prekey: u64::MAX,
+            sealed: vec![255; MAX_LETTERS_BYTES / MAX_LETTERS],
+        };
+        let letters = vec![letter; MAX_LETTERS];
+        let response = Response::Letters { letters, more: true, prekeys: u32::MAX };
+        fits(ServerMessage::Response { id: u64::MAX, response });
+    }
+
+    /// [W-186]: only a letter is longer.
+    #[test]
+    fn other_requests_are_short() {
+        let long = Request::Discard(vec![1; MAX_SHORT_REQUEST]);
+        let body = postcard::to_allocvec(&ClientMessage::Request { id: 1, request: long }).unwrap();
+        let mut frame = u32::try_from(1 + body.len()).unwrap().to_be_bytes().to_vec();
+        frame.push(crate::app::framing::VERSION);
+        frame.extend(body);
+        let mut deframer = Deframer::default();
+        deframer.buffer().extend(frame);
+        assert_eq!(deframer.next::<ClientMessage>(), Err(FramingError::TooLong));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::PublicKey;
 use wire::app::identity::IdentityKey;
-use wire::app::letter::{Enclosed, Prekey};
+use wire::app::letter::{Enclosed, Prekey, units};
 use wire::app::name::Name;
 use wire::app::post::{Feed, Post};
 use wire::app::room::{RoomId, RoomName};
@@ -26,13 +26,14 @@ use crate::work::{StoreError, StoreReply, StoreRequest};
 
 /// To so many members letters are under way at once [W-184].
 const MAX_UNDER_WAY: usize = 4;
-/// So many letters to a member go as soon as there is something for him...
+/// So many letters to a member, each counted by its length [W-185] but not as more than these, go as soon as
+/// there is something for him...
 const AT_ONCE: u32 = 8;
 /// ...the next this long after the last, and each further one after twice the pause before...
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// ...but not longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(86_400);
-/// Posts read at once: a letter holds no more.
+/// Posts read at once: a letter holds no more. Several go together only as long as the letter counts as one.
 const BATCH: u32 = 16;
 
 /// What is going on with letters of posts.
@@ -88,6 +89,8 @@ pub(in crate::app) struct LeftPosts {
     room: RoomId,
     joined: u64,
     upto: u64,
+    /// As how many letters they count.
+    units: u32,
 }
 
 /// A letter that holds posts, opened.
@@ -245,7 +248,7 @@ impl App {
                 return self.error(&format!("Older messages cannot be read: {error}"));
             }
         };
-        let mut left = LeftPosts { user, room, joined, upto: read.unwrap_or(to) };
+        let mut left = LeftPosts { user, room, joined, upto: read.unwrap_or(to), units: 0 };
         if posts.is_empty() {
             // None of them is for him.
             self.mail.rooms.stop_making(&left.user);
@@ -257,6 +260,7 @@ impl App {
         }
         let user = left.user.clone();
         if let Some(sealed) = self.seal_letter(identity, &prekey, Enclosed::Posts(posts)) {
+            left.units = u32::try_from(units(sealed.len())).unwrap_or(u32::MAX);
             let request = Request::Deposit { to: user.clone(), prekey: prekey.id, sealed };
             if self.ask(now, Asked::DepositPosts(left), request).is_ok() {
                 self.mail.asked.insert(user);
@@ -272,7 +276,7 @@ impl App {
         self.mail.asked.remove(&posts.user);
         self.mail.rooms.stop_making(&posts.user);
         let left = self.mail.rooms.left.entry(posts.user.clone()).or_default();
-        left.letters = left.letters.saturating_add(1);
+        left.letters = left.letters.saturating_add(posts.units.min(AT_ONCE));
         left.next = pause_after(left.letters).map(|pause| now + pause);
         self.advance_left(posts);
         self.save_reached();
@@ -287,7 +291,14 @@ impl App {
         posts: &LeftPosts,
         refusal: &Refusal,
     ) {
-        self.on_not_stored(now, &posts.user, None, refusal);
+        if *refusal != Refusal::MailboxFull || posts.units <= 1 {
+            self.on_not_stored(now, &posts.user, None, refusal);
+        } else {
+            // What is shorter may find room.
+            self.mail.asked.remove(&posts.user);
+            self.mail.rooms.stop_making(&posts.user);
+            self.links.want_check();
+        }
         if *refusal != Refusal::MailboxFull {
             return;
         }
@@ -295,8 +306,13 @@ impl App {
         left.next = Some(now + LONGEST_PAUSE);
         if !core::mem::replace(&mut left.is_told, true) {
             let (user, room) = (&posts.user, self.rooms.title(posts.room));
+            let why = if posts.units > 1 {
+                "has no room left for so long a text as you wrote"
+            } else {
+                "is full"
+            };
             self.info(&format!(
-                "The mailbox of {user} is full: what you say in {room} waits here, or with other \
+                "The mailbox of {user} {why}: what you say in {room} waits here, or with other \
                  members, until {user} is there."
             ));
         }
@@ -370,17 +386,18 @@ impl Known {
     }
 }
 
-/// How long the next letter to a member waits when he was left so many.
+/// How long the next letter to a member waits when what he was left counts as so many.
 fn pause_after(letters: u32) -> Option<Duration> {
     let doublings = letters.checked_sub(AT_ONCE)?;
     let pause = 1_u32.checked_shl(doublings).and_then(|times| FIRST_PAUSE.checked_mul(times));
     Some(pause.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE))
 }
 
-/// Leaves out the last posts, until the others fit into a letter. Says whether that was necessary.
+/// Leaves out the last posts, until the others fit into a letter that counts as one, or one is left. Says
+/// whether that was necessary.
 fn shorten(posts: &mut Vec<Post>) -> bool {
     let before = posts.len();
-    while posts.len() > 1 && !Enclosed::Posts(posts.clone()).fits() {
+    while posts.len() > 1 && !Enclosed::Posts(posts.clone()).fits_one() {
         posts.pop();
     }
     posts.len() < before

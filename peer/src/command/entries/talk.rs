@@ -24,7 +24,7 @@ pub(super) const TALK: &[Entry] = &[
         details: "'@bob see you at five' does the same. '/chat bob' opens the chat and asks bob to talk, where he \
                   has to accept you first.\n\
                   Who is not online finds it in his mailbox at the server, sealed for him alone, and \
-                  if it is too long for that (3 KiB) or the mailbox is full, it waits here, also over \
+                  if the mailbox has no room for it, it waits here with what you write after it, also over \
                   a restart (/outbox). Marks: on its way, \u{b7} in the mailbox, \u{2713} delivered.\n\
                   At most 64 KiB.",
     },
