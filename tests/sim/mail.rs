@@ -4,7 +4,7 @@
 
 use peer::command::Command;
 use peer::output::Output;
-use rendezvous::{Mailbox, Policy, Rate};
+use rendezvous::{Mailbox, Policy, Rate, Relaying};
 use sim::Impairment;
 use sim::swarm::seed;
 use sim::tincan::{Program, ServerProgram};
@@ -266,6 +266,55 @@ fn a_blocked_users_letters_are_not_shown_and_he_does_not_learn_of_it() {
     party.restart(BOB, bob);
     party.run(seconds(20));
     assert!(texts(&party.take(BOB)).is_empty());
+}
+
+/// What is typed just before `/quit` leaves all the same: to the mailbox of who is away, and to who is there,
+/// though there was no link before.
+#[test]
+fn what_was_typed_last_leaves_before_the_program_does() {
+    let mut party = Party::of(3);
+    party.room("/create team bob", "team", &[ALICE, BOB]);
+    let bob = party.kill(BOB);
+    party.run(seconds(GONE));
+    for line in ["@bob see you", "@carol bye", "#team good night"] {
+        party.line(ALICE, line);
+    }
+    party.command(ALICE, Command::Quit { farewell: String::new() });
+    party.run(seconds(5));
+    let told = party.take(ALICE);
+    let is_late = |output: &Output| matches!(output, Output::Info { text } if text.contains("Not handed over"));
+    assert!(!told.iter().any(is_late), "{told:?}");
+    party.kill(ALICE);
+    assert_eq!(texts(&party.take(CAROL)), ["bye"]);
+    party.run(seconds(GONE));
+    party.restart(BOB, bob);
+    party.run(seconds(10));
+    let mut shown = texts(&party.take(BOB));
+    shown.sort();
+    assert_eq!(shown, ["good night", "see you"]);
+}
+
+/// It does not wait for ever, and says so.
+#[test]
+fn what_finds_no_way_is_told_of_when_the_program_ends() {
+    let policy = Policy { relaying: Relaying::Off, ..Policy::default() };
+    let mut party = Party::behind_nats(2, policy);
+    party.line(ALICE, "@bob are you there?");
+    party.command(ALICE, Command::Quit { farewell: String::new() });
+    let is_late = |output: &Output| matches!(output, Output::Info { text } if text.contains("Not handed over in time"));
+    party.run(seconds(2));
+    assert!(!party.take(ALICE).iter().any(is_late), "a link may still come");
+    party.run(seconds(2));
+    assert!(party.take(ALICE).iter().any(is_late));
+    // Nothing is lost: it is there at the next start.
+    let alice = party.kill(ALICE);
+    party.restart(ALICE, alice);
+    party.line(ALICE, "/outbox");
+    party.run(seconds(1));
+    let told = party.take(ALICE);
+    let waits =
+        |output: &Output| matches!(output, Output::Outbox { messages } if messages.len() == 1);
+    assert!(told.iter().any(waits), "{told:?}");
 }
 
 /// Changes are messages, so they lie in the mailbox, too; what was taken back before it left does not.

@@ -27,6 +27,7 @@ mod links;
 mod mail;
 pub(crate) mod nat;
 mod outbox;
+mod parting;
 mod password;
 mod paths;
 mod ping;
@@ -57,7 +58,7 @@ use rand_core::RngCore;
 use wire::app::login::Stretch;
 use wire::app::name::Name;
 use wire::app::server::Status;
-use wire::time::{Duration, Instant};
+use wire::time::Instant;
 use wire::{
     ConnectionHandle, Deadline, Endpoint, Event, Node, Seed, Source, Transmit, TransportConfig,
 };
@@ -72,6 +73,7 @@ use self::idle::Idle;
 use self::jobs::{Job, Jobs};
 use self::links::Links;
 use self::mail::Mail;
+use self::parting::Parting;
 use self::password::Change;
 use self::pins::Marks;
 use self::presence::Roster;
@@ -91,11 +93,6 @@ pub(crate) use calls::names;
 
 /// Most commands that wait for the database or for a login.
 const MAX_HELD: usize = 1024;
-/// After `/quit`, messages on their way have this long to be acknowledged...
-const QUIT_LINGER: Duration = Duration::from_millis(600);
-/// ...and the database this long to finish.
-const QUIT_DEADLINE: Duration = Duration::from_secs(1);
-
 /// How the client is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -228,7 +225,10 @@ enum Stage {
     Running,
     /// After `/quit`: everything is to be over at these times.
     Quitting {
+        /// Connections are closed, at the latest; `None` when they are.
         close_at: Option<Instant>,
+        /// The same when something could still be handed over then.
+        extended_to: Instant,
         gone_at: Instant,
     },
     Gone,
@@ -585,42 +585,6 @@ impl App {
         bytes
     }
 
-    fn quit(&mut self, now: Instant, farewell: String) {
-        if matches!(self.stage, Stage::Quitting { .. } | Stage::Gone) {
-            return;
-        }
-        self.farewell = farewell;
-        self.give_up_export("the program ended");
-        self.stage =
-            Stage::Quitting { close_at: Some(now + QUIT_LINGER), gone_at: now + QUIT_DEADLINE };
-    }
-
-    /// Messages on their way may arrive, then everything closes, then the database finishes.
-    fn advance_quit(&mut self, now: Instant) -> Parting {
-        let Stage::Quitting { close_at, gone_at } = self.stage else { return Parting::Nothing };
-        let storing = self.jobs.is_storing() || self.export.is_some();
-        let sending = self.chat.outbox.is_in_flight()
-            || self.rooms.is_in_flight()
-            || self.mail.is_leaving()
-            || self.transfers.has_last_words()
-            || (storing && self.links.is_any_up());
-        match close_at {
-            Some(at) if now < at && sending => Parting::Nothing,
-            Some(_) => {
-                self.close_all_links(now);
-                self.leave_server(now);
-                self.stage = Stage::Quitting { close_at: None, gone_at };
-                Parting::Said
-            }
-            None => {
-                if now >= gone_at || !storing {
-                    self.stage = Stage::Gone;
-                }
-                Parting::Nothing
-            }
-        }
-    }
-
     fn poll_endpoints(
         &mut self,
         now: Instant,
@@ -635,13 +599,6 @@ impl App {
         }
         self.endpoint.as_mut()?.poll_transmit(now, buffer, max_datagrams)
     }
-}
-
-/// Whether the others were told just now that this side leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parting {
-    Said,
-    Nothing,
 }
 
 impl Node for App {
@@ -674,7 +631,7 @@ impl Node for App {
         // Before its time, leaving goes on only when nothing is left to send (`poll_transmit`):
         // here the last words of a stream may still wait.
         let is_due = match self.stage {
-            Stage::Quitting { close_at, gone_at } => now >= close_at.unwrap_or(gone_at),
+            Stage::Quitting { close_at, gone_at, .. } => now >= close_at.unwrap_or(gone_at),
             Stage::Loading | Stage::Running | Stage::Gone => false,
         };
         if is_due {
@@ -705,7 +662,7 @@ impl Node for App {
 
     fn poll_timeout(&self) -> Option<Deadline> {
         let quit = match self.stage {
-            Stage::Quitting { close_at, gone_at } => {
+            Stage::Quitting { close_at, gone_at, .. } => {
                 Some(Deadline { at: close_at.unwrap_or(gone_at), timer: "quit" })
             }
             Stage::Loading | Stage::Running | Stage::Gone => None,

@@ -191,6 +191,29 @@ impl App {
         waiting.into_iter().map(|(_, room, user)| (room, user)).collect()
     }
 
+    /// Whether members lack posts of ours that could go to their mailboxes now, or over links that are being
+    /// made.
+    pub(in crate::app) fn has_posts_to_hand_over(&self) -> bool {
+        let is_paused =
+            |user: &Name| self.mail.rooms.left.get(user).is_some_and(|it| it.next.is_some());
+        let mut waiting = self.posts_to_leave().into_iter();
+        waiting.any(|(_, user)| self.may_leave_letter(&user) && !is_paused(&user))
+            || self.members_in_want().any(|user| self.links.is_coming(user))
+    }
+
+    /// Members who are online and lack posts of ours.
+    fn members_in_want(&self) -> impl Iterator<Item = &Name> {
+        let own = self.own_identity().map(|(own, _)| own);
+        self.rooms.known.values().flat_map(move |known| {
+            let own = own.clone();
+            let others = known.room.present().map(|member| &member.name);
+            others.filter(move |name| {
+                let lacks = known.reached.get(*name).is_some_and(|it| it.upto < known.own.number);
+                lacks && Some(*name) != own.as_ref() && self.roster.is_online(name)
+            })
+        })
+    }
+
     /// There is a key for a letter to this member: reads what is to be in it.
     pub(in crate::app) fn read_posts_to_leave(
         &mut self,

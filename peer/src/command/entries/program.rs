@@ -175,7 +175,8 @@ pub(super) const PROGRAM: &[Entry] = &[
         arguments: "[FAREWELL]",
         summary: "Leave the program",
         example: "/quit see you tomorrow",
-        details: "Messages that wait and transfers that run go on at the next start.\n\
+        details: "What you wrote last still goes to its reader or into his mailbox, if that is done within three seconds. \
+                  Other messages that wait and transfers that run go on at the next start.\n\
                   FAREWELL is told to those you are directly connected to just then, and to nobody else.",
     },
 ];
