@@ -672,7 +672,7 @@ pub struct PinLine {
 /// One waiting message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutboxLine {
-    /// To whom.
+    /// To whom: a user, or a room (`#team`).
     pub to: String,
     /// Its number.
     pub id: u64,
@@ -682,6 +682,10 @@ pub struct OutboxLine {
     pub kind: &'static str,
     /// The text.
     pub text: String,
+    /// `queued`: it waits here; or `stored`: here, and in the mailbox of everybody who has not got it.
+    pub state: &'static str,
+    /// Why a message to a user waits; of a line in a room, how many have it, and in how many mailboxes it lies.
+    pub reason: Option<String>,
     /// The moment of a film that it is about.
     pub pin: Option<PinLine>,
 }

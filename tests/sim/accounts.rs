@@ -99,6 +99,12 @@ fn what_is_for_a_deleted_account_waits_and_says_why() {
     let told = party.take(BOB);
     assert_eq!(last_state(&told), why);
     assert!(!told.iter().any(is_said), "once is enough: {told:?}");
+    party.line(BOB, "/outbox");
+    party.run(seconds(1));
+    let told = party.take(BOB);
+    let Some(Output::Outbox { messages }) = told.last() else { panic!("{told:?}") };
+    let reasons: Vec<_> = messages.iter().map(|message| message.reason.clone()).collect();
+    assert_eq!(reasons, [why.clone().and_then(|(_, why)| why), why.and_then(|(_, why)| why)]);
 }
 
 /// What `/whois` tells, with the name of who it is about taken out.

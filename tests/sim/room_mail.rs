@@ -3,7 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use peer::command::Command;
-use peer::output::Output;
+use peer::output::{OutboxLine, Output};
 use rendezvous::{Lobby, Mailbox, Policy, Rate};
 use sim::Impairment;
 use wire::app::name::Name;
@@ -71,6 +71,40 @@ fn who_is_never_there_with_the_author_reads_what_he_said_in_a_room() {
         states.collect::<Vec<_>>()
     };
     assert_eq!(states(&party.take(ALICE)), [(1, "delivered"), (2, "delivered")]);
+}
+
+/// Lines that wait stand in `/outbox`, and how far they are.
+#[test]
+fn what_waits_in_a_room_is_listed() {
+    let mut party = Party::of(4);
+    party.room("/create team bob carol", "team", &[ALICE, BOB, CAROL]);
+    let (bob, carol) = (party.kill(BOB), party.kill(CAROL));
+    party.run(seconds(GONE));
+    party.line(ALICE, "#team one");
+    party.line(ALICE, "@bob two");
+    party.run(seconds(5));
+    let list = |party: &mut Party| {
+        party.take(ALICE);
+        party.line(ALICE, "/outbox");
+        party.run(seconds(1));
+        let told = party.take(ALICE);
+        let Some(Output::Outbox { messages }) = told.last() else { panic!("{told:?}") };
+        let line = |line: &OutboxLine| {
+            (line.to.clone(), line.text.clone(), line.state, line.reason.clone())
+        };
+        messages.iter().map(line).collect::<Vec<_>>()
+    };
+    let direct = ("bob".to_owned(), "two".to_owned(), "stored", None);
+    let one = |state, reason: &str| {
+        ("#team".to_owned(), "one".to_owned(), state, Some(reason.to_owned()))
+    };
+    assert_eq!(list(&mut party), [direct, one("stored", "it lies in 2 mailboxes")]);
+    party.restart(BOB, bob);
+    party.run(seconds(20));
+    assert_eq!(list(&mut party), [one("stored", "1 of 2 have it, it lies in a mailbox")]);
+    party.restart(CAROL, carol);
+    party.run(seconds(20));
+    assert_eq!(list(&mut party), []);
 }
 
 /// Each finds the other's lines, and a member who has them hands them on at the same time.

@@ -472,8 +472,8 @@ impl App {
         self.tell(Output::MessageState { to: to.to_string(), id, state, reason });
     }
 
-    /// `/outbox`.
-    pub(super) fn show_outbox(&mut self) {
+    /// Messages to users that wait, for `/outbox`.
+    pub(super) fn waiting_messages(&self) -> Vec<OutboxLine> {
         let line = |message: &Outgoing| {
             let (pin, text) = self.pinned(message.body.clone());
             OutboxLine {
@@ -482,11 +482,12 @@ impl App {
                 at: message.at,
                 kind: kind_word(&message.kind),
                 text,
+                state: if message.stored { "stored" } else { "queued" },
+                reason: (!message.stored).then(|| self.why_waiting(&message.id.to)).flatten(),
                 pin,
             }
         };
-        let messages = self.chat.outbox.messages().map(line).collect();
-        self.tell(Output::Outbox { messages });
+        self.chat.outbox.messages().map(line).collect()
     }
 
     pub(super) fn on_lines(&mut self, query: String, result: Result<StoreReply, StoreError>) {

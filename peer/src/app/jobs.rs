@@ -11,7 +11,7 @@ use wire::app::room::RoomId;
 use wire::{ConnectionHandle, PublicKey};
 
 use super::mail::ReceivingLetter;
-use super::rooms::{LeavingPosts, OwnPost, ReceivingPost};
+use super::rooms::{LeavingPosts, Listing, OwnPost, ReceivingPost};
 use crate::transfer;
 use crate::work::{
     About, AccountId, FileReply, Incoming, Outcome, Standing, StoreRequest, Work, WorkId,
@@ -40,6 +40,8 @@ pub(super) enum Job {
     ReceivePost(Box<ReceivingPost>),
     /// Posts are read for a letter to a member.
     LeavePosts(Box<LeavingPosts>),
+    /// Posts that members have not got are read for `/outbox`.
+    Listing(Box<Listing>),
     /// A message from a letter is kept.
     Letter(Box<ReceivingLetter>),
     /// Keys for letters are kept.
@@ -162,6 +164,7 @@ impl Jobs {
                 | Job::PostTarget(_)
                 | Job::ReceivePost(_)
                 | Job::LeavePosts(_)
+                | Job::Listing(_)
                 | Job::Letter(_)
                 | Job::Prekeys(_)
                 | Job::Posts { .. }
@@ -206,6 +209,7 @@ impl Jobs {
             | Job::PostTarget(_)
             | Job::ReceivePost(_)
             | Job::LeavePosts(_)
+            | Job::Listing(_)
             | Job::Letter(_)
             | Job::Prekeys(_)
             | Job::Posts { .. }

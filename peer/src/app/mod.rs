@@ -493,6 +493,7 @@ impl App {
             (Job::LeavePosts(leaving), Outcome::Store(result)) => {
                 self.on_posts_to_leave(now, *leaving, result);
             }
+            (Job::Listing(listing), Outcome::Store(result)) => self.on_listed(*listing, result),
             (Job::Letter(letter), Outcome::Store(result)) => {
                 self.on_letter_kept(now, *letter, result);
             }

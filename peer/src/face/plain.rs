@@ -487,8 +487,11 @@ impl Plain {
         }
         let line = |message: &OutboxLine| {
             let (to, time) = (short(&message.to), self.time(message.at));
+            let stored = (message.state == "stored").then(|| ", stored".to_owned());
+            let reason = message.reason.as_ref().map(|reason| format!(", {}", short(reason)));
+            let state: String = stored.into_iter().chain(reason).collect();
             format!(
-                "* {} {} to {to} of {time}: {}",
+                "* {} {} to {to} of {time}{state}: {}",
                 message.kind,
                 message.id,
                 text::excerpt(&spoken(message.pin.as_ref(), &message.text), 60)

@@ -180,6 +180,8 @@ fn answers(foreign: &str) -> Vec<Output> {
                 at: 1_767_225_600_000,
                 kind: "edit",
                 text: text(),
+                state: "stored",
+                reason: Some(text()),
                 pin: Some(pin_line(foreign)),
             }],
         },

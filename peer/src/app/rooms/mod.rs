@@ -9,6 +9,7 @@ mod partner;
 mod posts;
 mod runs;
 mod sync;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,6 +28,7 @@ pub(super) use self::letters::{
 };
 pub(super) use self::membership::RoomAsked;
 pub(super) use self::posts::{OwnPost, ReceivingPost};
+pub(super) use self::waiting::Listing;
 
 /// What is news for linked members, and what is to be kept of how far they are, waits for this long
 /// and goes together.
@@ -111,12 +113,7 @@ impl Coverage {
         self.have >= self.of
     }
 
-    /// Whether nobody needs its author any more.
-    const fn is_left(self) -> bool {
-        self.left > 0 && self.have + self.left >= self.of
-    }
-
-    /// What a person is told of it: a state, and why.
+    /// The same in a word, and for people.
     fn told(self) -> (&'static str, Option<String>) {
         let some = || format!("{} of {} have it", self.have, self.of);
         match self {
@@ -129,6 +126,11 @@ impl Coverage {
             Self { have: 0, .. } => ("queued", Some("nobody has it yet".to_owned())),
             _ => ("queued", Some(some())),
         }
+    }
+
+    /// Whether nobody needs its author any more.
+    const fn is_left(self) -> bool {
+        self.left > 0 && self.have + self.left >= self.of
     }
 }
 

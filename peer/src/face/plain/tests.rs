@@ -58,7 +58,7 @@ fn every_kind_has_its_stable_line() {
         "# file 3 from bob: \"hi\" running 45 % of 100 MB, 8.10 MB/s, 12 s left, LAN: hi".to_owned(),
         format!("# file 3 from bob: \"hi\" (100 MB) offered\n{card}"),
         "[T1767225600000, line 41, answers line 40, edited] <bob> [12:34 hi] hi".to_owned(),
-        "* edit 7 to bob of T1767225600000: [12:34 hi] hi".to_owned(),
+        "* edit 7 to bob of T1767225600000, stored, hi: [12:34 hi] hi".to_owned(),
         format!(
             "* fingerprint of bob: {print}\n* safety number with bob (not verified):\n  \
              | {half}\n  | {half}\n! this key is not accepted: bob showed another one before, \
