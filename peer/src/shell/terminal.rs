@@ -90,10 +90,9 @@ pub(super) fn put_frame(out: &mut impl Write, frame: &[u8]) -> io::Result<()> {
 pub(super) fn leave_full_screen() {
     if IS_FULL.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout().lock();
-        // The terminal may be gone; then there is nothing to give back.
-        if TAKES_MOUSE.load(Ordering::SeqCst) {
-            let _ = out.write_all(MOUSE_GIVEN_BACK.as_bytes());
-        }
+        // The terminal may be gone; then there is nothing to give back. The mouse is, whether or not it is
+        // wanted by now: what has changed that may stand in a frame that is not written any more.
+        let _ = out.write_all(MOUSE_GIVEN_BACK.as_bytes());
         let _ = queue!(
             out,
             event::DisableFocusChange,
