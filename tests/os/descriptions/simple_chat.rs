@@ -81,8 +81,11 @@ fn connect_directly(stage: &Stage) {
     leia.types("yes");
     han.reads("* leia accepts: you can talk");
     han.types("a plain line goes to her now");
-    // By whichever of the machine's addresses.
-    let link = han.reads("* link to leia: ");
+    // By whichever of the machine's addresses, at once or after a while.
+    let mut link = han.reads("* link to leia: ");
+    while link.ends_with("connecting") {
+        link = han.reads("* link to leia: ");
+    }
     assert!(link.contains(": direct ") || link.contains(": LAN "), "{link}");
     leia.reads("<han> a plain line goes to her now");
     leia.types("private han and this to him");
