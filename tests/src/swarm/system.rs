@@ -286,14 +286,8 @@ impl Swarm {
                 self.command(index, Command::Block { user: name });
             }
             76..82 => self.command(index, Command::Unblock { user: name }),
-            82..86 => {
-                self.users[index].has_left = true;
-                self.command(index, Command::Logout);
-            }
-            86..90 => {
-                self.users[index].has_left = true;
-                self.command(index, Command::Quit { farewell: String::new() });
-            }
+            82..86 => self.leave(index, Command::Logout),
+            86..90 => self.leave(index, Command::Quit { farewell: String::new() }),
             90..95 => {
                 let command = self.files.tamper(&mut self.dice, &self.users[index]);
                 if let Some(command) = command {
@@ -305,6 +299,11 @@ impl Swarm {
             }
             _ => self.command(index, Command::Who { filter: None }),
         }
+    }
+
+    fn leave(&mut self, index: usize, how: Command) {
+        self.users[index].leaves(&how);
+        self.command(index, how);
     }
 
     fn chat(&mut self, from: usize, to: usize) {

@@ -117,8 +117,7 @@ impl Swarm {
             }
             self.users[index].stays_away = true;
             if self.users[index].is_online() && self.dice.chance(Probability::percent(60.0)) {
-                self.users[index].has_left = true;
-                self.command(index, Command::Quit { farewell: String::new() });
+                self.leave(index, Command::Quit { farewell: String::new() });
             } else {
                 let host = self.users[index].host;
                 self.crash(host);
@@ -179,6 +178,9 @@ impl Swarm {
         }
         if self.server_down.is_some() {
             return Some("the server is down".to_owned());
+        }
+        if let Some(user) = self.users.iter().find(|user| user.is_leaving) {
+            return Some(format!("{} is still leaving", user.name));
         }
         if let Some(what) = self.double() {
             return Some(what);

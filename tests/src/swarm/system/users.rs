@@ -71,6 +71,8 @@ pub(super) struct User {
     pub(super) has_crashed: bool,
     /// He logged out or quit at some time.
     pub(super) has_left: bool,
+    /// He said so, and his program has not ended yet: it hands over first what it still has.
+    pub(super) is_leaving: bool,
     /// His program is not started again for the time being.
     pub(super) stays_away: bool,
     /// Why he has no connection to the server; `None` when he has one.
@@ -119,6 +121,7 @@ impl User {
             has_blocked: false,
             has_crashed: false,
             has_left: false,
+            is_leaving: false,
             stays_away: false,
             server: Some(String::new()),
             view: View::default(),
@@ -162,9 +165,16 @@ impl User {
         !(self.has_crashed || self.has_left || self.has_blocked)
     }
 
+    /// He ends his program, or logs out with `Command::Logout`.
+    pub(super) fn leaves(&mut self, how: &Command) {
+        self.has_left = true;
+        self.is_leaving = matches!(how, Command::Quit { .. });
+    }
+
     /// His program has ended. A block that it had not kept is none.
     pub(super) fn goes_offline(&mut self) {
         self.session = Session::Unknown;
+        self.is_leaving = false;
         self.blocked.clear();
         self.server = Some(String::new());
         self.view = View::default();
