@@ -117,9 +117,11 @@ pub struct OneShot {
 #[derive(Debug)]
 enum Phase {
     LoggingIn,
-    /// Logged in; the lists of the blocked and of transfers were asked for. Each comes in its
-    /// own time.
-    Listing(Lists),
+    /// Logged in; the list of the blocked was asked for, which may be the server's to answer.
+    AskingBlocked,
+    /// The list of transfers was asked for. The core tells it at once: nothing is offered between
+    /// the list and the task, and so nothing is missed.
+    Listing,
     /// The message was given to the core; its number once known.
     Messaging(Option<u64>),
     Sending(Sending),
@@ -132,12 +134,6 @@ enum Phase {
     /// A code was made or typed.
     Proving,
     Over,
-}
-
-#[derive(Debug, Default)]
-struct Lists {
-    blocked: Option<Vec<String>>,
-    files: Option<Vec<FileLine>>,
 }
 
 #[derive(Debug)]
@@ -197,7 +193,8 @@ impl OneShot {
             Phase::Receiving(_) if matches!(self.task, Task::Receive { count: 0, .. }) => {
                 Exit::Done
             }
-            Phase::Listing(_)
+            Phase::AskingBlocked
+            | Phase::Listing
             | Phase::Messaging(None)
             | Phase::Sending(_)
             | Phase::Receiving(_)
@@ -230,8 +227,8 @@ impl OneShot {
             }
             Output::LoginNeeded { reason: Some(_) } => self.end(Exit::LoginFailed, None),
             Output::LoggedOut { .. } => self.end(Exit::LoginFailed, None),
-            Output::Blocked { users } => self.on_lists(|lists| lists.blocked = Some(users.clone())),
-            Output::Files { files, .. } => self.on_lists(|lists| lists.files = Some(files.clone())),
+            Output::Blocked { users } => self.on_blocked(users),
+            Output::Files { files, .. } => self.on_files(files),
             Output::MessageState { to, id, state, reason } => {
                 self.on_message_state(to, *id, state, reason.as_deref())
             }
@@ -405,24 +402,26 @@ impl OneShot {
         if matches!(self.task, Task::DeleteAccount { .. }) {
             return self.delete();
         }
-        self.phase = Phase::Listing(Lists::default());
-        vec![Act::Command(Command::Blocked), Act::Command(Command::Files { folder: None })]
+        self.phase = Phase::AskingBlocked;
+        vec![Act::Command(Command::Blocked)]
     }
 
-    fn on_lists(&mut self, keep: impl FnOnce(&mut Lists)) -> Vec<Act> {
-        let Phase::Listing(lists) = &mut self.phase else { return Vec::new() };
-        keep(lists);
-        let (Some(blocked), Some(files)) = (&lists.blocked, &lists.files) else {
+    fn on_blocked(&mut self, blocked: &[String]) -> Vec<Act> {
+        if !matches!(self.phase, Phase::AskingBlocked) {
             return Vec::new();
-        };
+        }
         if let Task::Message { to, .. } | Task::Send { to, .. } | Task::Live { to, .. } = &self.task
             && blocked.iter().any(|user| is_same(user, to))
         {
             let text = format!("you block {}", text::excerpt(to, 40));
             return self.end(Exit::Blocked, Some(&text));
         }
-        let files = files.clone();
-        self.start(&files)
+        self.phase = Phase::Listing;
+        vec![Act::Command(Command::Files { folder: None })]
+    }
+
+    fn on_files(&mut self, files: &[FileLine]) -> Vec<Act> {
+        if matches!(self.phase, Phase::Listing) { self.start(files) } else { Vec::new() }
     }
 
     fn start(&mut self, files: &[FileLine]) -> Vec<Act> {
@@ -516,7 +515,8 @@ impl OneShot {
             Phase::Sending(_)
             | Phase::Receiving(_)
             | Phase::LoggingIn
-            | Phase::Listing(_)
+            | Phase::AskingBlocked
+            | Phase::Listing
             | Phase::Messaging(_)
             | Phase::Showing(_)
             | Phase::Exporting
@@ -601,7 +601,7 @@ impl OneShot {
     /// Something did not go as asked: before anything is on its way, that was the task.
     fn on_error(&mut self) -> Vec<Act> {
         match &self.phase {
-            Phase::Listing(_) => self.end(Exit::Failure, None),
+            Phase::AskingBlocked | Phase::Listing => self.end(Exit::Failure, None),
             Phase::Deleting => self.end(Exit::LoginFailed, None),
             Phase::Showing(_) | Phase::Proving => self.end(Exit::Unreachable, None),
             // Every file is shown at once, unless all of them are refused together.

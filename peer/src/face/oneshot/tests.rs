@@ -17,11 +17,16 @@ fn files(files: Vec<FileLine>) -> Output {
     Output::Files { of: None, files }
 }
 
+fn blocked(user: &str) -> Output {
+    Output::Blocked { users: vec![user.into()] }
+}
+
 fn begun(task: Task, limit: Option<u64>) -> OneShot {
     let mut face = OneShot::new(ZERO, task, limit.map(Duration::from_secs));
-    let lists = [Act::Command(Command::Blocked), Act::Command(Command::Files { folder: None })];
-    assert_eq!(face.on_output(ZERO, &logged_in()), lists);
-    assert!(face.on_output(ZERO, &Output::Blocked { users: vec!["mallory".into()] }).is_empty());
+    assert_eq!(face.on_output(ZERO, &logged_in()), [Act::Command(Command::Blocked)]);
+    assert!(face.on_output(ZERO, &files(Vec::new())).is_empty(), "not the one that is asked for");
+    let acts = face.on_output(ZERO, &blocked("mallory"));
+    assert_eq!(acts, [Act::Command(Command::Files { folder: None })]);
     face
 }
 
@@ -63,9 +68,9 @@ fn what_is_only_to_be_kept_needs_no_server_and_is_not_called_delivered() {
     let task = Task::Message { to: "Bob".into(), text: "hi".into(), until: Until::Kept };
     let mut face = OneShot::new(ZERO, task, Some(Duration::from_secs(30)));
     let ready = Output::Ready { user: Some("alice".into()), server: "h:1".into() };
-    assert_eq!(face.on_output(ZERO, &ready).len(), 2, "the lists");
+    assert_eq!(face.on_output(ZERO, &ready), [Act::Command(Command::Blocked)]);
     assert!(face.on_output(ZERO, &logged_in()).is_empty(), "begun already");
-    face.on_output(ZERO, &Output::Blocked { users: Vec::new() });
+    face.on_output(ZERO, &blocked("mallory"));
     let acts = face.on_output(ZERO, &files(Vec::new()));
     assert!(matches!(acts[..], [Act::Command(Command::Message { .. })]), "{acts:?}");
     let kept = |to: &str| Output::Kept {
@@ -120,9 +125,7 @@ fn the_fates_of_a_message_have_codes_of_their_own() {
     // Blocked by this side.
     let mut face = OneShot::new(ZERO, message(), None);
     face.on_output(ZERO, &logged_in());
-    assert!(face.on_output(ZERO, &files(Vec::new())).is_empty(), "both lists are awaited");
-    let blocked = Output::Blocked { users: vec!["bob".into()] };
-    assert_eq!(exit(face.on_output(ZERO, &blocked)), Some(Act::Exit(Exit::Blocked)));
+    assert_eq!(exit(face.on_output(ZERO, &blocked("bob"))), Some(Act::Exit(Exit::Blocked)));
     // Failed, refused, queued.
     let mut face = begun(message(), Some(30));
     face.on_output(ZERO, &files(Vec::new()));
@@ -245,17 +248,8 @@ fn an_offer_without_an_answer_stays_and_a_half_sent_file_is_late() {
     }
 }
 
-#[test]
-fn as_many_files_are_taken_as_were_asked_for() {
-    let task = Task::Receive { from: Some("Bob".into()), count: 2 };
-    let mut face = begun(task, None);
-    let accept = |id| Act::Command(Command::Accept { which: Which::File(id) });
-    let line =
-        |id, with: &str, state| FileLine { id, with: with.into(), state, ..samples::file_line() };
-    let waiting =
-        vec![line(1, "bob", "offered"), line(2, "eve", "offered"), line(3, "bob", "running")];
-    assert_eq!(face.on_output(ZERO, &files(waiting)), [accept(1)]);
-    let offer = |id, from: &str| Output::FileOffer {
+fn offer(id: u64, from: &str) -> Output {
+    Output::FileOffer {
         id,
         from: from.into(),
         room: None,
@@ -268,7 +262,32 @@ fn as_many_files_are_taken_as_were_asked_for() {
         eta: None,
         wait: None,
         notify: true,
-    };
+    }
+}
+
+/// The server takes its time with the list of the blocked, and the other side does not wait for it.
+#[test]
+fn what_is_offered_before_the_task_has_begun_is_taken() {
+    let mut face = OneShot::new(ZERO, Task::Receive { from: None, count: 1 }, None);
+    face.on_output(ZERO, &logged_in());
+    assert!(face.on_output(ZERO, &offer(5, "bob")).is_empty(), "he may be blocked");
+    let list = face.on_output(ZERO, &blocked("mallory"));
+    assert_eq!(list, [Act::Command(Command::Files { folder: None })], "as it is from now on");
+    let offered = FileLine { id: 5, state: "offered", ..samples::file_line() };
+    let acts = face.on_output(ZERO, &files(vec![offered]));
+    assert_eq!(acts, [Act::Command(Command::Accept { which: Which::File(5) })]);
+}
+
+#[test]
+fn as_many_files_are_taken_as_were_asked_for() {
+    let task = Task::Receive { from: Some("Bob".into()), count: 2 };
+    let mut face = begun(task, None);
+    let accept = |id| Act::Command(Command::Accept { which: Which::File(id) });
+    let line =
+        |id, with: &str, state| FileLine { id, with: with.into(), state, ..samples::file_line() };
+    let waiting =
+        vec![line(1, "bob", "offered"), line(2, "eve", "offered"), line(3, "bob", "running")];
+    assert_eq!(face.on_output(ZERO, &files(waiting)), [accept(1)]);
     assert!(face.on_output(ZERO, &offer(5, "eve")).is_empty());
     assert_eq!(face.on_output(ZERO, &offer(6, "bob")), [accept(6)], "3 may never arrive");
     assert!(face.on_output(ZERO, &offer(7, "bob")).is_empty(), "two are on their way");
