@@ -296,11 +296,21 @@ fn attention_is_told_where_both_wish_it() {
     alice.await_prompt("bob> ");
     let read = bob.await_event("message-state", |event| event["state"] == "read");
     assert_eq!((&read["to"], &read["id"]), (&kept["to"], &kept["id"]));
-    alice.type_text("hi b");
-    bob.await_event("typing", |event| event["user"] == "alice");
+    // It is told only when all that was said before is acknowledged, at most once in three seconds, and
+    // never later: whoever goes on typing tells it again.
+    alice.type_text("hi ");
+    let typing = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "typing" && event["user"] == "alice").then_some(())
+    };
+    let told = (0..5).any(|_| {
+        alice.type_text("bo\x7f\x7f");
+        bob.try_await_line(Duration::from_secs(4), typing).is_some()
+    });
+    assert!(told, "that alice is typing");
     bob.type_line(r#"{"command":"typing","to":"alice"}"#);
     alice.await_text("[bob is typing…]");
-    alice.type_line("ob");
+    alice.type_line("bob");
     bob.await_event("message", |event| event["text"] == "hi bob");
     bob.type_line(r#"{"command":"read","from":"alice"}"#);
     alice.await_text("✓✓alice: hi bob");
