@@ -192,6 +192,8 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
     alice.signal(Signal::TERM);
     alice.await_end(143);
     assert!(!has_mouse(alice.screen()));
+    let left = alice.bytes().windows(8).filter(|bytes| bytes == b"\x1b[?1049l").count();
+    assert_eq!(left, 2, "when it was stopped and when it ended: it is not given back in between");
 }
 
 /// Keys and words of the user's own, changed while it runs and kept in the file.

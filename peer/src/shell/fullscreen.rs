@@ -433,9 +433,9 @@ impl Keeper {
     /// Stops the whole program, as a shell expects of Ctrl-Z.
     fn suspend(&mut self) {
         terminal::leave_full_screen();
-        // It goes on here when it is called to the foreground again.
+        // It goes on here when it is called to the foreground again. `Item::Continued` takes the terminal then,
+        // once: whatever is typed while it is taken a second time would be read as the shell's terminal has it.
         let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
-        self.take_terminal();
     }
 
     fn take_terminal(&mut self) {
