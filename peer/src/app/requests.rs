@@ -332,7 +332,6 @@ impl App {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm for each question")]
     fn on_refused(&mut self, now: Instant, asked: Asked, refusal: Refusal) {
         match asked {
             // This device was made the newest just now: not again at once, and not for ever.
@@ -347,37 +346,7 @@ impl App {
             | Asked::Resume => self.on_session_refused(now, &refusal),
             Asked::Introduce(user) => self.on_introduction_refused(now, &user, &refusal),
             Asked::Addressee(user) => self.addressee_refused(now, &user, &refusal),
-            Asked::Block(user) => match refusal {
-                Refusal::AlreadyBlocked => self.error(&format!("You block {user} already.")),
-                Refusal::UnknownUser => {
-                    self.set_blocked(&user, Blocking::No);
-                    self.error(&format!("There is no user '{user}' on this server."));
-                }
-                Refusal::Yourself => self.error("You cannot block yourself."),
-                other @ (Refusal::NotLoggedIn
-                | Refusal::AlreadyLoggedIn
-                | Refusal::NameTaken
-                | Refusal::RegistrationClosed
-                | Refusal::WrongPassword
-                | Refusal::Locked { .. }
-                | Refusal::TooManyRequests { .. }
-                | Refusal::Offline
-                | Refusal::NotBlocked
-                | Refusal::BlockListFull
-                | Refusal::UnknownDevice
-                | Refusal::Malformed
-                | Refusal::StorageFailed
-                | Refusal::NoMailbox
-                | Refusal::MailboxFull
-                | Refusal::Room(_)
-                | Refusal::UnknownCode
-                | Refusal::AccountDeleted
-                | Refusal::NewPassword
-                | Refusal::NewerDevice { .. }) => self.error(&format!(
-                    "{user} is blocked on this machine, but the server refused: {}.",
-                    refusals::told(&other)
-                )),
-            },
+            Asked::Block(user) => self.on_block_refused(&user, &refusal),
             Asked::Unblock(user) => {
                 if refusal == Refusal::NotBlocked && !self.is_block_pending(&user) {
                     self.set_blocked(&user, Blocking::No);
@@ -421,6 +390,22 @@ impl App {
                 tracing::debug!(%refusal, "refused");
                 self.activity_refused();
             }
+        }
+    }
+
+    fn on_block_refused(&mut self, user: &Name, refusal: &Refusal) {
+        if *refusal == Refusal::AlreadyBlocked {
+            self.error(&format!("You block {user} already."));
+        } else if *refusal == Refusal::Yourself {
+            self.error("You cannot block yourself.");
+        } else if *refusal == Refusal::UnknownUser {
+            self.set_blocked(user, Blocking::No);
+            self.error(&format!("There is no user '{user}' on this server."));
+        } else {
+            let why = refusals::told(refusal);
+            self.error(&format!(
+                "{user} is blocked on this machine, but the server refused: {why}."
+            ));
         }
     }
 

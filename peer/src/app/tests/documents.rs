@@ -62,10 +62,12 @@ fn examples_are_what_is_told() {
         let begin = format!("{{\"event\":\"{event}\",");
         let real: Vec<&String> = all.iter().filter(|line| line.starts_with(&begin)).collect();
         let examples = examples(event);
+        // The figures of a link are never the same.
+        let has_figures = |example: &str| event == "why" && !example.contains("\"path\":null");
+        let is_told = |example: &str| real.iter().any(|line| line.as_str() == example);
         let unreal: Vec<_> =
-            examples.iter().filter(|example| !real.iter().any(|line| line == *example)).collect();
-        // Of `why`, one has the figures of a link, which are never the same.
-        if unreal.len() > usize::from(event == "why") {
+            examples.iter().filter(|example| !is_told(example) && !has_figures(example)).collect();
+        if !unreal.is_empty() {
             wrong.push(format!("{unreal:#?}\n are none of {real:#?}"));
         }
     }

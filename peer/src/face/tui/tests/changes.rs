@@ -99,25 +99,11 @@ fn the_history_tells_what_was_done_before() {
     let mut scene = Scene::logged_in(80, 14);
     scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
     scene.acts();
-    let line = |line, from: &str, text: &str| HistoryLine {
-        line,
-        with: "bob".to_owned(),
-        id: (from == "alice").then_some(line),
-        from: from.to_owned(),
-        at: START,
-        text: text.to_owned(),
-        state: if from == "alice" { "delivered" } else { "received" },
-        reason: None,
-        reply_to: None,
-        edited: false,
-        taken_back: false,
-        pin: None,
-    };
     let lines = vec![
-        HistoryLine { edited: true, ..line(1, "bob", "at five?") },
-        HistoryLine { reply_to: Some(1), ..line(2, "alice", "yes") },
-        HistoryLine { taken_back: true, state: "failed", ..line(3, "alice", "") },
-        HistoryLine { reply_to: Some(3), ..line(4, "bob", "what was that?") },
+        HistoryLine { edited: true, ..kept_line(1, "bob", "at five?") },
+        HistoryLine { reply_to: Some(1), ..kept_line(2, "alice", "yes") },
+        HistoryLine { taken_back: true, state: "failed", ..kept_line(3, "alice", "") },
+        HistoryLine { reply_to: Some(3), ..kept_line(4, "bob", "what was that?") },
     ];
     scene.tell(Output::History { query: "history bob".to_owned(), lines });
     scene.check("changed-history");
@@ -148,20 +134,7 @@ fn comments_on_films_stand_behind_their_moments() {
     let pin = |name: &str, position_ms| {
         Some(PinLine { id: Some(3), name: name.to_owned(), blake3: "00".repeat(32), position_ms })
     };
-    let line = |line, text: &str, pin| HistoryLine {
-        line,
-        with: "bob".to_owned(),
-        id: None,
-        from: "bob".to_owned(),
-        at: START,
-        text: text.to_owned(),
-        state: "received",
-        reason: None,
-        reply_to: None,
-        edited: false,
-        taken_back: false,
-        pin,
-    };
+    let line = |line, text: &str, pin| HistoryLine { pin, ..kept_line(line, "bob", text) };
     let lines = vec![
         line(40, "look at the left", pin("holiday film.mp4", 754_500)),
         line(41, "/me laughs\nand there", pin("a \u{1b}[2J\u{202e}film.mp4", 3_754_000)),
