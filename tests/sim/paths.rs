@@ -2,8 +2,8 @@
 
 use sim::swarm::seed;
 use sim::traffic::Traffic;
-use sim::{Impairment, NatOptions, Site};
-use wire::{Accept, Class, ConnectionError, TransportConfig};
+use sim::{Impairment, NatOptions, Site, World};
+use wire::{Accept, Class, ConnectionError, ConnectionHandle, TransportConfig};
 
 use crate::support::{CLIENT, Pair, loss, millis, seconds};
 
@@ -21,10 +21,14 @@ fn slow() -> Impairment {
 
 /// A pair whose client stands behind a NAT.
 fn behind_nat(number: u64) -> Pair {
-    let mut pair = Pair::new(number, &slow());
+    behind(number, NatOptions::default(), &slow())
+}
+
+fn behind(number: u64, nat: NatOptions, link: &Impairment) -> Pair {
+    let mut pair = Pair::new(number, link);
     let machine = pair.world.crash(pair.client).expect("it was up");
-    let nat = pair.world.network.add_nat("203.0.113.1", NatOptions::default());
-    pair.client = pair.world.add_host(Site::public("192.168.0.2:6000").linked(&slow()).behind(nat));
+    let nat = pair.world.network.add_nat("203.0.113.1", nat);
+    pair.client = pair.world.add_host(Site::public("192.168.0.2:6000").linked(link).behind(nat));
     pair.world.boot(pair.client, machine);
     let address = pair.world.network.address(pair.server);
     pair.world.ledger.solicit(pair.client, address);
@@ -50,6 +54,62 @@ fn a_rebinding_nat_each_five_seconds() {
         assert!(server.moves.len() >= 3, "each new path is validated: {:?}", server.moves);
         pair.assert_quiet();
     }
+}
+
+/// The connection as the server has it.
+fn accepted(pair: &mut Pair) -> ConnectionHandle {
+    pair.connected();
+    let server = pair.server;
+    let is_up = |world: &World<Traffic>| !world.machine(server).up.is_empty();
+    assert!(pair.world.run_until(seconds(10), is_up), "it is connected");
+    *pair.world.machine(server).up.keys().next().expect("just seen")
+}
+
+/// [W-179]: what comes to somebody behind it does not wait until he speaks himself.
+#[test]
+fn a_nat_that_forgets_within_seconds_is_found_out() {
+    let link = Impairment { delay: millis(20), ..Impairment::default() };
+    for expiry in [3, 5, 7] {
+        let nat = NatOptions { expiry: seconds(expiry), ..NatOptions::default() };
+        let mut pair = behind(expiry, nat, &link);
+        let handle = accepted(&mut pair);
+        let (server, client) = (pair.server, pair.client);
+        pair.world.run_for(seconds(60));
+        let mut late = Vec::new();
+        for tag in 0..30 {
+            pair.world.run_for(millis(5_000 + 311 * tag));
+            pair.world.with(server, |server, _| server.send(handle, Class::Chat, tag, 100));
+            let is_there = |world: &World<Traffic>| {
+                world.machine(client).arrivals.iter().any(|arrival| arrival.tag == tag)
+            };
+            if !pair.world.run_until(millis(200), is_there) {
+                late.push(tag);
+            }
+        }
+        // What is learned first may be just short enough, most of the time.
+        assert!(late.len() <= 2, "forgotten after {expiry} s: {late:?}");
+        pair.world.run_for(seconds(10));
+        assert_eq!(pair.world.machine(client).arrivals.len(), 30);
+    }
+}
+
+/// [W-179]: losses on the way are no NAT.
+#[test]
+fn a_nat_that_keeps_for_a_minute_gets_no_more_than_it_needs() {
+    let link = Impairment { delay: millis(20), loss: loss(2.0), ..Impairment::default() };
+    let mut pair = behind(1, NatOptions::default(), &link);
+    let handle = accepted(&mut pair);
+    let (server, client) = (pair.server, pair.client);
+    let sent = |pair: &Pair| {
+        let traffic = pair.world.machine(server);
+        traffic.endpoint.stats(handle).expect("it lives").datagrams_sent
+    };
+    let before = sent(&pair);
+    pair.world.run_for(seconds(1_000));
+    let count = sent(&pair) - before;
+    // A PING or the answer to one, each 8 to 10 seconds, and what was lost once more.
+    assert!((100..=140).contains(&count), "{count}");
+    assert!(pair.world.machine(client).down.is_empty());
 }
 
 #[test]

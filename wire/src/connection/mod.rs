@@ -18,6 +18,7 @@ mod control;
 mod delivery;
 mod ecn;
 mod epochs;
+mod keep_alive;
 mod loss;
 mod mtu;
 pub(crate) mod numbers;
@@ -39,12 +40,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::RngCore as _;
 
 use ack::AckScheduler;
 use close::{Closing, Draining};
 use control::ControlFrames;
 use epochs::{Epochs, RekeyTimeout};
+use keep_alive::KeepAlive;
 use mtu::MtuDiscovery;
 use numbers::PacketNumbers;
 use path::Paths;
@@ -135,10 +136,7 @@ pub(crate) struct Connection {
     state: State,
     remote_index: u32,
     idle_timeout: Duration,
-    /// The longest silence...
-    keep_alives: Duration,
-    /// ...and the one after which a PING is sent next.
-    keep_alive: Duration,
+    keep_alive: KeepAlive,
     rng: ChaCha20Rng,
     epochs: Epochs,
     numbers: PacketNumbers,
@@ -154,7 +152,6 @@ pub(crate) struct Connection {
     last_sent: Option<Instant>,
     limits: Tally<4>,
     pacing_at: Option<Instant>,
-    keep_alive_at: Option<Instant>,
     /// The last handshake message handed to the endpoint: a repetition is not.
     rekey_delivered: Option<(u8, RekeyStep)>,
     /// A message for new keys that came too soon after the present ones: it waits [W-74].
@@ -186,8 +183,7 @@ impl Connection {
             state: State::Established,
             remote_index,
             idle_timeout,
-            keep_alives: keep_alive,
-            keep_alive,
+            keep_alive: KeepAlive::new(now, keep_alive),
             epochs: Epochs::new(now, side, keys, config.rekey_packets, config.rekey_after),
             numbers: PacketNumbers::new(&mut rng),
             rng,
@@ -203,7 +199,6 @@ impl Connection {
             last_sent: None,
             limits: Tally::new(now, SendLimit::Application as usize),
             pacing_at: None,
-            keep_alive_at: Some(now + keep_alive),
             rekey_delivered: None,
             early_rekey: None,
             outputs: VecDeque::new(),
@@ -251,7 +246,7 @@ impl Connection {
             Timer::LossDetection => self.recovery.deadline(),
             Timer::AckDelay => self.acks.deadline(),
             Timer::Pacing => self.pacing_at,
-            Timer::KeepAlive => self.keep_alive_at,
+            Timer::KeepAlive => Some(self.keep_alive.deadline()),
             Timer::PathValidation => self.paths.deadline(),
             Timer::OtherWay => self.other_way_deadline(),
             Timer::Rekey => {
@@ -298,14 +293,16 @@ impl Connection {
             Timer::LossDetection => {
                 let Self { streams, control, acks, mtu, .. } = self;
                 self.recovery.on_timeout(now, &mut Fates::new(streams, control, acks, mtu));
+                if self.recovery.unanswered_probes() >= 2 {
+                    self.keep_alive.on_unanswered(now, self.last_received);
+                }
             }
             Timer::AckDelay => self.acks.on_timeout(),
             Timer::Pacing => self.pacing_at = None,
             Timer::KeepAlive => {
                 // [W-77]; should the window be full, probes keep the path alive.
                 self.control.send_ping();
-                self.keep_alive = self.keep_alives * (800 + self.rng.next_u32() % 201) / 1000;
-                self.keep_alive_at = Some(now + self.keep_alive);
+                self.keep_alive.on_timeout(now, &mut self.rng);
             }
             Timer::PathValidation => {
                 self.paths.on_timeout(now, self.recovery.probe_timeout());

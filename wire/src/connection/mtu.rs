@@ -302,7 +302,7 @@ impl MtuDiscovery {
     /// The other side is elsewhere [W-46].
     pub(crate) fn on_moved(&mut self, moved: Moved, is_ipv6: bool) {
         let doubted = match moved {
-            Moved::SamePath => return,
+            Moved::SamePath { .. } => return,
             Moved::Elsewhere { .. } => None,
             Moved::Back => Some(self.left).filter(|left| *left > MIN_DATAGRAM),
         };

@@ -40,7 +40,10 @@ pub(crate) enum Moved {
         rtt: Option<Duration>,
     },
     /// Only the port has changed: a NAT has rebound, the path is the same (section 9.4).
-    SamePath,
+    SamePath {
+        /// How long nothing had come from there before it came from here.
+        silence: Duration,
+    },
     /// Back to the path that was used until just now.
     Back,
 }
@@ -60,6 +63,8 @@ struct Candidate {
     /// When the next round begins, or the address is given up.
     deadline: Instant,
     reason: Reason,
+    /// How long nothing had come over the path in use when this test began.
+    silence: Duration,
 }
 
 /// Why an address is under test.
@@ -157,6 +162,7 @@ impl Paths {
             rounds: 1,
             deadline: now + retry,
             reason: Reason::Heard,
+            silence: now - self.heard,
         });
         None
     }
@@ -195,6 +201,8 @@ impl Paths {
             rounds: if relayed { 1 } else { MAX_CHALLENGES - 1 },
             deadline: now + retry,
             reason: Reason::Own,
+            // This side has chosen it, no NAT.
+            silence: Duration::ZERO,
         });
     }
 
@@ -266,7 +274,7 @@ impl Paths {
         // This side has left a direct way since nothing came back over it: what comes has to show more.
         self.previous = (!is_relayed(candidate.address)).then_some((self.active, now + keep));
         let moved = if candidate.address.ip() == self.active.ip() {
-            Moved::SamePath
+            Moved::SamePath { silence: candidate.silence }
         } else {
             Moved::Elsewhere { rtt: Some(now - sent_at) }
         };
@@ -333,8 +341,9 @@ mod tests {
     #[test]
     fn a_change_of_port_keeps_the_path() {
         let mut paths = Paths::new(at(0), address(1, 1));
-        packet(&mut paths, 0, address(1, 2));
-        assert_eq!(paths.on_response(at(40), [7; 8], KEEP), Some(Moved::SamePath));
+        packet(&mut paths, 30, address(1, 2));
+        let silence = Duration::from_millis(30);
+        assert_eq!(paths.on_response(at(70), [7; 8], KEEP), Some(Moved::SamePath { silence }));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::frame::{Frame, RekeyStep, is_probing};
 use crate::id::{PacketNumber, Side};
 use crate::node::Source;
+use crate::relay::is_relayed;
 use crate::time::Instant;
 
 /// Hands the fate of packets and frames to the parts that they came from.
@@ -133,10 +134,12 @@ impl Connection {
                     false => Recency::Older,
                 };
                 self.on_source(now, source, size, recency);
+                let delivered = self.recovery.delivered();
                 match self.handle_frames(now, source, number, plain) {
                     Ok(elicits) => self.acks.on_packet(now, number, elicits, source.ecn),
                     Err(error) => self.fail(now, error),
                 }
+                self.keep_alive.on_heard(now, self.recovery.delivered() > delivered);
                 self.check_keys(now);
             }
             State::Closing(closing) => {
@@ -165,6 +168,12 @@ impl Connection {
     fn on_moved(&mut self, now: Instant, left: SocketAddr, moved: Moved) {
         let address = self.paths.active();
         self.ways.on_moved(now, left, address);
+        match moved {
+            Moved::SamePath { silence } => self.keep_alive.on_rebound(now, silence),
+            Moved::Elsewhere { .. } if is_relayed(address) || is_relayed(left) => {}
+            Moved::Elsewhere { .. } => self.keep_alive.on_network_changed(now),
+            Moved::Back => {}
+        }
         self.recovery.on_moved(now, moved);
         self.mtu.on_moved(moved, address.is_ipv6());
         self.outputs.push_back(ConnectionOutput::PathMoved(address));

@@ -273,6 +273,16 @@ impl Recovery {
         self.probes
     }
 
+    /// Probe time-outs since the last packet was acknowledged.
+    pub(crate) const fn unanswered_probes(&self) -> u32 {
+        self.probe_count
+    }
+
+    /// Bytes acknowledged so far.
+    pub(crate) const fn delivered(&self) -> u64 {
+        self.sampler.delivered()
+    }
+
     /// The frames of the oldest packet, for a probe that has nothing else to carry: they count
     /// as lost, so that they are sent again.
     pub(crate) fn probe_with_oldest(&mut self, fate: &mut impl Fate) {
@@ -607,7 +617,7 @@ impl Recovery {
     /// The other side is elsewhere [W-70].
     pub(crate) fn on_moved(&mut self, now: Instant, moved: Moved) {
         match moved {
-            Moved::SamePath => self.left = None,
+            Moved::SamePath { .. } => self.left = None,
             Moved::Elsewhere { rtt } => {
                 self.set_datagram(MIN_DATAGRAM);
                 let mut fresh = Rtt::assumed(self.initial_rtt);

@@ -156,7 +156,7 @@ impl Connection {
         let number = self.finish_packet(buffer, start);
         self.recovery.on_sent(now, number, size, Ecn::NotCapable, &[]);
         self.mtu.on_probe_sent(number, size);
-        self.keep_alive_at = Some(now + self.keep_alive);
+        self.keep_alive.on_sent(now);
         Some(single(self.paths.active(), buffer))
     }
 
@@ -195,7 +195,7 @@ impl Connection {
         if buffer.is_empty() {
             return None;
         }
-        self.keep_alive_at = Some(now + self.keep_alive);
+        self.keep_alive.on_sent(now);
         self.check_keys(now);
         let segment_size = room.datagram.min(buffer.len());
         Some(Transmit { destination: self.paths.active(), segment_size, ecn })

@@ -74,7 +74,7 @@ fn counting() -> impl Strategy<Value = Counting> {
 
 fn moved() -> impl Strategy<Value = Moved> {
     prop_oneof![
-        Just(Moved::SamePath),
+        Just(Moved::SamePath { silence: Duration::ZERO }),
         Just(Moved::Back),
         proptest::option::of(time()).prop_map(|rtt| Moved::Elsewhere { rtt }),
     ]
