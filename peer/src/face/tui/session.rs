@@ -22,7 +22,12 @@ impl Tui {
         if before.as_deref() != Some(user) {
             if let Some(left) = self.left.take().filter(|left| left.user == user) {
                 self.windows.take_back(left.windows);
-                self.enter_window();
+                // Whoever has begun a line meanwhile ends it where he began: half of it would be another one.
+                if self.input.editor.text().is_empty() {
+                    self.enter_window();
+                } else {
+                    self.windows.go(1);
+                }
             }
             self.ask_history(None, None);
             self.show_at(None, output);

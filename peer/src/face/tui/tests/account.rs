@@ -86,6 +86,28 @@ fn what_a_command_needs_is_asked_and_not_shown() {
     assert!(scene.text().contains("a draft"));
 }
 
+/// Half of a command, sent to the user whose window comes back, would be a text.
+#[test]
+fn a_line_that_is_typed_while_one_comes_back_stays_whole() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.message("bob", "are you there?");
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    scene.tell(Output::LoggedOut { reason: "you logged out".to_owned() });
+    scene.tui.ask(Ask::Line(String::new()));
+    scene.type_text("/");
+    scene.tell(Output::LoggedIn {
+        user: "alice".to_owned(),
+        motd: String::new(),
+        failed_attempts: 0,
+        took_over: false,
+        new_account: false,
+    });
+    scene.acts();
+    assert_eq!(scene.enter("quit"), Some((None, "/quit".to_owned())));
+    scene.tui.window(scene.moment(), Window::Open("bob".to_owned()));
+    assert!(scene.text().contains("are you there?"), "{}", scene.text());
+}
+
 /// A login at another machine ends the session in the middle of a line.
 #[test]
 fn whoever_comes_back_finds_his_windows_and_what_he_typed() {
