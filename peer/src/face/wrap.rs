@@ -20,6 +20,27 @@ pub(super) fn rows(line: &str, room: usize) -> Vec<&str> {
     }
 }
 
+/// The same rows; those of a line in two columns, such as `  F1, F2   help; transfers`, go on under the second
+/// column where that leaves them half of the room.
+#[cfg(feature = "shell")]
+pub(super) fn hanging_rows(line: &str, room: usize) -> Vec<String> {
+    let hang = second_column(line).filter(|column| *column <= room / 2).unwrap_or(0);
+    let first = first_row(line, room);
+    let rest = &line[first.len()..];
+    let below = if rest.is_empty() { Vec::new() } else { rows(rest, room - hang) };
+    let below = below.into_iter().map(|row| format!("{}{row}", " ".repeat(hang)));
+    core::iter::once(first.to_owned()).chain(below).collect()
+}
+
+/// The cell in which the second column begins: behind a gap, in a line that is indented.
+#[cfg(feature = "shell")]
+fn second_column(line: &str) -> Option<usize> {
+    let columns = line.strip_prefix("  ")?.trim_start();
+    let (_, second) = columns.split_once("  ")?;
+    let second = second.trim_start();
+    (!second.is_empty()).then(|| cells(&line[..line.len() - second.len()]))
+}
+
 /// The first of these rows, without a look at the rest.
 #[cfg(feature = "shell")]
 pub(super) fn first_row(line: &str, room: usize) -> &str {
@@ -83,6 +104,19 @@ mod tests {
         assert_eq!(rows("世界世界", 5), ["世界", "世界"]);
         assert_eq!(rows("e\u{301}e\u{301}e\u{301}", 2), ["e\u{301}e\u{301}", "e\u{301}"]);
         assert_eq!(rows("世", 1), ["世"]);
+    }
+
+    #[test]
+    fn a_second_column_is_kept() {
+        let rows = |line| hanging_rows(line, 20);
+        assert_eq!(
+            rows("  Tab   complete a name or a path"),
+            ["  Tab   complete a ", "        name or a ", "        path"]
+        );
+        assert_eq!(rows("  Tab   complete"), ["  Tab   complete"]);
+        assert_eq!(rows("Tab   complete a name or"), ["Tab   complete a ", "name or"]);
+        assert_eq!(rows("  Ctrl-Alt-Home   the oldest"), ["  Ctrl-Alt-Home   ", "the oldest"]);
+        assert_eq!(rows("  one two three four five"), ["  one two three ", "four five"]);
     }
 
     #[test]

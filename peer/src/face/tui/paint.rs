@@ -10,7 +10,7 @@ use wire::app::text;
 use super::log::{Entry, Log, Mark, Said, Wording};
 use super::theme::Look;
 use crate::command::Numbers;
-use crate::face::wrap::{cells, rows};
+use crate::face::wrap::{cells, hanging_rows, rows};
 use crate::face::{action, films, folders, in_short, units};
 use crate::output::{FileLine, NOT_HERE};
 use crate::work::Direction;
@@ -165,7 +165,7 @@ impl Painter<'_> {
                     continue;
                 }
             }
-            lines.extend(rows(line, self.room()).into_iter().map(|row| indented(row, style)));
+            lines.extend(hanging_rows(line, self.room()).iter().map(|row| indented(row, style)));
         }
         lines
     }
@@ -189,13 +189,13 @@ impl Painter<'_> {
         self.width.saturating_sub(INDENT).max(8)
     }
 
-    /// One transfer on one line: `#3 from bob: "clip.mp4" 45 % of 12 MB ...`.
     /// A transfer, and under it, while one has to decide about it, what is said of the film.
     fn file_whole(&self, file: &FileLine) -> String {
         let below = films::below(file).filter(|_| file.awaits_answer());
         [self.file(file)].into_iter().chain(below).collect::<Vec<_>>().join("\n")
     }
 
+    /// One transfer on one line: `3 from bob: clip.mp4 (12 MB) ████░░░░ 45 % running ...`.
     pub(super) fn file(&self, file: &FileLine) -> String {
         let way = match file.direction {
             Direction::Sending => "to",
