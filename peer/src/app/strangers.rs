@@ -559,15 +559,20 @@ impl App {
         match self.meant(now, which) {
             Some(Meant::Request(user)) => self.befriend(&user),
             Some(Meant::Room(room)) => self.room_command(now, RoomCommand::Join { room }),
-            Some(Meant::File(id)) => {
-                self.transfer(now, |transfers, cx| transfers.accept(cx, id));
-                let user = id.and_then(|id| self.transfers.other_side(id));
-                // Where files of strangers are taken, he is none any more.
-                if let Some(user) = user.filter(|user| self.is_expected(user)) {
-                    self.befriend(&user);
-                }
+            Some(Meant::Files(ids)) => {
+                ids.into_iter().for_each(|id| self.accept_file(now, Some(id)));
             }
+            Some(Meant::OnlyFile) => self.accept_file(now, None),
             None => {}
+        }
+    }
+
+    fn accept_file(&mut self, now: Instant, id: Option<u64>) {
+        self.transfer(now, |transfers, cx| transfers.accept(cx, id));
+        let user = id.and_then(|id| self.transfers.other_side(id));
+        // Where files of strangers are taken, he is none any more.
+        if let Some(user) = user.filter(|user| self.is_expected(user)) {
+            self.befriend(&user);
         }
     }
 
@@ -578,8 +583,11 @@ impl App {
                 self.dismiss(&user, Standing::Declined { at: self.unix_ms });
             }
             Some(Meant::Room(room)) => self.room_command(now, RoomCommand::Leave { room }),
-            Some(Meant::File(id)) => {
-                self.transfer(now, |transfers, cx| transfers.decline(cx, id));
+            Some(Meant::Files(ids)) => self.transfer(now, |transfers, cx| {
+                ids.into_iter().for_each(|id| transfers.decline(cx, Some(id)));
+            }),
+            Some(Meant::OnlyFile) => {
+                self.transfer(now, |transfers, cx| transfers.decline(cx, None));
             }
             None => {}
         }
@@ -588,7 +596,8 @@ impl App {
     /// What an answer is meant for; tells when that is not clear.
     fn meant(&mut self, now: Instant, which: Which) -> Option<Meant> {
         match which {
-            Which::File(id) => Some(Meant::File(Some(id))),
+            Which::File(id) => Some(Meant::Files(vec![id])),
+            Which::Files(ids) => Some(Meant::Files(ids)),
             Which::Room(typed) => match self.invitation_to(&typed) {
                 Some(room) => Some(Meant::Room(room)),
                 None => {
@@ -615,7 +624,7 @@ impl App {
                 let (users, rooms) = (&self.requests.pending, self.invitations());
                 let files = self.transfers.offers_to_us();
                 match (users.len(), rooms.len(), files) {
-                    (0, 0, _) => return Some(Meant::File(None)),
+                    (0, 0, _) => return Some(Meant::OnlyFile),
                     (1, 0, 0) => return users.keys().next().cloned().map(Meant::Request),
                     (0, 1, 0) => {
                         return rooms.into_iter().next().map(|room| Meant::Room(room.room));
@@ -648,8 +657,9 @@ enum Meant {
     Request(Name),
     /// An invitation; `#` first.
     Room(String),
-    /// The only one when `None`.
-    File(Option<u64>),
+    Files(Vec<u64>),
+    /// That which alone waits.
+    OnlyFile,
 }
 
 fn request_line(user: &Name, request: &Pending) -> RequestLine {

@@ -10,6 +10,8 @@ pub enum Which {
     Only,
     /// The offered file of this number.
     File(u64),
+    /// The offered files of these numbers.
+    Files(Vec<u64>),
     /// This user, who asks to talk; as typed.
     User(String),
     /// This room, to which one is invited; as typed, `#` first.
@@ -25,13 +27,18 @@ pub struct Waiting {
     pub from: String,
 }
 
-/// `/accept [number|name|#room]`. A user whose name is a number: `@42`.
-pub(super) fn which(words: Words<'_>) -> Result<Which, Usage> {
-    let Some(word) = words.at_most_one()? else { return Ok(Which::Only) };
+/// `/accept [number...|name|#room]`. A user whose name is a number: `@42`.
+pub(super) fn which(mut words: Words<'_>) -> Result<Which, Usage> {
+    let Some(word) = words.next()? else { return Ok(Which::Only) };
+    let more = words.rest();
+    if !more.is_empty() {
+        let all = core::iter::once(word.as_str()).chain(more.split_whitespace());
+        return all.map(number_of).collect::<Option<_>>().map(Which::Files).ok_or(Usage);
+    }
     if let Some(name) = word.strip_prefix('@').filter(|name| !name.is_empty()) {
         return Ok(Which::User(name.to_owned()));
     }
-    if let Ok(id) = word.strip_prefix('#').unwrap_or(&word).parse() {
+    if let Some(id) = number_of(&word) {
         return Ok(Which::File(id));
     }
     // No name begins so, and `-1` is nobody either.
@@ -39,6 +46,11 @@ pub(super) fn which(words: Words<'_>) -> Result<Which, Usage> {
         return Err(Usage);
     }
     Ok(if word.starts_with('#') { Which::Room(word) } else { Which::User(word) })
+}
+
+/// A file's number, as it is shown: `3`, `#3`, or `3,` before another one.
+fn number_of(word: &str) -> Option<u64> {
+    word.strip_prefix('#').unwrap_or(word).trim_end_matches(',').parse().ok()
 }
 
 /// `yes` and `no` while something waits for an answer: never sent as chat by surprise. The answer
@@ -59,7 +71,7 @@ pub(super) fn plain(line: &str, context: &Context) -> Option<ParsedLine> {
             let name = match which {
                 Which::File(id) => id.to_string(),
                 Which::User(name) | Which::Room(name) => name.clone(),
-                Which::Only => String::new(),
+                Which::Only | Which::Files(_) => String::new(),
             };
             Some(error(format!(
                 "Not done: is that for {from}, who waits for an answer? Then write '/accept {name}' \
@@ -138,12 +150,13 @@ mod tests {
         assert_eq!(bare("/accept"), accept(Which::Only));
         assert_eq!(bare("/yes 3"), accept(Which::File(3)));
         assert_eq!(bare("/accept #3"), accept(Which::File(3)));
+        assert_eq!(bare("/accept 5, #6 7"), accept(Which::Files(vec![5, 6, 7])));
         assert_eq!(bare("/accept alice"), accept(Which::User("alice".into())));
         assert_eq!(bare("/accept #team"), accept(Which::Room("#team".into())));
         assert_eq!(bare("/accept @42"), accept(Which::User("42".into())));
         let decline = ParsedLine::Command(Command::Decline { which: Which::User("alice".into()) });
         assert_eq!(bare("/reject @alice"), decline);
-        for line in ["/accept -1", "/accept #", "/accept @", "/accept a b"] {
+        for line in ["/accept -1", "/accept #", "/accept @", "/accept a b", "/accept 5 bob"] {
             assert!(matches!(bare(line), ParsedLine::Error(_)), "{line}");
         }
     }

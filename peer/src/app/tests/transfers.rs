@@ -132,6 +132,44 @@ fn declined_cancelled_and_blocked() {
 }
 
 #[test]
+fn several_files_are_taken_or_declined_at_once() {
+    let mut world = World::logged_in(2);
+    let paths: Vec<_> = (0..5).map(|n| world.folder(0).join(format!("{n}.mp4"))).collect();
+    let quoted = paths.iter().map(|path| {
+        std::fs::write(path, path.to_str().unwrap()).unwrap();
+        format!("'{}'", path.display())
+    });
+    let line = quoted.fold("/send bob".to_owned(), |line, path| line + " " + &path);
+    world.line(0, &line);
+    world.run_ms(2000);
+    world.line(1, "/files");
+    let seen = world.seen(1);
+    let Some(Output::Files { files, .. }) = seen.last() else { panic!("{seen:?}") };
+    let number = |name: &str| files.iter().find(|file| file.name == name).expect(name).id;
+    let [a, b, c, d] = ["0.mp4", "1.mp4", "2.mp4", "3.mp4"].map(number);
+    world.line(1, &format!("/accept {a}, #{b}"));
+    world.line(1, &format!("/decline {c} {d} 4711"));
+    world.run_ms(2000);
+    let seen = world.seen(1);
+    assert!(
+        seen.iter().any(|output| matches!(output, Output::Error { text } if text.contains("4711")))
+    );
+    world.line(1, "/files");
+    let seen = world.seen(1);
+    let Some(Output::Files { files, .. }) = seen.last() else { panic!("{seen:?}") };
+    let mut states: Vec<_> = files.iter().map(|file| (&file.name[..], file.state)).collect();
+    states.sort_unstable();
+    let expected = [
+        ("0.mp4", "complete"),
+        ("1.mp4", "complete"),
+        ("2.mp4", "declined"),
+        ("3.mp4", "declined"),
+        ("4.mp4", "offered"),
+    ];
+    assert_eq!(states, expected);
+}
+
+#[test]
 fn an_offer_waits_for_who_is_away() {
     let mut world = World::logged_in(2);
     world.kill(1);

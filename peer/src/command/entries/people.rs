@@ -102,18 +102,19 @@ pub(super) const PEOPLE: &[Entry] = &[
         verb: Verb::Accept,
         name: "accept",
         aliases: &["ac", "yes", "y"],
-        arguments: "[NAME|NUMBER]",
+        arguments: "[NAME|NUMBER...]",
         summary: "Talk with who asks, or take an offered file",
         example: "/accept 3",
         details: "Alone, or as a plain 'yes', it answers the only one that waits (/requests). What NAME has \
                   said is shown then, and he is told; so it is when you write to him.\n\
+                  Several files are taken by their numbers: '/accept 3 4 7'.\n\
                   Files go to the download folder; nothing there is ever overwritten.",
     },
     Entry {
         verb: Verb::Decline,
         name: "decline",
         aliases: &["reject", "rc", "no", "n"],
-        arguments: "[NAME|NUMBER]",
+        arguments: "[NAME|NUMBER...]",
         summary: "Do not talk with who asks, or do not take an offered file",
         example: "/decline mallory",
         details: "Alone, or as a plain 'no', it answers the only one that waits. The other side is told. What \
