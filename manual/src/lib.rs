@@ -5,10 +5,20 @@ pub mod settings;
 
 use std::io;
 
-use clap::Command;
+use clap::{Command, ValueEnum};
 pub use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+
+/// Which manual page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// The program's own, of section 1
+    #[default]
+    Program,
+    /// That of its configuration file, of section 5
+    Config,
+}
 
 /// What is said of a program besides its command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +43,7 @@ pub enum Part {
 pub fn page(command: &Command, sections: &[Section]) -> String {
     let leaves = leaves(command);
     let man = Man::new(command.clone());
-    let mut page = format!("{}{}", preamble(), title(command));
+    let mut page = format!("{}{}", preamble(), title(command.get_name(), 1, command));
     page.push_str(&rendered(|out| man.render_name_section(out)));
     page.push_str(&synopsis(command, &leaves));
     page.push_str(&rendered(|out| man.render_description_section(out)));
@@ -90,9 +100,9 @@ fn called(command: &Command) -> &str {
 
 /// Not by the library: it leaves out the empty date, and what follows would stand in its place. A
 /// date would make each day's build another.
-fn title(command: &Command) -> String {
-    let (name, version) = (command.get_name(), command.get_version().unwrap_or_default());
-    format!(".TH \"{}\" 1 \"\" \"Tincan {version}\" \"Tincan\"\n", name.to_uppercase())
+fn title(page: &str, section: u8, command: &Command) -> String {
+    let (name, version) = (page.to_uppercase(), command.get_version().unwrap_or_default());
+    format!(".TH \"{name}\" {section} \"\" \"Tincan {version}\" \"Tincan\"\n")
 }
 
 fn synopsis(command: &Command, leaves: &[Command]) -> String {

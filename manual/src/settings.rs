@@ -6,7 +6,10 @@ use std::path::Path;
 use std::{fs, io};
 
 use clap::{Arg, ArgAction, Command};
+use clap_mangen::roff::{Roff, roman};
 pub use toml::{Table, Value};
+
+use crate::{Part, Section};
 
 /// A longer file is not one of ours.
 const MAX_FILE: u64 = 1 << 20;
@@ -64,6 +67,51 @@ pub fn is_flag(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::SetTrue)
 }
 
+/// The manual page of the file, in roff: what it is, every setting, then `sections`.
+#[must_use]
+pub fn page(rules: Rules<'_>, about: &[&str], sections: &[Section]) -> String {
+    let (program, file) = (rules.command.get_name(), file_name(rules.command));
+    let mut name = Roff::new();
+    name.control("SH", ["NAME"]);
+    name.text([roman(format!("{file} - the configuration of {program}"))]);
+    let about = about.iter().map(|&text| Part::Text(text.to_owned())).collect();
+    let settings = rules.settings().map(described).collect();
+    let said = [
+        Section { title: "DESCRIPTION", parts: about },
+        Section { title: "SETTINGS", parts: settings },
+    ];
+    let head = format!("{}{}", crate::preamble(), crate::title(&file, 5, rules.command));
+    let body = said.iter().chain(sections).map(|section| crate::plain(&crate::section_of(section)));
+    core::iter::once(head + &crate::plain(&name)).chain(body).collect()
+}
+
+/// `peer.toml`.
+fn file_name(command: &Command) -> String {
+    format!("{}.toml", command.get_name())
+}
+
+/// A setting: how it is written, what it says, what else says so.
+fn described(argument: &Arg) -> Part {
+    let long = argument.get_long().unwrap_or_default();
+    let value = match argument.get_value_names() {
+        _ if is_flag(argument) => "true|false".to_owned(),
+        Some([name]) => format!("\"{name}\""),
+        _ => "\"VALUE\"".to_owned(),
+    };
+    let help = argument.get_long_help().or_else(|| argument.get_help());
+    let mut said = vec![format!("{}.", help.map(ToString::to_string).unwrap_or_default())];
+    let variable = argument.get_env().and_then(|name| name.to_str());
+    let variable = variable.map(|name| format!(" and {name}")).unwrap_or_default();
+    let usual: Vec<_> =
+        argument.get_default_values().iter().filter_map(|value| value.to_str()).collect();
+    let usual = match usual[..] {
+        [usual] if !is_flag(argument) => format!(" Default: {usual}."),
+        _ => String::new(),
+    };
+    said.push(format!("As --{long}{variable}, which go before it.{usual}"));
+    Part::Item(format!("{long} = {value}"), said)
+}
+
 /// The text of a file; `None` when it is not there.
 ///
 /// # Errors
@@ -103,4 +151,31 @@ pub fn beneath(command: Command, settings: &BTreeMap<String, String>) -> Command
         let value: &'static str = value.clone().leak();
         command.mut_arg(id, |argument| argument.default_value(value))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_file_has_every_setting_and_what_is_said_besides() {
+        let at = Arg::new("at").long("at").env("TEST_AT").value_name("PORT").default_value("7");
+        let flag = Arg::new("flag").long("flag").action(ArgAction::SetTrue).help("Whether");
+        let once = Arg::new("once").long("once").help("Not here");
+        let command = Command::new("prog").version("1.2").args([at.help("Where"), flag, once]);
+        let rules = Rules { command: &command, once: &["once"] };
+        let section = Section { title: "SEE ALSO", parts: vec![Part::Text("prog(1)".to_owned())] };
+        let page = page(rules, &["One.", "Two."], &[section]);
+        for wanted in [
+            ".TH \"PROG.TOML\" 5 \"\" \"Tincan 1.2\" \"Tincan\"\n",
+            ".SH NAME\nprog.toml \\- the configuration of prog\n",
+            ".SH DESCRIPTION\n.PP\nOne.\n.PP\nTwo.\n",
+            ".TP\n\\fBat = \"PORT\"\\fR\nWhere.\n.br\nAs \\-\\-at and TEST_AT, which go before it. Default: 7.\n",
+            ".TP\n\\fBflag = true|false\\fR\nWhether.\n.br\nAs \\-\\-flag, which go before it.\n",
+            ".SH \"SEE ALSO\"\n.PP\nprog(1)\n",
+        ] {
+            assert!(page.contains(wanted), "{wanted} in\n{page}");
+        }
+        assert!(!page.contains("once"), "{page}");
+    }
 }

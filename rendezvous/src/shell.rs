@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use manual::Page;
 
 use cli::{Cli, Command, Stop};
 
@@ -37,7 +38,8 @@ pub fn main() -> ExitCode {
         Some(Command::User(command)) => admin::user(&cli, command),
         Some(Command::Status { json }) => admin::status(&cli, *json),
         Some(Command::Fingerprint) => admin::fingerprint(&cli),
-        Some(Command::Man) => print(&man::page()),
+        Some(Command::Man { page: Page::Program }) => print(&man::page()),
+        Some(Command::Man { page: Page::Config }) => print(&man::config_page()),
         Some(Command::Completions { shell }) => {
             print(&manual::completions(&Cli::command(), *shell))
         }

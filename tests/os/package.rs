@@ -39,9 +39,13 @@ fn the_package_holds_programs_that_run_and_what_belongs_to_them() {
     for name in ["peer", "rendezvous"] {
         let program = root.join("usr/bin").join(name);
         assert!(run(Command::new(&program).arg("--version")).starts_with(name));
-        let page = root.join(format!("usr/share/man/man1/{name}.1.gz"));
-        let page = run(Command::new("gzip").arg("-dc").arg(page));
-        assert_eq!(page, run(Command::new(&program).arg("man")));
+        for (page, which) in
+            [(format!("man1/{name}.1"), "program"), (format!("man5/{name}.toml.5"), "config")]
+        {
+            let page = root.join(format!("usr/share/man/{page}.gz"));
+            let page = run(Command::new("gzip").arg("-dc").arg(page));
+            assert_eq!(page, run(Command::new(&program).args(["man", which])));
+        }
         let completions = root.join("usr/share/bash-completion/completions").join(name);
         let script = fs::read_to_string(completions).unwrap();
         assert_eq!(script, run(Command::new(&program).args(["completions", "bash"])));

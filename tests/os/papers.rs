@@ -26,15 +26,18 @@ fn man() -> Command {
 /// `man` has nothing to say about the pages, and shows them.
 #[test]
 fn the_manual_pages_are_well_formed() {
-    for (name, word) in
-        [("peer", "/send [NAME|#ROOM] PATH..."), ("rendezvous", "rendezvous user add")]
-    {
+    for (name, which, word) in [
+        ("peer", "program", "/send [NAME|#ROOM] PATH..."),
+        ("peer", "config", "download-dir = \"DIR\""),
+        ("rendezvous", "program", "rendezvous user add"),
+        ("rendezvous", "config", "bind = "),
+    ] {
         let mut man = man();
         man.args(["-l", "--warnings=w", "-"]).env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8");
         man.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut man = man.spawn().expect("install `man` (Debian's package man-db)");
         let mut input = man.stdin.take().unwrap();
-        let page = printed(name, &["man"]);
+        let page = printed(name, &["man", which]);
         let writer = std::thread::spawn(move || input.write_all(page.as_bytes()).unwrap());
         let output = man.wait_with_output().unwrap();
         writer.join().unwrap();

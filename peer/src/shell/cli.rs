@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
-use manual::Shell;
+use manual::{Page, Shell};
 
 use super::config::Config;
 use super::preferences::Preferences;
@@ -60,8 +60,12 @@ enum Asked {
 /// What is printed about the program itself.
 #[derive(Clone, Debug, Subcommand)]
 enum Paper {
-    /// Print the manual page, in roff: peer man | man -l -
-    Man,
+    /// Print a manual page, in roff: peer man | man -l -
+    Man {
+        /// Which one: of the program, or of its configuration file.
+        #[arg(default_value = "program")]
+        page: Page,
+    },
     /// Print the script that completes this command line in a shell.
     Completions {
         /// Whose script.
@@ -72,7 +76,8 @@ enum Paper {
 impl Paper {
     fn text(&self) -> String {
         match self {
-            Self::Man => super::man::page(),
+            Self::Man { page: Page::Program } => super::man::page(),
+            Self::Man { page: Page::Config } => super::man::config_page(),
             Self::Completions { shell } => manual::completions(&Cli::command(), *shell),
         }
     }

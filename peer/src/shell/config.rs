@@ -116,7 +116,7 @@ impl Config {
     }
 }
 
-const fn rules(command: &Command) -> Rules<'_> {
+pub(super) const fn rules(command: &Command) -> Rules<'_> {
     Rules { command, once: &ONCE }
 }
 

@@ -4,6 +4,7 @@ use clap::CommandFactory;
 use manual::{Part, Section};
 
 use super::cli::Cli;
+use super::config;
 use crate::command::entries::entries;
 use crate::command::help::{Entry, KEYS, KEYS_BESIDES};
 use crate::command::topics::{TOPICS, Topic};
@@ -18,9 +19,25 @@ pub(super) fn page() -> String {
         section("EXIT STATUS", exits()),
         section("ENVIRONMENT", environment()),
         section("FILES", FILES.map(|(name, text)| item(name, [text])).into()),
-        section("SEE ALSO", vec![text("rendezvous(1), b3sum(1)")]),
+        section("SEE ALSO", vec![text("peer.toml(5), rendezvous(1), b3sum(1)")]),
     ];
     manual::page(&Cli::command(), &sections)
+}
+
+/// The page of the configuration file, in roff.
+pub(super) fn config_page() -> String {
+    let sections = [
+        section("TABLES", TABLES.map(|(name, said)| item(name, said.iter().copied())).into()),
+        section(
+            "FILES",
+            vec![item(
+                FILES[0].0,
+                ["Where it is, if neither --config nor TINCAN_CONFIG says otherwise."],
+            )],
+        ),
+        section("SEE ALSO", vec![text("peer(1)")]),
+    ];
+    manual::settings::page(config::rules(&Cli::command()), &ABOUT_CONFIG, &sections)
 }
 
 const fn section(title: &'static str, parts: Vec<Part>) -> Section {
@@ -87,6 +104,43 @@ const VARIABLES: [(&str, &str); 4] = [
     ),
 ];
 
+const ABOUT_CONFIG: [&str; 3] = [
+    "A file in TOML, whose keys are the long options of peer. What the command line says goes before what the \
+     environment says, and that before this file. A key that is none, or a value that does not fit, is an error \
+     that names it. 'peer --print-config' prints all settings as such a file, each with where it comes from.",
+    "While the program runs, '/set' shows and changes the settings, '/save' writes what was changed into this file \
+     and leaves all else in it as it is, and '/reload' takes the file as it stands.",
+    "For example: download-dir = \"/home/alice/Videos\"",
+];
+
+const TABLES: [(&str, &[&str]); 3] = [
+    (
+        "[aliases]",
+        &[
+            "Words of your own, each with the line for which it stands; what is typed behind it goes behind that.",
+            "brb = \"/msg bob back in five minutes\"",
+        ],
+    ),
+    (
+        "[keys]",
+        &[
+            "Keys of the full screen, each with a command: F1 to F12, Ctrl- with a letter, or Alt- with a letter, a \
+             digit or a sign.",
+            "F5 = \"/files\"",
+        ],
+    ),
+    (
+        "[theme]",
+        &[
+            "Colours of parts of the full screen: black, red, green, yellow, blue, magenta, cyan, white, gray, \
+             dark-gray, with light- before most; a number from 0 to 255; #rrggbb; or default. '/help theme' names \
+             the parts.",
+            "warning = \"light-red\"",
+            "names = \"green cyan 208 #ff8800\"",
+        ],
+    ),
+];
+
 const FILES: [(&str, &str); 3] = [
     (
         "~/.config/tincan/peer.toml",
@@ -108,6 +162,27 @@ const FILES: [(&str, &str); 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What stands there as an example is taken.
+    #[test]
+    fn every_setting_and_table_is_in_the_page_of_the_file() {
+        let page = config_page();
+        let command = Cli::command();
+        let roff = |text: &str| text.replace('-', "\\-");
+        let settings = config::rules(&command).settings();
+        for long in settings.filter_map(clap::Arg::get_long) {
+            assert!(page.contains(&format!(".TP\n\\fB{} = ", roff(long))), "{long}");
+        }
+        assert_eq!(TABLES.map(|(name, _)| name), config::TABLES.map(|name| format!("[{name}]")));
+        let mut tables = config::Tables::default();
+        for (name, said) in TABLES {
+            let lines = said[1..].join("\n");
+            for (key, value) in lines.parse::<manual::settings::Table>().unwrap() {
+                let name = name.trim_matches(['[', ']']);
+                tables.put(name, &key, value.as_str().unwrap()).unwrap();
+            }
+        }
+    }
 
     #[test]
     fn every_command_is_in_the_page() {

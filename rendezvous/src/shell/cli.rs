@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use manual::Page;
 use manual::settings::{self, Rules};
 use wire::time::Duration;
 
@@ -64,10 +65,15 @@ impl Cli {
     }
 }
 
+/// What a file may set.
+pub(super) const fn rules(command: &clap::Command) -> Rules<'_> {
+    Rules { command, once: &ONCE }
+}
+
 fn configuration(file: &Path, command: &clap::Command) -> Result<BTreeMap<String, String>, String> {
     let text = settings::read(file)?;
     let text = text.ok_or_else(|| settings::of_file(file, "there is no such file"))?;
-    let rules = Rules { command, once: &ONCE };
+    let rules = rules(command);
     let read = || -> Result<_, String> {
         let table = settings::table(&text)?;
         table.iter().map(|(key, value)| rules.setting(key, value)).collect()
@@ -233,8 +239,12 @@ pub(super) enum Command {
     },
     /// The fingerprint of the server's key, by which users recognise it
     Fingerprint,
-    /// Print the manual page, in roff: rendezvous man | man -l -
-    Man,
+    /// Print a manual page, in roff: rendezvous man | man -l -
+    Man {
+        /// Which one: of the program, or of its configuration file
+        #[arg(default_value = "program")]
+        page: Page,
+    },
     /// Print the script that completes this command line in a shell
     Completions {
         /// Whose script

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use manual::{Part, Section};
 
-use super::cli::Cli;
+use super::cli::{self, Cli};
 
 /// The page, in roff.
 pub(super) fn page() -> String {
@@ -15,10 +15,28 @@ pub(super) fn page() -> String {
         Section { title: "SIGNALS", parts: SIGNALS.map(item).into() },
         Section { title: "ENVIRONMENT", parts: variables },
         Section { title: "FILES", parts: FILES.map(item).into() },
-        Section { title: "SEE ALSO", parts: vec![Part::Text("peer(1)".to_owned())] },
+        Section {
+            title: "SEE ALSO",
+            parts: vec![Part::Text("rendezvous.toml(5), peer(1)".to_owned())],
+        },
     ];
     manual::page(&Cli::command(), &sections)
 }
+
+/// The page of the configuration file, in roff.
+pub(super) fn config_page() -> String {
+    let parts = vec![Part::Text("rendezvous(1)".to_owned())];
+    let sections = [Section { title: "SEE ALSO", parts }];
+    manual::settings::page(cli::rules(&Cli::command()), &ABOUT_CONFIG, &sections)
+}
+
+const ABOUT_CONFIG: [&str; 2] = [
+    "A file in TOML, which --config names, whose keys are the long options of rendezvous. What the command line says goes \
+     before what the environment says, and that before this file. A key that is none, or a value that does not fit, is an \
+     error that names it.",
+    "A server that runs reads it anew at SIGHUP: rendezvous(1) says what holds from then on. A file that is wrong then \
+     changes nothing.",
+];
 
 fn item((name, text): (&str, &str)) -> Part {
     Part::Item(name.to_owned(), vec![text.to_owned()])
@@ -60,6 +78,14 @@ const FILES: [(&str, &str); 2] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_is_in_the_page_of_the_file() {
+        let (page, command) = (config_page(), Cli::command());
+        for long in cli::rules(&command).settings().filter_map(clap::Arg::get_long) {
+            assert!(page.contains(&format!(".TP\n\\fB{} = ", long.replace('-', "\\-"))), "{long}");
+        }
+    }
 
     #[test]
     fn the_page_tells_of_every_command_and_option() {
