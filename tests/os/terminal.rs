@@ -196,6 +196,32 @@ fn the_mouse_is_taken_where_it_is_wanted_and_given_back() {
     assert_eq!(left, 2, "when it was stopped and when it ended: it is not given back in between");
 }
 
+/// <https://no-color.org>
+#[test]
+fn there_are_no_colours_where_none_are_wanted() {
+    let has_colours = |screen: &vt100::Screen| {
+        let (rows, columns) = screen.size();
+        let mut cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        cells.any(|(row, column)| {
+            let cell = screen.cell(row, column).unwrap();
+            [cell.fgcolor(), cell.bgcolor()] != [vt100::Color::Default; 2]
+        })
+    };
+    for (value, expected) in [("", true), ("1", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let scene = Scene::new(folder.path());
+        let (_server, address) = scene.server(&[], "127.0.0.1:0", &[]);
+        let variables = [("NO_COLOR", value.to_owned())];
+        let mut alice = Terminal::start_with(folder.path(), address, &variables);
+        register(&mut alice);
+        alice.type_line("/nonsense");
+        alice.await_text("Not sent: there is no");
+        assert_eq!(has_colours(alice.screen()), expected, "NO_COLOR={value}");
+        alice.type_line("/quit");
+        alice.await_end(0);
+    }
+}
+
 /// Keys and words of the user's own, changed while it runs and kept in the file.
 #[test]
 fn ways_of_ones_own_are_used_changed_and_kept() {
