@@ -78,10 +78,13 @@ pub(super) fn plain(line: &str, context: &Context) -> Option<ParsedLine> {
                  or '/decline {name}'. To say it here, write '/msg {chat} {line}'."
             )))
         }
-        _ => Some(error(
-            "Not done: several wait for an answer. '/requests' lists them, then '/accept NAME' or \
-             '/accept NUMBER', or '/decline' so. To send the word itself, write '@NAME yes'.",
-        )),
+        _ => {
+            let chat = context.chat.as_deref().unwrap_or("NAME");
+            Some(error(format!(
+                "Not done: several wait for an answer. '/requests' lists them, then '/accept NAME' or \
+                 '/accept NUMBER', or '/decline' so. To send the word itself, write '/msg {chat} {line}'."
+            )))
+        }
     }
 }
 

@@ -236,7 +236,10 @@ impl Tui {
                 self.wants_line = true;
                 self.send_waiting();
             }
-            Ask::Menu => self.begin_form(Form::menu()),
+            Ask::Menu => {
+                self.give_back_waiting();
+                self.begin_form(Form::menu());
+            }
             Ask::Credentials(purpose, name) => self.begin_form(Form::credentials(purpose, name)),
             Ask::Secrets(need) => self.begin_form(Form::secrets(need)),
         }
@@ -732,6 +735,20 @@ impl Tui {
             self.wants_line = false;
             self.acts.push_back(Act::Typed(typed));
         }
+    }
+
+    /// Nobody is logged in: what was typed for a session that did not begin, or has ended, is nothing that the
+    /// next account says.
+    fn give_back_waiting(&mut self) {
+        let text = match std::mem::take(&mut self.waiting).len() {
+            0 => return,
+            1 => "Not sent, since nobody is logged in: the line that you typed. Ctrl-Up brings it back."
+                .to_owned(),
+            count => format!(
+                "Not sent, since nobody is logged in: {count} lines that you typed. Ctrl-Up brings them back."
+            ),
+        };
+        self.notice(None, true, text);
     }
 
     /// Names that can be completed and found: those with a window first.

@@ -86,6 +86,27 @@ fn what_a_command_needs_is_asked_and_not_shown() {
     assert!(scene.text().contains("a draft"));
 }
 
+/// It would be said in another's name.
+#[test]
+fn what_was_typed_for_a_login_that_failed_is_not_sent_after_the_next() {
+    let mut scene = Scene::logged_in(80, 14);
+    scene.tell(Output::LoggedOut { reason: "you logged out".to_owned() });
+    scene.tui.ask(Ask::Menu);
+    for answer in ["l", "alice", "a wrong password", "@bob hello"] {
+        scene.type_text(answer);
+        scene.key(KeyCode::Enter);
+    }
+    let is_line = |act: &Act| matches!(act, Act::Typed(Typed::InWindow(..)));
+    assert!(!scene.acts().iter().any(is_line), "the login is under way");
+    scene.tell(Output::LoginNeeded { reason: Some("wrong user name or password".to_owned()) });
+    scene.tui.ask(Ask::Menu);
+    assert!(scene.text().contains("Ctrl-Up brings it back"), "{}", scene.text());
+    scene.tui.ask(Ask::Line(String::new()));
+    assert!(!scene.acts().iter().any(is_line));
+    scene.press(KeyCode::Up, KeyModifiers::CONTROL);
+    assert!(scene.text().contains("@bob hello▏"), "{}", scene.text());
+}
+
 /// Half of a command, sent to the user whose window comes back, would be a text.
 #[test]
 fn a_line_that_is_typed_while_one_comes_back_stays_whole() {
