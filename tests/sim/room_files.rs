@@ -141,6 +141,20 @@ fn copies_for_six(run: u64) -> (f64, Duration) {
 }
 
 /// Who offered it has gone, and the others have all of it between them.
+/// The bytes that go to a member and what he says that he has are the same ones.
+#[test]
+fn how_fast_a_member_gets_it_is_told_alike_on_both_sides() {
+    let mut party = Party::team(2, &line());
+    party.offer(&[BOB], &film(8_000_000));
+    party.run(seconds(5));
+    for user in [ALICE, BOB] {
+        let line = party.last_line(user);
+        assert_eq!(line.state, "running");
+        // The line carries a million bytes a second.
+        assert!((600_000..1_300_000).contains(&line.rate), "{}: {line:?}", name(user));
+    }
+}
+
 #[test]
 fn members_complete_it_when_who_offered_it_has_gone() {
     let users = 5;

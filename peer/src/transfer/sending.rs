@@ -496,11 +496,11 @@ impl Transfers {
             return;
         };
         let Some(transfer) = self.table.get_mut(number) else { return };
-        // Of what members fetch from each other too, they themselves say how far they are.
+        // Of what members fetch from each other too, they themselves say how far they are, and so how fast.
         if transfer.record.share.is_none() {
             transfer.done = get.offset + u64::from(get.len);
+            transfer.rate.add(cx.now, u64::from(get.len));
         }
-        transfer.rate.add(cx.now, u64::from(get.len));
         self.desk.show_soon(transfer, cx.now);
         self.note_rate(cx.now, number, u64::from(get.len));
     }
