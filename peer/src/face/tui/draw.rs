@@ -107,6 +107,7 @@ impl Tui {
                     (Some(Link { word, rtt_ms: None, .. }), _) => (*word).to_owned(),
                     (None, _) if !self.bars.is_connected => "no server".to_owned(),
                     (None, Some(_)) => "online".to_owned(),
+                    (None, None) if window.log.is_to_nobody() => "no such user".to_owned(),
                     (None, None) => "offline: gets what you write later".to_owned(),
                 };
                 let says = match self.status_of(user) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::face::pins::spoken;
-use crate::output::PinLine;
+use crate::output::{NO_SUCH_USER, PinLine};
 
 /// Entries kept in memory for each window; older lines of talk come from the history again.
 pub(super) const MAX_ENTRIES: usize = 2000;
@@ -235,6 +235,12 @@ impl Log {
     }
 
     /// Whether the other side has read this one of ours, which it has.
+    /// Whether the newest message was for somebody whom the server does not know.
+    pub(super) fn is_to_nobody(&self) -> bool {
+        let newest = self.marks.last_key_value();
+        newest.is_some_and(|(_, mark)| matches!(mark, Mark::Failed(why) if why == NO_SUCH_USER))
+    }
+
     pub(super) const fn is_read(&self, id: u64) -> bool {
         id <= self.read
     }

@@ -175,3 +175,19 @@ fn history_that_is_here_already_is_said_to_be() {
     assert!(shown.contains("from elsewhere"), "{shown}");
     assert_eq!(shown.matches("in this window").count(), 1, "{shown}");
 }
+
+/// Nobody gets it later.
+#[test]
+fn the_title_says_that_there_is_no_such_user() {
+    let mut scene = Scene::logged_in(80, 12);
+    scene.tell(Output::Server { state: ServerState::Connected });
+    scene.tui.window(scene.moment(), Window::Open("bbo".to_owned()));
+    scene.kept("bbo", 1, "hi");
+    scene.state("bbo", 1, "queued", None);
+    assert!(scene.text().contains("bbo (offline: gets what you write later)"));
+    scene.state("bbo", 1, "failed", Some(crate::output::NO_SUCH_USER));
+    assert!(scene.text().contains("bbo (no such user)"), "{}", scene.text());
+    scene.kept("bbo", 2, "and now?");
+    scene.state("bbo", 2, "stored", None);
+    assert!(scene.text().contains("bbo (offline"), "{}", scene.text());
+}
